@@ -1,0 +1,448 @@
+//! What a step tells the host.
+
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use crate::epoch::{Epoch, Position};
+use crate::frame::{Address, Refusal};
+use crate::name::NodeId;
+use crate::nonce::Incarnation;
+use crate::office::{Elected, Office};
+use crate::time::Time;
+
+/// Authority that ended. Exactly one for every leadership, before any later event (S8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The epoch that this node led until now.
+    pub epoch: Epoch,
+    /// Why it leads no longer.
+    pub reason: StepDown,
+}
+
+/// Why a leader stepped down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum StepDown {
+    /// No quorum acknowledged it in time.
+    LeaseOver,
+    /// Another node leads a higher epoch.
+    Superseded {
+        /// That epoch.
+        epoch: Epoch,
+        /// Who leads it.
+        leader: NodeId,
+    },
+    /// Handed over to this node.
+    HandedOver(NodeId),
+    /// The host asked for it.
+    Resigned,
+    /// The host reported itself unfit.
+    Unhealthy,
+    /// A save takes longer than the detection time.
+    SaveStalled,
+    /// A save failed: the node has stopped.
+    StorageFailed,
+    /// A peer proved that this disk is a clone or a restored backup: the node has stopped.
+    Cloned,
+    /// The host did not enter office by the deadline.
+    NeverServed,
+    /// A voter holds an entry of an epoch above the one led: somebody else led, so catching up comes first.
+    EntryFromAbove,
+}
+
+impl fmt::Display for StepDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LeaseOver => f.write_str("no quorum acknowledged it in time"),
+            Self::Superseded { epoch, leader } => write!(f, "{leader} leads epoch {epoch}"),
+            Self::HandedOver(target) => write!(f, "it handed over to {target}"),
+            Self::Resigned => f.write_str("it was asked to resign"),
+            Self::Unhealthy => f.write_str("its host reported itself unfit"),
+            Self::SaveStalled => f.write_str("a save takes longer than the detection time"),
+            Self::StorageFailed => f.write_str("a save failed, and the node has stopped"),
+            Self::Cloned => f.write_str("its disk is a clone or an old backup, and the node has stopped"),
+            Self::NeverServed => f.write_str("its host did not enter office by the deadline"),
+            Self::EntryFromAbove => f.write_str("a voter holds an entry of a higher epoch, to be caught up with first"),
+        }
+    }
+}
+
+/// What happened. Gains wait for the disk; all else is there to be logged, counted or shown.
+#[derive(Debug)]
+pub enum Event {
+    /// This node won an election: find the way into office.
+    Elected(Elected),
+    /// This leader raised its own epoch. Nobody else led in between.
+    EpochRaised {
+        /// The epoch led until now.
+        from: Epoch,
+        /// How it goes on.
+        raised: Raised,
+    },
+    /// This node follows a leader.
+    Following {
+        /// The leader.
+        leader: NodeId,
+        /// The epoch it leads.
+        epoch: Epoch,
+        /// Where clients reach it; empty until its announcement has arrived.
+        address: Address,
+    },
+    /// The leader's announcement brought its address.
+    LeaderAddress {
+        /// The leader.
+        leader: NodeId,
+        /// Where clients reach it.
+        address: Address,
+    },
+    /// This node follows nobody any more.
+    LeaderLost {
+        /// Who led.
+        leader: NodeId,
+        /// The epoch it led.
+        epoch: Epoch,
+        /// Why it is not followed any more.
+        reason: LeaderLost,
+    },
+    /// This node stands for election.
+    Stood {
+        /// The epoch it offers.
+        epoch: Epoch,
+        /// Its rank among those who could stand: zero is the best.
+        rank: usize,
+    },
+    /// This node's round ended without office.
+    RoundLost {
+        /// The epoch it offered.
+        epoch: Epoch,
+        /// Why.
+        reason: RoundLost,
+    },
+    /// This node gave its word.
+    Accepted {
+        /// To whom.
+        candidate: NodeId,
+        /// In which epoch.
+        epoch: Epoch,
+    },
+    /// This node refused an offer.
+    RefusedOffer {
+        /// Whose.
+        candidate: NodeId,
+        /// Of which epoch.
+        epoch: Epoch,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A voter refused this node's offer.
+    OfferRefused {
+        /// By whom.
+        voter: NodeId,
+        /// Of which epoch.
+        epoch: Epoch,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A handover began: admit nothing new, finish what began, then call `on_drained`.
+    HandoverBegan {
+        /// Who shall lead.
+        target: NodeId,
+        /// The handover is off at this point unless it is done.
+        deadline: Time,
+        /// Who wanted it.
+        cause: HandoverCause,
+    },
+    /// The handover is off: admit again.
+    HandoverAborted {
+        /// Who should have led.
+        target: NodeId,
+        /// Why it is off.
+        reason: HandoverAborted,
+    },
+    /// A peer runs a newer version of the host.
+    NewerApplication {
+        /// The peer.
+        peer: NodeId,
+        /// Its version.
+        version: u32,
+    },
+    /// Failover is frozen until then.
+    Paused {
+        /// When it thaws by itself.
+        until: Time,
+    },
+    /// Failover works again.
+    Resumed,
+    /// A frame counted for nothing.
+    Ignored {
+        /// Its authenticated sender.
+        from: NodeId,
+        /// Why.
+        reason: Ignored,
+    },
+    /// This node has stopped for good.
+    Stopped {
+        /// Why.
+        reason: Stopped,
+    },
+    /// This node's replaced storage has caught up: it votes again.
+    Rebuilt,
+}
+
+/// How a leader goes on after it raised its own epoch.
+#[derive(Debug)]
+pub enum Raised {
+    /// Still in office: stamp writes with this from now on, append an entry of the new epoch, and count only
+    /// acknowledgements given under the new stamp.
+    InOffice(Office),
+    /// It was not in office yet: the way begins again, with fresh positions.
+    OnTheWay(Elected),
+}
+
+/// Why a follower follows nobody any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum LeaderLost {
+    /// It was not heard for the whole promise.
+    Silent,
+    /// It said that it no longer leads.
+    Ended,
+    /// Its process is dead: its connection closed and its address refuses a new one.
+    Dead,
+    /// This node gave its word to another candidate or leader.
+    Superseded,
+    /// This node has stopped.
+    Stopped,
+}
+
+impl fmt::Display for LeaderLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "it was not heard for the whole promise",
+            Self::Ended => "it no longer leads",
+            Self::Dead => "its process is dead",
+            Self::Superseded => "another node took over",
+            Self::Stopped => "this node has stopped",
+        })
+    }
+}
+
+/// Why a round ended without office.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundLost {
+    /// No quorum accepted in time.
+    NoQuorum {
+        /// How long this node waits before it may stand again.
+        wait: Duration,
+    },
+    /// A higher offer came.
+    HigherOffer {
+        /// Whose.
+        candidate: NodeId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// Another node leads an epoch at or above this one's.
+    LeaderAppeared {
+        /// Who.
+        leader: NodeId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// The own vote took too long to save.
+    SaveStalled,
+    /// The host reported itself unfit or resigned.
+    Withdrawn,
+    /// The node has stopped.
+    Stopped,
+}
+
+/// Who wanted a handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandoverCause {
+    /// A request of the host or its operator.
+    Requested,
+    /// A node of higher priority, or the preferred leader, has been fit for the whole cooldown.
+    Preference,
+}
+
+/// Why a handover is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandoverAborted {
+    /// The deadline came before the target was ready.
+    DeadlinePassed,
+    /// The target can no longer lead.
+    TargetUnfit(Unfit),
+}
+
+/// Why a member cannot lead now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Unfit {
+    /// It is a witness or an observer, never leads by configuration, or is paused.
+    #[error("it may not lead")]
+    Ineligible,
+    /// It is not connected in both directions.
+    #[error("it is not connected")]
+    NotConnected,
+    /// Its host reports itself unfit.
+    #[error("its host is not healthy")]
+    Unhealthy,
+}
+
+/// Why a request was refused. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefused {
+    /// Only the leader can do this.
+    #[error("this node does not lead; {}", Leader(*.0))]
+    NotLeader(Option<NodeId>),
+    /// Failover is frozen.
+    #[error("failover is paused; resume it first")]
+    Paused,
+    /// Another handover is under way.
+    #[error("a handover to {0} is under way")]
+    HandingOver(NodeId),
+    /// The target is not a member of this group.
+    #[error("{0} is not a member of this group")]
+    NotAMember(NodeId),
+    /// The target is this node.
+    #[error("{0} already leads")]
+    AlreadyLeads(NodeId),
+    /// The target cannot lead now.
+    #[error("{0} cannot take over: {1}")]
+    TargetUnfit(NodeId, Unfit),
+    /// No member can take over now.
+    #[error("no other member is connected, healthy and allowed to lead")]
+    NoTarget,
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+    /// A pause must have an end.
+    #[error("a pause must last between 1 ms and 24 h, not {0:?}")]
+    PauseSpan(Duration),
+    /// Nobody leads, so there is nothing to freeze.
+    #[error("nobody leads, so there is no failover to freeze")]
+    NoLeader,
+}
+
+struct Leader(Option<NodeId>);
+
+impl fmt::Display for Leader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(leader) => write!(f, "ask {leader}"),
+            None => f.write_str("nobody does"),
+        }
+    }
+}
+
+/// Why a frame counted for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// The sender is not a member.
+    #[error("its sender is not a member of this group")]
+    Stranger,
+    /// The sender is this node itself.
+    #[error("it claims to come from this node itself")]
+    OwnName,
+    /// Another group, cluster or member list.
+    #[error("it belongs to another group, cluster or member list")]
+    OtherGroup,
+    /// The sender's incarnation is over or cloned.
+    #[error("its incarnation {0} is over or cloned")]
+    DeadIncarnation(Incarnation),
+    /// A newer frame of this peer was seen before.
+    #[error("a newer frame of this peer was seen before")]
+    Older,
+    /// It claims an epoch that its sender said it would never act in again, or that this node leads.
+    #[error("it claims epoch {0}, which is over for its sender")]
+    Ended(Epoch),
+    /// It does not echo a recent nonce, so it may have been delayed.
+    #[error("it does not echo a recent frame, so it may have been delayed")]
+    NotFresh,
+    /// An epoch too far above this node's.
+    #[error("epoch {0} is too far above this node's")]
+    EpochTooFar(Epoch),
+    /// A detection time of zero, or above this node's maximum.
+    #[error("its detection time of {0:?} is zero or above this node's maximum")]
+    Detection(Duration),
+    /// An answer to an offer that is not open.
+    #[error("it answers an offer of epoch {0} that is not open")]
+    NoSuchOffer(Epoch),
+    /// It is not for this kind of node to say.
+    #[error("a witness or an observer cannot say this")]
+    NotItsPlace,
+    /// This node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+    /// This node has not saved its incarnation yet.
+    #[error("this node has not saved its incarnation yet")]
+    Starting,
+}
+
+/// Why a node has stopped for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// A save failed.
+    StorageFailed(String),
+    /// A peer knows a later or another life of this node: the disk is a clone or an old backup.
+    Cloned {
+        /// The peer.
+        peer: NodeId,
+        /// What it knows.
+        known: Incarnation,
+        /// What this node is.
+        own: Incarnation,
+    },
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StorageFailed(error) => {
+                write!(f, "a save failed ({error}): repair or replace the storage, then start again")
+            }
+            Self::Cloned { peer, known, own } => write!(
+                f,
+                "{peer} knows incarnation {known} of this node, this is {own}: the disk is a clone or an old backup; \
+                 start it as a replacement instead"
+            ),
+        }
+    }
+}
+
+/// How fit for office a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+pub enum Health {
+    /// It can serve.
+    Healthy,
+    /// Its storage is stalled or it cannot serve: it loses or declines office.
+    Unfit,
+}
+
+/// What a driver learned about the connection to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// A connection stands.
+    Up,
+    /// The connection closed.
+    Closed,
+    /// The connection closed *and* the peer's address refused a new one: evidence that the process is dead.
+    ///
+    /// Report it only where a process closes its listener after everything else it does (a killed process
+    /// does), and where nothing else ever answers at that address with a refusal.
+    Refused {
+        /// When the refused attempt began, on this node's clock.
+        attempt_began: Time,
+    },
+}
+
+/// A rebuilt node's claim that it holds everything up to an entry written after its return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RebuiltTo {
+    /// An entry of the followed leader's epoch, appended after this node's return and on a write quorum
+    /// without this node. A witness names none.
+    pub entry: Option<Position>,
+}

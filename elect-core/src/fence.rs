@@ -1,0 +1,194 @@
+//! The fence: what keeps a deposed leader's requests out of the log.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::epoch::{Epoch, Position, Stamp};
+use crate::step::{Floor, Raise};
+
+/// What a fence needs to know of the host's log.
+pub trait Log {
+    /// Epoch and offset of the last *durable* entry: both of the same entry, `None` without a log.
+    fn last_durable(&self) -> Option<Position>;
+}
+
+/// Why a fence refused a stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fenced {
+    /// The sender's leadership is over: it must not try again.
+    #[error("stamp of epoch {stamp} is stale, the floor is epoch {floor}")]
+    Stale {
+        /// Epoch of the stamp.
+        stamp: Epoch,
+        /// The floor.
+        floor: Epoch,
+    },
+    /// This node has not adopted that epoch yet: try again after it has. A stamp never raises the floor.
+    #[error("stamp of epoch {stamp} is ahead of this node, which is at epoch {floor}: retry once it follows")]
+    Ahead {
+        /// Epoch of the stamp.
+        stamp: Epoch,
+        /// The floor.
+        floor: Epoch,
+    },
+    /// A closure panicked while it applied: the log may be half written.
+    #[error("an earlier apply panicked, so the log may be half written: restart the node")]
+    Poisoned,
+}
+
+/// Guards a host's log against requests of leaderships that are over (S6).
+///
+/// Only a [`Gate`](crate::Gate) raises the floor, at every adoption and once at start. Applying excludes
+/// raising, so the position that an accept reports holds every entry that was admitted before it.
+///
+/// ```
+/// use elect_core::{Epoch, Fence, Fenced, Log, Position, Stamp};
+///
+/// struct Entries(Vec<(Epoch, &'static str)>);
+/// impl Log for Entries {
+///     fn last_durable(&self) -> Option<Position> {
+///         self.0.last().map(|(epoch, _)| Position::new(*epoch, self.0.len() as u64))
+///     }
+/// }
+///
+/// let fence = Fence::new(Entries(Vec::new())); // the floor is epoch 0 until an elector starts
+/// let stamp = Stamp::received(Epoch::new(1));
+/// let refused = fence.apply(stamp, |log| log.0.push((stamp.epoch(), "value")));
+/// assert!(matches!(refused, Err(Fenced::Ahead { .. })));
+/// ```
+pub struct Fence<L> {
+    log: Mutex<L>,
+    floor: AtomicU64,
+    /// While a leader re-offers itself: the epoch below the floor whose stamps still pass, zero for none.
+    kept: AtomicU64,
+}
+
+impl<L: Log> Fence<L> {
+    /// A fence around `log`, with its floor at epoch zero until an elector starts.
+    pub const fn new(log: L) -> Self {
+        Self { log: Mutex::new(log), floor: AtomicU64::new(0), kept: AtomicU64::new(0) }
+    }
+
+    /// Runs `write` with the log if `stamp` may still write; the floor does not move meanwhile.
+    ///
+    /// Blocks while another apply or a raise is under way. If `write` panics the fence refuses every later
+    /// apply with [`Fenced::Poisoned`].
+    pub fn apply<T>(&self, stamp: Stamp, write: impl FnOnce(&mut L) -> T) -> Result<T, Fenced> {
+        let mut log = self.log.lock().map_err(|_| Fenced::Poisoned)?;
+        self.admit(stamp)?;
+        Ok(write(&mut log))
+    }
+
+    /// Runs `read` with the log, whatever the floor is.
+    pub fn inspect<T>(&self, read: impl FnOnce(&L) -> T) -> T {
+        read(&self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An early look, lock-free: spares the work on a request that is already stale.
+    pub fn admit(&self, stamp: Stamp) -> Result<(), Fenced> {
+        let floor = Epoch::new(self.floor.load(Ordering::SeqCst));
+        let epoch = stamp.epoch();
+        if epoch == floor || (epoch < floor && epoch.number() == self.kept.load(Ordering::SeqCst)) {
+            return Ok(());
+        }
+        Err(if epoch < floor { Fenced::Stale { stamp: epoch, floor } } else { Fenced::Ahead { stamp: epoch, floor } })
+    }
+
+    /// The last act before an acknowledgement leaves, the primary's own included: lock-free.
+    ///
+    /// The entry must already be durable. If this passes, every position reported to a later candidate
+    /// includes it.
+    pub fn ack(&self, stamp: Stamp) -> Result<(), Fenced> {
+        self.admit(stamp)
+    }
+
+    /// The epoch below which stamps are refused.
+    pub fn floor(&self) -> Epoch {
+        Epoch::new(self.floor.load(Ordering::SeqCst))
+    }
+}
+
+impl<L: Log> Floor for Fence<L> {
+    fn raise(&self, raise: Raise) -> Option<Position> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = raise.kept().map_or(0, Epoch::number);
+        // `kept` first: whoever sees the new floor also sees what passes below it.
+        self.kept.store(kept, Ordering::SeqCst);
+        self.floor.fetch_max(raise.floor().number(), Ordering::SeqCst);
+        // The position is pulled after the raise and under the same lock: no apply lies between them (S7).
+        log.last_durable()
+    }
+}
+
+impl<L> fmt::Debug for Fence<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fence")
+            .field("floor", &self.floor.load(Ordering::SeqCst))
+            .field("kept", &self.kept.load(Ordering::SeqCst))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Entries(u64);
+
+    impl Log for Entries {
+        fn last_durable(&self) -> Option<Position> {
+            Some(Position::new(Epoch::new(1), self.0))
+        }
+    }
+
+    fn stamp(epoch: u64) -> Stamp {
+        Stamp::received(Epoch::new(epoch))
+    }
+
+    fn raise(fence: &Fence<Entries>, floor: u64, kept: Option<u64>) -> Option<Position> {
+        fence.raise(Raise::new(Epoch::new(floor), kept.map(Epoch::new)))
+    }
+
+    #[test]
+    fn only_the_floors_own_epoch_passes() {
+        let fence = Fence::new(Entries(0));
+        raise(&fence, 5, None);
+        assert!(matches!(fence.admit(stamp(4)), Err(Fenced::Stale { .. })));
+        assert_eq!(fence.admit(stamp(5)), Ok(()));
+        assert!(matches!(fence.admit(stamp(6)), Err(Fenced::Ahead { .. })));
+        assert_eq!(fence.floor(), Epoch::new(5), "a stamp ahead raises nothing");
+    }
+
+    #[test]
+    fn the_epoch_followed_passes_until_the_exception_ends() {
+        let fence = Fence::new(Entries(0));
+        raise(&fence, 5, None);
+        raise(&fence, 7, Some(5));
+        assert_eq!(fence.ack(stamp(5)), Ok(()));
+        assert!(fence.ack(stamp(6)).is_err());
+        raise(&fence, 7, None);
+        assert!(matches!(fence.ack(stamp(5)), Err(Fenced::Stale { .. })));
+    }
+
+    #[test]
+    fn the_position_is_pulled_after_the_raise() {
+        let fence = Fence::new(Entries(1));
+        raise(&fence, 1, None);
+        fence.apply(stamp(1), |log| log.0 = 9).unwrap();
+        assert_eq!(raise(&fence, 2, None), Some(Position::new(Epoch::new(1), 9)));
+        assert!(fence.apply(stamp(1), |log| log.0 = 10).is_err());
+        assert_eq!(fence.inspect(|log| log.0), 9);
+    }
+
+    #[test]
+    fn a_panic_while_applying_closes_the_fence() {
+        let fence = Fence::new(Entries(0));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = fence.apply(stamp(0), |_| panic!("the host's bug"));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(fence.apply(stamp(0), |_| ()), Err(Fenced::Poisoned));
+        assert!(raise(&fence, 1, None).is_some(), "an election still goes on");
+    }
+}

@@ -1,0 +1,234 @@
+//! What nodes tell each other.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+
+use crate::epoch::{Epoch, Position};
+use crate::members::Digest;
+use crate::name::NodeId;
+use crate::nonce::{Incarnation, Nonce};
+
+/// One message, without the names of sender and addressee: those the transport has authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What every frame carries.
+    pub header: Header,
+    /// What this frame asserts or asks.
+    pub body: Body,
+}
+
+/// What every frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The group within the node pair; zero until a node runs many.
+    pub group: u32,
+    /// Digest of the sender's cluster and member list.
+    pub members: Digest,
+    /// The sender's durable epoch.
+    pub epoch: Epoch,
+    /// Where the sender stands.
+    pub standing: Standing,
+    /// The sender's incarnation and the time at which the frame left.
+    pub nonce: Nonce,
+    /// The nonce of the addressee that this frame answers.
+    pub echo: Option<Nonce>,
+}
+
+/// Where a node stands: whether its vote is free, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Leads this epoch.
+    Leading(Epoch),
+    /// Stands for election in this epoch.
+    Standing(Epoch),
+    /// Follows this leader in this epoch.
+    Following(NodeId, Epoch),
+    /// Its word is given, or being given: it accepts nobody now.
+    Bound,
+    /// Would accept an offer now.
+    Free,
+    /// Its storage was lost and replaced: it counts for nothing (S13).
+    Replaced,
+    /// Stopped for good after a storage error (S11) or as a clone (S13).
+    Stopped,
+}
+
+/// What a frame asserts or asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// I am here, and this is how I am.
+    Heartbeat(Heartbeat),
+    /// Accept me as the leader of `epoch`.
+    Offer {
+        /// The epoch offered.
+        epoch: Epoch,
+        /// How long an accept binds, in real time.
+        detection: Duration,
+    },
+    /// You have my word in `epoch`: I accept nobody else for the offer's detection time from its receipt.
+    Accept {
+        /// The epoch accepted.
+        epoch: Epoch,
+        /// The last durable entry, pulled after the fence was raised.
+        position: Option<Position>,
+    },
+    /// I do not accept your offer for `epoch`.
+    Refuse {
+        /// The epoch offered.
+        epoch: Epoch,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// I lead: a leader's heartbeat with its address.
+    Announce {
+        /// The heartbeat.
+        heartbeat: Heartbeat,
+        /// Where clients reach the leader.
+        address: Address,
+    },
+    /// I led `epoch`, I never will again, and `target` should be the next leader.
+    Release {
+        /// The epoch led until now.
+        epoch: Epoch,
+        /// Who gets a head start.
+        target: NodeId,
+    },
+    /// Freeze failover for this long; zero ends a freeze.
+    Pause {
+        /// How long from now.
+        remaining: Duration,
+    },
+    /// Your frame is of an incarnation that this node knows to be over or cloned.
+    Reject {
+        /// The incarnation of the rejected frame.
+        rejected: Incarnation,
+        /// The incarnation that this node knows.
+        known: Incarnation,
+    },
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The last durable entry as far as the host has reported it: only ranks.
+    pub position: Option<Position>,
+    /// Whether the sender would stand for election now.
+    pub eligible: bool,
+    /// Whether the sender's host reports itself fit for office.
+    pub healthy: bool,
+    /// A higher priority is preferred.
+    pub priority: u8,
+    /// The host's version number: a newer one is reported as an event.
+    pub application: u32,
+    /// From a leader only.
+    pub lead: Option<Lead>,
+}
+
+/// What only a leader's heartbeat carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// How long a promise to the leader runs from receipt, in real time.
+    pub detection: Duration,
+    /// How long failover stays frozen; zero if it is not.
+    pub paused_for: Duration,
+}
+
+/// Why an offer was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Refusal {
+    /// The voter's word is given to another node.
+    Bound,
+    /// The voter's durable epoch is not below the offered one.
+    EpochTooLow,
+    /// The voter's vote in the offered epoch is spent.
+    VoteSpent,
+    /// The voter leads or stands itself.
+    OwnOffice,
+    /// The voter is saving a record.
+    Saving,
+    /// Failover is frozen.
+    Paused,
+    /// The voter's storage was replaced.
+    Replaced,
+    /// The voter has stopped.
+    Stopped,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bound => "its word is given to another node",
+            Self::EpochTooLow => "its own epoch is not below the offered one",
+            Self::VoteSpent => "its vote in that epoch is spent",
+            Self::OwnOffice => "it leads or stands itself",
+            Self::Saving => "it is still saving an earlier record",
+            Self::Paused => "failover is paused",
+            Self::Replaced => "its storage was replaced, so it does not vote yet",
+            Self::Stopped => "it has stopped",
+        })
+    }
+}
+
+/// The longest address, in bytes.
+pub const ADDRESS_BYTES_MAX: usize = 255;
+
+/// Where clients reach a node, in the host's own notation. At most 255 bytes of UTF-8.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Address(Arc<str>);
+
+/// An address is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address may have at most {ADDRESS_BYTES_MAX} bytes, this one has {0}")]
+pub struct AddressTooLong(pub usize);
+
+impl Address {
+    /// Copies an address.
+    pub fn new(text: &str) -> Result<Self, AddressTooLong> {
+        if text.len() > ADDRESS_BYTES_MAX { Err(AddressTooLong(text.len())) } else { Ok(Self(text.into())) }
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+#[cfg(feature = "wire")]
+impl serde::Serialize for Address {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Header {
+    /// The highest epoch up to which the sender never acts again (rule R-ended).
+    ///
+    /// The lowest epoch that it leads or stands in, less one, and never above its durable epoch; for a
+    /// sender that does neither, its durable epoch.
+    pub(crate) fn ended(&self) -> Epoch {
+        match self.standing {
+            Standing::Leading(epoch) | Standing::Standing(epoch) => epoch.before().min(self.epoch),
+            _ => self.epoch,
+        }
+    }
+}
