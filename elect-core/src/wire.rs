@@ -1,37 +1,135 @@
-//! Frame and record bytes (interface first).
+//! The bytes of frames and records, for any transport and any store.
+//!
+//! One versioned format. Every integer is little-endian and of fixed width, every optional part is announced by a
+//! flag, and there is exactly one way to write a value: whatever decodes re-encodes to the same bytes. Unknown flags,
+//! names that are no names, bytes that are missing and bytes that are left over are refused with the place and with
+//! what is allowed there. A frame is read without allocating (the address of an announcement aside), and its length is
+//! known, and checked, after [`PREFIX_BYTES`] bytes.
+//!
+//! ```
+//! use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES};
+//! # use elect_core::{Body, Digest, Epoch, Frame, Header, Incarnation, NodeId, Nonce, Standing, Time};
+//! # let incarnation = Incarnation { counter: 1, random: 7 };
+//! # let nonce = Nonce { incarnation, sent: Time::from_nanos(5) };
+//! # let header = Header {
+//! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), standing: Standing::Free, nonce, echo: None,
+//! # };
+//! let frame = Frame { header, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? } };
+//! let mut buffer = [0; FRAME_BYTES_MAX];
+//! let length = wire::encode(&frame, &mut buffer);
+//!
+//! let prefix: [u8; PREFIX_BYTES] = buffer[..PREFIX_BYTES].try_into()?;
+//! assert_eq!(wire::frame_length(prefix), Ok(length));
+//! assert_eq!(wire::decode(&buffer[..length]), Ok(frame));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A frame, version 1
+//!
+//! | part | bytes | present |
+//! |---|---|---|
+//! | magic `0xec` | 1 | always |
+//! | version `1` | 1 | always |
+//! | kind | 1 | always |
+//! | length of the whole frame | 2 | always |
+//! | group | 4 | always |
+//! | members digest | 8 | always |
+//! | durable epoch | 8 | always |
+//! | tag | 1 | always |
+//! | epoch of the standing | 8 | leading, standing, following |
+//! | leader's name | 1 + n | following |
+//! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
+//! | echo: likewise | 16 | tag bit 3 |
+//! | body | | by kind |
+//!
+//! The tag's bits 0–2 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped.
+//! Bit 3: an echo is present; bit 4: a position is present; bit 5: eligible; bit 6: healthy; bit 7: a lead is present.
+//! A flag that does not belong to the kind is zero.
+//!
+//! | kind | body | flags |
+//! |---|---|---|
+//! | 1 heartbeat | position 16 (epoch, offset) if flagged, priority 1, application 4, lead 8 if flagged (detection 4 in µs, pause 4 in ms) | 3–7 |
+//! | 2 offer | epoch 8, detection 4 in µs | 3 |
+//! | 3 accept | epoch 8, position 16 if flagged | 3, 4 |
+//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 saving, 5 paused, 6 replaced, 7 stopped | 3 |
+//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8) | 3–7 |
+//! | 6 release | epoch 8, target's name 1 + n | 3 |
+//! | 7 pause | remaining 4 in ms | 3 |
+//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 3 |
+//!
+//! A name is its length, 1 to 32, and so many bytes of `A-Z a-z 0-9 . _ -`.
+//!
+//! # Spans
+//!
+//! A detection time is whole microseconds and at most an hour, which [`ConfigBuilder`](crate::ConfigBuilder) checks;
+//! a pause is at most 24 hours and counted in whole milliseconds. Encoding rounds up, so that a promise is never
+//! shorter than its leader assumes and a pause never ends early nor turns into its own end. A span beyond the field,
+//! which no elector makes, is written as the field's largest value: 71 minutes of detection, which is above every
+//! configured maximum and so ignored by every receiver, or 49 days of pause.
+//!
+//! # A record, version 1
+//!
+//! | part | bytes | present |
+//! |---|---|---|
+//! | magic `0xed` | 1 | always |
+//! | version `1` | 1 | always |
+//! | length of the whole record | 2 | always |
+//! | members digest | 8 | always |
+//! | incarnation: counter 4, random 4 | 8 | always |
+//! | durable epoch | 8 | always |
+//! | longest detection time, in ns | 8 | always |
+//! | tag: bit 0 storage replaced, bit 1 a holder is present, bit 2 its word is a vote | 1 | always |
+//! | cluster's name | 1 + n | always |
+//! | node's name | 1 + n | always |
+//! | holder's name | 1 + n | tag bit 1 |
+//!
+//! It carries no checksum: a store that can rot adds its own.
+
+mod error;
+mod frame_v1;
+mod record_v1;
+mod section;
+
 use alloc::vec::Vec;
 
-use crate::{Frame, Record};
+pub use error::WireError;
 
-/// No frame is longer.
-pub const FRAME_BYTES_MAX: usize = 512;
-/// Every record has this many bytes or fewer.
+use crate::frame::Frame;
+use crate::record::Record;
+
+/// The longest frame: an announcement by a follower with a name of 32 bytes, everything present, 255 bytes of address.
+pub const FRAME_BYTES_MAX: usize = frame_v1::BYTES_MAX;
+/// No record is longer, nor will one of a later version be: a store may reserve this much.
 pub const RECORD_BYTES_MAX: usize = 256;
 /// The frame's length field, with all before it, fits in this prefix.
 pub const PREFIX_BYTES: usize = 5;
 
-/// Why bytes are not a frame or a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a frame")]
-pub struct WireError;
+/// Writes the frame's bytes to the front of a fixed buffer: no heap. Returns how many bytes were written; what
+/// lies behind them is undefined.
+#[must_use = "the buffer is longer than the frame"]
+pub fn encode(frame: &Frame, bytes: &mut [u8; FRAME_BYTES_MAX]) -> usize {
+    frame_v1::encode(frame, bytes)
+}
 
-/// The frame's bytes in a fixed buffer: no heap. Returns how many bytes were written.
-pub fn encode(_frame: &Frame, _bytes: &mut [u8; FRAME_BYTES_MAX]) -> usize {
-    0
+/// Decodes exactly one frame: bytes that are missing or left over are refused.
+pub fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
+    frame_v1::decode(bytes)
 }
-/// Decodes exactly one frame.
-pub fn decode(_bytes: &[u8]) -> Result<Frame, WireError> {
-    Err(WireError)
+
+/// Length in bytes of the whole frame that starts with `prefix`, prefix included.
+///
+/// At most [`FRAME_BYTES_MAX`]: a stream is read into a buffer of that size, and a peer that announces more, or that
+/// does not speak this format at all, is refused before anything is read or allocated for it.
+pub fn frame_length(prefix: [u8; PREFIX_BYTES]) -> Result<usize, WireError> {
+    frame_v1::Prefix::read(prefix).map(|prefix| prefix.length)
 }
-/// Length of the whole frame that starts with `prefix`: checked against the limit before anything is allocated.
-pub fn frame_length(_prefix: [u8; PREFIX_BYTES]) -> Result<usize, WireError> {
-    Err(WireError)
+
+/// The record's bytes: at most [`RECORD_BYTES_MAX`].
+pub fn encode_record(record: &Record) -> Vec<u8> {
+    record_v1::encode(record)
 }
-/// The record's bytes.
-pub fn encode_record(_record: &Record) -> Vec<u8> {
-    Vec::new()
-}
-/// Decodes exactly one record.
-pub fn decode_record(_bytes: &[u8]) -> Result<Record, WireError> {
-    Err(WireError)
+
+/// Decodes exactly one record: bytes that are missing or left over are refused.
+pub fn decode_record(bytes: &[u8]) -> Result<Record, WireError> {
+    record_v1::decode(bytes)
 }

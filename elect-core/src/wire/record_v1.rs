@@ -1,0 +1,130 @@
+//! Records, version 1: the layout is in the documentation of [`wire`](super).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::WireError;
+use super::section::{Reader, Writer};
+use crate::epoch::Epoch;
+use crate::members::Digest;
+use crate::name::{ClusterId, NAME_BYTES_MAX, NodeId};
+use crate::nonce::Incarnation;
+use crate::record::{Holder, Record, Storage, Word};
+use crate::time::nanos;
+
+const MAGIC: u8 = 0xed;
+const VERSION: u8 = 1;
+
+const FRONT_BYTES: usize = 4 + 8 + 8 + 8 + 8 + 1;
+/// Three names.
+const BYTES_MAX: usize = FRONT_BYTES + 3 * (1 + NAME_BYTES_MAX);
+/// Two names of one byte each.
+const BYTES_MIN: usize = FRONT_BYTES + 2 * (1 + 1);
+
+const _: () = assert!(BYTES_MAX <= super::RECORD_BYTES_MAX);
+
+/// Where the tag is, and its bits.
+const TAG_AT: usize = FRONT_BYTES - 1;
+const REPLACED: u8 = 0b001;
+const HOLDER: u8 = 0b010;
+const VOTE: u8 = 0b100;
+
+/// All but the names.
+#[derive(Serialize, Deserialize)]
+struct Front {
+    magic: u8,
+    version: u8,
+    length: u16,
+    members: u64,
+    incarnation_counter: u32,
+    incarnation_random: u32,
+    epoch: u64,
+    detection_max_nanos: u64,
+    tag: u8,
+}
+
+pub(super) fn encode(record: &Record) -> Vec<u8> {
+    let mut bytes = [0; BYTES_MAX];
+    let mut writer = Writer::new(&mut bytes);
+    writer.section(Front {
+        magic: MAGIC,
+        version: VERSION,
+        length: 0,
+        members: record.members.to_bits(),
+        incarnation_counter: record.incarnation.counter,
+        incarnation_random: record.incarnation.random,
+        epoch: record.epoch.number(),
+        detection_max_nanos: nanos(record.detection_max),
+        tag: tag(record),
+    });
+    writer.name(record.cluster.as_padded_bytes());
+    writer.name(record.node.as_padded_bytes());
+    if let Some(holder) = &record.holder {
+        writer.name(holder.node.as_padded_bytes());
+    }
+    let length = writer.at();
+    #[expect(clippy::cast_possible_truncation, reason = "at most BYTES_MAX")]
+    bytes[2..4].copy_from_slice(&(length as u16).to_le_bytes());
+    bytes[..length].to_vec()
+}
+
+fn tag(record: &Record) -> u8 {
+    let storage = match record.storage {
+        Storage::Intact => 0,
+        Storage::Replaced => REPLACED,
+    };
+    let holder = match record.holder.map(|holder| holder.word) {
+        None => 0,
+        Some(Word::Followed) => HOLDER,
+        Some(Word::Vote) => HOLDER | VOTE,
+    };
+    storage | holder
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
+    let mut reader = Reader::new(bytes, 0);
+    let front: Front = reader.section()?;
+    check_front(&front, bytes.len())?;
+    let cluster = reader.name(ClusterId::from_bytes)?;
+    let node = reader.name(NodeId::from_bytes)?;
+    let holder = if front.tag & HOLDER == 0 {
+        None
+    } else {
+        let word = if front.tag & VOTE == 0 { Word::Followed } else { Word::Vote };
+        Some(Holder { node: reader.name(NodeId::from_bytes)?, word })
+    };
+    reader.end()?;
+    Ok(Record {
+        cluster,
+        node,
+        members: Digest::from_bits(front.members),
+        incarnation: Incarnation { counter: front.incarnation_counter, random: front.incarnation_random },
+        epoch: Epoch::new(front.epoch),
+        holder,
+        detection_max: Duration::from_nanos(front.detection_max_nanos),
+        storage: if front.tag & REPLACED == 0 { Storage::Intact } else { Storage::Replaced },
+    })
+}
+
+fn check_front(front: &Front, given: usize) -> Result<(), WireError> {
+    let declared = usize::from(front.length);
+    if front.magic != MAGIC {
+        return Err(WireError::Magic { found: front.magic, allowed: MAGIC });
+    }
+    if front.version != VERSION {
+        return Err(WireError::Version { found: front.version, allowed: VERSION });
+    }
+    if !(BYTES_MIN..=BYTES_MAX).contains(&declared) {
+        return Err(WireError::Length { found: declared, min: BYTES_MIN, max: BYTES_MAX });
+    }
+    if declared != given {
+        return Err(WireError::Given { declared, given });
+    }
+    let allowed = if front.tag & HOLDER == 0 { REPLACED | HOLDER } else { REPLACED | HOLDER | VOTE };
+    if front.tag & !allowed != 0 {
+        return Err(WireError::Flags { at: TAG_AT, found: front.tag, allowed });
+    }
+    Ok(())
+}
