@@ -1,12 +1,10 @@
 //! The elector (interface first; the bodies follow).
 #![allow(clippy::all, clippy::pedantic, unused, missing_docs)]
-use crate::*;
 use alloc::vec::Vec;
 use core::time::Duration;
+use crate::*;
 #[derive(Debug)]
-pub struct Elector {
-    out: Out,
-}
+pub struct Elector { out: Out }
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     pub(crate) losses: Vec<Loss>,
@@ -30,79 +28,32 @@ pub enum StartRefused {
     OtherMembers { record: Digest, config: Digest },
 }
 impl Elector {
-    pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> {
-        Ok(Self { out: Out::default() })
-    }
-    pub fn tick(&mut self, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn on_gated(&mut self, result: Result<Gated, StorageFailed>, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
+    pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> { Ok(Self { out: Out::default() }) }
+    pub fn tick(&mut self, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn on_gated(&mut self, result: Result<Gated, StorageFailed>, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> { Step::new(self) }
     /// The host is in office.
-    pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
+    pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> { Step::new(self) }
     /// The catch-up source is lost or no longer has what it reported.
-    pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
+    pub fn on_source_lost(&mut self, now: Time) -> Step<'_> { Step::new(self) }
     /// Everything that began before the handover is finished.
-    pub fn on_drained(&mut self, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
-    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Step<'_> {
-        Step::new(self)
-    }
+    pub fn on_drained(&mut self, now: Time) -> Step<'_> { Step::new(self) }
+    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Step<'_> { Step::new(self) }
     /// `to: None` picks the best; `timeout: None` takes the configured one.
-    pub fn request_handover(
-        &mut self,
-        to: Option<NodeId>,
-        timeout: Option<Duration>,
-        now: Time,
-    ) -> Result<Step<'_>, RequestRefused> {
-        Ok(Step::new(self))
-    }
-    pub fn resign(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> {
-        Ok(Step::new(self))
-    }
-    pub fn pause(&mut self, span: Duration, now: Time) -> Result<Step<'_>, RequestRefused> {
-        Ok(Step::new(self))
-    }
-    pub fn resume(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> {
-        Ok(Step::new(self))
-    }
-    pub fn deadline(&self) -> Time {
-        Time::NEVER
-    }
+    pub fn request_handover(&mut self, to: Option<NodeId>, timeout: Option<Duration>, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
+    pub fn resign(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
+    pub fn pause(&mut self, span: Duration, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
+    pub fn resume(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
+    pub fn deadline(&self) -> Time { Time::NEVER }
     /// The lease cell, for the host's threads.
-    pub fn authority(&self) -> Authority {
-        Authority::new()
-    }
-    pub fn explain(&self, now: Time) -> Explanation {
-        Explanation {}
-    }
-    pub fn status(&self, now: Time) -> Status {
-        Status {}
-    }
-    pub(crate) fn out(&self) -> &Out {
-        &self.out
-    }
-    pub(crate) fn out_mut(&mut self) -> &mut Out {
-        &mut self.out
-    }
+    pub fn authority(&self) -> Authority { Authority::new() }
+    pub fn explain(&self, now: Time) -> Explanation { Explanation {} }
+    pub fn status(&self, now: Time) -> Status { Status {} }
+    pub(crate) fn out(&self) -> &Out { &self.out }
+    pub(crate) fn out_mut(&mut self) -> &mut Out { &mut self.out }
 }
 /// (serde::Serialize + Display later)
 #[derive(Clone, Debug)]

@@ -63,9 +63,7 @@ impl fmt::Display for StepDown {
             Self::StorageFailed => f.write_str("a save failed, and the node has stopped"),
             Self::Cloned => f.write_str("its disk is a clone or an old backup, and the node has stopped"),
             Self::NeverServed => f.write_str("its host did not enter office by the deadline"),
-            Self::EntryFromAbove => {
-                f.write_str("a voter holds an entry of a higher epoch, to be caught up with first")
-            }
+            Self::EntryFromAbove => f.write_str("a voter holds an entry of a higher epoch, to be caught up with first"),
         }
     }
 }

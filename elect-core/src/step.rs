@@ -192,10 +192,7 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("record", &self.record)
-            .field("raise", &self.raise)
-            .finish_non_exhaustive()
+        f.debug_struct("Gate").field("record", &self.record).field("raise", &self.raise).finish_non_exhaustive()
     }
 }
 
