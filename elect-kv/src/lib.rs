@@ -1,1 +1,5 @@
-//! Placeholder.
+//! A small, honest, replicated key-value server that shows how to embed the elect library.
+
+pub mod cli;
+pub mod config;
+pub mod demo;
