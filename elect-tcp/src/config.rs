@@ -1,0 +1,215 @@
+//! What a node needs to know besides the elector's own configuration.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use elect_core::NodeId;
+
+/// A node's configuration that cannot work, with the field, the value and the rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} = {value}: {rule}")]
+pub struct ConfigError {
+    /// The builder's method.
+    pub field: &'static str,
+    /// What it was given, or what follows from it.
+    pub value: String,
+    /// What is allowed.
+    pub rule: String,
+}
+
+/// The checked configuration of one node. Built by [`NodeConfig::builder`].
+#[derive(Debug)]
+pub struct NodeConfig {
+    pub(crate) elect: elect_core::Config,
+    pub(crate) vote_file: PathBuf,
+    pub(crate) listen: Listen,
+    pub(crate) peers: Vec<(NodeId, String)>,
+    pub(crate) allow_plaintext: bool,
+    pub(crate) dial_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
+}
+
+/// Where a node listens.
+#[derive(Debug)]
+pub(crate) enum Listen {
+    Address(SocketAddr),
+    Bound(TcpListener),
+}
+
+impl NodeConfig {
+    /// Starts a configuration: the elector's own, and the vote file that [`VoteFile::init`] has made.
+    ///
+    /// [`VoteFile::init`]: crate::VoteFile::init
+    pub fn builder(elect: elect_core::Config, vote_file: impl Into<PathBuf>) -> NodeConfigBuilder {
+        NodeConfigBuilder {
+            elect,
+            vote_file: vote_file.into(),
+            listen: None,
+            peers: Vec::new(),
+            allow_plaintext: false,
+            dial_timeout: Duration::from_millis(500),
+            handshake_timeout: Duration::from_secs(1),
+        }
+    }
+
+    /// The elector's configuration.
+    pub const fn elect(&self) -> &elect_core::Config {
+        &self.elect
+    }
+
+    /// The vote file.
+    pub fn vote_file(&self) -> &Path {
+        &self.vote_file
+    }
+}
+
+/// Collects settings; [`build`](Self::build) checks them together.
+#[derive(Debug)]
+#[must_use = "a configuration begins to exist with `build`"]
+pub struct NodeConfigBuilder {
+    elect: elect_core::Config,
+    vote_file: PathBuf,
+    listen: Option<Listen>,
+    peers: Vec<(NodeId, String)>,
+    allow_plaintext: bool,
+    dial_timeout: Duration,
+    handshake_timeout: Duration,
+}
+
+impl NodeConfigBuilder {
+    /// Where this node listens for its peers.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = Some(Listen::Address(address));
+        self
+    }
+
+    /// The same with a socket that already listens: from a supervisor, or from a test that needs a free port.
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listen = Some(Listen::Bound(listener));
+        self
+    }
+
+    /// Adds a peer and its `host:port`. Names are resolved at every dial, never by the orchestrator. An
+    /// entry for this node itself is skipped, so that all nodes can share one list.
+    pub fn peer(mut self, id: NodeId, address: impl Into<String>) -> Self {
+        if id != self.elect.node() {
+            self.peers.push((id, address.into()));
+        }
+        self
+    }
+
+    /// Adds several peers: see [`peer`](Self::peer).
+    pub fn peers(self, peers: impl IntoIterator<Item = (NodeId, String)>) -> Self {
+        peers.into_iter().fold(self, |builder, (id, address)| builder.peer(id, address))
+    }
+
+    /// Whether plain TCP may leave this machine. Default false: anybody who reaches the port can then claim
+    /// to be a member.
+    pub const fn allow_plaintext(mut self, allow: bool) -> Self {
+        self.allow_plaintext = allow;
+        self
+    }
+
+    /// How long one attempt to connect may take. Default 500 ms; 10 ms to 60 s.
+    pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.dial_timeout = timeout;
+        self
+    }
+
+    /// How long a handshake may take in all, however its bytes trickle in. Default 1 s; 10 ms to 60 s.
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Checks everything together.
+    pub fn build(self) -> Result<NodeConfig, ConfigError> {
+        self.check_spans()?;
+        self.check_peers()?;
+        let missing = || refused("listen", "(none)", "must name the address on which peers reach this node");
+        let listen = self.listen.ok_or_else(missing)?;
+        let config = NodeConfig {
+            elect: self.elect,
+            vote_file: self.vote_file,
+            listen,
+            peers: self.peers,
+            allow_plaintext: self.allow_plaintext,
+            dial_timeout: self.dial_timeout,
+            handshake_timeout: self.handshake_timeout,
+        };
+        config.check_plaintext()?;
+        Ok(config)
+    }
+
+    fn check_spans(&self) -> Result<(), ConfigError> {
+        let (min, max) = (Duration::from_millis(10), Duration::from_secs(60));
+        for (field, span) in
+            [("dial_timeout", self.dial_timeout), ("handshake_timeout", self.handshake_timeout)]
+        {
+            if !(min..=max).contains(&span) {
+                return Err(refused(field, format!("{span:?}"), format!("must be {min:?} to {max:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_peers(&self) -> Result<(), ConfigError> {
+        for (index, (id, address)) in self.peers.iter().enumerate() {
+            let value = || format!("{id}@{address}");
+            if self.elect.members().find(*id).is_none() {
+                return Err(refused("peers", value(), "must be a member of the elector's configuration"));
+            }
+            if self.peers[..index].iter().any(|(earlier, _)| earlier == id) {
+                return Err(refused("peers", value(), "must stand in the list once"));
+            }
+            let port = address.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then_some(port));
+            if port.and_then(|port| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
+                return Err(refused(
+                    "peers",
+                    value(),
+                    "must have the form host:port with a port of 1 to 65535",
+                ));
+            }
+        }
+        for member in self.elect.members().iter() {
+            let known = member.id == self.elect.node() || self.peers.iter().any(|(id, _)| *id == member.id);
+            if !known {
+                return Err(refused(
+                    "peers",
+                    member.id.to_string(),
+                    "must name an address for every other member",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NodeConfig {
+    fn check_plaintext(&self) -> Result<(), ConfigError> {
+        if self.allow_plaintext {
+            return Ok(());
+        }
+        let rule = "plain TCP may not leave this machine unless `allow_plaintext` says so";
+        let listen = match &self.listen {
+            Listen::Address(address) => *address,
+            Listen::Bound(listener) => listener
+                .local_addr()
+                .map_err(|error| refused("listener", error.to_string(), "must be a listening socket"))?,
+        };
+        if !listen.ip().is_loopback() {
+            return Err(refused("listen", listen.to_string(), rule));
+        }
+        // Names are checked when they are resolved, at every dial.
+        let literal = |address: &String| address.parse::<SocketAddr>().ok().filter(|a| !a.ip().is_loopback());
+        match self.peers.iter().find_map(|(_, address)| literal(address)) {
+            Some(address) => Err(refused("peers", address.to_string(), rule)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn refused(field: &'static str, value: impl Into<String>, rule: impl Into<String>) -> ConfigError {
+    ConfigError { field, value: value.into(), rule: rule.into() }
+}
