@@ -47,7 +47,7 @@ struct Front {
 
 pub(super) fn encode(record: &Record) -> Vec<u8> {
     let mut bytes = [0; BYTES_MAX];
-    let mut writer = Writer::new(&mut bytes);
+    let mut writer = Writer::new(&mut bytes, 0);
     writer.section(Front {
         magic: MAGIC,
         version: VERSION,

@@ -20,8 +20,9 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes, at: 0 }
+    /// Writes `bytes` from `at` on.
+    pub(super) fn new(bytes: &'a mut [u8], at: usize) -> Self {
+        Self { bytes, at }
     }
 
     /// How many bytes were written.
@@ -94,7 +95,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a name and makes it one.
-    #[inline]
     pub(super) fn name<T>(
         &mut self,
         parse: impl FnOnce(&[u8]) -> Result<T, crate::name::NameError>,
