@@ -1,5 +1,10 @@
 //! Frames, version 1: the layout is in the documentation of [`wire`](super).
 
+#![expect(
+    clippy::inline_always,
+    reason = "measured: without it a heartbeat decodes in 36 ns instead of 21 in a release build without LTO"
+)]
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -105,7 +110,7 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read([magic, version, kind, low, high]: [u8; PREFIX_BYTES]) -> Result<Self, WireError> {
         if magic != MAGIC {
             return Err(WireError::Magic { found: magic, allowed: MAGIC });
@@ -184,7 +189,7 @@ pub(super) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usize {
     length
 }
 
-#[inline]
+#[inline(always)]
 fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
     writer.section(FrontV1 {
         group: header.group,
@@ -206,7 +211,7 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_body(writer: &mut Writer<'_>, body: &Body) {
     match body {
         Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat),
@@ -233,7 +238,7 @@ fn write_body(writer: &mut Writer<'_>, body: &Body) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat) {
     write_position(writer, heartbeat.position);
     writer.section(VitalsV1 { priority: heartbeat.priority, application: heartbeat.application });
@@ -245,7 +250,7 @@ fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_position(writer: &mut Writer<'_>, position: Option<Position>) {
     if let Some(Position { epoch, offset }) = position {
         writer.section(PositionV1 { epoch: epoch.number(), offset });
@@ -273,7 +278,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
     Ok(Frame { header, body })
 }
 
-#[inline]
+#[inline(always)]
 fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u8), WireError> {
     let front: FrontV1 = reader.section()?;
     let tag = front.tag;
@@ -294,7 +299,7 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u8), Wire
     Ok((header, tag))
 }
 
-#[inline]
+#[inline(always)]
 fn read_standing(reader: &mut Reader<'_>, standing: u8) -> Result<Standing, WireError> {
     Ok(match standing {
         FREE => Standing::Free,
@@ -338,7 +343,7 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u8) -> Result<Body, WireE
     })
 }
 
-#[inline]
+#[inline(always)]
 fn read_heartbeat(reader: &mut Reader<'_>, tag: u8) -> Result<Heartbeat, WireError> {
     let position = read_position(reader, tag)?;
     let vitals: VitalsV1 = reader.section()?;
@@ -356,7 +361,7 @@ fn read_heartbeat(reader: &mut Reader<'_>, tag: u8) -> Result<Heartbeat, WireErr
     })
 }
 
-#[inline]
+#[inline(always)]
 fn read_position(reader: &mut Reader<'_>, tag: u8) -> Result<Option<Position>, WireError> {
     if tag & POSITION == 0 {
         return Ok(None);
@@ -365,7 +370,7 @@ fn read_position(reader: &mut Reader<'_>, tag: u8) -> Result<Option<Position>, W
     Ok(Some(Position { epoch: Epoch::new(epoch), offset }))
 }
 
-#[inline]
+#[inline(always)]
 fn read_epoch(reader: &mut Reader<'_>) -> Result<Epoch, WireError> {
     reader.section().map(Epoch::new)
 }
@@ -448,7 +453,7 @@ fn millis(span: Duration) -> u32 {
     whole(span, 1_000)
 }
 
-#[inline]
+#[inline(always)]
 fn whole(span: Duration, per_second: u64) -> u32 {
     let rest = u64::from(span.subsec_nanos()).div_ceil(1_000_000_000 / per_second);
     let units = span.as_secs().saturating_mul(per_second).saturating_add(rest);

@@ -1,5 +1,10 @@
 //! Sections: runs of fixed-width integers, written and read one after the other. Only this file names bincode.
 
+#![expect(
+    clippy::inline_always,
+    reason = "measured: without it a heartbeat decodes in 36 ns instead of 21 in a release build without LTO"
+)]
+
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::serde::{borrow_decode_from_slice, encode_into_slice};
 use serde::{Deserialize, Serialize};
@@ -82,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes integers.
-    #[inline]
+    #[inline(always)]
     pub(super) fn section<T: Deserialize<'a>>(&mut self) -> Result<T, WireError> {
         match borrow_decode_from_slice(&self.bytes[self.at..], FIXED) {
             Ok((section, length)) => {
