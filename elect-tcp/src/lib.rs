@@ -5,6 +5,8 @@ mod config;
 mod event;
 mod handle;
 mod node;
+#[cfg(test)]
+mod testing;
 mod vote_file;
 
 pub use clock::{now, random_seed};
