@@ -1,0 +1,142 @@
+//! Writing a frame.
+
+use core::time::Duration;
+
+use super::{
+    BOUND, BYTES_MAX, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, MAGIC,
+    NonceV1, OfferV1, POSITION, PositionV1, REPLACED, RejectV1, STANDS, STOPPED, VERSION, VitalsV1,
+    refusal_byte,
+};
+use crate::epoch::Position;
+use crate::frame::{Body, Frame, Heartbeat, Standing};
+use crate::wire::PREFIX_BYTES;
+use crate::wire::section::Writer;
+
+pub(in crate::wire) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usize {
+    let mut writer = Writer::new(bytes, PREFIX_BYTES);
+    write_header(&mut writer, frame);
+    write_body(&mut writer, &frame.body);
+    let length = writer.at();
+    #[expect(clippy::cast_possible_truncation, reason = "at most BYTES_MAX")]
+    let [low, high] = (length as u16).to_le_bytes();
+    bytes[..PREFIX_BYTES].copy_from_slice(&[MAGIC, VERSION, Kind::of(&frame.body) as u8, low, high]);
+    length
+}
+
+#[inline(always)]
+fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
+    writer.section(FrontV1 {
+        group: header.group,
+        members: header.members.to_bits(),
+        epoch: header.epoch.number(),
+        tag: standing_bits(header.standing) | flag(ECHO, header.echo.is_some()) | body_flags(body),
+    });
+    match &header.standing {
+        Standing::Leading(epoch) | Standing::Standing(epoch) => writer.section(epoch.number()),
+        Standing::Following(leader, epoch) => {
+            writer.section(epoch.number());
+            writer.name(leader.as_padded_bytes());
+        }
+        Standing::Bound | Standing::Free | Standing::Replaced | Standing::Stopped => {}
+    }
+    writer.section(NonceV1::from(header.nonce));
+    if let Some(echo) = header.echo {
+        writer.section(NonceV1::from(echo));
+    }
+}
+
+#[inline(always)]
+fn write_body(writer: &mut Writer<'_>, body: &Body) {
+    match body {
+        Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat),
+        Body::Offer { epoch, detection } => {
+            writer.section(OfferV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
+        }
+        Body::Accept { epoch, position } => {
+            writer.section(epoch.number());
+            write_position(writer, *position);
+        }
+        Body::Refuse { epoch, refusal } => writer.section((epoch.number(), refusal_byte(*refusal))),
+        Body::Announce { heartbeat, address } => {
+            write_heartbeat(writer, heartbeat);
+            writer.text(address.as_str());
+        }
+        Body::Release { epoch, target } => {
+            writer.section(epoch.number());
+            writer.name(target.as_padded_bytes());
+        }
+        Body::Pause { remaining } => writer.section(millis(*remaining)),
+        Body::Reject { rejected, known } => {
+            writer.section(RejectV1 { rejected: (*rejected).into(), known: (*known).into() });
+        }
+    }
+}
+
+#[inline(always)]
+fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat) {
+    write_position(writer, heartbeat.position);
+    writer.section(VitalsV1 { priority: heartbeat.priority, application: heartbeat.application });
+    if let Some(lead) = &heartbeat.lead {
+        writer.section(LeadV1 {
+            detection_micros: micros(lead.detection),
+            pause_millis: millis(lead.paused_for),
+        });
+    }
+}
+
+#[inline(always)]
+fn write_position(writer: &mut Writer<'_>, position: Option<Position>) {
+    if let Some(Position { epoch, offset }) = position {
+        writer.section(PositionV1 { epoch: epoch.number(), offset });
+    }
+}
+
+const fn standing_bits(standing: Standing) -> u8 {
+    match standing {
+        Standing::Free => FREE,
+        Standing::Bound => BOUND,
+        Standing::Following(..) => FOLLOWING,
+        Standing::Standing(_) => STANDS,
+        Standing::Leading(_) => LEADING,
+        Standing::Replaced => REPLACED,
+        Standing::Stopped => STOPPED,
+    }
+}
+
+const fn body_flags(body: &Body) -> u8 {
+    match body {
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
+            flag(POSITION, heartbeat.position.is_some())
+                | flag(ELIGIBLE, heartbeat.eligible)
+                | flag(HEALTHY, heartbeat.healthy)
+                | flag(LEAD, heartbeat.lead.is_some())
+        }
+        Body::Accept { position, .. } => flag(POSITION, position.is_some()),
+        Body::Offer { .. }
+        | Body::Refuse { .. }
+        | Body::Release { .. }
+        | Body::Pause { .. }
+        | Body::Reject { .. } => 0,
+    }
+}
+
+const fn flag(bit: u8, set: bool) -> u8 {
+    if set { bit } else { 0 }
+}
+
+/// Whole microseconds, rounded up; the field's largest value beyond it.
+fn micros(span: Duration) -> u32 {
+    whole(span, 1_000_000)
+}
+
+/// Whole milliseconds, rounded up; the field's largest value beyond it.
+fn millis(span: Duration) -> u32 {
+    whole(span, 1_000)
+}
+
+#[inline(always)]
+fn whole(span: Duration, per_second: u64) -> u32 {
+    let rest = u64::from(span.subsec_nanos()).div_ceil(1_000_000_000 / per_second);
+    let units = span.as_secs().saturating_mul(per_second).saturating_add(rest);
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
