@@ -63,9 +63,9 @@ impl<'a> Writer<'a> {
 /// How many bytes of a zero-padded name are not padding.
 fn name_length(padded: &[u8; NAME_BYTES_MAX]) -> u8 {
     let (words, _) = padded.as_chunks::<8>();
-    let zeros: u32 = words.iter().map(|word| u64::from_le_bytes(*word).leading_zeros()).sum();
+    let padding: u32 = words.iter().map(|word| u64::from_le_bytes(*word).leading_zeros() / 8).sum();
     #[expect(clippy::cast_possible_truncation, reason = "at most 32")]
-    let length = NAME_BYTES_MAX as u8 - (zeros / 8) as u8;
+    let length = NAME_BYTES_MAX as u8 - padding as u8;
     length
 }
 
@@ -146,8 +146,10 @@ mod tests {
     #[test]
     fn the_length_of_a_name_excludes_its_padding() {
         for length in 1..=NAME_BYTES_MAX {
-            let name = NodeId::new(&"x".repeat(length)).unwrap();
-            assert_eq!(usize::from(name_length(name.as_padded_bytes())), length);
+            for letter in ["x", "-"] {
+                let name = NodeId::new(&letter.repeat(length)).unwrap();
+                assert_eq!(usize::from(name_length(name.as_padded_bytes())), length);
+            }
         }
     }
 }

@@ -1,0 +1,129 @@
+//! Strategies: any frame and any record that can be built.
+
+use core::time::Duration;
+
+use elect_core::{
+    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
+    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+};
+use proptest::option;
+use proptest::prelude::*;
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    prop_oneof![any::<u64>(), 0..100_u64, Just(u64::MAX)].prop_map(Epoch::new)
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._-]{1,32}"
+}
+
+fn node() -> impl Strategy<Value = NodeId> {
+    name().prop_map(|name| NodeId::new(&name).unwrap())
+}
+
+fn incarnation() -> impl Strategy<Value = Incarnation> {
+    any::<(u32, u32)>().prop_map(|(counter, random)| Incarnation { counter, random })
+}
+
+fn nonce() -> impl Strategy<Value = Nonce> {
+    (incarnation(), any::<u64>())
+        .prop_map(|(incarnation, sent)| Nonce { incarnation, sent: Time::from_nanos(sent) })
+}
+
+fn position() -> impl Strategy<Value = Option<Position>> {
+    option::of((epoch(), any::<u64>()).prop_map(|(epoch, offset)| Position { epoch, offset }))
+}
+
+fn detection() -> impl Strategy<Value = Duration> {
+    any::<u32>().prop_map(|micros| Duration::from_micros(micros.into()))
+}
+
+fn pause() -> impl Strategy<Value = Duration> {
+    any::<u32>().prop_map(|millis| Duration::from_millis(millis.into()))
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    prop_oneof![
+        epoch().prop_map(Standing::Leading),
+        epoch().prop_map(Standing::Standing),
+        (node(), epoch()).prop_map(|(leader, epoch)| Standing::Following(leader, epoch)),
+        Just(Standing::Bound),
+        Just(Standing::Free),
+        Just(Standing::Replaced),
+        Just(Standing::Stopped),
+    ]
+}
+
+fn heartbeat() -> impl Strategy<Value = Heartbeat> {
+    let lead = (detection(), pause()).prop_map(|(detection, paused_for)| Lead { detection, paused_for });
+    (position(), any::<(bool, bool, u8, u32)>(), option::of(lead)).prop_map(
+        |(position, (eligible, healthy, priority, application), lead)| Heartbeat {
+            position,
+            eligible,
+            healthy,
+            priority,
+            application,
+            lead,
+        },
+    )
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    // At most 63 characters of at most 4 bytes each, or the longest there is.
+    prop_oneof![9 => "\\PC{0,63}", 1 => Just("x".repeat(255))].prop_map(|text| Address::new(&text).unwrap())
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop::sample::select(vec![
+        Refusal::Bound,
+        Refusal::EpochTooLow,
+        Refusal::VoteSpent,
+        Refusal::OwnOffice,
+        Refusal::Saving,
+        Refusal::Paused,
+        Refusal::Replaced,
+        Refusal::Stopped,
+    ])
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        heartbeat().prop_map(Body::Heartbeat),
+        (epoch(), detection()).prop_map(|(epoch, detection)| Body::Offer { epoch, detection }),
+        (epoch(), position()).prop_map(|(epoch, position)| Body::Accept { epoch, position }),
+        (epoch(), refusal()).prop_map(|(epoch, refusal)| Body::Refuse { epoch, refusal }),
+        (heartbeat(), address()).prop_map(|(heartbeat, address)| Body::Announce { heartbeat, address }),
+        (epoch(), node()).prop_map(|(epoch, target)| Body::Release { epoch, target }),
+        pause().prop_map(|remaining| Body::Pause { remaining }),
+        (incarnation(), incarnation()).prop_map(|(rejected, known)| Body::Reject { rejected, known }),
+    ]
+}
+
+/// Any frame whose spans are whole microseconds and milliseconds.
+pub(crate) fn frame() -> impl Strategy<Value = Frame> {
+    (any::<(u32, u64)>(), epoch(), standing(), nonce(), option::of(nonce()), body()).prop_map(
+        |((group, members), epoch, standing, nonce, echo, body)| {
+            let members = Digest::from_bits(members);
+            Frame { header: Header { group, members, epoch, standing, nonce, echo }, body }
+        },
+    )
+}
+
+/// Any record.
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    let word = prop::sample::select(vec![Word::Vote, Word::Followed]);
+    let holder = option::of((node(), word).prop_map(|(node, word)| Holder { node, word }));
+    let storage = prop::sample::select(vec![Storage::Intact, Storage::Replaced]);
+    (name(), node(), any::<(u64, u64)>(), incarnation(), epoch(), holder, storage).prop_map(
+        |(cluster, node, (members, nanos), incarnation, epoch, holder, storage)| Record {
+            cluster: ClusterId::new(&cluster).unwrap(),
+            node,
+            members: Digest::from_bits(members),
+            incarnation,
+            epoch,
+            holder,
+            detection_max: Duration::from_nanos(nanos),
+            storage,
+        },
+    )
+}

@@ -1,0 +1,229 @@
+//! Bytes that no honest peer sends: each refusal says what, where and what is allowed.
+
+use elect_core::NameError;
+use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES, WireError};
+
+use crate::golden::{frame_vectors, record_vectors};
+use crate::{bytes_of, samples};
+
+const TAG_AT: usize = 25;
+
+fn golden(name: &str) -> Vec<u8> {
+    let found = frame_vectors().into_iter().find(|(golden, _)| *golden == name);
+    found.unwrap_or_else(|| panic!("no golden frame {name}")).1
+}
+
+/// The golden frame with one byte changed.
+fn bent(name: &str, at: usize, byte: u8) -> Vec<u8> {
+    let mut bytes = golden(name);
+    bytes[at] = byte;
+    bytes
+}
+
+/// Sets the length field of a frame to the length that it has.
+fn relength(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap();
+    bytes[3..5].copy_from_slice(&length.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn every_truncation_is_refused_whatever_the_length_field_says() {
+    for (name, bytes) in frame_vectors() {
+        for end in 0..bytes.len() {
+            assert!(wire::decode(&bytes[..end]).is_err(), "{name} cut to {end}");
+            if end >= PREFIX_BYTES {
+                let cut = relength(bytes[..end].to_vec());
+                assert!(wire::decode(&cut).is_err(), "{name} cut to {end}, and saying so");
+            }
+        }
+    }
+    for (name, bytes) in record_vectors() {
+        for end in 0..bytes.len() {
+            assert!(wire::decode_record(&bytes[..end]).is_err(), "{name} cut to {end}");
+            if end >= 4 {
+                let mut cut = bytes[..end].to_vec();
+                cut[2..4].copy_from_slice(&u16::try_from(end).unwrap().to_le_bytes());
+                assert!(wire::decode_record(&cut).is_err(), "{name} cut to {end}, and saying so");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_appended_byte_is_refused_whatever_the_length_field_says() {
+    for (name, mut bytes) in frame_vectors() {
+        let at = bytes.len();
+        for byte in 0..=u8::MAX {
+            bytes.push(byte);
+            assert_eq!(wire::decode(&bytes), Err(WireError::Given { declared: at, given: at + 1 }), "{name}");
+            if at < FRAME_BYTES_MAX {
+                let trailing = WireError::Trailing { at, end: at + 1 };
+                assert_eq!(wire::decode(&relength(bytes.clone())), Err(trailing), "{name}");
+            }
+            bytes.pop();
+        }
+    }
+    for (name, mut bytes) in record_vectors() {
+        let at = bytes.len();
+        for byte in 0..=u8::MAX {
+            bytes.push(byte);
+            let given = WireError::Given { declared: at, given: at + 1 };
+            assert_eq!(wire::decode_record(&bytes), Err(given), "{name}");
+            let mut long = bytes.clone();
+            long[2..4].copy_from_slice(&u16::try_from(at + 1).unwrap().to_le_bytes());
+            assert_eq!(wire::decode_record(&long), Err(WireError::Trailing { at, end: at + 1 }), "{name}");
+            bytes.pop();
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_is_refused_or_reencodes_to_itself() {
+    for (name, bytes) in frame_vectors() {
+        for at in 0..bytes.len() {
+            for byte in 0..=u8::MAX {
+                let mut bent = bytes.clone();
+                bent[at] = byte;
+                if let Ok(frame) = wire::decode(&bent) {
+                    assert_eq!(bytes_of(&frame), bent, "{name}, byte {at} = {byte:#04x}");
+                }
+            }
+        }
+    }
+    for (name, bytes) in record_vectors() {
+        for at in 0..bytes.len() {
+            for byte in 0..=u8::MAX {
+                let mut bent = bytes.clone();
+                bent[at] = byte;
+                if let Ok(record) = wire::decode_record(&bent) {
+                    assert_eq!(wire::encode_record(&record), bent, "{name}, byte {at} = {byte:#04x}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn another_format_is_refused_by_its_first_bytes() {
+    let refused = |at, byte| {
+        let bytes = bent("heartbeat_leading", at, byte);
+        let prefix = bytes[..PREFIX_BYTES].try_into().unwrap();
+        let error = wire::frame_length(prefix).unwrap_err();
+        assert_eq!(wire::decode(&bytes), Err(error));
+        error
+    };
+    assert_eq!(refused(0, b'G'), WireError::Magic { found: b'G', allowed: 0xec });
+    assert_eq!(refused(1, 2), WireError::Version { found: 2, allowed: 1 });
+    assert_eq!(refused(2, 0), WireError::Kind { found: 0, max: 8 });
+    assert_eq!(refused(2, 9), WireError::Kind { found: 9, max: 8 });
+}
+
+#[test]
+fn hostile_lengths_are_refused_before_anything_is_read_for_them() {
+    let prefix = |length: u16| {
+        let [low, high] = length.to_le_bytes();
+        wire::frame_length([0xec, 1, 1, low, high])
+    };
+    for length in 0..=u16::MAX {
+        let found = usize::from(length);
+        let expected = if (46..=FRAME_BYTES_MAX).contains(&found) {
+            Ok(found)
+        } else {
+            Err(WireError::Length { found, min: 46, max: FRAME_BYTES_MAX })
+        };
+        assert_eq!(prefix(length), expected);
+    }
+}
+
+#[test]
+fn flags_that_do_not_belong_to_the_kind_are_refused() {
+    for (name, allowed) in [
+        ("offer", 0b0000_1000),
+        ("accept", 0b0001_1000),
+        ("refuse_bound", 0b0000_1000),
+        ("release", 0b0000_1000),
+        ("pause", 0b0000_1000),
+        ("reject", 0b0000_1000),
+    ] {
+        let tag = golden(name)[TAG_AT];
+        for bit in (3..8).map(|bit| 1 << bit).filter(|bit| allowed & bit == 0) {
+            let error = WireError::Flags { at: TAG_AT, found: tag & !7 | bit, allowed };
+            assert_eq!(wire::decode(&bent(name, TAG_AT, tag | bit)), Err(error), "{name}");
+        }
+    }
+}
+
+#[test]
+fn unknown_values_are_refused_with_their_place() {
+    let tag = golden("heartbeat_leading")[TAG_AT];
+    let standing = WireError::Standing { at: TAG_AT, found: 7, max: 6 };
+    assert_eq!(wire::decode(&bent("heartbeat_leading", TAG_AT, tag | 7)), Err(standing));
+
+    let at = golden("refuse_stopped").len() - 1;
+    let refusal = WireError::Refusal { at, found: 8, max: 7 };
+    assert_eq!(wire::decode(&bent("refuse_stopped", at, 8)), Err(refusal));
+}
+
+#[test]
+fn names_that_are_none_are_refused_with_the_rule() {
+    // The leader's name follows the tag and the epoch; the frame is rebuilt around each name.
+    let name_at = TAG_AT + 1 + 8;
+    let with_name = |name: &[u8]| {
+        let frame = golden("heartbeat_following");
+        let length = u8::try_from(name.len()).unwrap();
+        let bytes = [&frame[..name_at], &[length], name, &frame[name_at + 9..]].concat();
+        wire::decode(&relength(bytes))
+    };
+    let refused = |rule| Err(WireError::Name { at: name_at, rule });
+    assert!(with_name(b"x").is_ok());
+    assert!(with_name(&[b'x'; 32]).is_ok());
+    assert_eq!(with_name(b""), refused(NameError::Empty));
+    assert_eq!(with_name(&[b'x'; 33]), refused(NameError::TooLong(33)));
+    assert_eq!(with_name(b"a b"), refused(NameError::Forbidden { index: 1, byte: b' ' }));
+    // Padding would be a second way to write the name "a".
+    assert_eq!(with_name(b"a\0"), refused(NameError::Forbidden { index: 1, byte: 0 }));
+    // A length beyond the end is no reason to look there.
+    let beyond = WireError::Short { at: name_at, end: 96 };
+    assert_eq!(wire::decode(&bent("heartbeat_following", name_at, 255)), Err(beyond));
+}
+
+#[test]
+fn an_address_that_is_no_text_is_refused() {
+    let bytes = golden("announce");
+    let at = bytes.len() - "kv-1.example:6379 ü".len() - 1;
+    // The last character loses its second byte.
+    let cut = [&bytes[..at], &[19], &bytes[at + 1..bytes.len() - 1]].concat();
+    assert_eq!(wire::decode(&relength(cut)), Err(WireError::Address { at, valid: 18 }));
+}
+
+#[test]
+fn a_record_of_another_format_is_refused() {
+    let golden = record_vectors().into_iter().find(|(name, _)| *name == "first_boot").unwrap().1;
+    let refused = |at: usize, byte| {
+        let mut bytes = golden.clone();
+        bytes[at] = byte;
+        wire::decode_record(&bytes).unwrap_err()
+    };
+    assert_eq!(refused(0, 0xec), WireError::Magic { found: 0xec, allowed: 0xed });
+    assert_eq!(refused(1, 0), WireError::Version { found: 0, allowed: 1 });
+    assert_eq!(refused(2, 40), WireError::Length { found: 40, min: 41, max: 136 });
+    assert_eq!(refused(3, 1), WireError::Length { found: 256 + golden.len(), min: 41, max: 136 });
+    // A vote for nobody, and a flag that means nothing.
+    assert_eq!(refused(36, 0b100), WireError::Flags { at: 36, found: 0b100, allowed: 0b011 });
+    assert_eq!(refused(36, 0b1010), WireError::Flags { at: 36, found: 0b1010, allowed: 0b111 });
+}
+
+#[test]
+fn errors_say_what_where_and_what_is_allowed() {
+    let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
+    let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
+    says(hostile, "the length field says 65535 bytes, 46 to 384 are allowed");
+    let tag = wire::decode(&bent("pause", TAG_AT, 0b1000_1000)).unwrap_err();
+    says(tag, "the tag at byte 25 has flags 0b10001000, only 0b00001000 belong here");
+    let name = wire::decode(&bent("heartbeat_following", 35, b'/')).unwrap_err();
+    says(name, "the name at byte 34: a name may hold only A-Z a-z 0-9 . _ and -, byte 0 is 0x2f");
+    let longest = bytes_of(&samples::longest());
+    let cut = wire::decode(&longest[..99]).unwrap_err();
+    says(cut, &format!("the length field says {} bytes, there are 99", longest.len()));
+}

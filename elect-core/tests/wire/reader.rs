@@ -1,0 +1,160 @@
+//! A second reader, written from the tables in the documentation of `elect_core::wire`, sharing no code with it.
+//!
+//! It trusts its bytes, and panics where they are wrong: what it has to show is that the tables say all there is.
+
+use core::time::Duration;
+
+use elect_core::{
+    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
+    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+};
+
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count);
+        self.0 = rest;
+        taken
+    }
+
+    fn integer(&mut self, bytes: usize) -> u64 {
+        self.take(bytes).iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+
+    fn half(&mut self) -> u32 {
+        self.integer(4).try_into().unwrap()
+    }
+
+    fn epoch(&mut self) -> Epoch {
+        Epoch::new(self.integer(8))
+    }
+
+    fn text(&mut self) -> &'a str {
+        let length = self.byte();
+        std::str::from_utf8(self.take(length.into())).unwrap()
+    }
+
+    fn node(&mut self) -> NodeId {
+        NodeId::new(self.text()).unwrap()
+    }
+
+    fn incarnation(&mut self) -> Incarnation {
+        Incarnation { counter: self.half(), random: self.half() }
+    }
+
+    fn nonce(&mut self) -> Nonce {
+        Nonce { incarnation: self.incarnation(), sent: Time::from_nanos(self.integer(8)) }
+    }
+
+    fn micros(&mut self) -> Duration {
+        Duration::from_micros(self.integer(4))
+    }
+
+    fn millis(&mut self) -> Duration {
+        Duration::from_millis(self.integer(4))
+    }
+
+    fn position(&mut self, tag: u8) -> Option<Position> {
+        (tag >> 4 & 1 == 1).then(|| Position { epoch: self.epoch(), offset: self.integer(8) })
+    }
+
+    fn heartbeat(&mut self, tag: u8) -> Heartbeat {
+        Heartbeat {
+            position: self.position(tag),
+            eligible: tag >> 5 & 1 == 1,
+            healthy: tag >> 6 & 1 == 1,
+            priority: self.byte(),
+            application: self.half(),
+            lead: (tag >> 7 == 1).then(|| Lead { detection: self.micros(), paused_for: self.millis() }),
+        }
+    }
+
+    fn end(self) {
+        assert!(self.0.is_empty(), "left over: {:?}", self.0);
+    }
+}
+
+/// Reads a frame of version 1.
+pub(crate) fn frame(bytes: &[u8]) -> Frame {
+    let mut rest = Bytes(bytes);
+    assert_eq!((rest.byte(), rest.byte()), (0xec, 1), "magic and version");
+    let kind = rest.byte();
+    assert_eq!(rest.integer(2), bytes.len() as u64, "length");
+    let (group, members, epoch) = (rest.half(), Digest::from_bits(rest.integer(8)), rest.epoch());
+    let tag = rest.byte();
+    let standing = standing(&mut rest, tag & 7);
+    let nonce = rest.nonce();
+    let echo = (tag >> 3 & 1 == 1).then(|| rest.nonce());
+    let body = body(&mut rest, kind, tag);
+    rest.end();
+    Frame { header: Header { group, members, epoch, standing, nonce, echo }, body }
+}
+
+fn standing(rest: &mut Bytes<'_>, standing: u8) -> Standing {
+    match standing {
+        0 => Standing::Free,
+        1 => Standing::Bound,
+        2 => {
+            let epoch = rest.epoch();
+            Standing::Following(rest.node(), epoch)
+        }
+        3 => Standing::Standing(rest.epoch()),
+        4 => Standing::Leading(rest.epoch()),
+        5 => Standing::Replaced,
+        6 => Standing::Stopped,
+        _ => panic!("standing {standing}"),
+    }
+}
+
+fn body(rest: &mut Bytes<'_>, kind: u8, tag: u8) -> Body {
+    match kind {
+        1 => Body::Heartbeat(rest.heartbeat(tag)),
+        2 => Body::Offer { epoch: rest.epoch(), detection: rest.micros() },
+        3 => Body::Accept { epoch: rest.epoch(), position: rest.position(tag) },
+        4 => Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()) },
+        5 => Body::Announce { heartbeat: rest.heartbeat(tag), address: Address::new(rest.text()).unwrap() },
+        6 => Body::Release { epoch: rest.epoch(), target: rest.node() },
+        7 => Body::Pause { remaining: rest.millis() },
+        8 => Body::Reject { rejected: rest.incarnation(), known: rest.incarnation() },
+        _ => panic!("kind {kind}"),
+    }
+}
+
+fn refusal(reason: u8) -> Refusal {
+    match reason {
+        0 => Refusal::Bound,
+        1 => Refusal::EpochTooLow,
+        2 => Refusal::VoteSpent,
+        3 => Refusal::OwnOffice,
+        4 => Refusal::Saving,
+        5 => Refusal::Paused,
+        6 => Refusal::Replaced,
+        7 => Refusal::Stopped,
+        _ => panic!("reason {reason}"),
+    }
+}
+
+/// Reads a record of version 1.
+pub(crate) fn record(bytes: &[u8]) -> Record {
+    let mut rest = Bytes(bytes);
+    assert_eq!((rest.byte(), rest.byte()), (0xed, 1), "magic and version");
+    assert_eq!(rest.integer(2), bytes.len() as u64, "length");
+    let (members, incarnation) = (Digest::from_bits(rest.integer(8)), rest.incarnation());
+    let (epoch, detection_max) = (rest.epoch(), Duration::from_nanos(rest.integer(8)));
+    let tag = rest.byte();
+    let (cluster, node) = (ClusterId::new(rest.text()).unwrap(), rest.node());
+    let holder = match tag >> 1 {
+        0 => None,
+        1 => Some(Holder { node: rest.node(), word: Word::Followed }),
+        3 => Some(Holder { node: rest.node(), word: Word::Vote }),
+        _ => panic!("tag {tag}"),
+    };
+    rest.end();
+    let storage = if tag & 1 == 1 { Storage::Replaced } else { Storage::Intact };
+    Record { cluster, node, members, incarnation, epoch, holder, detection_max, storage }
+}

@@ -1,0 +1,172 @@
+//! One frame of every body and every standing, and one record of every form: what the golden vectors pin.
+
+use core::time::Duration;
+
+use elect_core::{
+    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
+    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+};
+
+const NONCE: Nonce = Nonce {
+    incarnation: Incarnation { counter: 0x0000_0007, random: 0xc0ff_ee11 },
+    sent: Time::from_nanos(0x0102_0304_0506_0708),
+};
+const ECHO: Nonce = Nonce {
+    incarnation: Incarnation { counter: 0x0000_0003, random: 0x5eed_5eed },
+    sent: Time::from_nanos(0x1112_1314_1516_1718),
+};
+
+fn epoch(number: u64) -> Epoch {
+    Epoch::new(number)
+}
+
+pub(crate) fn node(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+fn header(standing: Standing, echo: Option<Nonce>) -> Header {
+    Header {
+        group: 0x0a0b_0c0d,
+        members: Digest::from_bits(0xfeed_face_cafe_beef),
+        epoch: epoch(41),
+        standing,
+        nonce: NONCE,
+        echo,
+    }
+}
+
+fn heartbeat(lead: Option<Lead>) -> Heartbeat {
+    Heartbeat {
+        position: Some(Position::new(epoch(40), 0x2122_2324)),
+        eligible: true,
+        healthy: true,
+        priority: 100,
+        application: 0x0001_0203,
+        lead,
+    }
+}
+
+/// The heartbeat that a leader sends, with a pause in force.
+pub(crate) fn leaders_heartbeat() -> Frame {
+    let lead = Lead { detection: Duration::from_micros(500_250), paused_for: Duration::from_millis(90_001) };
+    Frame {
+        header: header(Standing::Leading(epoch(41)), Some(ECHO)),
+        body: Body::Heartbeat(heartbeat(Some(lead))),
+    }
+}
+
+/// The heartbeat that a follower answers with; its leader's name has 8 bytes.
+pub(crate) fn followers_heartbeat() -> Frame {
+    let standing = Standing::Following(node("berlin-1"), epoch(41));
+    Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
+}
+
+/// The longest frame there is.
+pub(crate) fn longest() -> Frame {
+    let standing = Standing::Following(node(&"n".repeat(32)), epoch(u64::MAX));
+    let lead = Lead { detection: Duration::from_micros(1), paused_for: Duration::from_millis(1) };
+    let address = Address::new(&"a".repeat(255)).unwrap();
+    Frame {
+        header: header(standing, Some(ECHO)),
+        body: Body::Announce { heartbeat: heartbeat(Some(lead)), address },
+    }
+}
+
+/// A frame of every body and every standing, of every refusal, and each optional part absent once.
+pub(crate) fn frames() -> Vec<(String, Frame)> {
+    let mut frames = vec![
+        ("heartbeat_leading".to_owned(), leaders_heartbeat()),
+        ("heartbeat_following".to_owned(), followers_heartbeat()),
+        ("announce_longest".to_owned(), longest()),
+    ];
+    let quiet = Heartbeat {
+        position: None,
+        eligible: false,
+        healthy: false,
+        priority: 0,
+        application: 0,
+        lead: None,
+    };
+    for (name, standing) in standings() {
+        let frame = Frame { header: header(standing, None), body: Body::Heartbeat(quiet) };
+        frames.push((format!("heartbeat_quiet_{name}"), frame));
+    }
+    for (name, standing, body) in bodies() {
+        frames.push((name, Frame { header: header(standing, Some(ECHO)), body }));
+    }
+    frames
+}
+
+fn standings() -> [(&'static str, Standing); 7] {
+    [
+        ("free", Standing::Free),
+        ("bound", Standing::Bound),
+        ("following", Standing::Following(node("b"), epoch(41))),
+        ("standing", Standing::Standing(epoch(42))),
+        ("leading", Standing::Leading(epoch(41))),
+        ("replaced", Standing::Replaced),
+        ("stopped", Standing::Stopped),
+    ]
+}
+
+fn bodies() -> Vec<(String, Standing, Body)> {
+    let position = Some(Position::new(epoch(40), 0x3132_3334));
+    let address = Address::new("kv-1.example:6379 ü").unwrap();
+    let rejected = Incarnation { counter: 7, random: 0xc0ff_ee11 };
+    let known = Incarnation { counter: 8, random: 0x0bad_cafe };
+    let mut bodies = vec![
+        ("offer", Standing::Standing(epoch(42)), offer()),
+        ("accept", Standing::Bound, Body::Accept { epoch: epoch(42), position }),
+        ("accept_without_position", Standing::Bound, Body::Accept { epoch: epoch(42), position: None }),
+        ("announce", Standing::Leading(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
+        ("release", Standing::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
+        ("pause", Standing::Free, Body::Pause { remaining: Duration::from_hours(1) }),
+        ("resume", Standing::Free, Body::Pause { remaining: Duration::ZERO }),
+        ("reject", Standing::Free, Body::Reject { rejected, known }),
+    ];
+    for (name, refusal) in refusals() {
+        bodies.push((name, Standing::Free, Body::Refuse { epoch: epoch(42), refusal }));
+    }
+    bodies.into_iter().map(|(name, standing, body)| (name.to_owned(), standing, body)).collect()
+}
+
+fn offer() -> Body {
+    Body::Offer { epoch: epoch(42), detection: Duration::from_micros(500_250) }
+}
+
+fn refusals() -> [(&'static str, Refusal); 8] {
+    [
+        ("refuse_bound", Refusal::Bound),
+        ("refuse_epoch_too_low", Refusal::EpochTooLow),
+        ("refuse_vote_spent", Refusal::VoteSpent),
+        ("refuse_own_office", Refusal::OwnOffice),
+        ("refuse_saving", Refusal::Saving),
+        ("refuse_paused", Refusal::Paused),
+        ("refuse_replaced", Refusal::Replaced),
+        ("refuse_stopped", Refusal::Stopped),
+    ]
+}
+
+/// A record of every form.
+pub(crate) fn records() -> Vec<(String, Record)> {
+    let record = |storage, holder| Record {
+        cluster: ClusterId::new("shop").unwrap(),
+        node: node("berlin-1"),
+        members: Digest::from_bits(0xfeed_face_cafe_beef),
+        incarnation: NONCE.incarnation,
+        epoch: epoch(41),
+        holder,
+        detection_max: Duration::from_micros(500_250),
+        storage,
+    };
+    let holder = |word| Some(Holder { node: node("munich-2"), word });
+    [
+        ("first_boot", record(Storage::Intact, None)),
+        ("replacement", record(Storage::Replaced, None)),
+        ("voted", record(Storage::Intact, holder(Word::Vote))),
+        ("followed", record(Storage::Intact, holder(Word::Followed))),
+        ("replaced_and_followed", record(Storage::Replaced, holder(Word::Followed))),
+    ]
+    .map(|(name, record)| (name.to_owned(), record))
+    .into()
+}
