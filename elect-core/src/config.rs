@@ -229,7 +229,10 @@ impl Config {
     pub fn election_timeout(&self) -> Duration {
         let candidates = self.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
         let ranks = u32::try_from(candidates.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.promise_span(self.detection.ceiling()) + self.rank_step * ranks + self.round_trip * 2 + self.save * 2
+        self.promise_span(self.detection.ceiling())
+            + self.rank_step * ranks
+            + self.round_trip * 2
+            + self.save * 2
     }
 
     /// How long a round may take: every voter's answer and both saves, twice over.
@@ -378,7 +381,11 @@ impl ConfigBuilder {
         let rank_step = self.checked_rank_step()?;
         self.check_lease()?;
         let voting = self.members.iter().filter(|member| member.kind.votes()).count();
-        let warnings = if voting.is_multiple_of(2) { alloc::vec![ConfigWarning::EvenVoters(voting)] } else { Vec::new() };
+        let warnings = if voting.is_multiple_of(2) {
+            alloc::vec![ConfigWarning::EvenVoters(voting)]
+        } else {
+            Vec::new()
+        };
         let members = Members::new(self.members);
         Ok(Config {
             digest: members.digest(self.cluster),
@@ -410,7 +417,9 @@ impl ConfigBuilder {
     }
 
     fn check_members(&self) -> Result<(), ConfigError> {
-        let listed = || if self.members.is_empty() { "(none)".into() } else { list(self.members.iter().map(|m| m.id)) };
+        let listed = || {
+            if self.members.is_empty() { "(none)".into() } else { list(self.members.iter().map(|m| m.id)) }
+        };
         let refuse = |rule: String| Err(ConfigError { field: "members", value: listed(), rule });
         if self.members.is_empty() {
             return refuse("must hold at least one voter".into());
@@ -441,7 +450,11 @@ impl ConfigBuilder {
         }
         match self.preferred_leader {
             Some(id) if !self.members.iter().any(|m| m.id == id && m.kind == MemberKind::Voter) => {
-                Err(ConfigError { field: "preferred_leader", value: id.to_string(), rule: "must be a voter".into() })
+                Err(ConfigError {
+                    field: "preferred_leader",
+                    value: id.to_string(),
+                    rule: "must be a voter".into(),
+                })
             }
             _ => Ok(()),
         }
@@ -470,9 +483,11 @@ impl ConfigBuilder {
             Detection::Adaptive { floor, ceiling, .. } if floor > ceiling => {
                 refuse("detection", floor, format!("the floor must not exceed the ceiling, {ceiling:?}"))
             }
-            Detection::Adaptive { phi, .. } if !(1..=12).contains(&phi) => {
-                Err(ConfigError { field: "detection", value: phi.to_string(), rule: "phi must be 1 to 12".into() })
-            }
+            Detection::Adaptive { phi, .. } if !(1..=12).contains(&phi) => Err(ConfigError {
+                field: "detection",
+                value: phi.to_string(),
+                rule: "phi must be 1 to 12".into(),
+            }),
             _ => Ok(()),
         }
     }
@@ -513,7 +528,11 @@ fn refuse<T>(field: &'static str, value: Duration, rule: String) -> Result<T, Co
 }
 
 fn within(field: &'static str, value: Duration, min: Duration, max: Duration) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) { Ok(()) } else { refuse(field, value, format!("must be {min:?} to {max:?}")) }
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, value, format!("must be {min:?} to {max:?}"))
+    }
 }
 
 #[cfg(test)]
@@ -536,12 +555,17 @@ mod tests {
     fn nonsense_is_refused_with_field_value_and_rule() {
         let ms = Duration::from_millis;
         let fixed = |span| Detection::Fixed(span);
-        let adaptive = |floor, ceiling, phi| Detection::Adaptive { floor: ms(floor), ceiling: ms(ceiling), phi };
+        let adaptive =
+            |floor, ceiling, phi| Detection::Adaptive { floor: ms(floor), ceiling: ms(ceiling), phi };
         let table: [(ConfigBuilder, &str, &str); 20] = [
             (bare(), "members", "at least one voter"),
             (bare().voters([id("b")]), "members", "must hold this node, a"),
             (builder().voters([id("b")]), "members", "b stands twice"),
-            (bare().voters([id("a")]).witnesses([id("w")]), "members", "1 witnesses leave 1 voters, a quorum is 2"),
+            (
+                bare().voters([id("a")]).witnesses([id("w")]),
+                "members",
+                "1 witnesses leave 1 voters, a quorum is 2",
+            ),
             (bare().observers([id("a")]), "members", "a quorum is 1"),
             (builder().heartbeat_interval(ms(0)), "heartbeat_interval", "1ms to 60s"),
             (builder().heartbeat_interval(Duration::MAX), "heartbeat_interval", "1ms to 60s"),
@@ -550,8 +574,16 @@ mod tests {
             (builder().save(Duration::MAX), "save", "0ns to 60s"),
             (builder().drift_ppm(200_001), "drift_ppm", "at most 200000"),
             (builder().detection(fixed(ms(0))), "detection", "1ms to 3600s"),
-            (builder().detection(fixed(Duration::from_nanos(500_000_001))), "detection", "whole microseconds"),
-            (builder().detection(fixed(ms(120))), "detection", "two heartbeats, a round trip and a save: 140ms"),
+            (
+                builder().detection(fixed(Duration::from_nanos(500_000_001))),
+                "detection",
+                "whole microseconds",
+            ),
+            (
+                builder().detection(fixed(ms(120))),
+                "detection",
+                "two heartbeats, a round trip and a save: 140ms",
+            ),
             (builder().detection(adaptive(600, 500, 8)), "detection", "must not exceed the ceiling"),
             (builder().detection(adaptive(500, 600, 13)), "detection", "phi must be 1 to 12"),
             (builder().rank_step(ms(40)), "rank_step", "must exceed round_trip + save = 40ms"),

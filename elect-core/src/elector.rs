@@ -1,63 +1,506 @@
-//! The elector (interface first; the bodies follow).
-#![allow(clippy::all, clippy::pedantic, unused, missing_docs)]
-use alloc::vec::Vec;
+//! The elector: its state, its inputs, and what all inputs share. One file per role holds the rest.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
 use core::time::Duration;
-use crate::*;
+
+use crate::authority::Authority;
+use crate::candidate::Candidate;
+use crate::config::Config;
+use crate::epoch::{Epoch, Position};
+use crate::event::{
+    Event, Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped,
+};
+use crate::follower::{Followed, Follower};
+use crate::frame::{Body, Frame, Standing};
+use crate::handover::HeadStart;
+use crate::leader::Leader;
+use crate::members::{Digest, MemberIndex, MemberKind};
+use crate::name::{ClusterId, NodeId};
+use crate::nonce::Nonce;
+use crate::outbox::Outbox;
+use crate::pause::PauseRequest;
+use crate::peer::{Link, Peer};
+use crate::promise::Promise;
+use crate::random::Random;
+use crate::record::{Record, Storage};
+use crate::saving::{DeferredOffer, Saving};
+use crate::step::Step;
+use crate::tally::Tally;
+use crate::time::Time;
+use crate::timers::{Timer, Timers};
+
+/// The election state machine of one node in one group: pure, deterministic, without clock, I/O or threads.
+///
+/// Inputs are `tick`, `on_…`, `set_…` and the requests. Each returns a [`Step`]; resolve it before the next
+/// input. Sleep until [`deadline`](Self::deadline), then `tick`.
 #[derive(Debug)]
-pub struct Elector { out: Out }
-#[derive(Debug, Default)]
-pub(crate) struct Out {
-    pub(crate) losses: Vec<Loss>,
-    pub(crate) frames: Vec<(NodeId, Frame)>,
-    pub(crate) gate: Option<Gate>,
-    pub(crate) events: Vec<Event>,
+pub struct Elector {
+    pub(crate) config: Config,
+    pub(crate) me: MemberIndex,
+    pub(crate) kind: MemberKind,
+    pub(crate) now: Time,
+    pub(crate) life: Life,
+    /// What is durable. A save in progress is not in here yet.
+    pub(crate) record: Record,
+    pub(crate) saving: Option<Saving>,
+    /// How many gates there were.
+    pub(crate) gates: u64,
+    /// An offer that came while an earlier record was being saved.
+    pub(crate) deferred: Option<DeferredOffer>,
+    /// The position that the last gate pulled after its raise.
+    pub(crate) pulled: Option<Position>,
+    /// The epoch below the fence's floor whose stamps still pass.
+    pub(crate) kept: Option<Epoch>,
+    pub(crate) role: Role,
+    pub(crate) promise: Option<Promise>,
+    pub(crate) peers: Box<[Peer]>,
+    /// The highest epoch heard of, capped: a hint for the next offer.
+    pub(crate) heard: Epoch,
+    /// The detection time in use, as far as this node knows.
+    pub(crate) detection: Duration,
+    pub(crate) health: Health,
+    pub(crate) position: Option<Position>,
+    pub(crate) paused_until: Option<Time>,
+    pub(crate) pause_request: Option<PauseRequest>,
+    pub(crate) head_start: Option<HeadStart>,
+    /// The last released epoch that gave a head start: each gives one.
+    pub(crate) released: Epoch,
+    /// This node is the target of a handover out of this epoch and stands without delay.
+    pub(crate) favoured: Option<Epoch>,
+    /// Rounds lost in a row.
+    pub(crate) rounds_lost: u32,
+    /// Not before this point may this node stand.
+    pub(crate) wait_until: Time,
+    /// R33: only an echo of a nonce from here on makes a peer connected.
+    pub(crate) connected_floor: Time,
+    /// Since when nothing but rank keeps this node from standing.
+    pub(crate) ready_since: Option<Time>,
+    /// The position with which this node failed to enter office: it stands behind the others until that moves.
+    pub(crate) failed_at: Option<Option<Position>>,
+    pub(crate) random: Random,
+    pub(crate) tally: Tally,
+    pub(crate) last_nonce: Time,
+    pub(crate) step_nonce: Option<Time>,
+    /// What everybody was told last.
+    pub(crate) said: Option<(Standing, Epoch)>,
+    /// Whom the host was told last that this node follows.
+    pub(crate) told: Option<(NodeId, Epoch)>,
+    /// Why the last leader is not followed any more.
+    pub(crate) leader_lost: LeaderLost,
+    pub(crate) authority: Authority,
+    pub(crate) timers: Timers,
+    pub(crate) out: Outbox,
 }
-impl Out {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.losses.is_empty() && self.frames.is_empty() && self.gate.is_none() && self.events.is_empty()
+
+/// Whether the elector takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Its incarnation is not durable yet: it says nothing.
+    Starting,
+    Running,
+    /// For good.
+    Stopped(Stopped),
+}
+
+/// What a node does. `become_…` functions are the only changes.
+#[derive(Debug)]
+pub(crate) enum Role {
+    Follower(Follower),
+    Candidate(Candidate),
+    Leader(Box<Leader>),
+}
+
+/// Why an elector did not start: the record is not this node's, or not of this group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartRefused {
+    /// Another cluster's.
+    #[error(
+        "the record belongs to cluster {record}, the configuration to {config}: check the path and the cluster name"
+    )]
+    OtherCluster {
+        /// In the record.
+        record: ClusterId,
+        /// In the configuration.
+        config: ClusterId,
+    },
+    /// Another node's.
+    #[error(
+        "the record belongs to node {record}, the configuration to {config}: check the path and the node name"
+    )]
+    OtherNode {
+        /// In the record.
+        record: NodeId,
+        /// In the configuration.
+        config: NodeId,
+    },
+    /// Another member list: two lists could have quorums without a common member.
+    #[error(
+        "the record was made for another member list (digest {record:?}, now {config:?}): members cannot be changed yet, \
+         start with the list of the first boot"
+    )]
+    OtherMembers {
+        /// In the record.
+        record: Digest,
+        /// In the configuration.
+        config: Digest,
+    },
+}
+
+impl Elector {
+    /// An elector that starts from `record`, which a store has either opened or, by an operator's explicit
+    /// act, made for a first boot or a replacement.
+    ///
+    /// The first [`tick`](Self::tick) yields a gate that makes this incarnation durable; until it is committed
+    /// nothing is sent.
+    pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> {
+        check_record(&config, &record)?;
+        let members = config.members();
+        let me = members.index(config.node()).expect("the builder checked that the list holds this node");
+        let count = members.count();
+        let mut elector = Self {
+            me,
+            kind: members.get(me).kind,
+            now,
+            life: Life::Starting,
+            saving: None,
+            gates: 0,
+            deferred: None,
+            pulled: None,
+            kept: None,
+            role: Role::Follower(Follower::default()),
+            promise: None,
+            peers: (0..count).map(|_| Peer::default()).collect(),
+            heard: record.epoch,
+            detection: config.detection().ceiling(),
+            health: Health::Healthy,
+            position: None,
+            paused_until: None,
+            pause_request: None,
+            head_start: None,
+            released: Epoch::ZERO,
+            favoured: None,
+            rounds_lost: 0,
+            wait_until: Time::ZERO,
+            connected_floor: Time::ZERO,
+            ready_since: None,
+            failed_at: None,
+            random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),
+            tally: Tally::new(count),
+            last_nonce: now,
+            step_nonce: None,
+            said: None,
+            told: None,
+            leader_lost: LeaderLost::Silent,
+            authority: Authority::new(),
+            timers: Timers::new(),
+            out: Outbox::new(count),
+            record,
+            config,
+        };
+        elector.promise_of_restart();
+        elector.timers.set(Timer::Heartbeat, now);
+        Ok(elector)
+    }
+
+    /// Time has passed. Does nothing, at a cost that does not depend on the number of members, while `now` is
+    /// before the [`deadline`](Self::deadline).
+    #[inline]
+    pub fn tick(&mut self, now: Time) -> Step<'_> {
+        if now >= self.timers.deadline() {
+            self.begin(now);
+            self.settle();
+        }
+        Step::new(self)
+    }
+
+    /// A frame arrived from the peer that the transport has authenticated as `from`.
+    ///
+    /// A frame that counts for nothing yields [`Event::Ignored`] with the reason; never an error or a panic.
+    pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> {
+        self.begin(now);
+        if let Err(reason) = self.receive(from, frame) {
+            self.out.happened(Event::Ignored { from, reason });
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// The driver learned about the connection to `peer`. Unknown peers are ignored.
+    pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> {
+        self.begin(now);
+        if let Some(index) = self.config.members.index(peer).filter(|&index| index != self.me) {
+            self.note_link(index, state);
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// The host's last durable entry moved: ranks, and tells whether a handover's target is durable.
+    pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> {
+        self.begin(now);
+        if self.kind != MemberKind::Witness {
+            self.position = position;
+        }
+        self.proceed_with_handover();
+        self.settle();
+        Step::new(self)
+    }
+
+    /// The host became fit or unfit for office (R43).
+    pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> {
+        self.begin(now);
+        if self.health != health {
+            self.health = health;
+            if health == Health::Unfit {
+                self.withdraw_unfit();
+            }
+            if self.life == Life::Running {
+                self.broadcast();
+            }
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// When the next [`tick`](Self::tick) is due; [`Time::NEVER`] once stopped.
+    #[inline]
+    pub const fn deadline(&self) -> Time {
+        self.timers.deadline()
+    }
+
+    /// The lease cell, for the host's threads.
+    pub fn authority(&self) -> Authority {
+        self.authority.clone()
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Common start of every input: the clock, then everything that was due before the input.
+    pub(crate) fn begin(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        self.step_nonce = None;
+        while let Some(timer) = self.timers.take_due(self.now) {
+            self.on_timer(timer);
+        }
+    }
+
+    /// Common end of every input: whatever the input made possible or untrue.
+    pub(crate) fn settle(&mut self) {
+        if self.life == Life::Running {
+            self.consider_standing();
+            self.tell_host();
+            self.tell_everybody();
+        }
+        self.assert_invariants();
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Lease => self.on_lease_over(),
+            Timer::Save => self.on_save_stalled(),
+            Timer::Office => self.on_office_overdue(),
+            Timer::Handover => self.on_handover_overdue(),
+            Timer::Round => self.on_round_over(),
+            Timer::Promise => self.on_promise_over(),
+            Timer::Pause => self.thaw(),
+            Timer::Stand => {}
+            Timer::Heartbeat => self.on_heartbeat_due(),
+        }
+    }
+
+    fn on_heartbeat_due(&mut self) {
+        match (&self.life, &self.role) {
+            (Life::Starting, _) => self.save_incarnation(None),
+            (Life::Stopped(_), _) => {}
+            (Life::Running, Role::Follower(_)) => self.on_follower_heartbeat_due(),
+            (Life::Running, Role::Candidate(_)) => self.on_candidate_heartbeat_due(),
+            (Life::Running, Role::Leader(_)) => self.on_leader_heartbeat_due(),
+        }
+    }
+
+    fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
+        match state {
+            LinkState::Up => {
+                self.peers[peer.get()].pair.link = Link::Open;
+                if self.life == Life::Running {
+                    self.send_heartbeat(peer);
+                }
+            }
+            LinkState::Closed => self.disconnect(peer),
+            LinkState::Refused { attempt_began } => {
+                self.disconnect(peer);
+                self.note_crash_evidence(peer, attempt_began);
+            }
+        }
+    }
+
+    /// R17: a closed connection ends *connected* at once.
+    fn disconnect(&mut self, peer: MemberIndex) {
+        let Peer { pair, view } = &mut self.peers[peer.get()];
+        pair.link = Link::Closed;
+        pair.echoed = None;
+        view.announced = false;
+        view.fit_since = None;
+    }
+
+    /// R16: a process whose address refuses a connection is dead, in the incarnation known before the attempt:
+    /// a promise to it that was last renewed before the attempt ends, and its frames still under way count for
+    /// nothing.
+    fn note_crash_evidence(&mut self, peer: MemberIndex, attempt_began: Time) {
+        if !self.config.crash_evidence {
+            return;
+        }
+        let pair = &mut self.peers[peer.get()].pair;
+        let Some((_, since)) = pair.incarnation else { return };
+        if since >= attempt_began {
+            return;
+        }
+        pair.dead = true;
+        if self.promise.is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
+            self.end_promise(LeaderLost::Dead);
+        }
+    }
+
+    /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
+    /// before. A promise to oneself is over at once; at a first boot there is none.
+    pub(crate) fn promise_of_restart(&mut self) {
+        let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
+        let Some(to) = holder.filter(|&to| to != self.me) else { return };
+        let until = self.now + self.config.promise_span(self.record.detection_max);
+        self.promise = Some(Promise { to, epoch: self.record.epoch, until, renewed_at: self.now });
+        self.timers.set(Timer::Promise, until);
+    }
+
+    /// R44: after a storage error, or as a clone, nothing is voted, offered or led; the step-down and a last
+    /// frame that says so still go out.
+    pub(crate) fn stop(&mut self, reason: Stopped) {
+        self.lose_office(match reason {
+            Stopped::StorageFailed(_) => StepDown::StorageFailed,
+            Stopped::Cloned { .. } => StepDown::Cloned,
+        });
+        self.give_up_round(RoundLost::Stopped);
+        self.unfollow(LeaderLost::Stopped);
+        self.tell_host();
+        self.life = Life::Stopped(reason.clone());
+        self.promise = None;
+        self.saving = None;
+        self.deferred = None;
+        self.broadcast();
+        self.timers.clear_all();
+        self.out.happened(Event::Stopped { reason });
+    }
+
+    /// The current leader, as this node knows it: itself, or whom it follows.
+    pub(crate) fn leader(&self) -> Option<(NodeId, Epoch)> {
+        match &self.role {
+            Role::Leader(leader) => Some((self.config.node, leader.epoch)),
+            Role::Follower(Follower { followed: Some(Followed { leader, epoch, .. }) }) => {
+                Some((self.config.members.id(*leader), *epoch))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> Result<(), RequestRefused> {
+        if matches!(self.life, Life::Stopped(_)) { Err(RequestRefused::Stopped) } else { Ok(()) }
+    }
+
+    /// Members whose accepts and acknowledgements count, this node aside.
+    pub(crate) fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
+        let votes = |&index: &MemberIndex| index != self.me && self.config.members.get(index).kind.votes();
+        self.config.members.indices().filter(votes)
+    }
+
+    pub(crate) fn other_members(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {
+        let me = self.me;
+        self.config.members.indices().filter(move |&index| index != me)
+    }
+
+    /// R48: strictly increasing within an incarnation. A step takes longer than the nanosecond by which two
+    /// nonces of one clock reading differ; the clock granularity σ covers it.
+    pub(crate) fn nonce(&mut self) -> Nonce {
+        let sent = match self.step_nonce {
+            Some(sent) => sent,
+            None => self.renew_nonce(),
+        };
+        Nonce { incarnation: self.record.incarnation, sent }
+    }
+
+    /// The nonce of what follows differs from that of everything before.
+    pub(crate) fn renew_nonce(&mut self) -> Time {
+        self.last_nonce = self.now.max(self.last_nonce.next());
+        self.step_nonce = Some(self.last_nonce);
+        self.last_nonce
+    }
+
+    /// Whether `nonce` is one that this incarnation has sent.
+    pub(crate) fn is_own(&self, nonce: &Nonce) -> bool {
+        nonce.incarnation == self.record.incarnation && nonce.sent <= self.last_nonce
+    }
+
+    /// R17: its link is up and it echoed a nonce that left within the last D.
+    pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
+        let pair = &self.peers[peer.get()].pair;
+        pair.link == Link::Open
+            && !pair.dead
+            && pair
+                .echoed
+                .is_some_and(|sent| sent >= self.connected_floor && self.now.since(sent) <= self.detection)
+    }
+
+    pub(crate) fn lost(&mut self, loss: Loss) {
+        self.authority.revoke();
+        self.out.losses.push(loss);
+    }
+
+    fn assert_invariants(&self) {
+        debug_assert!(self.saving.is_none() || self.out.gate.is_none() || self.saving_is(&self.out.gate));
+        if let Role::Leader(leader) = &self.role {
+            assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
+            assert!(self.promise.is_none(), "a leader is bound to itself alone");
+        }
+        if let Some(promise) = &self.promise {
+            debug_assert!(promise.to != self.me, "a promise to oneself is a role");
+        }
+    }
+
+    pub(crate) fn storage_error(error: &impl core::fmt::Display) -> Stopped {
+        Stopped::StorageFailed(error.to_string())
+    }
+
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.record.storage == Storage::Replaced
+    }
+
+    pub(crate) fn out_mut(&mut self) -> &mut Outbox {
+        &mut self.out
+    }
+
+    /// Sends a body to one peer under the current header.
+    pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
+        let header = self.header(peer);
+        let to = self.config.members.id(peer);
+        self.out.frames.push((to, Frame { header, body }));
     }
 }
-/// Why an elector did not start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartRefused {
-    #[error("the record belongs to cluster {record}, the configuration to {config}")]
-    OtherCluster { record: ClusterId, config: ClusterId },
-    #[error("the record belongs to node {record}, the configuration to {config}")]
-    OtherNode { record: NodeId, config: NodeId },
-    #[error("the record was made for another member list ({record:?}, now {config:?})")]
-    OtherMembers { record: Digest, config: Digest },
+
+/// R51: a record is only ever used by the node, cluster and member list that it was made for.
+fn check_record(config: &Config, record: &Record) -> Result<(), StartRefused> {
+    if record.cluster != config.cluster() {
+        return Err(StartRefused::OtherCluster { record: record.cluster, config: config.cluster() });
+    }
+    if record.node != config.node() {
+        return Err(StartRefused::OtherNode { record: record.node, config: config.node() });
+    }
+    if record.members != config.digest() {
+        return Err(StartRefused::OtherMembers { record: record.members, config: config.digest() });
+    }
+    Ok(())
 }
-impl Elector {
-    pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> { Ok(Self { out: Out::default() }) }
-    pub fn tick(&mut self, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn on_gated(&mut self, result: Result<Gated, StorageFailed>, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> { Step::new(self) }
-    /// The host is in office.
-    pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> { Step::new(self) }
-    /// The catch-up source is lost or no longer has what it reported.
-    pub fn on_source_lost(&mut self, now: Time) -> Step<'_> { Step::new(self) }
-    /// Everything that began before the handover is finished.
-    pub fn on_drained(&mut self, now: Time) -> Step<'_> { Step::new(self) }
-    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Step<'_> { Step::new(self) }
-    /// `to: None` picks the best; `timeout: None` takes the configured one.
-    pub fn request_handover(&mut self, to: Option<NodeId>, timeout: Option<Duration>, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
-    pub fn resign(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
-    pub fn pause(&mut self, span: Duration, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
-    pub fn resume(&mut self, now: Time) -> Result<Step<'_>, RequestRefused> { Ok(Step::new(self)) }
-    pub fn deadline(&self) -> Time { Time::NEVER }
-    /// The lease cell, for the host's threads.
-    pub fn authority(&self) -> Authority { Authority::new() }
-    pub fn explain(&self, now: Time) -> Explanation { Explanation {} }
-    pub fn status(&self, now: Time) -> Status { Status {} }
-    pub(crate) fn out(&self) -> &Out { &self.out }
-    pub(crate) fn out_mut(&mut self) -> &mut Out { &mut self.out }
-}
-/// (serde::Serialize + Display later)
-#[derive(Clone, Debug)]
-pub struct Explanation {}
-/// (serde::Serialize later)
-#[derive(Clone, Debug)]
-pub struct Status {}
+
+/// Inputs that return errors need the list of them in one place.
+pub(crate) type Request<'a> = Result<Step<'a>, RequestRefused>;

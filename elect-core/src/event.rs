@@ -9,6 +9,7 @@ use crate::frame::{Address, Refusal};
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
 use crate::office::{Elected, Office};
+use crate::rebuild::NotRebuilt;
 use crate::time::Time;
 
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).
@@ -63,7 +64,9 @@ impl fmt::Display for StepDown {
             Self::StorageFailed => f.write_str("a save failed, and the node has stopped"),
             Self::Cloned => f.write_str("its disk is a clone or an old backup, and the node has stopped"),
             Self::NeverServed => f.write_str("its host did not enter office by the deadline"),
-            Self::EntryFromAbove => f.write_str("a voter holds an entry of a higher epoch, to be caught up with first"),
+            Self::EntryFromAbove => {
+                f.write_str("a voter holds an entry of a higher epoch, to be caught up with first")
+            }
         }
     }
 }
@@ -324,6 +327,9 @@ pub enum RequestRefused {
     /// Nobody leads, so there is nothing to freeze.
     #[error("nobody leads, so there is no failover to freeze")]
     NoLeader,
+    /// A replaced node cannot vote yet.
+    #[error("this node cannot vote yet: {0}")]
+    NotRebuilt(NotRebuilt),
 }
 
 struct Leader(Option<NodeId>);

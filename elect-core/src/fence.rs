@@ -92,7 +92,11 @@ impl<L: Log> Fence<L> {
         if epoch == floor || (epoch < floor && epoch.number() == self.kept.load(Ordering::SeqCst)) {
             return Ok(());
         }
-        Err(if epoch < floor { Fenced::Stale { stamp: epoch, floor } } else { Fenced::Ahead { stamp: epoch, floor } })
+        Err(if epoch < floor {
+            Fenced::Stale { stamp: epoch, floor }
+        } else {
+            Fenced::Ahead { stamp: epoch, floor }
+        })
     }
 
     /// The last act before an acknowledgement leaves, the primary's own included: lock-free.

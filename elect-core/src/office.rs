@@ -226,7 +226,8 @@ mod tests {
     fn office_begins_with_an_entry_of_the_own_epoch() {
         let (_, elected) = elected(None);
         let caught_up = elected.caught_up(None).unwrap();
-        let (caught_up, refused) = caught_up.own_entry_committed(Position::new(Epoch::new(6), 9)).unwrap_err();
+        let (caught_up, refused) =
+            caught_up.own_entry_committed(Position::new(Epoch::new(6), 9)).unwrap_err();
         assert_eq!(refused.led, LED);
         let office = caught_up.own_entry_committed(Position::new(LED, 9)).unwrap();
         assert_eq!(office.stamp(Time::from_nanos(1)), Ok(Stamp::received(LED)));

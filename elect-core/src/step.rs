@@ -69,7 +69,7 @@ impl<'a> Step<'a> {
 
     /// Whether there is nothing to resolve.
     pub fn is_empty(&self) -> bool {
-        self.elector.out().is_empty()
+        self.elector.out.is_empty()
     }
 }
 
@@ -192,7 +192,10 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("record", &self.record).field("raise", &self.raise).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("record", &self.record)
+            .field("raise", &self.raise)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,218 @@
+//! Standing for election: one round.
+
+use core::time::Duration;
+
+use crate::elector::{Elector, Role};
+use crate::epoch::{Epoch, Position};
+use crate::event::{Event, Ignored, RoundLost};
+use crate::follower::Follower;
+use crate::frame::{Body, Header, Refusal, Standing};
+use crate::members::{MemberIndex, MemberKind};
+use crate::peer::Ballot;
+use crate::record::{Holder, Word};
+use crate::saving::Purpose;
+use crate::time::{Time, nanos};
+use crate::timers::Timer;
+
+/// Stands for election in one epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) epoch: Epoch,
+    /// The first nonce of this round: an accept that echoes an earlier one answers something else.
+    pub(crate) first: Time,
+    /// The detection time offered.
+    pub(crate) detection: Duration,
+    /// The own vote is durable.
+    pub(crate) saved: bool,
+}
+
+impl Elector {
+    /// R19: offers an epoch above every epoch heard of. The offer may leave while the own vote is being saved;
+    /// leading waits for it (R8).
+    pub(crate) fn become_candidate(&mut self, rank: usize) {
+        let Some(epoch) = self.next_epoch() else { return };
+        let first = self.renew_nonce();
+        let detection = self.offered_detection();
+        self.detection = detection;
+        self.role = Role::Candidate(Candidate { epoch, first, detection, saved: false });
+        self.ready_since = None;
+        self.favoured = None;
+        self.clear_ballots();
+        self.timers.clear(Timer::Stand);
+        let holder = Holder { node: self.config.node, word: Word::Vote };
+        self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
+        self.out.happened(Event::Stood { epoch, rank });
+        self.timers.set(Timer::Round, self.now + self.config.round_timeout());
+        self.said = Some((Standing::Standing(epoch), self.record.epoch));
+        self.offer_to_everybody();
+    }
+
+    pub(crate) fn next_epoch(&self) -> Option<Epoch> {
+        self.heard.max(self.record.epoch).next()
+    }
+
+    /// A leader begins with the longest detection time it may use, and adapts it in office (R41).
+    fn offered_detection(&self) -> Duration {
+        self.config.detection.ceiling()
+    }
+
+    pub(crate) fn clear_ballots(&mut self) {
+        for peer in &mut self.peers {
+            peer.view.ballot = None;
+        }
+    }
+
+    fn offer_to_everybody(&mut self) {
+        for peer in self.other_members() {
+            if self.config.members.get(peer).kind.votes() {
+                self.send_offer(peer);
+            } else {
+                self.send_heartbeat(peer);
+            }
+        }
+        self.timers.set(Timer::Heartbeat, self.now + self.config.heartbeat_interval);
+    }
+
+    fn send_offer(&mut self, peer: MemberIndex) {
+        if let &Role::Candidate(Candidate { epoch, detection, .. }) = &self.role {
+            self.send(peer, Body::Offer { epoch, detection });
+        }
+    }
+
+    /// R34: to a voter that became free while the round lasts.
+    pub(crate) fn repeat_offer(&mut self, peer: MemberIndex) {
+        if self.config.members.get(peer).kind.votes() && self.peers[peer.get()].view.ballot.is_none() {
+            self.send_offer(peer);
+        }
+    }
+
+    pub(crate) fn on_candidate_heartbeat_due(&mut self) {
+        self.repeat_pause_request();
+        self.offer_to_everybody();
+    }
+
+    /// The own vote is durable: it counts from now on. A round that is over meanwhile stays over.
+    pub(crate) fn on_own_vote_saved(&mut self, epoch: Epoch) {
+        if let Role::Candidate(candidate) = &mut self.role
+            && candidate.epoch == epoch
+        {
+            candidate.saved = true;
+            self.count_ballots();
+        }
+    }
+
+    /// R20: an accept counts only from a voting member (R50), for the offer that is open, echoing a nonce of it.
+    pub(crate) fn on_accept(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        epoch: Epoch,
+        position: Option<Position>,
+    ) -> Result<(), Ignored> {
+        let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
+        let position = position.filter(|_| self.config.members.get(peer).kind == MemberKind::Voter);
+        match &mut self.role {
+            Role::Candidate(candidate) if candidate.epoch == epoch && echo.sent >= candidate.first => {
+                let grant = echo.sent + self.config.lease_span(candidate.detection);
+                self.note_ballot(peer, Ballot { grant, position });
+                self.count_ballots();
+            }
+            Role::Leader(leader) if leader.epoch == epoch && echo.sent >= leader.first => {
+                self.grant(peer, echo.sent);
+            }
+            Role::Leader(leader) if leader.is_re_offering(epoch, echo.sent) => {
+                let grant = echo.sent + self.config.lease_span(leader.detection.of_frame(echo.sent));
+                self.note_ballot(peer, Ballot { grant, position });
+                self.count_re_offer();
+            }
+            _ => return Err(Ignored::NoSuchOffer(epoch)),
+        }
+        Ok(())
+    }
+
+    /// A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
+    /// pulled when its fence was raised.
+    fn note_ballot(&mut self, peer: MemberIndex, ballot: Ballot) {
+        let slot = &mut self.peers[peer.get()].view.ballot;
+        *slot = Some(match *slot {
+            Some(earlier) => Ballot {
+                grant: earlier.grant.max(ballot.grant),
+                position: earlier.position.max(ballot.position),
+            },
+            None => ballot,
+        });
+    }
+
+    /// R21: leads when the own vote is durable and the lease that the ballots make lies ahead.
+    fn count_ballots(&mut self) {
+        let Role::Candidate(Candidate { epoch, first, detection, saved: true }) = self.role else { return };
+        let lease_end = self.ballot_lease_end(detection);
+        if lease_end > self.now {
+            self.become_leader(epoch, first, detection, lease_end);
+        }
+    }
+
+    /// End of the lease that the ballots of the open offer make.
+    pub(crate) fn ballot_lease_end(&mut self, detection: Duration) -> Time {
+        let own = self.now + self.config.lease_span(detection);
+        let quorum = self.config.members.quorum();
+        let (me, members, peers) = (self.me, &self.config.members, &self.peers);
+        let grants = members
+            .indices()
+            .filter(|&index| index != me && members.get(index).kind.votes())
+            .map(|index| peers[index.get()].view.ballot.map_or(Time::ZERO, |ballot| ballot.grant));
+        self.tally.lease_end(quorum, own, grants)
+    }
+
+    /// A refusal says why, for `explain` and the log; its header has already told the voter's epoch.
+    pub(crate) fn on_refuse(
+        &mut self,
+        peer: MemberIndex,
+        epoch: Epoch,
+        refusal: Refusal,
+    ) -> Result<(), Ignored> {
+        let open = match &self.role {
+            Role::Candidate(candidate) => candidate.epoch == epoch,
+            Role::Leader(leader) => leader.re_offer.as_ref().is_some_and(|re_offer| re_offer.epoch == epoch),
+            Role::Follower(_) => false,
+        };
+        if !open {
+            return Err(Ignored::NoSuchOffer(epoch));
+        }
+        let voter = self.config.members.id(peer);
+        self.out.happened(Event::OfferRefused { voter, epoch, refusal });
+        if refusal == Refusal::Paused {
+            self.repeat_pause_request();
+        }
+        Ok(())
+    }
+
+    /// R33: a round without a quorum in time is given up, which frees those who accepted; then a wait at random.
+    pub(crate) fn on_round_over(&mut self) {
+        let Role::Candidate(candidate) = &self.role else { return };
+        let first = candidate.first;
+        let wait = self.draw_wait();
+        self.connected_floor = first;
+        self.wait_until = self.now + wait;
+        self.give_up_round(RoundLost::NoQuorum { wait });
+    }
+
+    /// Grows with the rounds lost in a row, capped at 32 rank steps.
+    fn draw_wait(&mut self) -> Duration {
+        let step = nanos(self.config.rank_step);
+        let longest = step.saturating_mul(2 << self.rounds_lost.min(4));
+        self.rounds_lost = self.rounds_lost.saturating_add(1);
+        Duration::from_nanos(self.random.up_to(longest))
+    }
+
+    /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
+    pub(crate) fn give_up_round(&mut self, reason: RoundLost) {
+        let Role::Candidate(candidate) = &self.role else { return };
+        let epoch = candidate.epoch;
+        self.role = Role::Follower(Follower::default());
+        self.timers.clear(Timer::Round);
+        self.clear_ballots();
+        self.reset_heartbeat();
+        self.out.happened(Event::RoundLost { epoch, reason });
+    }
+}

@@ -1,0 +1,328 @@
+//! Following a leader, and giving one's word.
+
+use core::time::Duration;
+
+use crate::elector::{Elector, Role};
+use crate::epoch::{Epoch, Position};
+use crate::event::{Event, Ignored, LeaderLost, RoundLost, StepDown};
+use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
+use crate::members::{MemberIndex, MemberKind};
+use crate::nonce::Nonce;
+use crate::promise::Promise;
+use crate::record::{Holder, Word};
+use crate::saving::{DeferredOffer, Purpose};
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// Follows a leader, or nobody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Follower {
+    pub(crate) followed: Option<Followed>,
+}
+
+/// Whom this node follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Followed {
+    pub(crate) leader: MemberIndex,
+    pub(crate) epoch: Epoch,
+    /// Since when this leader has been followed without interruption, whatever its epochs were.
+    pub(crate) since: Time,
+}
+
+/// A leader's claim that has passed every check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) leader: MemberIndex,
+    pub(crate) epoch: Epoch,
+    pub(crate) nonce: Nonce,
+    pub(crate) received: Time,
+    pub(crate) detection: Duration,
+    pub(crate) paused_for: Duration,
+}
+
+/// An offer that this node is about to accept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepting {
+    pub(crate) candidate: MemberIndex,
+    pub(crate) epoch: Epoch,
+    pub(crate) nonce: Nonce,
+    pub(crate) received: Time,
+    pub(crate) detection: Duration,
+}
+
+impl Elector {
+    pub(crate) fn followed(&self) -> Option<Followed> {
+        match &self.role {
+            Role::Follower(follower) => follower.followed,
+            _ => None,
+        }
+    }
+
+    /// A leader's heartbeat.
+    pub(crate) fn on_leader(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        epoch: Epoch,
+        heartbeat: &Heartbeat,
+    ) -> Result<(), Ignored> {
+        let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
+        self.check_claim(peer, header, epoch)?;
+        self.check_detection(lead.detection)?;
+        self.check_fresh(header)?;
+        let claim = Claim {
+            leader: peer,
+            epoch,
+            nonce: header.nonce,
+            received: self.now,
+            detection: lead.detection,
+            paused_for: lead.paused_for,
+        };
+        if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch == epoch) {
+            self.renew(claim);
+            return Ok(());
+        }
+        if epoch < self.record.epoch {
+            // R27: it learns this node's epoch from the answer, and re-offers itself above it.
+            self.answer(peer);
+            return Ok(());
+        }
+        self.check_distance(epoch)?;
+        if self.saving.is_some() {
+            return Ok(());
+        }
+        self.adopt_leader(claim);
+        Ok(())
+    }
+
+    /// R5: a claim at or below what its sender has ended is ignored; so is one above its own durable epoch
+    /// (S3), or of the epoch that this node leads (S1).
+    fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
+        let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch == epoch);
+        if epoch > header.epoch || epoch <= self.peers[peer.get()].pair.ended || led_here {
+            return Err(Ignored::Ended(epoch));
+        }
+        Ok(())
+    }
+
+    /// R26: follows a leader at or above the durable epoch; a leader whom the record does not name in that
+    /// epoch only after its name is saved. R25: candidacy and leadership end before the save.
+    fn adopt_leader(&mut self, claim: Claim) {
+        let Claim { leader, epoch, .. } = claim;
+        let node = self.config.members.id(leader);
+        self.lose_office(StepDown::Superseded { epoch, leader: node });
+        self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
+        let named =
+            epoch == self.record.epoch && self.record.holder.is_some_and(|holder| holder.node == node);
+        if named && self.kept.is_none() {
+            self.become_following(claim);
+            return;
+        }
+        if self.followed().is_some_and(|followed| followed.leader != leader) {
+            self.unfollow(LeaderLost::Superseded);
+        }
+        let record = (!named).then(|| {
+            let holder = Holder { node, word: Word::Followed };
+            self.next_record(epoch, holder)
+        });
+        self.save(Purpose::Follow(claim), record, epoch, None);
+    }
+
+    /// The claim's epoch and holder are durable. R14: following replaces any promise to another node, because
+    /// such a leader proves older leases over. R12: the new one runs from receipt of the claim.
+    pub(crate) fn become_following(&mut self, claim: Claim) {
+        let since = match self.followed() {
+            Some(followed) if followed.leader == claim.leader => followed.since,
+            _ => claim.received,
+        };
+        self.role = Role::Follower(Follower {
+            followed: Some(Followed { leader: claim.leader, epoch: claim.epoch, since }),
+        });
+        self.head_start = None;
+        self.favoured = None;
+        self.rounds_lost = 0;
+        self.renew(claim);
+        // What ended while the record was being saved is over all the same.
+        self.end_what_is_over(claim.leader);
+    }
+
+    /// The leader that this node follows was heard: R12, R13, and the answer that renews its lease.
+    fn renew(&mut self, claim: Claim) {
+        self.detection = claim.detection;
+        self.give_promise(claim.leader, claim.epoch, claim.received, claim.detection);
+        // R23: only what the promise covers is ever echoed to the leader.
+        self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
+        self.note_pause(claim.paused_for);
+        self.rebuild_witness();
+        self.send_heartbeat(claim.leader);
+    }
+
+    fn give_promise(&mut self, to: MemberIndex, epoch: Epoch, received: Time, detection: Duration) {
+        let until = received + self.config.promise_span(detection);
+        let promise = Promise::renewed(self.promise, Promise { to, epoch, until, renewed_at: received });
+        self.promise = Some(promise);
+        self.timers.set(Timer::Promise, promise.until);
+    }
+
+    pub(crate) fn end_promise(&mut self, reason: LeaderLost) {
+        if let Some(promise) = self.promise.take() {
+            self.timers.clear(Timer::Promise);
+            if self.followed().is_some_and(|followed| followed.leader == promise.to) {
+                self.unfollow(reason);
+            }
+        }
+    }
+
+    pub(crate) fn on_promise_over(&mut self) {
+        self.end_promise(LeaderLost::Silent);
+    }
+
+    /// The promise, if there is one, goes on: not being followed any more does not free a voter.
+    pub(crate) fn unfollow(&mut self, reason: LeaderLost) {
+        if let Role::Follower(follower) = &mut self.role
+            && follower.followed.take().is_some()
+        {
+            self.leader_lost = reason;
+        }
+    }
+
+    /// An offer: R6, R7 and R47 first, then whether this node's word is free.
+    pub(crate) fn on_offer(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        epoch: Epoch,
+        detection: Duration,
+    ) -> Result<(), Ignored> {
+        if !self.kind.votes() {
+            return Err(Ignored::NotItsPlace);
+        }
+        self.check_detection(detection)?;
+        self.check_fresh(header)?;
+        self.check_distance(epoch)?;
+        let accepting =
+            Accepting { candidate: peer, epoch, nonce: header.nonce, received: self.now, detection };
+        self.consider_offer(accepting);
+        Ok(())
+    }
+
+    pub(crate) fn consider_offer(&mut self, accepting: Accepting) {
+        let Accepting { candidate, epoch, .. } = accepting;
+        if self.saving.is_some() {
+            self.defer(accepting);
+        } else if let Some(refusal) = self.refusal_of(candidate, epoch) {
+            self.refuse(candidate, epoch, refusal);
+        } else if self.is_same_candidacy(candidate, epoch) {
+            // R9: a repeated offer of the same candidacy gets the same answer with the new echo.
+            self.accept(accepting);
+        } else {
+            self.adopt_candidate(accepting);
+        }
+    }
+
+    fn is_same_candidacy(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
+        let node = self.config.members.id(candidate);
+        epoch == self.record.epoch && self.record.holder == Some(Holder { node, word: Word::Vote })
+    }
+
+    /// An offer that came while a record is being saved waits for it; of two, the higher.
+    fn defer(&mut self, accepting: Accepting) {
+        if self.deferred.is_none_or(|deferred| deferred.0.epoch <= accepting.epoch) {
+            self.deferred = Some(DeferredOffer(accepting));
+        }
+    }
+
+    /// Why this node does not accept `candidate` in `epoch`; `None` if it does.
+    fn refusal_of(&self, candidate: MemberIndex, epoch: Epoch) -> Option<Refusal> {
+        if self.is_replaced() {
+            return Some(Refusal::Replaced); // R45
+        }
+        match &self.role {
+            // R11: a leader never gives way to an offer; a candidate does to a higher one.
+            Role::Leader(_) => return Some(Refusal::OwnOffice),
+            Role::Candidate(own) if epoch <= own.epoch => return Some(Refusal::OwnOffice),
+            _ => {}
+        }
+        let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
+        if self.promise.is_some_and(|promise| promise.to != candidate) {
+            return Some(Refusal::Bound); // R10
+        }
+        if self.paused_until.is_some() && !followed {
+            return Some(Refusal::Paused); // R42
+        }
+        // R9: one vote per epoch, ever.
+        if epoch < self.record.epoch {
+            return Some(Refusal::EpochTooLow);
+        }
+        (epoch == self.record.epoch && !self.is_same_candidacy(candidate, epoch))
+            .then_some(Refusal::VoteSpent)
+    }
+
+    fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
+        let event = Event::RefusedOffer { candidate: self.config.members.id(candidate), epoch, refusal };
+        self.out.happened(event);
+        self.send(candidate, Body::Refuse { epoch, refusal });
+    }
+
+    /// R8: the vote is durable before the accept leaves. R28: stamps of the leadership that this node goes on
+    /// following pass the raised floor.
+    fn adopt_candidate(&mut self, accepting: Accepting) {
+        let Accepting { candidate, epoch, .. } = accepting;
+        let node = self.config.members.id(candidate);
+        self.give_up_round(RoundLost::HigherOffer { candidate: node, epoch });
+        let kept = match self.followed() {
+            Some(followed) if followed.leader == candidate => Some(followed.epoch),
+            Some(_) => {
+                self.unfollow(LeaderLost::Superseded);
+                None
+            }
+            None => None,
+        };
+        let record = self.next_record(epoch, Holder { node, word: Word::Vote });
+        self.save(Purpose::Accept(accepting), Some(record), epoch, kept);
+    }
+
+    /// The vote is durable. R12: an accept is a promise for D from receipt of the offer; it echoes that offer,
+    /// never a later frame (R23). R29: the position was pulled after the raise.
+    pub(crate) fn accept(&mut self, accepting: Accepting) {
+        let Accepting { candidate, epoch, nonce, received, detection } = accepting;
+        self.give_promise(candidate, epoch, received, detection);
+        self.end_what_is_over(candidate);
+        if self.promise.is_none() {
+            return;
+        }
+        let node = self.config.members.id(candidate);
+        self.out.happened(Event::Accepted { candidate: node, epoch });
+        let position = self.reported_position();
+        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position });
+    }
+
+    /// R50: a witness sends no position, not zero.
+    pub(crate) fn reported_position(&self) -> Option<Position> {
+        self.pulled.filter(|_| self.kind != MemberKind::Witness)
+    }
+
+    /// The announcement's address, for the host's redirects.
+    pub(crate) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
+        let view = &mut self.peers[peer.get()].view;
+        if view.address == *address {
+            return;
+        }
+        view.address = address.clone();
+        let leader = self.config.members.id(peer);
+        // A leader that is new in this step is told with its address.
+        if self.told.is_some_and(|(told, _)| told == leader) {
+            self.out.happened(Event::LeaderAddress { leader, address: address.clone() });
+        }
+    }
+
+    /// Followers need a heartbeat from each other only every D/3; the leader gets its answers at once.
+    pub(crate) fn on_follower_heartbeat_due(&mut self) {
+        let leader = self.followed().map(|followed| followed.leader);
+        for peer in self.other_members().filter(|&peer| Some(peer) != leader) {
+            self.send_heartbeat(peer);
+        }
+        self.repeat_pause_request();
+        self.timers.set(Timer::Heartbeat, self.now + self.detection / 3);
+    }
+}

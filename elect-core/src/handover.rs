@@ -1,0 +1,309 @@
+//! Handing office over: on request, by preference, or because the host is unfit.
+
+use core::time::Duration;
+
+use crate::elector::{Elector, Request, Role};
+use crate::epoch::Epoch;
+use crate::event::{
+    Event, HandoverAborted, HandoverCause, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit,
+};
+use crate::frame::{Body, Header, Standing};
+use crate::members::{MemberIndex, MemberKind};
+use crate::name::NodeId;
+use crate::peer::Link;
+use crate::ranking::{Merit, lag, rank};
+use crate::step::Step;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// A handover that waits for the host to drain and for the target to be durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handover {
+    pub(crate) target: MemberIndex,
+    pub(crate) drained: bool,
+}
+
+/// R39: the target of a handover is left to stand alone for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadStart {
+    pub(crate) target: MemberIndex,
+    pub(crate) until: Time,
+}
+
+impl Elector {
+    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover.
+    ///
+    /// The host sees [`Event::HandoverBegan`], admits nothing new, finishes what began and calls
+    /// [`on_drained`](Self::on_drained). Without a `timeout` the configured one holds.
+    pub fn request_handover(
+        &mut self,
+        to: Option<NodeId>,
+        timeout: Option<Duration>,
+        now: Time,
+    ) -> Request<'_> {
+        self.begin(now);
+        let begun = self.check_handover(to).map(|target| {
+            if let Some(target) = target {
+                let timeout = timeout.unwrap_or(self.config.handover_timeout);
+                self.begin_handover(target, timeout, HandoverCause::Requested);
+            }
+        });
+        self.settle();
+        begun.map(|()| Step::new(self))
+    }
+
+    /// R38: which target to begin with; `None` if that very handover is already under way.
+    fn check_handover(&self, to: Option<NodeId>) -> Result<Option<MemberIndex>, RequestRefused> {
+        self.is_running()?;
+        let Role::Leader(leader) = &self.role else {
+            return Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader)));
+        };
+        if let Some(handover) = leader.handover {
+            let target = self.config.members.id(handover.target);
+            return if to.is_none_or(|to| to == target) {
+                Ok(None)
+            } else {
+                Err(RequestRefused::HandingOver(target))
+            };
+        }
+        if self.paused_until.is_some() {
+            return Err(RequestRefused::Paused);
+        }
+        let Some(to) = to else { return self.successor().map(Some).ok_or(RequestRefused::NoTarget) };
+        let target = self.config.members.index(to).ok_or(RequestRefused::NotAMember(to))?;
+        if target == self.me {
+            return Err(RequestRefused::AlreadyLeads(to));
+        }
+        match self.unfit(target) {
+            Some(unfit) => Err(RequestRefused::TargetUnfit(to, unfit)),
+            None => Ok(Some(target)),
+        }
+    }
+
+    pub(crate) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
+        let deadline = self.now + timeout;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.handover = Some(Handover { target, drained: false });
+            self.authority.set_draining(true);
+            self.timers.set(Timer::Handover, deadline);
+            let target = self.config.members.id(target);
+            self.out.happened(Event::HandoverBegan { target, deadline, cause });
+        }
+    }
+
+    /// Everything that the host admitted before [`Event::HandoverBegan`] is finished, and its position reported.
+    pub fn on_drained(&mut self, now: Time) -> Step<'_> {
+        self.begin(now);
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(handover) = &mut leader.handover
+        {
+            handover.drained = true;
+        }
+        self.proceed_with_handover();
+        self.settle();
+        Step::new(self)
+    }
+
+    /// R38: stop admitting → drain → target durable → step down → the target offers.
+    #[inline]
+    pub(crate) fn proceed_with_handover(&mut self) {
+        if let Role::Leader(leader) = &self.role
+            && let Some(handover) = leader.handover
+            && handover.drained
+        {
+            self.finish_handover(handover);
+        }
+    }
+
+    fn finish_handover(&mut self, handover: Handover) {
+        if let Some(unfit) = self.unfit(handover.target) {
+            self.abort_handover(HandoverAborted::TargetUnfit(unfit));
+        } else if self.peers[handover.target.get()].view.position >= self.position {
+            let reason = StepDown::HandedOver(self.config.members.id(handover.target));
+            self.release(handover.target, reason);
+        }
+    }
+
+    /// R38: the deadline aborts a handover, but never after the step-down.
+    pub(crate) fn on_handover_overdue(&mut self) {
+        self.abort_handover(HandoverAborted::DeadlinePassed);
+    }
+
+    fn abort_handover(&mut self, reason: HandoverAborted) {
+        let now = self.now;
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(handover) = leader.handover.take()
+        {
+            self.timers.clear(Timer::Handover);
+            self.authority.set_draining(false);
+            self.peers[handover.target.get()].view.fit_since = Some(now);
+            let target = self.config.members.id(handover.target);
+            self.out.happened(Event::HandoverAborted { target, reason });
+        }
+    }
+
+    /// Steps down, then names the successor to everybody. The lease cell falls before anything leaves.
+    fn release(&mut self, target: MemberIndex, reason: StepDown) {
+        let Role::Leader(leader) = &self.role else { return };
+        let epoch = leader.epoch;
+        self.lose_office(reason);
+        self.released = epoch;
+        self.head_start = Some(HeadStart { target, until: self.now + self.config.election_timeout() });
+        let target = self.config.members.id(target);
+        for peer in self.other_members() {
+            self.send(peer, Body::Release { epoch, target });
+        }
+    }
+
+    /// R39: once per released epoch the others leave the target a head start of one election timeout, and the
+    /// target needs no rank delay. That the leadership is over, the header has already said.
+    pub(crate) fn on_release(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        epoch: Epoch,
+        target: NodeId,
+    ) -> Result<(), Ignored> {
+        self.check_fresh(header)?;
+        if epoch > self.peers[peer.get()].pair.ended || epoch <= self.released {
+            return Err(Ignored::Ended(epoch));
+        }
+        self.released = epoch;
+        let Some(target) = self.config.members.index(target) else { return Ok(()) };
+        if target == self.me {
+            self.favoured = Some(epoch);
+            self.head_start = None;
+        } else {
+            self.head_start = Some(HeadStart { target, until: self.now + self.config.election_timeout() });
+        }
+        Ok(())
+    }
+
+    /// R39: a head start ends early when its target declines or fails; `active_head_start` sees a disconnect.
+    pub(crate) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
+        if self.head_start.is_none_or(|head_start| head_start.target != peer) {
+            return;
+        }
+        let view = &self.peers[peer.get()].view;
+        let declines = !view.eligible || !view.healthy;
+        let failed = matches!(before, Standing::Standing(_))
+            && !matches!(after, Standing::Standing(_) | Standing::Leading(_));
+        if declines || failed {
+            self.head_start = None;
+        }
+    }
+
+    /// The target that this node leaves a head start now.
+    pub(crate) fn active_head_start(&self) -> Option<HeadStart> {
+        self.head_start.filter(|head_start| {
+            let pair = &self.peers[head_start.target.get()].pair;
+            self.now < head_start.until && pair.link == Link::Open && !pair.dead
+        })
+    }
+
+    /// Why `peer` cannot lead now.
+    pub(crate) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
+        let view = &self.peers[peer.get()].view;
+        if self.config.members.get(peer).kind != MemberKind::Voter || !view.eligible {
+            Some(Unfit::Ineligible)
+        } else if !self.is_connected(peer) {
+            Some(Unfit::NotConnected)
+        } else if !view.healthy {
+            Some(Unfit::Unhealthy)
+        } else {
+            None
+        }
+    }
+
+    /// The best member that is fit.
+    fn successor(&self) -> Option<MemberIndex> {
+        let fit = || self.other_members().filter(|&peer| self.unfit(peer).is_none());
+        fit().min_by_key(|&peer| {
+            let others = fit().filter(|&other| other != peer).map(|other| self.merit(other));
+            rank(self.merit(peer), others, self.config.lag_tolerance)
+        })
+    }
+
+    pub(crate) fn merit(&self, peer: MemberIndex) -> Merit {
+        let view = &self.peers[peer.get()].view;
+        Merit { id: self.config.members.id(peer), priority: view.priority, position: view.position }
+    }
+
+    /// Gives office up at once, for the best member that is fit if there is one (R43).
+    pub(crate) fn lose_office_to_successor(&mut self, reason: StepDown) {
+        match self.successor() {
+            Some(successor) => self.release(successor, reason),
+            None => self.lose_office(reason),
+        }
+    }
+
+    /// R43: a host that reports itself unfit loses or declines office.
+    pub(crate) fn withdraw_unfit(&mut self) {
+        self.give_up_round(RoundLost::Withdrawn);
+        self.lose_office_to_successor(StepDown::Unhealthy);
+    }
+
+    /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else.
+    pub fn resign(&mut self, now: Time) -> Request<'_> {
+        self.begin(now);
+        let resigned = self.check_resign().map(|()| {
+            self.wait_until = self.now + self.config.election_timeout();
+            self.give_up_round(RoundLost::Withdrawn);
+            self.lose_office_to_successor(StepDown::Resigned);
+        });
+        self.settle();
+        resigned.map(|()| Step::new(self))
+    }
+
+    fn check_resign(&self) -> Result<(), RequestRefused> {
+        self.is_running()?;
+        match &self.role {
+            Role::Follower(_) => Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader))),
+            _ => Ok(()),
+        }
+    }
+
+    /// R40: priority and preference act only through handover, and only after the better node has been fit and
+    /// caught up for the whole cooldown without interruption.
+    pub(crate) fn consider_fail_back(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let quiet = leader.in_office && leader.handover.is_none() && self.paused_until.is_none();
+        let mut best: Option<MemberIndex> = None;
+        for peer in self.other_members() {
+            let fit = self.is_preferable(peer) && self.unfit(peer).is_none() && self.is_caught_up(peer);
+            let now = self.now;
+            let fit_since = &mut self.peers[peer.get()].view.fit_since;
+            *fit_since = if fit { fit_since.or(Some(now)) } else { None };
+            let long_enough =
+                fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown);
+            if long_enough && best.is_none_or(|best| self.is_better(peer, best)) {
+                best = Some(peer);
+            }
+        }
+        if let Some(target) = best.filter(|_| quiet && self.health == Health::Healthy) {
+            self.begin_handover(target, self.config.handover_timeout, HandoverCause::Preference);
+        }
+    }
+
+    fn is_preferable(&self, peer: MemberIndex) -> bool {
+        let preferred = self.config.preferred_leader;
+        if preferred == Some(self.config.node) {
+            return false;
+        }
+        preferred == Some(self.config.members.id(peer))
+            || self.peers[peer.get()].view.priority > self.config.priority
+    }
+
+    fn is_better(&self, peer: MemberIndex, than: MemberIndex) -> bool {
+        let key = |peer: MemberIndex| {
+            let preferred = self.config.preferred_leader == Some(self.config.members.id(peer));
+            (preferred, self.peers[peer.get()].view.priority)
+        };
+        key(peer) > key(than)
+    }
+
+    fn is_caught_up(&self, peer: MemberIndex) -> bool {
+        let position = self.peers[peer.get()].view.position;
+        lag(position, self.position).is_some_and(|lag| lag <= self.config.lag_tolerance)
+    }
+}

@@ -1,0 +1,245 @@
+//! Leading: the lease, the heartbeats, the way into office.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::config::Detection;
+use crate::detector::{DetectionHistory, Detector};
+use crate::elector::{Elector, Role};
+use crate::epoch::Epoch;
+use crate::event::{Event, Loss, StepDown};
+use crate::follower::Follower;
+use crate::frame::Header;
+use crate::handover::Handover;
+use crate::members::MemberIndex;
+use crate::office::{Elected, Office, Source};
+use crate::re_offer::ReOffer;
+use crate::step::Step;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// Leads an epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Leader {
+    pub(crate) epoch: Epoch,
+    /// The first nonce of this epoch's offer: an acknowledgement that echoes an earlier one is of an earlier
+    /// leadership.
+    pub(crate) first: Time,
+    pub(crate) lease_end: Time,
+    pub(crate) detection: DetectionHistory,
+    pub(crate) detector: Detector,
+    /// The host serves; until then it finds its way into office.
+    pub(crate) in_office: bool,
+    pub(crate) source: Option<Source>,
+    pub(crate) re_offer: Option<ReOffer>,
+    /// A re-offer is due at the next heartbeat.
+    pub(crate) wants_re_offer: bool,
+    pub(crate) handover: Option<Handover>,
+}
+
+impl Leader {
+    pub(crate) fn is_re_offering(&self, epoch: Epoch, sent: Time) -> bool {
+        self.re_offer.as_ref().is_some_and(|re_offer| re_offer.epoch == epoch && sent >= re_offer.first)
+    }
+}
+
+impl Elector {
+    /// R30: a winner that is behind a voter of its accepting quorum learns whom to catch up from.
+    pub(crate) fn become_leader(&mut self, epoch: Epoch, first: Time, detection: Duration, lease_end: Time) {
+        let source = self.catch_up_source();
+        self.turn_ballots_into_grants();
+        self.role = Role::Leader(Box::new(Leader {
+            epoch,
+            first,
+            lease_end,
+            detection: DetectionHistory::new(detection, first),
+            detector: Detector::new(),
+            in_office: false,
+            source,
+            re_offer: None,
+            wants_re_offer: false,
+            handover: None,
+        }));
+        self.rounds_lost = 0;
+        self.head_start = None;
+        self.connected_floor = Time::ZERO;
+        self.timers.clear(Timer::Round);
+        self.timers.set(Timer::Lease, lease_end);
+        self.timers.set(Timer::Office, self.now + self.config.office_timeout);
+        self.authority.grant(epoch, lease_end);
+        let elected = Elected::new(self.authority.clone(), epoch, source);
+        self.out.happened(Event::Elected(elected));
+        self.announce();
+        self.note_voters_above();
+    }
+
+    /// The accept with the highest position above this node's own, as the gate pulled it.
+    pub(crate) fn catch_up_source(&self) -> Option<Source> {
+        let own = self.pulled.or(self.position);
+        self.voting_peers()
+            .filter_map(|peer| {
+                let position = self.peers[peer.get()].view.ballot?.position?;
+                (Some(position) > own).then(|| Source { peer: self.config.members.id(peer), position })
+            })
+            .max_by_key(|source| source.position)
+    }
+
+    pub(crate) fn turn_ballots_into_grants(&mut self) {
+        for peer in &mut self.peers {
+            peer.pair.grant = peer.view.ballot.take().map_or(Time::ZERO, |ballot| ballot.grant);
+        }
+    }
+
+    /// R37: a heartbeat is an announcement until its addressee has acknowledged one.
+    pub(crate) fn announce(&mut self) {
+        for peer in &mut self.peers {
+            peer.view.announced = false;
+        }
+        self.broadcast();
+    }
+
+    /// R22: an acknowledgement counts only if it says that the peer follows me in the epoch I lead, and echoes a
+    /// nonce that left in an offer or a heartbeat of that very epoch.
+    pub(crate) fn on_acknowledgement(&mut self, peer: MemberIndex, header: &Header, epoch: Epoch) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(echo) = header.echo else { return };
+        if epoch != leader.epoch || echo.sent < leader.first {
+            return;
+        }
+        if echo.incarnation != self.record.incarnation || echo.sent > self.last_nonce {
+            return;
+        }
+        let pair = &mut self.peers[peer.get()];
+        pair.view.announced = true;
+        if self.config.members.get(peer).kind.votes() {
+            self.grant(peer, echo.sent);
+        }
+        self.proceed_with_handover();
+    }
+
+    /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame).
+    pub(crate) fn grant(&mut self, peer: MemberIndex, sent: Time) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let detection = leader.detection.of_frame(sent);
+        let until = sent + self.config.lease_span(detection);
+        let pair = &mut self.peers[peer.get()].pair;
+        let was = pair.grant;
+        pair.grant = was.max(until);
+        if matches!(self.config.detection, Detection::Adaptive { .. }) {
+            leader.detector.note_arrival(
+                &mut pair.acknowledged_at,
+                self.now,
+                self.config.detection.ceiling(),
+            );
+        }
+        // Only a grant that crosses the lease end can move it.
+        if was <= leader.lease_end && until > leader.lease_end {
+            self.extend_lease();
+        }
+    }
+
+    /// Recounts the lease. It only ever grows: grants do.
+    fn extend_lease(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let own = self.now + self.config.lease_span(leader.detection.current());
+        let (me, members, peers) = (self.me, &self.config.members, &self.peers);
+        let grants = members
+            .indices()
+            .filter(|&index| index != me && members.get(index).kind.votes())
+            .map(|index| peers[index.get()].pair.grant);
+        let end = self.tally.lease_end(members.quorum(), own, grants);
+        let Role::Leader(leader) = &mut self.role else { return };
+        if end > leader.lease_end {
+            leader.lease_end = end;
+            self.authority.extend(end);
+            self.timers.set(Timer::Lease, end);
+        }
+    }
+
+    /// R24: a leader without a quorum steps down at the end of its lease, and falls silent as leader.
+    pub(crate) fn on_lease_over(&mut self) {
+        self.lose_office(StepDown::LeaseOver);
+    }
+
+    /// R24: exactly one step-down for each leadership. The lease cell falls here, before anything leaves and
+    /// before any save that goes with the loss.
+    pub(crate) fn lose_office(&mut self, reason: StepDown) {
+        let Role::Leader(leader) = &self.role else { return };
+        let epoch = leader.epoch;
+        self.role = Role::Follower(Follower::default());
+        self.lost(Loss { epoch, reason });
+        for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
+            self.timers.clear(timer);
+        }
+        self.clear_ballots();
+        for peer in &mut self.peers {
+            peer.pair.grant = Time::ZERO;
+            peer.pair.acknowledged_at = None;
+            peer.view.fit_since = None;
+        }
+        self.reset_heartbeat();
+    }
+
+    /// A leader's regular work.
+    pub(crate) fn on_leader_heartbeat_due(&mut self) {
+        self.adapt_detection();
+        self.extend_lease();
+        self.consider_fail_back();
+        self.broadcast();
+        self.re_offer_if_wanted();
+    }
+
+    /// R41: the detection time follows the network, at most one change per two detection times, so that every
+    /// frame still under way carries the current or the previous one.
+    fn adapt_detection(&mut self) {
+        let now = self.now;
+        let (configured, interval) = (self.config.detection, self.config.heartbeat_interval);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let wanted = leader.detector.detection(configured, interval);
+        let current = leader.detection.current();
+        let worth_it = wanted.abs_diff(current) > current / 20;
+        if worth_it && leader.re_offer.is_none() && leader.detection.may_change(now, configured.ceiling()) {
+            let since = self.renew_nonce();
+            let Role::Leader(leader) = &mut self.role else { return };
+            leader.detection.change(wanted, since);
+            self.detection = wanted;
+        }
+    }
+
+    /// The host serves (R31): the deadline of the way into office is met. An office of an earlier epoch is
+    /// ignored.
+    pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> {
+        self.begin(now);
+        if let Role::Leader(leader) = &mut self.role
+            && office.epoch() == leader.epoch
+            && office.is_of(&self.authority)
+        {
+            leader.in_office = true;
+            leader.source = None;
+            self.timers.clear(Timer::Office);
+            self.failed_at = None;
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// The node that this leader should catch up from is lost, or no longer has what it reported: the leader
+    /// re-offers itself for a fresh quorum of positions (R30). Ignored in office.
+    pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
+        self.begin(now);
+        if let Role::Leader(leader) = &mut self.role
+            && !leader.in_office
+        {
+            leader.wants_re_offer = true;
+            self.re_offer_if_wanted();
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
+    pub(crate) fn on_office_overdue(&mut self) {
+        self.failed_at = Some(self.position);
+        self.lose_office(StepDown::NeverServed);
+    }
+}

@@ -1,0 +1,160 @@
+//! A leader's re-offer: it raises its own epoch without a leaderless gap.
+
+use alloc::boxed::Box;
+
+use crate::elector::{Elector, Role};
+use crate::epoch::Epoch;
+use crate::event::{Event, Raised, StepDown};
+use crate::frame::Body;
+use crate::leader::Leader;
+use crate::members::MemberIndex;
+use crate::office::{Elected, Office};
+use crate::record::{Holder, Word};
+use crate::saving::Purpose;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// An offer made while leading a lower epoch. Repeated or replaced, never given up: what ends the leadership
+/// ends it too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReOffer {
+    pub(crate) epoch: Epoch,
+    pub(crate) first: Time,
+    pub(crate) saved: bool,
+}
+
+impl Elector {
+    /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
+    pub(crate) fn note_voter_above(&mut self, peer: MemberIndex) {
+        let above = self.peers[peer.get()].view.epoch;
+        let votes = self.config.members.get(peer).kind.votes();
+        if let Role::Leader(leader) = &mut self.role
+            && votes
+            && above > leader.re_offer.map_or(leader.epoch, |re_offer| re_offer.epoch)
+        {
+            leader.wants_re_offer = true;
+        }
+    }
+
+    /// A voter may have been above before the election was won.
+    pub(crate) fn note_voters_above(&mut self) {
+        for peer in self.other_members() {
+            self.note_voter_above(peer);
+        }
+    }
+
+    /// At a heartbeat: begins a wanted re-offer, or repeats the open one.
+    pub(crate) fn re_offer_if_wanted(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        if leader.wants_re_offer && self.saving.is_none() {
+            self.begin_re_offer();
+        }
+        self.repeat_re_offer();
+    }
+
+    /// R28: the own fence moves to the offered epoch; stamps of the epoch led pass until it is led.
+    fn begin_re_offer(&mut self) {
+        let Some(epoch) = self.next_epoch() else { return };
+        let first = self.renew_nonce();
+        self.clear_ballots();
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.wants_re_offer = false;
+        leader.re_offer = Some(ReOffer { epoch, first, saved: false });
+        let kept = Some(leader.epoch);
+        let holder = Holder { node: self.config.node, word: Word::Vote };
+        self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, kept);
+    }
+
+    fn repeat_re_offer(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(re_offer) = leader.re_offer else { return };
+        let body = Body::Offer { epoch: re_offer.epoch, detection: leader.detection.current() };
+        for peer in self.other_members() {
+            let votes = self.config.members.get(peer).kind.votes();
+            if votes {
+                self.send(peer, body.clone());
+            }
+        }
+    }
+
+    pub(crate) fn on_re_offer_saved(&mut self, epoch: Epoch) {
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(re_offer) = &mut leader.re_offer
+            && re_offer.epoch == epoch
+        {
+            re_offer.saved = true;
+            self.count_re_offer();
+        }
+    }
+
+    /// R21 for the offered epoch: when its ballots make a lease, the own fence stops letting the old epoch pass.
+    pub(crate) fn count_re_offer(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(ReOffer { epoch, saved: true, .. }) = leader.re_offer else { return };
+        let detection = leader.detection.current();
+        if self.saving.is_none() && self.ballot_lease_end(detection) > self.now {
+            self.save(Purpose::Raise(epoch), None, epoch, None);
+        }
+    }
+
+    /// The own fence is closed to the old epoch: the new one is led if its lease still lies ahead.
+    pub(crate) fn on_floor_raised(&mut self, epoch: Epoch) {
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(re_offer) = leader.re_offer.filter(|re_offer| re_offer.epoch == epoch) else { return };
+        let lease_end = self.ballot_lease_end(leader.detection.current());
+        if lease_end > self.now {
+            self.lead_raised(re_offer, lease_end);
+        }
+    }
+
+    fn lead_raised(&mut self, re_offer: ReOffer, lease_end: Time) {
+        let Role::Leader(leader) = &self.role else { return };
+        let (from, in_office, detection) = (leader.epoch, leader.in_office, leader.detection.current());
+        let source = self.catch_up_source();
+        // R27: an entry of an epoch above the one led means that somebody else led: catching up comes first.
+        if in_office && source.is_some_and(|source| source.position.epoch > from) {
+            self.lose_office_for(StepDown::EntryFromAbove, re_offer, detection, lease_end);
+            return;
+        }
+        self.turn_ballots_into_grants();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let source = source.filter(|_| !in_office);
+        let handover = leader.handover.is_some();
+        **leader = Leader {
+            epoch: re_offer.epoch,
+            first: re_offer.first,
+            lease_end,
+            source,
+            re_offer: None,
+            ..(**leader).clone()
+        };
+        self.timers.set(Timer::Lease, lease_end);
+        self.authority.grant(re_offer.epoch, lease_end);
+        self.authority.set_draining(handover);
+        let authority = self.authority.clone();
+        let raised = if in_office {
+            Raised::InOffice(Office::raised(authority, re_offer.epoch))
+        } else {
+            Raised::OnTheWay(Elected::new(authority, re_offer.epoch, source))
+        };
+        self.out.happened(Event::EpochRaised { from, raised });
+        self.announce();
+        self.note_voters_above();
+    }
+
+    /// Loses the old epoch and leads the new one, with its own way into office.
+    fn lose_office_for(
+        &mut self,
+        reason: StepDown,
+        re_offer: ReOffer,
+        detection: core::time::Duration,
+        lease_end: Time,
+    ) {
+        let ballots: Box<[_]> = self.peers.iter().map(|peer| peer.view.ballot).collect();
+        self.lose_office(reason);
+        for (peer, ballot) in self.peers.iter_mut().zip(ballots) {
+            peer.view.ballot = ballot;
+        }
+        self.become_leader(re_offer.epoch, re_offer.first, detection, lease_end);
+    }
+}

@@ -1,0 +1,71 @@
+//! Replaced storage: how a node that lost its record earns its vote back (S13).
+
+use crate::elector::{Elector, Request};
+use crate::event::{RebuiltTo, RequestRefused};
+use crate::members::MemberKind;
+use crate::step::Step;
+use crate::time::Time;
+
+/// Why a replaced node does not vote yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRebuilt {
+    /// Its storage was not replaced.
+    #[error("its storage was not replaced")]
+    NotReplaced,
+    /// A record is being saved: ask again.
+    #[error("a record is being saved, ask again")]
+    Saving,
+    /// It follows nobody.
+    #[error("it follows nobody")]
+    NoLeader,
+    /// It has not followed one leader for longer than the largest detection time.
+    #[error("it has not followed one leader without interruption for longer than the largest detection time")]
+    TooEarly,
+    /// The entry is not of the followed leader's epoch.
+    #[error("the entry must be of the followed leader's epoch, appended after this node's return")]
+    NotOfTheLeader,
+}
+
+impl Elector {
+    /// The host claims that its replaced storage holds everything up to an entry written after its return (S13).
+    ///
+    /// R45: the claim counts once this node has followed one leader, by frames that echo nonces of this
+    /// incarnation, without interruption and for longer than the largest detection time; the vote comes back
+    /// when that is durable ([`Event::Rebuilt`](crate::Event::Rebuilt)).
+    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Request<'_> {
+        self.begin(now);
+        let checked =
+            self.is_running().and_then(|()| self.check_rebuilt(to).map_err(RequestRefused::NotRebuilt));
+        if checked.is_ok() {
+            self.save_rebuilt();
+        }
+        self.settle();
+        checked.map(|()| Step::new(self))
+    }
+
+    fn check_rebuilt(&self, to: RebuiltTo) -> Result<(), NotRebuilt> {
+        if !self.is_replaced() {
+            return Err(NotRebuilt::NotReplaced);
+        }
+        if self.saving.is_some() {
+            return Err(NotRebuilt::Saving);
+        }
+        let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;
+        if self.now.since(followed.since) <= self.config.promise_span(self.config.detection.ceiling()) {
+            return Err(NotRebuilt::TooEarly);
+        }
+        let holds_nothing = self.kind == MemberKind::Witness || self.position.is_none();
+        match to.entry {
+            None if holds_nothing => Ok(()),
+            Some(entry) if entry.epoch == followed.epoch => Ok(()),
+            _ => Err(NotRebuilt::NotOfTheLeader),
+        }
+    }
+
+    /// A witness holds no data: time alone rebuilds it.
+    pub(crate) fn rebuild_witness(&mut self) {
+        if self.kind == MemberKind::Witness && self.check_rebuilt(RebuiltTo { entry: None }).is_ok() {
+            self.save_rebuilt();
+        }
+    }
+}

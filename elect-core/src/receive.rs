@@ -1,0 +1,263 @@
+//! What every frame goes through before its body counts: the shared rules first, then the role.
+
+use crate::elector::{Elector, Life, Role};
+use crate::epoch::Epoch;
+use crate::event::{Event, Ignored, LeaderLost, Stopped};
+use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::members::{MemberIndex, MemberKind};
+use crate::name::NodeId;
+use crate::nonce::Incarnation;
+use crate::time::Time;
+
+/// R3: an epoch merely heard of counts as at most this far above mine.
+const HINT_DISTANCE_MAX: u64 = 1 << 20;
+/// R7: one frame raises the durable epoch by at most this much.
+const RAISE_DISTANCE_MAX: u64 = 1 << 32;
+
+impl Elector {
+    /// Either the frame counted, or the reason why it did not.
+    pub(crate) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
+        let peer = self.check_membership(from, &frame.header)?;
+        match self.life {
+            Life::Running => {}
+            Life::Starting => return Err(Ignored::Starting),
+            Life::Stopped(_) => return Err(Ignored::Stopped),
+        }
+        self.check_incarnation(peer, frame.header.nonce.incarnation)?;
+        self.note_maxima(peer, frame);
+        self.check_order(peer, &frame.header)?;
+        let was_connected = self.is_connected(peer);
+        self.note_frame(peer, frame);
+        let result = self.dispatch(peer, frame);
+        // R35: whoever is not connected is answered at once, so that it and this node become so.
+        if !was_connected {
+            self.answer(peer);
+        }
+        result
+    }
+
+    /// R1: only frames of members of this very group count; `from` is what the transport authenticated.
+    fn check_membership(&self, from: NodeId, header: &Header) -> Result<MemberIndex, Ignored> {
+        let peer = self.config.members.index(from).ok_or(Ignored::Stranger)?;
+        if peer == self.me {
+            return Err(Ignored::OwnName);
+        }
+        if header.members != self.config.digest || header.group != self.config.group {
+            return Err(Ignored::OtherGroup);
+        }
+        Ok(peer)
+    }
+
+    /// R2: a lower incarnation, or an equal one with another random part, is a restored or cloned disk, or a
+    /// frame of an earlier life. Its sender is told so, and R16 silences a life that is known to be dead.
+    fn check_incarnation(&mut self, peer: MemberIndex, incarnation: Incarnation) -> Result<(), Ignored> {
+        let pair = &mut self.peers[peer.get()].pair;
+        let Some((known, _)) = pair.incarnation else {
+            pair.begin_incarnation(incarnation, self.now);
+            return Ok(());
+        };
+        if incarnation == known {
+            return if pair.dead { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) };
+        }
+        if incarnation.counter > known.counter {
+            let ended = pair.ended;
+            pair.begin_incarnation(incarnation, self.now);
+            let peer = &mut self.peers[peer.get()];
+            debug_assert!(peer.pair.ended == ended, "what is over stays over");
+            peer.view = crate::peer::View { ballot: peer.view.ballot, ..Default::default() };
+            return Ok(());
+        }
+        if self.may_answer(peer) {
+            self.send(peer, Body::Reject { rejected: incarnation, known });
+        }
+        Err(Ignored::DeadIncarnation(incarnation))
+    }
+
+    /// R3: even an old frame proves maxima: the epochs its sender has ended, and the epochs it has heard of.
+    fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) {
+        let claimed = match (&frame.header.standing, &frame.body) {
+            (_, &(Body::Offer { epoch, .. } | Body::Accept { epoch, .. }))
+            | (&(Standing::Leading(epoch) | Standing::Standing(epoch)), _) => epoch.max(frame.header.epoch),
+            _ => frame.header.epoch,
+        };
+        self.heard = self.heard.max(claimed.min(self.record.epoch.above(HINT_DISTANCE_MAX)));
+        let pair = &mut self.peers[peer.get()].pair;
+        let ended = frame.header.ended();
+        if ended > pair.ended {
+            pair.ended = ended;
+            self.end_what_is_over(peer);
+        }
+    }
+
+    /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.
+    pub(crate) fn end_what_is_over(&mut self, peer: MemberIndex) {
+        let ended = self.peers[peer.get()].pair.ended;
+        if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
+            self.unfollow(LeaderLost::Ended);
+        }
+        if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
+            self.end_promise(LeaderLost::Ended);
+        }
+    }
+
+    /// R4: a frame older than one already seen from this peer changes nothing but maxima.
+    fn check_order(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
+        let pair = &mut self.peers[peer.get()].pair;
+        if pair.newest.is_some_and(|newest| header.nonce.sent < newest.sent) {
+            return Err(Ignored::Older);
+        }
+        pair.newest = Some(header.nonce);
+        Ok(())
+    }
+
+    fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
+        let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
+        let now = self.now;
+        let peer_state = &mut self.peers[peer.get()];
+        peer_state.pair.heard_at = Some(now);
+        peer_state.pair.echoed = peer_state.pair.echoed.max(echoed);
+        peer_state.view.epoch = frame.header.epoch;
+        let before = core::mem::replace(&mut peer_state.view.standing, frame.header.standing);
+        if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
+            self.note_heartbeat(peer, heartbeat);
+        }
+        self.note_standing(peer, before, frame.header.standing);
+    }
+
+    fn note_heartbeat(&mut self, peer: MemberIndex, heartbeat: &Heartbeat) {
+        let view = &mut self.peers[peer.get()].view;
+        let (known, version) = (view.application, heartbeat.application);
+        view.note(heartbeat);
+        if version > known && version > self.config.application {
+            self.out.happened(Event::NewerApplication { peer: self.config.members.id(peer), version });
+        }
+    }
+
+    fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
+        self.note_head_start(peer, before, after);
+        match &self.role {
+            // R34: while the round lasts, an offer is repeated to a voter that becomes free.
+            Role::Candidate(_) if after == Standing::Free && before != Standing::Free => {
+                self.repeat_offer(peer)
+            }
+            Role::Leader(_) => self.note_voter_above(peer),
+            _ => {}
+        }
+    }
+
+    fn dispatch(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
+        let header = &frame.header;
+        self.check_place(peer, frame)?;
+        match &frame.body {
+            Body::Heartbeat(heartbeat) => self.on_heartbeat(peer, header, heartbeat),
+            Body::Announce { heartbeat, address } => {
+                self.on_heartbeat(peer, header, heartbeat)?;
+                self.note_address(peer, address);
+                Ok(())
+            }
+            &Body::Offer { epoch, detection } => self.on_offer(peer, header, epoch, detection),
+            &Body::Accept { epoch, position } => self.on_accept(peer, header, epoch, position),
+            &Body::Refuse { epoch, refusal } => self.on_refuse(peer, epoch, refusal),
+            &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
+            &Body::Pause { remaining } => self.on_pause(peer, header, remaining),
+            &Body::Reject { rejected, known } => self.on_reject(peer, rejected, known),
+        }
+    }
+
+    /// R50: witnesses and observers never lead or stand; observers do not vote.
+    fn check_place(&self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
+        let kind = self.config.members.get(peer).kind;
+        let needs_voter = matches!(frame.header.standing, Standing::Leading(_) | Standing::Standing(_))
+            || matches!(frame.body, Body::Offer { .. } | Body::Announce { .. } | Body::Release { .. });
+        let needs_vote = matches!(frame.body, Body::Accept { .. });
+        if (needs_voter && kind != MemberKind::Voter) || (needs_vote && !kind.votes()) {
+            return Err(Ignored::NotItsPlace);
+        }
+        Ok(())
+    }
+
+    fn on_heartbeat(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        heartbeat: &Heartbeat,
+    ) -> Result<(), Ignored> {
+        match header.standing {
+            Standing::Leading(epoch) => self.on_leader(peer, header, epoch, heartbeat),
+            Standing::Following(leader, epoch) if leader == self.config.node => {
+                self.on_acknowledgement(peer, header, epoch);
+                Ok(())
+            }
+            _ => {
+                self.proceed_with_handover();
+                Ok(())
+            }
+        }
+    }
+
+    /// R6: a claim to lead and an offer count only if their frame echoes a nonce that left within the last D.
+    pub(crate) fn check_fresh(&self, header: &Header) -> Result<(), Ignored> {
+        let fresh = |nonce: &_| self.is_own(nonce) && self.now.since(nonce.sent) <= self.detection;
+        if header.echo.as_ref().is_some_and(fresh) { Ok(()) } else { Err(Ignored::NotFresh) }
+    }
+
+    /// R7: one frame raises the durable epoch by at most 2³².
+    pub(crate) fn check_distance(&self, epoch: Epoch) -> Result<(), Ignored> {
+        if epoch > self.record.epoch.above(RAISE_DISTANCE_MAX) {
+            Err(Ignored::EpochTooFar(epoch))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// R47: a detection time above this node's maximum is ignored: no promise outlasts what the record says.
+    pub(crate) fn check_detection(&self, detection: core::time::Duration) -> Result<(), Ignored> {
+        if detection.is_zero() || detection > self.config.detection.ceiling() {
+            return Err(Ignored::Detection(detection));
+        }
+        Ok(())
+    }
+
+    /// A peer says that it knows another life of this node.
+    fn on_reject(
+        &mut self,
+        peer: MemberIndex,
+        rejected: Incarnation,
+        known: Incarnation,
+    ) -> Result<(), Ignored> {
+        let own = self.record.incarnation;
+        let other_life = known.counter > own.counter || (known.counter == own.counter && known != own);
+        if rejected != own || !other_life {
+            return Err(Ignored::DeadIncarnation(rejected));
+        }
+        if self.is_replaced() {
+            // R45: a replacement asks its peers for the lost counter, and begins above it.
+            if self.saving.is_none() {
+                self.save_incarnation(Some(known.counter));
+            }
+            return Ok(());
+        }
+        // R2: the node that is told so stops.
+        let peer = self.config.members.id(peer);
+        self.stop(Stopped::Cloned { peer, known, own });
+        Ok(())
+    }
+
+    /// At most one answer to an unconnected peer per half heartbeat interval.
+    pub(crate) fn may_answer(&mut self, peer: MemberIndex) -> bool {
+        let pause = self.config.heartbeat_interval / 2;
+        let now = self.now;
+        let answered_at = &mut self.peers[peer.get()].pair.answered_at;
+        if answered_at.is_some_and(|at: Time| now.since(at) < pause) {
+            return false;
+        }
+        *answered_at = Some(now);
+        true
+    }
+
+    pub(crate) fn answer(&mut self, peer: MemberIndex) {
+        if self.life == Life::Running && self.may_answer(peer) {
+            self.send_heartbeat(peer);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The gate: one record at a time on its way to the disk, and what waits for it.
+
+use crate::elector::{Elector, Life};
+use crate::epoch::Epoch;
+use crate::event::{Event, RoundLost, StepDown};
+use crate::follower::{Accepting, Claim};
+use crate::nonce::Incarnation;
+use crate::record::{Holder, Record, Storage};
+use crate::step::{Gate, Gated, Raise, Step, StorageFailed, Ticket};
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// A gate that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Saving {
+    ticket: Ticket,
+    record: Option<Record>,
+    kept: Option<Epoch>,
+    purpose: Purpose,
+    pub(crate) since: Time,
+    /// It takes longer than D (R43).
+    pub(crate) stalled: bool,
+}
+
+/// What waits for the disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// Speaking at all, in a new incarnation.
+    Speak,
+    /// Leading: the own vote.
+    Stand(Epoch),
+    /// Sending an accept.
+    Accept(Accepting),
+    /// Following a leader.
+    Follow(Claim),
+    /// Counting the own vote for a re-offer.
+    ReOffer(Epoch),
+    /// Leading the re-offered epoch: the old one's stamps stop passing the own fence.
+    Raise(Epoch),
+    /// Voting again with replaced storage.
+    Rebuild,
+}
+
+/// An offer that waits until the save under way is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeferredOffer(pub(crate) Accepting);
+
+impl Elector {
+    /// The gate that an earlier step handed out was committed, or its save failed.
+    ///
+    /// # Panics
+    /// If `result` comes from another elector's gate.
+    pub fn on_gated(&mut self, result: Result<Gated, StorageFailed>, now: Time) -> Step<'_> {
+        self.begin(now);
+        match result {
+            Ok(gated) => self.finish_save(&gated),
+            Err(failed) => self.fail_save(&failed),
+        }
+        self.settle();
+        Step::new(self)
+    }
+
+    /// R48: a new incarnation is durable before its first frame; S6: the fence starts at the durable epoch.
+    pub(crate) fn save_incarnation(&mut self, above: Option<u32>) {
+        let Some(counter) = self.record.incarnation.counter.max(above.unwrap_or(0)).checked_add(1) else {
+            self.stop(Self::storage_error(&"the incarnation counter is exhausted"));
+            return;
+        };
+        let mut record = self.record;
+        record.incarnation = Incarnation { counter, random: self.draw_incarnation() };
+        record.detection_max = record.detection_max.max(self.config.detection.ceiling());
+        self.save(Purpose::Speak, Some(record), record.epoch, self.kept);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a random number will do")]
+    fn draw_incarnation(&mut self) -> u32 {
+        self.random.next() as u32
+    }
+
+    /// The record after an adoption. R15: the longest promise it speaks for never falls while the word stays
+    /// with the same node, since a promise given under an older configuration may still run.
+    pub(crate) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
+        let ceiling = self.config.detection.ceiling();
+        let same_holder = self.record.holder.is_some_and(|old| old.node == holder.node);
+        let keeps_word = same_holder || epoch == self.record.epoch;
+        let detection_max = if keeps_word { self.record.detection_max.max(ceiling) } else { ceiling };
+        Record { epoch, holder: Some(holder), detection_max, ..self.record }
+    }
+
+    /// R8: hands out a gate; what `purpose` names waits for it. One gate at a time.
+    pub(crate) fn save(
+        &mut self,
+        purpose: Purpose,
+        record: Option<Record>,
+        floor: Epoch,
+        kept: Option<Epoch>,
+    ) {
+        assert!(self.saving.is_none(), "one gate at a time");
+        assert!(floor >= self.record.epoch, "S3: the durable epoch never falls");
+        self.gates += 1;
+        let ticket = Ticket { node: self.config.node, number: self.gates };
+        self.out.gate = Some(Gate { ticket, record, raise: Raise::new(floor, kept) });
+        self.saving = Some(Saving { ticket, record, kept, purpose, since: self.now, stalled: false });
+        self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
+    }
+
+    pub(crate) fn saving_is(&self, gate: &Option<Gate>) -> bool {
+        match (gate, &self.saving) {
+            (Some(gate), Some(saving)) => gate.ticket == saving.ticket,
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
+    pub(crate) fn on_save_stalled(&mut self) {
+        if let Some(saving) = &mut self.saving {
+            saving.stalled = true;
+            self.give_up_round(RoundLost::SaveStalled);
+            self.lose_office_to_successor(StepDown::SaveStalled);
+        }
+    }
+
+    fn take_saving(&mut self, ticket: Ticket) -> Option<Saving> {
+        assert!(
+            ticket.node == self.config.node,
+            "a gate of {} was handed to {}",
+            ticket.node,
+            self.config.node
+        );
+        if self.saving.as_ref()?.ticket != ticket {
+            return None;
+        }
+        self.timers.clear(Timer::Save);
+        self.saving.take()
+    }
+
+    fn fail_save(&mut self, failed: &StorageFailed) {
+        if self.take_saving(failed.ticket).is_some() {
+            self.stop(Self::storage_error(failed));
+        }
+    }
+
+    fn finish_save(&mut self, gated: &Gated) {
+        let Some(saving) = self.take_saving(gated.ticket) else { return };
+        if let Some(record) = saving.record {
+            self.record = record;
+        }
+        self.kept = saving.kept;
+        self.pulled = gated.position;
+        self.position = self.reported_position().or(self.position);
+        self.carry_out(saving.purpose);
+        if self.saving.is_none()
+            && let Some(DeferredOffer(accepting)) = self.deferred.take()
+        {
+            self.consider_offer(accepting);
+        }
+    }
+
+    fn carry_out(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Speak => self.speak(),
+            Purpose::Stand(epoch) => self.on_own_vote_saved(epoch),
+            Purpose::Accept(accepting) => self.accept(accepting),
+            Purpose::Follow(claim) => self.become_following(claim),
+            Purpose::ReOffer(epoch) => self.on_re_offer_saved(epoch),
+            Purpose::Raise(epoch) => self.on_floor_raised(epoch),
+            Purpose::Rebuild => self.out.happened(Event::Rebuilt),
+        }
+    }
+
+    fn speak(&mut self) {
+        if self.life == Life::Starting {
+            self.life = Life::Running;
+        }
+        self.broadcast();
+    }
+
+    /// R45: a replaced node gets its vote back.
+    pub(crate) fn save_rebuilt(&mut self) {
+        let record = Record { storage: Storage::Intact, ..self.record };
+        self.save(Purpose::Rebuild, Some(record), self.record.epoch, self.kept);
+    }
+}
