@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_file_key_value_and_rule() {
         let table = [
-            ("node = \"a\"", "node = \"a b\"", &["node = \"a b\"", "allowed"][..]),
+            ("node = \"a\"", "node = \"a b\"", &["node = \"a b\"", "may hold only"][..]),
             ("heartbeat_ms = 20", "heartbeat = 20", &["unknown field `heartbeat`", "heartbeat_ms"]),
             ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0ns", "1ms to 60s"]),
             ("heartbeat_ms = 20", "heartbeat_ms = -5", &["heartbeat_ms = -5", "invalid value"]),

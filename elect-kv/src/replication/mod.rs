@@ -1,0 +1,33 @@
+//! Replication beside the elector: a state machine without I/O, clocks or threads.
+//!
+//! The elector says who leads; this module moves the log. Messages of a leader and their answers carry the
+//! leader's epoch as a [`Stamp`](elect_core::Stamp):
+//!
+//! ```text
+//! follower                               leader
+//!    │  Follow { attempt, last }  ─────────▶ │   "this is where my log ends"
+//!    │ ◀────────  Append { prev, entries }   │   from the point that both logs share
+//!    │  write through the fence, sync        │
+//!    │  Ack { matched }  ──────────────────▶ │   fence again, as the last act
+//!    │ ◀────────  Append { commit }          │   a quorum of voters holds it under this stamp
+//! ```
+//!
+//! The follower asks, so a leader never guesses: after a lost connection, a mismatch or an adoption the
+//! follower says where it stands and transmission goes on from there. Nothing waits on a timer.
+//!
+//! A winner that is behind a voter of its quorum pulls first (`Pull`, `Pulled`) and sends no data until it
+//! holds what that voter's accept reported.
+
+mod codec;
+mod follower;
+mod history;
+mod leader;
+mod message;
+mod replica;
+#[cfg(test)]
+mod simulation;
+
+pub use codec::{DecodeError, FRAME_BYTES_MAX, decode, encode};
+pub use history::History;
+pub use message::{Entry, Message};
+pub use replica::{Journal, Output, Replica, ReplicaConfig, ReplicaPeer, WriteRefused};

@@ -1,0 +1,390 @@
+//! One node's part in replication.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use elect_core::{Epoch, Fenced, NodeId, Position, Source, Stamp};
+
+use super::follower::Follower;
+use super::history::History;
+use super::leader::{Leader, Stage};
+use super::message::{Entry, Message};
+
+/// The log that a replica writes, behind the node's fence.
+pub trait Journal {
+    /// Under `stamp`, through [`Fence::apply`](elect_core::Fence::apply): cuts everything after `keep`, which the
+    /// log holds, and appends `entries`. Both or neither. Not yet durable.
+    fn write(&mut self, stamp: Stamp, keep: Position, entries: &[Entry]) -> Result<(), WriteRefused>;
+
+    /// The entries after offset `after` up to `through`, as many as fit into `bytes_max` but at least one. None
+    /// after a failure, which the host notices by itself.
+    fn read(&mut self, after: u64, through: u64, bytes_max: usize) -> Vec<Entry>;
+
+    /// [`Fence::ack`](elect_core::Fence::ack): the last act before an acknowledgement.
+    fn ack(&self, stamp: Stamp) -> Result<(), Fenced>;
+}
+
+/// Why nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteRefused {
+    /// The fence refused the stamp.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    /// The storage failed: the node must stop.
+    #[error("the storage failed")]
+    Failed,
+    /// This replica does not lead the epoch of the stamp.
+    #[error("this node does not lead")]
+    NotLeading,
+}
+
+/// Who takes part.
+#[derive(Clone, Debug)]
+pub struct ReplicaConfig {
+    /// This node.
+    pub node: NodeId,
+    /// The other nodes that hold data.
+    pub peers: Vec<ReplicaPeer>,
+    /// How many voters must hold an entry durably: a majority of voters *and* witnesses.
+    pub write_quorum: usize,
+    /// Whether this node's acknowledgements count: a voter, not an observer.
+    pub counts: bool,
+    /// Whether this node's storage has held everything it ever saved; not a replacement's.
+    pub intact: bool,
+    /// How many appends may be under way to one follower.
+    pub window: usize,
+    /// About how many bytes of commands one message carries.
+    pub message_bytes: usize,
+}
+
+/// Another node that holds data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaPeer {
+    /// Its name.
+    pub id: NodeId,
+    /// Whether its acknowledgements count: a voter, not an observer.
+    pub counts: bool,
+}
+
+/// What an input brought about, in the order in which it must be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this; it may be lost together with the connection.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Everything up to here is committed and durable here: apply it, answer the clients that wait for it.
+    Committed(u64),
+    /// The winner of `epoch` holds all that an earlier leader may have acknowledged.
+    CaughtUp {
+        /// The epoch won.
+        epoch: Epoch,
+        /// What to report to the elector.
+        held: Position,
+    },
+    /// The source of `epoch` is unreachable or no longer has what it reported.
+    SourceLost {
+        /// The epoch won.
+        epoch: Epoch,
+    },
+    /// The leader's own entry is committed.
+    OwnEntryCommitted(Position),
+    /// A replaced storage holds everything up to this entry.
+    Rebuilt(Position),
+    /// A leader's log contradicts what is committed here: nothing was cut, and the node must stop.
+    Diverged {
+        /// The last entry that both logs share.
+        shared: Position,
+        /// Committed here.
+        commit: u64,
+    },
+}
+
+/// One node's part in replication: give it inputs, then carry out what [`take_output`](Self::take_output) returns.
+///
+/// Written entries become durable by the host's sync, which it reports with [`settle`](Self::settle) after each
+/// batch of inputs; acknowledgements leave only then.
+#[derive(Debug)]
+pub struct Replica {
+    pub(super) config: ReplicaConfig,
+    pub(super) history: History,
+    /// Everything up to here is synced.
+    pub(super) durable: u64,
+    /// Everything up to here is on a write quorum, as far as this node knows.
+    pub(super) commit: u64,
+    /// What the host was told to apply: the lower of both.
+    applicable: u64,
+    pub(super) links: BTreeSet<NodeId>,
+    pub(super) role: Role,
+    /// Questions of followers that adopted an epoch before this node learned that it leads it.
+    pub(super) early: BTreeMap<NodeId, Follow>,
+    pub(super) attempts: u64,
+    output: Vec<Output>,
+}
+
+/// The role of a replica.
+#[derive(Debug)]
+pub(super) enum Role {
+    Idle,
+    Follower(Follower),
+    Leader(Leader),
+}
+
+/// A follower's question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Follow {
+    pub(super) epoch: Epoch,
+    pub(super) attempt: u64,
+    pub(super) last: Position,
+    pub(super) intact: bool,
+}
+
+impl Replica {
+    /// A replica whose log, all of it durable, has this history, applied up to `applied`.
+    ///
+    /// # Panics
+    /// If more was applied than the log holds.
+    pub fn new(config: ReplicaConfig, history: History, applied: u64) -> Self {
+        let durable = history.last().offset;
+        assert!(applied <= durable, "applied up to {applied}, but the log ends at {durable}");
+        Self {
+            config,
+            history,
+            durable,
+            commit: applied,
+            applicable: applied,
+            links: BTreeSet::new(),
+            role: Role::Idle,
+            early: BTreeMap::new(),
+            attempts: 0,
+            output: Vec::new(),
+        }
+    }
+
+    /// What the inputs so far brought about.
+    pub fn take_output(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// The last durable entry.
+    pub fn durable(&self) -> Position {
+        self.history.position(self.durable).unwrap_or(Position::EMPTY)
+    }
+
+    /// The last written entry.
+    pub fn last(&self) -> Position {
+        self.history.last()
+    }
+
+    /// Everything up to here is committed, as far as this node knows.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// What each follower has acknowledged under the current epoch, for a leader.
+    pub fn acknowledged(&self) -> Vec<(NodeId, u64)> {
+        match &self.role {
+            Role::Leader(leader) => leader.acknowledged(),
+            Role::Idle | Role::Follower(_) => Vec::new(),
+        }
+    }
+
+    /// This node follows `leader` in `epoch`; its fence has moved there.
+    pub fn follow(&mut self, leader: NodeId, epoch: Epoch) {
+        if let Role::Follower(follower) = &self.role
+            && follower.is_up_to_date(leader, epoch)
+        {
+            return;
+        }
+        self.role = Role::Follower(Follower::new(leader, epoch));
+        self.ask(self.history.last());
+    }
+
+    /// This node neither leads nor follows.
+    pub fn stand_aside(&mut self) {
+        self.role = Role::Idle;
+    }
+
+    /// This node won `epoch`; `source` holds more than its own log.
+    pub fn elected(&mut self, epoch: Epoch, source: Option<Source>) {
+        self.role = Role::Leader(Leader::new(epoch, source));
+        let Some(source) = source else {
+            let held = self.durable();
+            self.put(Output::CaughtUp { epoch, held });
+            return;
+        };
+        self.check_caught_up();
+        if !self.history.holds(source.position) {
+            self.pull(self.history.shared_at_most(source.position));
+        }
+    }
+
+    /// The winner has caught up: appends its own entry under `stamp` and begins to send.
+    pub fn begin(&mut self, stamp: Stamp, journal: &mut impl Journal) {
+        if let Role::Leader(leader) = &mut self.role
+            && leader.epoch == stamp.epoch()
+        {
+            leader.stage = Stage::Replicating;
+            self.append_own_entry(journal);
+        }
+    }
+
+    /// The leader raised its epoch and stays in office: only acknowledgements under the new one count.
+    pub fn raise(&mut self, epoch: Epoch, journal: &mut impl Journal) {
+        if let Role::Leader(leader) = &mut self.role
+            && epoch > leader.epoch
+            && matches!(leader.stage, Stage::Replicating)
+        {
+            leader.raise(epoch);
+            self.append_own_entry(journal);
+        }
+    }
+
+    /// Appends commands under `stamp` and sends them; returns the offset of the first.
+    pub fn propose(
+        &mut self,
+        stamp: Stamp,
+        commands: Vec<Bytes>,
+        journal: &mut impl Journal,
+    ) -> Result<u64, WriteRefused> {
+        let first = self.append(stamp, commands, journal)?;
+        self.pump_all(journal);
+        Ok(first)
+    }
+
+    /// A connection to `peer` stands; what was sent on an earlier one may be lost.
+    pub fn on_up(&mut self, peer: NodeId) {
+        self.links.insert(peer);
+        match &self.role {
+            Role::Follower(follower) if follower.leader == peer => self.ask(self.history.last()),
+            Role::Leader(leader) => {
+                if let Stage::Pulling(source) = leader.stage
+                    && source.peer == peer
+                {
+                    self.pull(self.history.shared_at_most(source.position));
+                }
+            }
+            Role::Follower(_) | Role::Idle => {}
+        }
+    }
+
+    /// The connection to `peer` closed.
+    pub fn on_down(&mut self, peer: NodeId) {
+        self.links.remove(&peer);
+        self.early.remove(&peer);
+        if let Role::Leader(leader) = &mut self.role
+            && leader.forget(peer)
+        {
+            let epoch = leader.epoch;
+            self.put(Output::SourceLost { epoch });
+        }
+    }
+
+    /// A message of `from`, whose connection is up.
+    pub fn on_message(&mut self, from: NodeId, message: Message, journal: &mut impl Journal) {
+        if !self.config.peers.iter().any(|peer| peer.id == from) {
+            return;
+        }
+        match message {
+            Message::Follow { stamp, attempt, last, intact } => {
+                self.on_follow(from, Follow { epoch: stamp.epoch(), attempt, last, intact }, journal);
+            }
+            Message::Append { stamp, attempt, prev, entries, commit } => {
+                self.on_append(from, stamp, attempt, prev, &entries, commit, journal);
+            }
+            Message::Ack { stamp, matched } => self.on_ack(from, stamp, matched, journal),
+            Message::Pull { stamp, want, after } => self.on_pull(from, stamp, want, after, journal),
+            Message::Pulled { stamp, after, entries } => self.on_pulled(from, stamp, after, entries, journal),
+            Message::PullMissed { stamp, shared } => self.on_pull_missed(from, stamp, shared),
+            Message::PullLost { stamp } => self.on_pull_lost(from, stamp),
+            Message::Rebuilt { stamp, entry } => self.on_rebuilt(from, stamp, entry),
+        }
+        self.publish();
+    }
+
+    /// Everything written so far is durable: acknowledgements may leave, the own one too.
+    pub fn settle(&mut self, journal: &mut impl Journal) {
+        self.durable = self.history.last().offset;
+        match &self.role {
+            Role::Follower(_) => self.acknowledge(journal),
+            Role::Leader(_) => {
+                self.check_caught_up();
+                self.count_own(journal);
+            }
+            Role::Idle => {}
+        }
+        self.publish();
+    }
+
+    /// The elector counts this node's storage as intact again: so does the leader from now on.
+    pub fn storage_rebuilt(&mut self) {
+        self.config.intact = true;
+        if matches!(self.role, Role::Follower(_)) {
+            self.ask(self.history.last());
+        }
+    }
+
+    pub(super) fn put(&mut self, output: Output) {
+        self.output.push(output);
+    }
+
+    pub(super) fn send(&mut self, to: NodeId, message: Message) {
+        if self.links.contains(&to) {
+            self.put(Output::Send { to, message });
+        }
+    }
+
+    /// Writes what of `entries` is not here yet, cutting where the epochs diverge and only there. `prev` is held.
+    pub(super) fn merge(
+        &mut self,
+        stamp: Stamp,
+        prev: Position,
+        entries: &[Entry],
+        journal: &mut impl Journal,
+    ) -> Result<(), WriteRefused> {
+        let here = entries.iter().zip(prev.offset + 1..);
+        let known = here
+            .take_while(|(entry, offset)| self.history.holds(Position::new(entry.epoch, *offset)))
+            .count();
+        let new = &entries[known..];
+        if new.is_empty() {
+            return Ok(());
+        }
+        let keep = self.history.position(prev.offset + known as u64).expect("held up to there");
+        if keep.offset < self.commit {
+            self.put(Output::Diverged { shared: keep, commit: self.commit });
+            return Err(WriteRefused::Failed);
+        }
+        journal.write(stamp, keep, new)?;
+        self.history.cut(keep.offset);
+        self.durable = self.durable.min(keep.offset);
+        for entry in new {
+            self.history.append(entry.epoch);
+        }
+        Ok(())
+    }
+
+    /// Tells the host what it may apply now, and that the own entry is among it.
+    pub(super) fn publish(&mut self) {
+        let applicable = self.commit.min(self.durable);
+        if applicable > self.applicable {
+            self.applicable = applicable;
+            self.put(Output::Committed(applicable));
+        }
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(own) = leader.own_entry_reached(applicable)
+        {
+            let position = self.history.position(own).expect("the own entry is in the log");
+            self.put(Output::OwnEntryCommitted(position));
+        }
+    }
+}
+
+/// Whether `entries` may follow `prev` in a log sent under `stamp`: epochs never fall and never exceed the stamp.
+pub(super) fn are_lawful(prev: Position, entries: &[Entry], stamp: Stamp) -> bool {
+    let epochs = entries.iter().map(|entry| entry.epoch);
+    std::iter::once(prev.epoch).chain(epochs.clone()).is_sorted() && epochs.max() <= Some(stamp.epoch())
+}
