@@ -1,1 +1,27 @@
-//! Placeholder.
+//! A deterministic simulator for `elect-core`: discrete events on virtual time, the real elector, the real bytes.
+
+mod campaign;
+mod checkers;
+mod clock;
+mod disk;
+mod faults;
+mod host;
+mod log;
+mod network;
+mod options;
+mod process;
+mod queue;
+mod random;
+mod slab;
+mod trace;
+mod world;
+
+pub use campaign::{Outcome, Run, Topology, swarm};
+pub use checkers::{Checker, NODES_MAX, Violation};
+pub use clock::{Clock, MICRO, MILLI, Real, SECOND};
+pub use disk::{Disk, Mood, SaveError};
+pub use network::Quality;
+pub use options::{Fault, Options};
+pub use random::Random;
+pub use trace::{Detail, Line, Trace};
+pub use world::{Counts, World};

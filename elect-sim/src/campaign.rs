@@ -1,0 +1,237 @@
+//! Campaigns: many seeds, each a storm and then a calm in which there must be a leader.
+
+use elect_core::{MemberKind, Storage};
+
+use crate::checkers::{Checker, Violation};
+use crate::clock::{MILLI, Real};
+use crate::options::Options;
+use crate::queue::NodeIndex;
+use crate::random::Random;
+use crate::trace::Detail;
+use crate::world::{Counts, World, index_from};
+
+/// What came of one seed.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold, if something did not.
+    pub violation: Option<Violation>,
+    /// Hash of the whole trace, in hexadecimal.
+    pub hash: String,
+    /// Simulated nanoseconds.
+    pub simulated: Real,
+    /// What happened how often.
+    pub counts: Counts,
+    /// How long it took to a leader after healing, in thousandths of an election timeout; `None` where there
+    /// rightly is none.
+    pub settled: Option<u64>,
+    /// Whether every link worked after healing.
+    pub full_mesh: bool,
+    /// How long it took to somebody in office, likewise.
+    pub served: Option<u64>,
+}
+
+/// A world that is taken through its storm and its calm.
+#[derive(Debug)]
+pub struct Run {
+    /// The world.
+    pub world: World,
+    settled: Option<u64>,
+    served: Option<u64>,
+    full_mesh: bool,
+}
+
+/// What remains broken after healing.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    /// Directed links that stay cut.
+    pub cuts: Vec<(usize, usize)>,
+    /// Nodes that stay down.
+    pub retired: Vec<usize>,
+}
+
+impl Topology {
+    /// Half of the time everything works; else some links stay cut and some nodes down.
+    fn draw(random: &mut Random, nodes: usize) -> Self {
+        let mut topology = Self::default();
+        if random.below(2) == 0 {
+            return topology;
+        }
+        let share = [50_000, 200_000, 400_000][random.index(3)];
+        for from in 0..nodes {
+            for to in 0..nodes {
+                if from != to && random.chance(share) {
+                    topology.cuts.push((from, to));
+                }
+            }
+        }
+        topology.retired = (0..nodes).filter(|_| random.chance(100_000)).collect();
+        topology
+    }
+}
+
+impl Run {
+    /// Runs `options` to their end or the first violation.
+    pub fn new(options: Options, detail: Detail) -> Self {
+        let world = World::new(options, detail);
+        let mut run = Self { world, settled: None, served: None, full_mesh: false };
+        run.storm_and_calm();
+        run
+    }
+
+    /// What came of it.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            seed: self.world.options.seed,
+            violation: self.world.violation().cloned(),
+            hash: format!("{:016x}", self.world.trace().hash()),
+            simulated: self.world.now(),
+            counts: self.world.counts(),
+            settled: self.settled,
+            full_mesh: self.full_mesh,
+            served: self.served,
+        }
+    }
+
+    fn storm_and_calm(&mut self) {
+        let (safety, liveness) = (self.world.options.safety, self.world.options.liveness);
+        self.world.run_until(safety);
+        let mut random = Random::stream(self.world.options.seed, 5);
+        let topology = Topology::draw(&mut random, self.world.nodes.len());
+        self.full_mesh = topology.cuts.is_empty() && topology.retired.is_empty();
+        if self.world.violation().is_none() {
+            self.world.heal(&topology.cuts, &topology.retired);
+            self.calm(safety + liveness);
+        }
+    }
+
+    /// After healing: a leader in time where there can be one, and it stays; none where there cannot.
+    fn calm(&mut self, end: Real) {
+        let healed = self.world.now();
+        // Processes that start now, and links that are made now, belong to the healing.
+        self.world.run_until(healed + 110 * MILLI);
+        let able = self.world.able_to_lead();
+        let timeout = self.world.election_timeout();
+        let bound = timeout * if self.full_mesh { 2 } else { 4 };
+        if able.is_empty() {
+            self.world.run_until((healed + 2 * timeout).min(end));
+            self.nobody_leads(end);
+            return;
+        }
+        let begin = self.world.now();
+        let led = self
+            .wait_until(begin + bound, |world| world.leader().is_some_and(|(node, _)| able.contains(&node)));
+        let Some(led) = led else {
+            self.fail(Checker::Settles, format!("no leader within {bound} ns although {able:?} could lead"));
+            return;
+        };
+        self.settled = Some((led - begin) * 1_000 / timeout);
+        self.stays(begin, timeout, &able, end);
+    }
+
+    fn stays(&mut self, begin: Real, timeout: Real, able: &[usize], end: Real) {
+        let served = self.wait_until(begin + 8 * timeout, |world| world.in_office().is_some());
+        if served.is_none() && self.can_serve(able) {
+            self.fail(Checker::Serves, "nobody is in office within 8 election timeouts".into());
+            return;
+        }
+        self.served = served.map(|at| (at - begin) * 1_000 / timeout);
+        self.world.run_until((begin + 8 * timeout).min(end));
+        let losses = self.world.counts().losses;
+        self.world.run_until(end);
+        if self.world.violation().is_none() && self.world.counts().losses > losses && self.served.is_some() {
+            self.fail(Checker::Stays, "a leader lost its authority although nothing was wrong".into());
+        }
+    }
+
+    /// Whether a write quorum of data-holding voters can be reached, so that somebody can get into office.
+    fn can_serve(&self, able: &[usize]) -> bool {
+        let world = &self.world;
+        let quorum = world.quorum();
+        able.iter().all(|&node| {
+            let data = |&peer: &usize| {
+                world.options.kinds[peer] == MemberKind::Voter
+                    && world.is_intact(index_from(peer))
+                    && world.network.is_open_both_ways(index_from(node), index_from(peer))
+            };
+            (0..world.nodes.len()).filter(data).count() >= quorum
+        })
+    }
+
+    fn nobody_leads(&mut self, end: Real) {
+        while self.world.now() < end && self.world.violation().is_none() {
+            if let Some((node, epoch)) = self.world.leader()
+                && self.world.able_to_lead().is_empty()
+            {
+                let detail = format!("node {node} leads {epoch} although it cannot reach a quorum");
+                self.fail(Checker::RightlyNoLeader, detail);
+            }
+            let next = (self.world.now() + 50 * MILLI).min(end);
+            self.world.run_until(next);
+        }
+    }
+
+    /// Goes on in small steps until `holds` or `until`; the time at which it held.
+    fn wait_until(&mut self, until: Real, holds: impl Fn(&World) -> bool) -> Option<Real> {
+        while self.world.violation().is_none() {
+            if holds(&self.world) {
+                return Some(self.world.now());
+            }
+            if self.world.now() >= until {
+                return None;
+            }
+            let next = (self.world.now() + MILLI).min(until);
+            self.world.run_until(next);
+        }
+        None
+    }
+
+    fn fail(&mut self, checker: Checker, detail: String) {
+        let at = self.world.now();
+        let explained: Vec<_> =
+            (0..index_from(self.world.nodes.len())).map(|node| self.world.describe(node)).collect();
+        self.world.checks.fail(checker, at, 0, || format!("{detail}\n{}", explained.join("\n")));
+    }
+}
+
+impl World {
+    /// One election timeout in real time, at the slowest clock.
+    pub(crate) fn election_timeout(&self) -> Real {
+        let timeout = self.config(0, 0).election_timeout();
+        u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn quorum(&self) -> usize {
+        self.options.kinds.iter().filter(|kind| kind.votes()).count() / 2 + 1
+    }
+
+    pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
+        let node = self.node(node);
+        node.process.is_some() && node.disk.record().is_some_and(|record| record.storage == Storage::Intact)
+    }
+
+    /// The voters that are connected in both directions with a live quorum.
+    pub(crate) fn able_to_lead(&self) -> Vec<usize> {
+        let count = self.nodes.len();
+        let live = |node: usize| self.is_intact(index_from(node)) && self.options.kinds[node].votes();
+        let reaches = |node: usize| {
+            (0..count)
+                .filter(|&peer| live(peer))
+                .filter(|&peer| {
+                    peer == node || self.network.is_open_both_ways(index_from(node), index_from(peer))
+                })
+                .count()
+        };
+        (0..count)
+            .filter(|&node| {
+                live(node) && self.options.kinds[node] == MemberKind::Voter && reaches(node) >= self.quorum()
+            })
+            .collect()
+    }
+}
+
+/// Runs one seed of a swarm.
+pub fn swarm(seed: u64, nodes: Option<usize>, length: Real, detail: Detail) -> Run {
+    Run::new(Options::swarm(seed, nodes, length), detail)
+}

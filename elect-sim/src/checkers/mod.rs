@@ -1,0 +1,280 @@
+//! What must hold, checked at every step and in the simulator's time.
+//!
+//! Checkers see what leaves an elector and what its disk holds, never its inside. Each has a name, and a test
+//! that plants a bug in what it watches and sees it fail by that name.
+
+mod election;
+mod promise;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use elect_core::{Epoch, Frame, Record, Standing};
+
+use crate::clock::Real;
+use crate::log::EntryId;
+use crate::queue::{Life, NodeIndex};
+
+pub(crate) use election::Sent;
+pub(crate) use promise::LeaseRule;
+use promise::Promises;
+
+/// The most nodes that one world holds.
+pub const NODES_MAX: usize = 16;
+
+/// One thing that must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checker {
+    /// S1: at most one node ever leads an epoch.
+    OneLeaderPerEpoch,
+    /// S1, S13: no later incarnation of the same node leads it again.
+    NotLedAgain,
+    /// S2: at most one candidate is accepted per voter and epoch, across restarts.
+    OneAcceptPerEpoch,
+    /// S2: an accept, and leading, come only after the vote is durable.
+    DurableBeforeSent,
+    /// S3: the durable epoch never falls, and no save raises it by more than 2³² over what was offered.
+    EpochNeverFalls,
+    /// S3: no frame claims more than the durable epoch.
+    ClaimsDurable,
+    /// S5: leases are disjoint in real time, and their epochs rise.
+    LeasesDisjoint,
+    /// S8: every loss of authority is one step-down event, before any later event.
+    StepDownOnce,
+    /// A promise is kept until it ends.
+    PromisesKept,
+    /// S6: a fence never lets a stale leader apply, and its floor is never below the durable epoch.
+    FenceAtApply,
+    /// S7: every later primary holds every acknowledged write before it serves.
+    AcknowledgedPresent,
+    /// S7: a read shows every write that was acknowledged before it began.
+    ReadsFresh,
+    /// S11: after a storage error a node only says that it has stopped.
+    SilentAfterStop,
+    /// L3: a leader without a lease is silent as leader.
+    SilentWithoutLease,
+    /// L1: there is a leader in time once faults stop.
+    Settles,
+    /// L2: a leader with a quorum stays.
+    Stays,
+    /// L3: nobody holds a lease where nobody can reach a quorum.
+    RightlyNoLeader,
+    /// L5: a leader gets into office once faults stop.
+    Serves,
+    /// A tick moves the deadline: the elector does not spin.
+    DeadlineMoves,
+    /// Real bytes: what one node encodes the other decodes to the same frame.
+    WireRoundTrip,
+    /// The elector does not panic.
+    NoPanic,
+}
+
+impl Checker {
+    /// All of them, in order.
+    pub const ALL: [Self; 21] = [
+        Self::OneLeaderPerEpoch,
+        Self::NotLedAgain,
+        Self::OneAcceptPerEpoch,
+        Self::DurableBeforeSent,
+        Self::EpochNeverFalls,
+        Self::ClaimsDurable,
+        Self::LeasesDisjoint,
+        Self::StepDownOnce,
+        Self::PromisesKept,
+        Self::FenceAtApply,
+        Self::AcknowledgedPresent,
+        Self::ReadsFresh,
+        Self::SilentAfterStop,
+        Self::SilentWithoutLease,
+        Self::Settles,
+        Self::Stays,
+        Self::RightlyNoLeader,
+        Self::Serves,
+        Self::DeadlineMoves,
+        Self::WireRoundTrip,
+        Self::NoPanic,
+    ];
+
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneLeaderPerEpoch => "one-leader-per-epoch",
+            Self::NotLedAgain => "not-led-again",
+            Self::OneAcceptPerEpoch => "one-accept-per-epoch",
+            Self::DurableBeforeSent => "durable-before-sent",
+            Self::EpochNeverFalls => "epoch-never-falls",
+            Self::ClaimsDurable => "claims-durable",
+            Self::LeasesDisjoint => "leases-disjoint",
+            Self::StepDownOnce => "step-down-once",
+            Self::PromisesKept => "promises-kept",
+            Self::FenceAtApply => "fence-at-apply",
+            Self::AcknowledgedPresent => "acknowledged-present",
+            Self::ReadsFresh => "reads-fresh",
+            Self::SilentAfterStop => "silent-after-stop",
+            Self::SilentWithoutLease => "silent-without-lease",
+            Self::Settles => "settles",
+            Self::Stays => "stays",
+            Self::RightlyNoLeader => "rightly-no-leader",
+            Self::Serves => "serves",
+            Self::DeadlineMoves => "deadline-moves",
+            Self::WireRoundTrip => "wire-round-trip",
+            Self::NoPanic => "no-panic",
+        }
+    }
+}
+
+impl fmt::Display for Checker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something that must hold did not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Violation {
+    /// What should have held.
+    pub checker: Checker,
+    /// When, in nanoseconds of simulated time.
+    pub at: Real,
+    /// At which node.
+    pub node: String,
+    /// What happened instead.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = std::time::Duration::from_nanos(self.at).as_secs_f64();
+        write!(f, "{} at {seconds:.6} s on {}: {}", self.checker, self.node, self.detail)
+    }
+}
+
+/// What the checkers know of one node.
+#[derive(Clone, Debug, Default)]
+struct Watched {
+    life: Life,
+    running: bool,
+    /// What its disk holds.
+    durable: Option<Record>,
+    /// The leadership that its host knows of, by its events.
+    leading: Option<Epoch>,
+    /// What its last frame said is over for it.
+    ended: Epoch,
+    stopped: bool,
+    /// The epoch that it was last seen to lead in this life: spares a look into the table.
+    led: Option<Epoch>,
+    /// The floor of its fence, and the one stamp below that passes.
+    floor: Epoch,
+    kept: Option<Epoch>,
+    promises: Promises,
+}
+
+/// All checkers of one world.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkers {
+    nodes: Vec<Watched>,
+    /// Who led each epoch, in which life.
+    led: BTreeMap<Epoch, (NodeIndex, Life)>,
+    /// Whom each voter accepted in each epoch, as its disk tells.
+    votes: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
+    /// Likewise, as its frames tell.
+    accepts: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
+    /// The highest epoch under which anybody held a lease.
+    lease_epoch: Epoch,
+    /// The acknowledged entries by offset.
+    acknowledged: Vec<EntryId>,
+    /// The last primary that entered office, and the tip of its log then.
+    served: (Epoch, EntryId),
+    violation: Option<Violation>,
+    lease_rule: LeaseRule,
+    /// Whether drift beyond the configured bound is simulated: then clocks prove nothing.
+    pub(crate) clocks_are_sound: bool,
+}
+
+impl Checkers {
+    pub(crate) fn new(nodes: usize, lease_rule: LeaseRule) -> Self {
+        assert!(nodes <= NODES_MAX, "a world has at most {NODES_MAX} nodes");
+        Self {
+            nodes: vec![Watched::default(); nodes],
+            led: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            accepts: BTreeMap::new(),
+            lease_epoch: Epoch::ZERO,
+            acknowledged: vec![0],
+            served: (Epoch::ZERO, 0),
+            violation: None,
+            lease_rule,
+            clocks_are_sound: true,
+        }
+    }
+
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// Records the first violation; what follows from it is noise.
+    pub(crate) fn fail(
+        &mut self,
+        checker: Checker,
+        at: Real,
+        node: NodeIndex,
+        detail: impl FnOnce() -> String,
+    ) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { checker, at, node: node_name(node), detail: detail() });
+        }
+    }
+
+    /// A process starts; its fence is a new one.
+    pub(crate) fn started(&mut self, node: NodeIndex, life: Life, durable: Record) {
+        let watched = self.at(node);
+        watched.life = life;
+        watched.running = true;
+        watched.durable = Some(durable);
+        watched.leading = None;
+        watched.led = None;
+        watched.stopped = false;
+        watched.floor = Epoch::ZERO;
+        watched.kept = None;
+        self.forget_detections(node);
+    }
+
+    /// A process dies.
+    pub(crate) fn died(&mut self, node: NodeIndex) {
+        let watched = self.at(node);
+        watched.running = false;
+        watched.leading = None;
+    }
+
+    /// Whether the node's host knows that it leads.
+    pub(crate) fn leading(&self, node: NodeIndex) -> Option<Epoch> {
+        self.nodes[usize::from(node)].leading
+    }
+
+    /// Whether the node's elector has stopped for good.
+    pub(crate) fn is_stopped(&self, node: NodeIndex) -> bool {
+        self.nodes[usize::from(node)].stopped
+    }
+
+    fn at(&mut self, node: NodeIndex) -> &mut Watched {
+        &mut self.nodes[usize::from(node)]
+    }
+}
+
+/// The highest epoch up to which the sender of such a frame never acts again (PROTOCOL.md, "What is over").
+fn ended(frame: &Frame) -> Epoch {
+    let header = &frame.header;
+    match header.standing {
+        Standing::Leading(epoch) | Standing::Standing(epoch) => {
+            Epoch::new(epoch.number().saturating_sub(1)).min(header.epoch)
+        }
+        _ => header.epoch,
+    }
+}
+
+/// The name of a node: `a` for the first.
+pub(crate) fn node_name(node: NodeIndex) -> String {
+    char::from(b'a' + node).to_string()
+}

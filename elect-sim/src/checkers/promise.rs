@@ -1,0 +1,162 @@
+//! Promises: what was granted to one leader is not undone for another while it runs.
+//!
+//! The checker does not ask an elector why it thinks that a promise has ended. It asks whether the leader, in
+//! truth, could still act on it.
+
+use std::time::Duration;
+
+use elect_core::{Body, Epoch, Frame, Standing, Time};
+
+use super::{Checker, Checkers, NODES_MAX, NodeIndex, Real, Sent, node_name};
+use crate::clock::Clock;
+use crate::queue::Life;
+
+/// What one node granted and how its own frames set detection times.
+#[derive(Clone, Debug)]
+pub(super) struct Promises {
+    /// By leader.
+    grants: [Grant; NODES_MAX],
+    /// Whom the node follows, and in which epoch.
+    following: Option<(NodeIndex, Epoch)>,
+    /// Since which send time its offers and leader's heartbeats carry which detection time.
+    detections: Vec<(Time, Duration)>,
+}
+
+impl Default for Promises {
+    fn default() -> Self {
+        Self { grants: [Grant::default(); NODES_MAX], following: None, detections: Vec::new() }
+    }
+}
+
+/// A lease that a voter granted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grant {
+    epoch: Epoch,
+    /// The life of the leader's process.
+    life: Life,
+    /// The leader may act before this point of its own clock; zero if nothing is granted.
+    end: Time,
+}
+
+/// ρ and σ, for lease arithmetic that does not ask the library.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LeaseRule {
+    pub(crate) drift_ppm: u32,
+    pub(crate) granularity: Duration,
+}
+
+impl LeaseRule {
+    /// L(D) = D(1 − ρ) − σ.
+    fn span(self, detection: Duration) -> Duration {
+        let drift = detection.as_nanos() * u128::from(self.drift_ppm) / 1_000_000;
+        let drift = Duration::from_nanos(u64::try_from(drift).unwrap_or(u64::MAX));
+        detection.saturating_sub(drift).saturating_sub(self.granularity)
+    }
+}
+
+impl Checkers {
+    /// Notes the detection time that a leader's or candidate's frame carries.
+    pub(super) fn sets_detection(&mut self, node: NodeIndex, frame: &Frame) {
+        let detection = match &frame.body {
+            Body::Offer { detection, .. } => *detection,
+            Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => match heartbeat.lead {
+                Some(lead) => lead.detection,
+                None => return,
+            },
+            _ => return,
+        };
+        let detections = &mut self.at(node).promises.detections;
+        if detections.last().is_none_or(|&(_, last)| last != detection) {
+            detections.push((frame.header.nonce.sent, detection));
+        }
+    }
+
+    /// A frame that grants something leaves a voter: an accept, or a follower's echo to its leader.
+    pub(super) fn granted(&mut self, sent: &Sent<'_>) {
+        let Sent { node, to, frame, .. } = *sent;
+        let epoch = match (frame.header.standing, &frame.body) {
+            (_, Body::Accept { epoch, .. }) => *epoch,
+            (Standing::Following(leader, epoch), _) => {
+                let leader = crate::world::index_of(leader);
+                self.follows(node, leader.unwrap_or(to), epoch);
+                if leader != Some(to) {
+                    return;
+                }
+                epoch
+            }
+            _ => return,
+        };
+        let Some(echo) = frame.header.echo else { return };
+        let leader = &self.nodes[usize::from(to)];
+        let life = leader.life;
+        let earlier = leader.promises.detections.iter().rev().find(|(since, _)| *since <= echo.sent);
+        let Some(&(_, detection)) = earlier else { return };
+        let end = echo.sent + self.lease_rule.span(detection);
+        let grant = &mut self.at(node).promises.grants[usize::from(to)];
+        if grant.life != life || end > grant.end {
+            *grant = Grant { epoch, life, end };
+        }
+        grant.epoch = grant.epoch.max(epoch);
+    }
+
+    /// Following the leader of a higher epoch replaces every promise below it: its election proves older
+    /// leases over.
+    fn follows(&mut self, node: NodeIndex, leader: NodeIndex, epoch: Epoch) {
+        let promises = &mut self.at(node).promises;
+        if promises.following == Some((leader, epoch)) {
+            return;
+        }
+        promises.following = Some((leader, epoch));
+        for (index, grant) in promises.grants.iter_mut().enumerate() {
+            if index != usize::from(leader) && grant.epoch < epoch {
+                *grant = Grant::default();
+            }
+        }
+    }
+
+    /// A node's clock began anew: send times of its earlier life mean nothing.
+    pub(super) fn forget_detections(&mut self, node: NodeIndex) {
+        self.at(node).promises.detections.clear();
+        self.at(node).promises.following = None;
+    }
+
+    /// `voter` gives its word to `candidate` (itself included): no other leader may still act on its grant.
+    pub(super) fn promises_allow(&mut self, sent: &Sent<'_>, candidate: NodeIndex, epoch: Epoch) {
+        if !self.clocks_are_sound {
+            return;
+        }
+        let voter = sent.node;
+        for leader in (0..).take(self.nodes.len()) {
+            let grant = self.nodes[usize::from(voter)].promises.grants[usize::from(leader)];
+            if leader != candidate && leader != voter && self.may_act_on(leader, grant, sent.at, sent.clocks)
+            {
+                self.fail(Checker::PromisesKept, sent.at, voter, || {
+                    let (candidate, leader) = (node_name(candidate), node_name(leader));
+                    let promised = grant.epoch;
+                    format!("its word goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}")
+                });
+            }
+        }
+    }
+
+    fn may_act_on(&self, leader: NodeIndex, grant: Grant, at: Real, clocks: &[Clock]) -> bool {
+        let holder = &self.nodes[usize::from(leader)];
+        grant.end != Time::ZERO
+            && holder.running
+            && !holder.stopped
+            && holder.life == grant.life
+            && holder.ended < grant.epoch
+            && clocks[usize::from(leader)].read(at) < grant.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lease_rule_is_the_protocols() {
+        let rule = LeaseRule { drift_ppm: 20_000, granularity: Duration::from_millis(1) };
+        assert_eq!(rule.span(Duration::from_millis(500)), Duration::from_millis(489));
+    }
+}

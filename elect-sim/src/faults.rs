@@ -1,0 +1,217 @@
+//! Faults: what goes wrong in the stormy part of a run, and how it ends.
+
+use std::time::Duration;
+
+use elect_core::Health;
+
+use crate::checkers::node_name;
+use crate::clock::{MICRO, MILLI, SECOND};
+use crate::disk::{Mood, Outcome};
+use crate::options::Fault;
+use crate::process::{Input, Interrupt, Request, State};
+use crate::queue::{Mend, NodeIndex, What};
+use crate::world::{World, draw_rate, index_from};
+
+impl World {
+    /// The next fault of a swarm run.
+    pub(crate) fn fault(&mut self) {
+        if self.calm_since.is_some() {
+            return;
+        }
+        let wait = self.chaos.waiting(self.options.fault_every).max(1);
+        self.queue.push(self.now + wait, What::Fault);
+        if self.options.faults.is_empty() {
+            return;
+        }
+        let fault = self.options.faults[self.chaos.index(self.options.faults.len())];
+        self.counts.faults += 1;
+        let node = self.some_node();
+        self.strike(fault, node);
+    }
+
+    fn some_node(&mut self) -> NodeIndex {
+        // Half of all faults hit the leader, if there is one: that is where they hurt.
+        let leader = self.leader().map(|(node, _)| index_from(node));
+        let any = index_from(self.chaos.index(self.nodes.len()));
+        if self.chaos.below(2) == 0 { leader.unwrap_or(any) } else { any }
+    }
+
+    fn strike(&mut self, fault: Fault, node: NodeIndex) {
+        self.note(None, || format!("fault {fault:?} at {}", node_name(node)));
+        match fault {
+            Fault::Cut => self.cut_some(),
+            Fault::Isolate => self.isolate(node),
+            Fault::Clog => self.clog_some(node),
+            Fault::Crash => {
+                let wait = self.some_span();
+                self.crash(node, Some(wait));
+            }
+            Fault::PowerCut => self.power_cut(),
+            Fault::Pause => {
+                let span = self.some_span();
+                self.pause(node, span);
+            }
+            Fault::Interrupt => self.interrupt(node),
+            Fault::SlowDisk => {
+                let extra = self.chaos.waiting(200 * MILLI);
+                self.spoil_disk(node, Mood::Slow(extra));
+            }
+            Fault::HungDisk => self.spoil_disk(node, Mood::Hung),
+            Fault::FailedSave => {
+                let outcomes = [Outcome::FailsBefore, Outcome::FailsAfter];
+                let outcome = outcomes[self.chaos.index(2)];
+                self.node_mut(node).disk.next_save = outcome;
+            }
+            Fault::LostDisk => self.lose_disk(node),
+            Fault::Reset => {
+                let peer = index_from(self.chaos.index(self.nodes.len()));
+                let life = self.node(node).life;
+                self.closed(node, peer, life);
+            }
+            Fault::Drift => {
+                let rate = draw_rate(&self.options, &mut self.chaos);
+                let now = self.now;
+                self.clocks[usize::from(node)].set_rate(now, rate);
+                if self.node(node).state == State::Running {
+                    self.wake(node);
+                }
+            }
+            Fault::Unfit => {
+                self.input(node, Input::Request(Request::Health(Health::Unfit)));
+                let span = self.some_span();
+                self.queue.push(self.now + span, What::Mend { mend: Mend::Health { node } });
+            }
+            Fault::Resign => self.input(node, Input::Request(Request::Resign)),
+            Fault::Handover => self.input(node, Input::Request(Request::Handover)),
+            Fault::Freeze => {
+                let span = Duration::from_millis(self.chaos.between(1, 3_000));
+                self.input(node, Input::Request(Request::Freeze(span)));
+            }
+        }
+    }
+
+    /// Mostly short, sometimes long: around the detection time is where it matters.
+    fn some_span(&mut self) -> u64 {
+        let mean = [20 * MILLI, 300 * MILLI, 2 * SECOND][self.chaos.index(3)];
+        self.chaos.waiting(mean).max(MICRO)
+    }
+
+    fn begin_episode(&mut self, links: Vec<(NodeIndex, NodeIndex)>) {
+        for &(from, to) in &links {
+            self.network.cut(from, to);
+        }
+        self.note(None, || {
+            let names: Vec<_> =
+                links.iter().map(|&(from, to)| node_name(from) + "→" + &node_name(to)).collect();
+            format!("cuts {}", names.join(" "))
+        });
+        let episode = u32::try_from(self.episodes.len()).unwrap_or(u32::MAX);
+        self.episodes.push(links);
+        let span = self.some_span() * 2;
+        self.queue.push(self.now + span, What::Mend { mend: Mend::Cuts { episode } });
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (NodeIndex, NodeIndex)> + use<> {
+        let count = index_from(self.nodes.len());
+        (0..count).flat_map(move |from| (0..count).map(move |to| (from, to))).filter(|(from, to)| from != to)
+    }
+
+    fn cut_some(&mut self) {
+        let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
+        let pairs: Vec<_> = self.pairs().collect();
+        let links = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
+        self.begin_episode(links);
+    }
+
+    fn isolate(&mut self, node: NodeIndex) {
+        let (out, inward) = [(true, true), (true, false), (false, true)][self.chaos.index(3)];
+        let links =
+            self.pairs().filter(|&(from, to)| (out && from == node) || (inward && to == node)).collect();
+        self.begin_episode(links);
+    }
+
+    fn clog_some(&mut self, node: NodeIndex) {
+        for peer in 0..index_from(self.nodes.len()) {
+            if peer != node && self.chaos.below(2) == 0 {
+                let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
+                self.network.clog(from, to);
+                let span = self.some_span();
+                self.queue.push(self.now + span, What::Mend { mend: Mend::Clog { from, to } });
+            }
+        }
+    }
+
+    fn power_cut(&mut self) {
+        for node in 0..index_from(self.nodes.len()) {
+            let wait = self.some_span();
+            self.power_off(node, wait);
+        }
+    }
+
+    fn interrupt(&mut self, node: NodeIndex) {
+        let span = self.some_span();
+        let interrupt =
+            [Interrupt::Pause(span), Interrupt::PauseAfterClock(span), Interrupt::Crash][self.chaos.index(3)];
+        let after = u32::try_from(self.chaos.below(40)).unwrap_or(0);
+        self.node_mut(node).interrupt = Some((after, interrupt));
+    }
+
+    fn spoil_disk(&mut self, node: NodeIndex, mood: Mood) {
+        self.node_mut(node).disk.mood = mood;
+        let span = self.some_span();
+        self.queue.push(self.now + span, What::Mend { mend: Mend::Disk { node } });
+    }
+
+    /// The machine dies; when it comes back its record is gone, and half of the time its log too.
+    fn lose_disk(&mut self, node: NodeIndex) {
+        let wait = self.some_span();
+        self.crash(node, Some(wait));
+        if self.node(node).process.is_none() {
+            self.node_mut(node).disk.wipe();
+            if self.chaos.below(2) == 0 {
+                self.node_mut(node).log = 0;
+            }
+        }
+    }
+
+    /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes stay down.
+    pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
+        self.note(None, || format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
+        self.calm_since = Some(self.now);
+        self.network.quality = self.options.calm;
+        self.network.heal_all();
+        self.episodes.iter_mut().for_each(Vec::clear);
+        let pairs: Vec<_> = self.pairs().collect();
+        for (from, to) in pairs {
+            self.unclog(from, to);
+        }
+        for &(from, to) in cuts {
+            self.network.cut(index_from(from), index_from(to));
+        }
+        for node in 0..index_from(self.nodes.len()) {
+            self.heal_node(node, retired.contains(&usize::from(node)));
+        }
+    }
+
+    fn heal_node(&mut self, node: NodeIndex, retires: bool) {
+        self.node_mut(node).interrupt = None;
+        self.node_mut(node).disk.next_save = Outcome::Succeeds;
+        self.mend_disk(node);
+        if retires {
+            self.crash(node, None);
+            self.node_mut(node).retired = true;
+            return;
+        }
+        if self.checks.is_stopped(node) {
+            self.crash(node, None);
+        }
+        let (life, pause) = (self.node(node).life, self.node(node).pause);
+        match self.node(node).state {
+            State::Down => self.queue.push(self.now, What::Start { node }),
+            State::Paused => self.queue.push(self.now, What::Continue { node, life, pause }),
+            State::Running => {}
+        }
+        self.input(node, Input::Request(Request::Health(Health::Healthy)));
+        self.input(node, Input::Request(Request::Thaw));
+    }
+}

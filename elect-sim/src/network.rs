@@ -1,0 +1,228 @@
+//! Directed links: what they lose, double, delay, hold back and bring again much later.
+
+use crate::clock::Real;
+use crate::queue::NodeIndex;
+use crate::random::Random;
+
+/// How a link treats what it carries. Reordering follows from the spread of delays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quality {
+    /// Shortest delay, in nanoseconds.
+    pub delay_min: u64,
+    /// Longest ordinary delay.
+    pub delay_max: u64,
+    /// How often a delay is up to `tail_max` instead, per million.
+    pub tail_ppm: u32,
+    /// The longest extraordinary delay.
+    pub tail_max: u64,
+    /// How often a message is lost, per million.
+    pub loss_ppm: u32,
+    /// How often it comes twice.
+    pub duplicate_ppm: u32,
+    /// How often a copy comes again up to `stale_max` later.
+    pub stale_ppm: u32,
+    /// How late a stale copy may come.
+    pub stale_max: u64,
+}
+
+impl Quality {
+    /// Nothing is lost, and every delay lies between these two.
+    pub const fn calm(delay_min: u64, delay_max: u64) -> Self {
+        Self {
+            delay_min,
+            delay_max,
+            tail_ppm: 0,
+            tail_max: 0,
+            loss_ppm: 0,
+            duplicate_ppm: 0,
+            stale_ppm: 0,
+            stale_max: 0,
+        }
+    }
+
+    fn delay(&self, random: &mut Random) -> u64 {
+        if random.chance(self.tail_ppm) {
+            return random.between(self.delay_min, self.tail_max.max(self.delay_min));
+        }
+        if self.delay_max > self.delay_min {
+            random.between(self.delay_min, self.delay_max)
+        } else {
+            self.delay_min
+        }
+    }
+}
+
+/// When copies of one message arrive: at most the message, its double and a stale copy.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrivals {
+    pub(crate) at: [Real; 3],
+    pub(crate) count: usize,
+}
+
+impl Arrivals {
+    fn add(&mut self, at: Real) {
+        self.at[self.count] = at;
+        self.count += 1;
+    }
+}
+
+/// What is held back at a clogged link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The slot of a frame.
+    Frame(u32),
+    /// The slot of a message of the model store.
+    Message(u32),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Link {
+    /// How many episodes cut it now.
+    cuts: u32,
+    clogged: bool,
+    held: Vec<Held>,
+}
+
+/// All directed links of a world.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    nodes: usize,
+    links: Vec<Link>,
+    pub(crate) quality: Quality,
+    random: Random,
+}
+
+/// What becomes of a message at its link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    /// It arrives so often, also never.
+    Arrives(Arrivals),
+    /// The link is clogged.
+    Waits,
+}
+
+impl Network {
+    pub(crate) fn new(nodes: usize, quality: Quality, random: Random) -> Self {
+        Self { nodes, links: vec![Link::default(); nodes * nodes], quality, random }
+    }
+
+    fn at(&self, from: NodeIndex, to: NodeIndex) -> usize {
+        usize::from(from) * self.nodes + usize::from(to)
+    }
+
+    /// Decides on one message that leaves now.
+    pub(crate) fn carry(&mut self, from: NodeIndex, to: NodeIndex, now: Real) -> Fate {
+        let link = &self.links[self.at(from, to)];
+        let mut arrivals = Arrivals::default();
+        if link.cuts > 0 || self.random.chance(self.quality.loss_ppm) {
+            return Fate::Arrives(arrivals);
+        }
+        if link.clogged {
+            return Fate::Waits;
+        }
+        arrivals.add(now + self.quality.delay(&mut self.random));
+        if self.random.chance(self.quality.duplicate_ppm) {
+            arrivals.add(now + self.quality.delay(&mut self.random));
+        }
+        if self.random.chance(self.quality.stale_ppm) {
+            arrivals.add(now + self.random.between(self.quality.delay_min, self.quality.stale_max));
+        }
+        Fate::Arrives(arrivals)
+    }
+
+    /// One delay, for what is neither lost nor doubled.
+    pub(crate) fn delay(&mut self) -> u64 {
+        self.quality.delay(&mut self.random)
+    }
+
+    pub(crate) fn hold(&mut self, from: NodeIndex, to: NodeIndex, held: Held) {
+        let at = self.at(from, to);
+        self.links[at].held.push(held);
+    }
+
+    pub(crate) fn is_cut(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        self.links[self.at(from, to)].cuts > 0
+    }
+
+    /// Cuts count: a link that two episodes cut heals with the later one.
+    pub(crate) fn cut(&mut self, from: NodeIndex, to: NodeIndex) {
+        let at = self.at(from, to);
+        self.links[at].cuts += 1;
+    }
+
+    pub(crate) fn heal(&mut self, from: NodeIndex, to: NodeIndex) {
+        let at = self.at(from, to);
+        self.links[at].cuts = self.links[at].cuts.saturating_sub(1);
+    }
+
+    pub(crate) fn heal_all(&mut self) {
+        for link in &mut self.links {
+            link.cuts = 0;
+        }
+    }
+
+    pub(crate) fn clog(&mut self, from: NodeIndex, to: NodeIndex) {
+        let at = self.at(from, to);
+        self.links[at].clogged = true;
+    }
+
+    /// Opens a clogged link and returns what waited there.
+    pub(crate) fn unclog(&mut self, from: NodeIndex, to: NodeIndex) -> Vec<Held> {
+        let at = self.at(from, to);
+        self.links[at].clogged = false;
+        std::mem::take(&mut self.links[at].held)
+    }
+
+    /// Whether both directions between two nodes work.
+    pub(crate) fn is_open_both_ways(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        !self.is_cut(one, other) && !self.is_cut(other, one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(fate: Fate) -> usize {
+        match fate {
+            Fate::Arrives(arrivals) => arrivals.count,
+            Fate::Waits => usize::MAX,
+        }
+    }
+
+    #[test]
+    fn cuts_are_directed_and_counted() {
+        let mut network = Network::new(2, Quality::calm(5, 9), Random::new(1));
+        network.cut(0, 1);
+        network.cut(0, 1);
+        assert_eq!((count(network.carry(0, 1, 0)), count(network.carry(1, 0, 0))), (0, 1));
+        network.heal(0, 1);
+        assert!(network.is_cut(0, 1));
+        network.heal(0, 1);
+        assert_eq!(count(network.carry(0, 1, 0)), 1);
+    }
+
+    #[test]
+    fn qualities_are_as_asked_for() {
+        let quality = Quality { loss_ppm: 300_000, duplicate_ppm: 100_000, ..Quality::calm(10, 20) };
+        let mut network = Network::new(2, quality, Random::new(3));
+        let mut copies = [0usize; 3];
+        for _ in 0..10_000 {
+            let Fate::Arrives(arrivals) = network.carry(0, 1, 100) else { panic!("nothing is clogged") };
+            copies[arrivals.count] += 1;
+            assert!(arrivals.at[..arrivals.count].iter().all(|at| (110..=120).contains(at)));
+        }
+        assert!((2_800..3_200).contains(&copies[0]) && (600..800).contains(&copies[2]), "{copies:?}");
+    }
+
+    #[test]
+    fn a_clogged_link_gives_back_everything_in_order() {
+        let mut network = Network::new(2, Quality::calm(1, 1), Random::new(1));
+        network.clog(1, 0);
+        assert!(matches!(network.carry(1, 0, 0), Fate::Waits));
+        network.hold(1, 0, Held::Frame(4));
+        network.hold(1, 0, Held::Message(2));
+        assert_eq!(network.unclog(1, 0), [Held::Frame(4), Held::Message(2)]);
+        assert!(matches!(network.carry(1, 0, 0), Fate::Arrives(_)));
+    }
+}

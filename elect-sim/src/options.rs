@@ -1,0 +1,226 @@
+//! What one run is made of: drawn from its seed, or set by hand.
+
+use std::time::Duration;
+
+use elect_core::{Detection, MemberKind};
+
+use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::network::Quality;
+use crate::random::Random;
+
+/// A kind of fault that a run may contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Some directed links are cut for a while.
+    Cut,
+    /// One node is cut off, in one direction or both.
+    Isolate,
+    /// A link holds everything back for a while.
+    Clog,
+    /// A process is killed and starts again later.
+    Crash,
+    /// Every machine loses power.
+    PowerCut,
+    /// A process stops for a while: SIGSTOP, or its machine is suspended.
+    Pause,
+    /// A process stops or dies between two particular instructions.
+    Interrupt,
+    /// A disk becomes slow for a while.
+    SlowDisk,
+    /// A disk hangs for a while.
+    HungDisk,
+    /// The next save fails, before or after it took effect.
+    FailedSave,
+    /// A machine comes back with an empty or an unreadable disk.
+    LostDisk,
+    /// A connection breaks and is made again.
+    Reset,
+    /// A clock changes its rate, within the bound.
+    Drift,
+    /// A host reports itself unfit for a while.
+    Unfit,
+    /// A leader is asked to resign.
+    Resign,
+    /// A leader is asked to hand over.
+    Handover,
+    /// Failover is frozen for a while.
+    Freeze,
+}
+
+impl Fault {
+    /// All kinds, in order.
+    pub const ALL: [Self; 17] = [
+        Self::Cut,
+        Self::Isolate,
+        Self::Clog,
+        Self::Crash,
+        Self::PowerCut,
+        Self::Pause,
+        Self::Interrupt,
+        Self::SlowDisk,
+        Self::HungDisk,
+        Self::FailedSave,
+        Self::LostDisk,
+        Self::Reset,
+        Self::Drift,
+        Self::Unfit,
+        Self::Resign,
+        Self::Handover,
+        Self::Freeze,
+    ];
+}
+
+/// What one run is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seed that decides everything.
+    pub seed: u64,
+    /// What each member is.
+    pub kinds: Vec<MemberKind>,
+    /// The interval of a leader's heartbeats.
+    pub heartbeat: Duration,
+    /// The detection time.
+    pub detection: Detection,
+    /// ρ as configured; clocks stay within it unless `wild_clocks`.
+    pub drift_ppm: u32,
+    /// σ as configured.
+    pub granularity: Duration,
+    /// In which steps clocks are read.
+    pub reading: u64,
+    /// The round trip as configured: twice δ.
+    pub round_trip: Duration,
+    /// One save as configured: S.
+    pub save: Duration,
+    /// Whether a refused connection counts as evidence of death.
+    pub crash_evidence: bool,
+    /// The network while faults last.
+    pub stormy: Quality,
+    /// The network afterwards.
+    pub calm: Quality,
+    /// The faults that may happen.
+    pub faults: Vec<Fault>,
+    /// Mean time between faults, in nanoseconds.
+    pub fault_every: u64,
+    /// Mean time between clients' requests.
+    pub client_every: u64,
+    /// How long faults last.
+    pub safety: Real,
+    /// How long the run goes on without them.
+    pub liveness: Real,
+    /// Clocks run far outside ρ: everything but S5, S13 and lease reads must still hold.
+    pub wild_clocks: bool,
+}
+
+impl Options {
+    /// A quiet group of `nodes` voters: no faults, a good network.
+    pub fn quiet(seed: u64, nodes: usize) -> Self {
+        let calm = Quality::calm(200 * MICRO, 2 * MILLI);
+        Self {
+            seed,
+            kinds: vec![MemberKind::Voter; nodes],
+            heartbeat: Duration::from_millis(50),
+            detection: Detection::Fixed(Duration::from_millis(500)),
+            drift_ppm: 20_000,
+            granularity: Duration::from_millis(1),
+            reading: 1,
+            round_trip: Duration::from_millis(10),
+            save: Duration::from_millis(10),
+            crash_evidence: false,
+            stormy: calm,
+            calm,
+            faults: Vec::new(),
+            fault_every: SECOND,
+            client_every: 100 * MILLI,
+            safety: 0,
+            liveness: 60 * SECOND,
+            wild_clocks: false,
+        }
+    }
+
+    /// Draws which faults exist and how strong they are. Two thirds of the time are stormy, one third calm.
+    pub fn swarm(seed: u64, nodes: Option<usize>, length: Real) -> Self {
+        let mut random = Random::stream(seed, 1);
+        let count = nodes.unwrap_or_else(|| 3 + random.index(5));
+        let mut options = Self::quiet(seed, count);
+        options.draw_members(&mut random);
+        options.draw_spans(&mut random);
+        options.draw_network(&mut random);
+        options.faults = Fault::ALL.into_iter().filter(|_| random.below(2) == 0).collect();
+        options.fault_every = random.between(100 * MILLI, 3 * SECOND);
+        options.client_every = random.between(20 * MILLI, 300 * MILLI);
+        options.crash_evidence = random.below(2) == 0;
+        options.liveness = length / 3;
+        options.safety = length - options.liveness;
+        options
+    }
+
+    fn draw_members(&mut self, random: &mut Random) {
+        let count = self.kinds.len();
+        if random.below(4) == 0 {
+            self.kinds[count - 1] = MemberKind::Witness;
+        }
+        if count > 3 && random.below(6) == 0 {
+            self.kinds[count - 2] = MemberKind::Observer;
+        }
+    }
+
+    fn draw_spans(&mut self, random: &mut Random) {
+        let ms = Duration::from_millis;
+        let detection = ms(random.between(4, 20) * 50);
+        self.detection = match random.below(4) {
+            0 => Detection::Adaptive {
+                floor: detection,
+                ceiling: detection * u32::try_from(random.between(1, 4)).unwrap_or(1),
+                phi: 8,
+            },
+            _ => Detection::Fixed(detection),
+        };
+        self.heartbeat = ms(random.between(1, 5) * 10).min((detection - ms(60)) / 4);
+        self.drift_ppm = [1_000, 10_000, 20_000][random.index(3)];
+        self.reading = [1, MICRO, MILLI / 2][random.index(3)];
+    }
+
+    fn draw_network(&mut self, random: &mut Random) {
+        // Calm delays stay within what the configuration calls a bad day.
+        self.calm =
+            Quality::calm(random.between(50 * MICRO, 2 * MILLI), random.between(2 * MILLI, 5 * MILLI));
+        let flag = |random: &mut Random, value: u64| if random.below(2) == 0 { value } else { 0 };
+        let ppm = |random: &mut Random, most: u64| {
+            let value = random.between(0, most);
+            u32::try_from(flag(random, value)).unwrap_or(0)
+        };
+        self.stormy = Quality {
+            delay_min: self.calm.delay_min,
+            delay_max: self.calm.delay_max * random.between(1, 10),
+            tail_ppm: ppm(random, 50_000),
+            tail_max: random.between(10 * MILLI, 2 * SECOND),
+            loss_ppm: ppm(random, 300_000),
+            duplicate_ppm: ppm(random, 200_000),
+            stale_ppm: ppm(random, 20_000),
+            stale_max: random.between(SECOND, 20 * SECOND),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_draws_the_same_options_again_and_another_seed_others() {
+        let draw = |seed| format!("{:?}", Options::swarm(seed, None, 60 * SECOND));
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn every_fault_and_every_size_is_drawn_by_some_seed() {
+        let drawn: Vec<_> = (0..200).map(|seed| Options::swarm(seed, None, SECOND)).collect();
+        for fault in Fault::ALL {
+            assert!(drawn.iter().any(|options| options.faults.contains(&fault)), "{fault:?}");
+        }
+        for count in 3..=7 {
+            assert!(drawn.iter().any(|options| options.kinds.len() == count), "{count}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The agenda of a simulation: a binary heap of what happens when.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::clock::Real;
+
+/// Index of a node in its world.
+pub(crate) type NodeIndex = u8;
+
+/// Which life of a node's process something belongs to: what a dead process left behind never happens.
+pub(crate) type Life = u32;
+
+/// What happens. Small and `Copy`: bytes and messages lie in slabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A frame arrives.
+    Deliver { from: NodeIndex, to: NodeIndex, slot: u32 },
+    /// The elector's deadline has come.
+    Tick { node: NodeIndex, life: Life },
+    /// The disk has finished a save of the record.
+    SaveDone { node: NodeIndex, life: Life },
+    /// The result of a commit reaches the elector.
+    Gated { node: NodeIndex, life: Life },
+    /// A message of the model store arrives.
+    Message { from: NodeIndex, to: NodeIndex, slot: u32 },
+    /// The log's disk has finished a sync.
+    SyncDone { node: NodeIndex, life: Life },
+    /// A host's thread has something to do.
+    Host { node: NodeIndex, life: Life, task: Task },
+    /// A process starts.
+    Start { node: NodeIndex },
+    /// A stopped process goes on.
+    Continue { node: NodeIndex, life: Life, pause: u32 },
+    /// A node tries to connect to a peer.
+    Dial { from: NodeIndex, to: NodeIndex, life: Life },
+    /// The attempt reaches the peer's machine.
+    DialArrives { from: NodeIndex, to: NodeIndex, life: Life, began: Real },
+    /// The answer comes back.
+    DialAnswered { from: NodeIndex, to: NodeIndex, life: Life, began: Real, accepted: bool },
+    /// The close of a peer's connection is noticed.
+    Closed { node: NodeIndex, peer: NodeIndex, life: Life },
+    /// Clients do something.
+    Clients,
+    /// The next fault.
+    Fault,
+    /// The end of a fault.
+    Mend { mend: Mend },
+}
+
+/// What a host's thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Go on with this way into office.
+    Advance { way: u32 },
+    /// Append a client's value: the stamp was taken a moment ago.
+    Append { stamp: u64 },
+    /// Send to whom has not everything.
+    Replicate,
+    /// A read takes its value; the acknowledged length when it began.
+    ReadTake { since: u64 },
+    /// The read checks the lease: the value taken.
+    ReadFinish { since: u64, value: u64 },
+    /// What a handover waited for is done.
+    Drained,
+    /// Tell the elector how far the log is durable.
+    Report,
+    /// Ask the leader for what a replaced disk needs.
+    Rejoin,
+    /// An operator repairs a node that has stopped.
+    Repair,
+}
+
+/// The end of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mend {
+    /// All cuts of this episode heal.
+    Cuts { episode: u32 },
+    /// A clogged link flows again.
+    Clog { from: NodeIndex, to: NodeIndex },
+    /// A disk is as quick as before.
+    Disk { node: NodeIndex },
+    /// A host is fit again.
+    Health { node: NodeIndex },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Real,
+    number: u64,
+    what: What,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl Eq for Entry {}
+
+impl Ord for Entry {
+    /// Earliest first out of a max-heap; among equals, in the order of entry.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What happens when.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    heap: BinaryHeap<Entry>,
+    number: u64,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, at: Real, what: What) {
+        self.number += 1;
+        self.heap.push(Entry { at, number: self.number, what });
+    }
+
+    /// Takes the next event unless it lies at or after `until`.
+    pub(crate) fn pop(&mut self, until: Real) -> Option<(Real, What)> {
+        if self.heap.peek()?.at >= until {
+            return None;
+        }
+        self.heap.pop().map(|entry| (entry.at, entry.what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_by_time_and_then_in_order_of_entry() {
+        let mut queue = Queue::default();
+        for (at, node) in [(5, 0), (3, 1), (5, 2), (3, 3), (9, 4)] {
+            queue.push(at, What::Start { node });
+        }
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(9)).collect();
+        let nodes: Vec<_> = order.iter().map(|(_, what)| *what).collect();
+        assert_eq!(nodes, [1, 3, 0, 2].map(|node| What::Start { node }));
+    }
+}

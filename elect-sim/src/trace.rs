@@ -1,0 +1,116 @@
+//! What happened: always as a hash, on request as lines.
+
+use std::fmt::Write as _;
+
+use crate::checkers::node_name;
+use crate::clock::Real;
+use crate::queue::NodeIndex;
+use crate::random::mix;
+
+/// How much a trace keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Only the hash.
+    Hash,
+    /// Elections, losses, faults and what else a person wants to see.
+    Events,
+    /// Every frame too.
+    Frames,
+}
+
+/// One remarkable thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in nanoseconds of simulated time.
+    pub at: Real,
+    /// Where; `None` for the world.
+    pub node: Option<NodeIndex>,
+    /// What.
+    pub text: String,
+}
+
+/// The record of a run. Two runs with equal hashes went through the same steps with the same bytes.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    hash: u64,
+    detail: Detail,
+    lines: Vec<Line>,
+}
+
+impl Trace {
+    pub(crate) fn new(detail: Detail) -> Self {
+        Self { hash: 0, detail, lines: Vec::new() }
+    }
+
+    /// The hash of everything so far.
+    pub fn hash(&self) -> u64 {
+        mix(self.hash)
+    }
+
+    /// The remarkable things so far.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The lines as text, one per line.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            let node = line.node.map_or_else(|| "*".to_owned(), node_name);
+            let seconds = line.at / 1_000_000_000;
+            let micros = line.at / 1_000 % 1_000_000;
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{seconds:>4}.{micros:06} {node} {}", line.text);
+        }
+        text
+    }
+
+    pub(crate) fn absorb(&mut self, word: u64) {
+        self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    pub(crate) fn absorb_bytes(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.absorb(u64::from_le_bytes(*word));
+        }
+        for &byte in rest {
+            self.absorb(u64::from(byte));
+        }
+    }
+
+    pub(crate) fn wants(&self, detail: Detail) -> bool {
+        self.detail >= detail
+    }
+
+    pub(crate) fn note(&mut self, at: Real, node: Option<NodeIndex>, text: impl FnOnce() -> String) {
+        if self.wants(Detail::Events) {
+            self.lines.push(Line { at, node, text: text() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_order_and_content_and_not_on_the_detail() {
+        let hash = |words: &[u64], detail| {
+            let mut trace = Trace::new(detail);
+            words.iter().for_each(|&word| trace.absorb(word));
+            trace.note(1, Some(0), || "a line".into());
+            trace.hash()
+        };
+        assert_eq!(hash(&[1, 2], Detail::Hash), hash(&[1, 2], Detail::Frames));
+        assert_ne!(hash(&[1, 2], Detail::Hash), hash(&[2, 1], Detail::Hash));
+    }
+
+    #[test]
+    fn lines_name_time_and_place() {
+        let mut trace = Trace::new(Detail::Events);
+        trace.note(1_002_003_000, Some(2), || "elected in 7".into());
+        trace.note(1_002_003_000, None, || "cut a→b".into());
+        assert_eq!(trace.to_text(), "   1.002003 c elected in 7\n   1.002003 * cut a→b\n");
+    }
+}
