@@ -35,6 +35,8 @@ pub struct NodeConfig {
 pub(crate) enum Listen {
     Address(SocketAddr),
     Bound(TcpListener),
+    /// The transport is the host's own.
+    Elsewhere,
 }
 
 impl NodeConfig {
@@ -111,13 +113,13 @@ impl NodeConfigBuilder {
         self
     }
 
-    /// How long one attempt to connect may take. Default 500 ms; 10 ms to 60 s.
+    /// How long one attempt to connect may take. Default 500 ms; 10 ms to 5 s.
     pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
         self
     }
 
-    /// How long a handshake may take in all, however its bytes trickle in. Default 1 s; 10 ms to 60 s.
+    /// How long a handshake may take in all, however its bytes trickle in. Default 1 s; 10 ms to 5 s.
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -142,8 +144,22 @@ impl NodeConfigBuilder {
         Ok(config)
     }
 
+    /// The same for [`Node::start_on`](crate::Node::start_on): the transport knows where the peers are.
+    pub fn build_for_transport(self) -> Result<NodeConfig, ConfigError> {
+        self.check_spans()?;
+        Ok(NodeConfig {
+            elect: self.elect,
+            vote_file: self.vote_file,
+            listen: Listen::Elsewhere,
+            peers: Vec::new(),
+            allow_plaintext: self.allow_plaintext,
+            dial_timeout: self.dial_timeout,
+            handshake_timeout: self.handshake_timeout,
+        })
+    }
+
     fn check_spans(&self) -> Result<(), ConfigError> {
-        let (min, max) = (Duration::from_millis(10), Duration::from_secs(60));
+        let (min, max) = (Duration::from_millis(10), Duration::from_secs(5));
         for (field, span) in
             [("dial_timeout", self.dial_timeout), ("handshake_timeout", self.handshake_timeout)]
         {
@@ -187,6 +203,11 @@ impl NodeConfigBuilder {
 }
 
 impl NodeConfig {
+    /// How long a peer may take nothing before its stream is given up and dialled anew.
+    pub(crate) fn stall_timeout(&self) -> Duration {
+        self.elect.detection().ceiling().clamp(Duration::from_millis(500), Duration::from_secs(5))
+    }
+
     fn check_plaintext(&self) -> Result<(), ConfigError> {
         if self.allow_plaintext {
             return Ok(());
@@ -197,6 +218,7 @@ impl NodeConfig {
             Listen::Bound(listener) => listener
                 .local_addr()
                 .map_err(|error| refused("listener", error.to_string(), "must be a listening socket"))?,
+            Listen::Elsewhere => return Ok(()),
         };
         if !listen.ip().is_loopback() {
             return Err(refused("listen", listen.to_string(), rule));

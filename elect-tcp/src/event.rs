@@ -1,19 +1,48 @@
 //! What a node tells its host.
 
-use crossbeam_channel::Receiver;
-use elect_core::{Event, Loss};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use elect_core::{Address, Event, Incarnation, Loss, NodeId, Time};
+
+/// So many events may wait before diagnostics are left out: a host that never reads does not eat the memory.
+const DIAGNOSTICS_MAX: usize = 4096;
 
 /// What happened to this node, in order.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum HostEvent {
     /// Authority ended: demote at once. The lease cell has already fallen.
     Lost(Loss),
     /// The elector reports. Gains ([`Event::Elected`], [`Event::EpochRaised`]) move through here to the host.
     Happened(Event),
+    /// The link to a peer came up, went down, or cannot be brought up for a new reason.
+    LinkChanged(Link),
+    /// So many copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
+    /// disk rots.
+    VoteFileRepaired {
+        /// How many of four.
+        copies: usize,
+    },
     /// So many diagnostic events were left out because nobody read the stream; gains and losses never are.
     Skipped(u64),
     /// The node has ended; nothing follows. Whoever leads now, it is not this node.
     Ended(Ended),
+}
+
+/// The link over which this node sends to a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The peer.
+    pub peer: NodeId,
+    /// Whether a stream stands.
+    pub is_up: bool,
+    /// Since when it is up, or down.
+    pub since: Time,
+    /// Why it is down, as far as that is known.
+    pub reason: Option<String>,
+    /// The incarnation in which the peer last dialled this node.
+    pub incarnation: Option<Incarnation>,
+    /// Where clients reach the peer, as it said when it dialled.
+    pub address: Option<Address>,
 }
 
 /// Why a node ended.
@@ -21,25 +50,85 @@ pub enum HostEvent {
 pub enum Ended {
     /// The host asked for it, or dropped its last handle.
     Shutdown,
-    /// A thread of the node panicked: a bug. The node stopped rather than go on with a part missing.
+    /// A thread of the node panicked, in this library or in the host's [`Floor`](elect_core::Floor): the node stopped
+    /// rather than go on with a part missing.
     Panicked {
         /// The thread.
         thread: String,
     },
 }
 
-/// The one stream of a node's events. Unbounded for gains and losses, which are never left out.
+/// The one stream of a node's events. Gains and losses are never left out, however long nobody reads.
 ///
-/// A host that is slow to read it, or whose reader panics, stalls nothing else: its stamps are refused and its reads do not
-/// finish once authority is over.
+/// A host that is slow to read it, or whose reader panics, stalls nothing else: once authority is over its stamps are
+/// refused and its reads do not finish, whatever it has heard.
 #[derive(Debug)]
 pub struct Events {
-    pub(crate) receiver: Receiver<HostEvent>,
+    receiver: Receiver<HostEvent>,
 }
 
 impl Events {
-    /// The channel, for a `select` over several sources.
+    /// The channel, for a `select` over several sources. It disconnects after [`HostEvent::Ended`].
     pub const fn receiver(&self) -> &Receiver<HostEvent> {
         &self.receiver
+    }
+}
+
+/// The orchestrator's end of the stream.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    sender: Sender<HostEvent>,
+    skipped: u64,
+}
+
+pub(crate) fn stream() -> (Announcer, Events) {
+    let (sender, receiver) = unbounded();
+    (Announcer { sender, skipped: 0 }, Events { receiver })
+}
+
+impl Announcer {
+    /// Tells the host. Never blocks; a host that has dropped the stream is not an error.
+    pub(crate) fn tell(&mut self, event: HostEvent) {
+        if is_diagnostic(&event) && self.sender.len() >= DIAGNOSTICS_MAX {
+            self.skipped += 1;
+            return;
+        }
+        if self.skipped > 0 {
+            let _ = self.sender.send(HostEvent::Skipped(std::mem::take(&mut self.skipped)));
+        }
+        let _ = self.sender.send(event);
+    }
+}
+
+/// Whether an event is only there to be logged, and may come as often as somebody else sends nonsense.
+const fn is_diagnostic(event: &HostEvent) -> bool {
+    matches!(
+        event,
+        HostEvent::LinkChanged(_)
+            | HostEvent::Happened(
+                Event::Ignored { .. } | Event::RefusedOffer { .. } | Event::OfferRefused { .. }
+            )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use elect_core::{Epoch, Ignored, StepDown};
+
+    use super::*;
+
+    #[test]
+    fn diagnostics_are_bounded_and_counted_and_losses_never_left_out() {
+        let (mut announcer, events) = stream();
+        let from = NodeId::new("b").unwrap();
+        let ignored = || HostEvent::Happened(Event::Ignored { from, reason: Ignored::Stranger });
+        for _ in 0..DIAGNOSTICS_MAX + 10 {
+            announcer.tell(ignored());
+        }
+        let loss = Loss { epoch: Epoch::new(3), reason: StepDown::LeaseOver };
+        announcer.tell(HostEvent::Lost(loss));
+        assert_eq!(events.receiver().len(), DIAGNOSTICS_MAX + 2);
+        let rest: Vec<_> = events.receiver().try_iter().skip(DIAGNOSTICS_MAX).collect();
+        assert!(matches!(rest[..], [HostEvent::Skipped(10), HostEvent::Lost(told)] if told == loss));
     }
 }

@@ -1,13 +1,24 @@
 //! The host's side of a running node.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use elect_core::{
-    Authority, Explanation, Health, Lease, NodeId, Office, Position, RebuiltTo, RequestRefused, Status, Time,
+    Authority, Elector, Explanation, Health, Lease, NodeId, Office, Position, RebuiltTo, RequestRefused,
+    Status, Step, Time,
 };
 
 use crate::clock;
+use crate::counters::{Counters, Counts};
+use crate::crew::Crew;
+use crate::event::{Ended, Link};
+use crate::orchestrator::{Command, Desk};
+
+/// How long a shutdown may take: a dial and a handshake under way, and then some.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(15);
 
 /// The node has ended, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +36,7 @@ pub enum RequestError {
     NodeGone(#[from] NodeGone),
 }
 
-/// Some threads had not ended when the time was up.
+/// Some threads had not ended when the time was up: a save that hangs, most likely.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("still running after {waited:?}: {}", .threads.join(", "))]
 pub struct ShutdownError {
@@ -41,14 +52,32 @@ pub struct NodeHandle {
     pub(crate) shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) authority: Authority,
+    pub(crate) ended: Arc<AtomicBool>,
+    pub(crate) commands: Sender<Command>,
+    /// Holds the newest position: both ends, so that a newer one can take the place of one that waits.
+    pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
+    pub(crate) crew: Crew,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("authority", &self.authority)
+            .field("ended", &self.ended)
+            .field("threads", &self.crew.count())
+            .finish_non_exhaustive()
+    }
 }
 
 impl NodeHandle {
     /// The lease held at this moment, if there is one. Lock-free; reads the clock at the call.
     pub fn lease(&self) -> Option<Lease> {
+        if self.shared.ended.load(Ordering::SeqCst) {
+            return None;
+        }
         self.shared.authority.lease(self.now())
     }
 
@@ -64,64 +93,126 @@ impl NodeHandle {
 
     /// Where the node stands.
     pub fn status(&self) -> Result<Status, NodeGone> {
-        Err(NodeGone)
+        self.ask(|desk| desk.elector.status(desk.now))
     }
 
     /// Why this node leads or does not, and why nobody does.
     pub fn explain(&self) -> Result<Explanation, NodeGone> {
-        Err(NodeGone)
+        self.ask(|desk| desk.elector.explain(desk.now))
     }
 
-    /// The last durable entry of the host's log. Never blocks: only the newest position is kept.
+    /// The links to the peers, sorted by name.
+    pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
+        self.ask(|desk| desk.hands.links.values().cloned().collect())
+    }
+
+    /// What the node has counted since it started. Lock-free.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.read()
+    }
+
+    /// How many threads the node has now.
+    pub fn threads(&self) -> usize {
+        self.shared.crew.count()
+    }
+
+    /// The last durable entry of the host's log. Never blocks, and may be called for every write: the newest position
+    /// takes the place of one that the node has not looked at yet. Call it from one thread at a time.
     pub fn set_position(&self, position: Option<Position>) {
-        let _ = position;
+        let (newest, waiting) = &self.shared.positions;
+        let mut position = position;
+        while let Err(TrySendError::Full(refused)) = newest.try_send(position) {
+            position = refused;
+            let _ = waiting.try_recv();
+        }
     }
 
     /// How fit for office the host is.
     pub fn set_health(&self, health: Health) {
-        let _ = health;
+        self.tell(move |elector, now| elector.set_health(health, now));
     }
 
     /// The host is in office.
     pub fn in_office(&self, office: &Office) {
-        let _ = office;
+        let office = office.clone();
+        self.tell(move |elector, now| elector.on_office(&office, now));
     }
 
     /// The catch-up source is lost, or no longer has what it reported.
-    pub fn source_lost(&self) {}
+    pub fn source_lost(&self) {
+        self.tell(Elector::on_source_lost);
+    }
 
     /// Everything that began before the handover is finished.
-    pub fn drained(&self) {}
+    pub fn drained(&self) {
+        self.tell(Elector::on_drained);
+    }
 
     /// A replaced node's log holds everything up to an entry written after its return.
-    pub fn rebuilt(&self, to: RebuiltTo) {
-        let _ = to;
+    pub fn rebuilt(&self, to: RebuiltTo) -> Result<(), RequestError> {
+        self.request(move |elector, now| elector.on_rebuilt(to, now))
     }
 
     /// Hands leadership to `to`, or to the best candidate. `timeout: None` takes the configured one.
+    ///
+    /// Returns when the handover has begun; its end comes as an event.
     pub fn handover(&self, to: Option<NodeId>, timeout: Option<Duration>) -> Result<(), RequestError> {
-        let _ = (to, timeout);
-        Err(NodeGone.into())
+        self.request(move |elector, now| elector.request_handover(to, timeout, now))
     }
 
-    /// Gives leadership or candidacy up without naming a successor.
+    /// Gives leadership up without naming a successor.
     pub fn resign(&self) -> Result<(), RequestError> {
-        Err(NodeGone.into())
+        self.request(Elector::resign)
     }
 
     /// Freezes failover in the whole group for `span`.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
-        let _ = span;
-        Err(NodeGone.into())
+        self.request(move |elector, now| elector.pause(span, now))
     }
 
     /// Ends a pause.
     pub fn resume(&self) -> Result<(), RequestError> {
-        Err(NodeGone.into())
+        self.request(Elector::resume)
     }
 
-    /// Resigns if this node leads, closes every connection, joins every thread and frees the port.
+    /// Resigns if this node leads, lets the last frames leave, closes every stream, joins every thread and frees the
+    /// port and the vote file.
+    ///
+    /// Wakes calls that are blocked. Takes milliseconds, a dial's timeout if a peer does not answer, and never more
+    /// than 15 s; then the error names the threads that are still busy. May be called by several threads and more than once.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
-        Ok(())
+        // A node that has ended already has only its threads to be joined.
+        let _ = self.shared.commands.send(Box::new(|desk| *desk.ending = Some(Ended::Shutdown)));
+        let joined = self.shared.crew.join_all(SHUTDOWN_BOUND);
+        joined.map_err(|threads| ShutdownError { waited: SHUTDOWN_BOUND, threads })
+    }
+
+    /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.
+    fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Desk<'_>) -> R + Send + 'static,
+    ) -> Result<R, NodeGone> {
+        let (answer, answered) = bounded(1);
+        let command: Command = Box::new(move |desk| drop(answer.send(question(desk))));
+        self.shared.commands.send(command).map_err(|_| NodeGone)?;
+        answered.recv().map_err(|_| NodeGone)
+    }
+
+    /// Gives the elector an input. A node that has ended needs none.
+    fn tell(&self, input: impl FnOnce(&mut Elector, Time) -> Step<'_> + Send + 'static) {
+        let command: Command = Box::new(move |desk| input(desk.elector, desk.now).resolve(desk.hands));
+        let _ = self.shared.commands.send(command);
+    }
+
+    fn request(
+        &self,
+        request: impl FnOnce(&mut Elector, Time) -> Result<Step<'_>, RequestRefused> + Send + 'static,
+    ) -> Result<(), RequestError> {
+        let answer = self.ask(move |desk| {
+            let step = request(desk.elector, desk.now)?;
+            step.resolve(desk.hands);
+            Ok::<_, RequestRefused>(())
+        });
+        Ok(answer??)
     }
 }

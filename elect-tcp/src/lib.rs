@@ -1,17 +1,37 @@
 //! Threads, sockets and a vote file around [`elect_core`].
 
 mod clock;
+mod closers;
 mod config;
+mod counters;
+mod crew;
+mod dialer;
 mod event;
+mod frames;
 mod handle;
+mod handshake;
+mod inbound;
+#[cfg(unix)]
+mod local;
 mod node;
+mod orchestrator;
+mod outbox;
+mod saver;
+mod tcp;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod vote_file;
 
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
-pub use event::{Ended, Events, HostEvent};
+pub use counters::Counts;
+pub use event::{Ended, Events, HostEvent, Link};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
+pub use handshake::HandshakeRefusal;
+#[cfg(unix)]
+pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};
+pub use tcp::TcpTransport;
+pub use transport::{Close, DialError, Stream, Transport, Watch};
 pub use vote_file::{VoteFile, VoteFileError};

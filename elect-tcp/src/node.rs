@@ -1,14 +1,36 @@
 //! Starting a node.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use elect_core::{Floor, StartRefused};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use elect_core::{
+    Driver, Elector, Event, Floor, Frame, Gate, Incarnation, Loss, NodeId, StartRefused, StorageFailed,
+};
 
+use crate::clock;
+use crate::closers::Closers;
 use crate::config::NodeConfig;
-use crate::event::Events;
-use crate::handle::NodeHandle;
-use crate::vote_file::VoteFileError;
+use crate::counters::Counters;
+use crate::crew::Crew;
+use crate::dialer::{Dialer, Timeouts};
+use crate::event::{self, Announcer, Events, HostEvent, Link};
+use crate::handle::{NodeHandle, Shared};
+use crate::handshake::{Greeting, VERSIONS};
+use crate::inbound::{Guests, Inbound, Places};
+use crate::orchestrator::{Ears, Hands, Input, Lifelines, Orchestrator};
+use crate::outbox::{Outbox, Outgoing, outbox};
+use crate::saver::Saver;
+use crate::tcp::TcpTransport;
+use crate::transport::Transport;
+use crate::vote_file::{VoteFile, VoteFileError};
+
+/// So many inputs may wait for the orchestrator before their readers do.
+const INBOX_MAX: usize = 256;
+/// So many commands may wait before their callers do.
+const COMMANDS_MAX: usize = 64;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,11 +41,14 @@ pub enum StartError {
     /// The elector refused the record.
     #[error(transparent)]
     Refused(#[from] StartRefused),
+    /// The new incarnation could not be saved.
+    #[error(transparent)]
+    Storage(#[from] StorageFailed),
     /// The port could not be bound, or a thread not be started.
-    #[error("{what}: {source}")]
+    #[error("cannot {action}: {source}")]
     Io {
         /// What was tried.
-        what: String,
+        action: &'static str,
         /// What the operating system said.
         source: io::Error,
     },
@@ -35,11 +60,235 @@ pub struct Node(());
 
 impl Node {
     /// Starts a node on plain TCP.
+    ///
+    /// Saves the new incarnation before it returns, and raises `floor` with it; everything later happens on the node's
+    /// own threads.
     pub fn start<F: Floor + Send + Sync + 'static>(
         config: NodeConfig,
         floor: Arc<F>,
     ) -> Result<(NodeHandle, Events), StartError> {
-        let _ = (config, floor);
-        Err(StartError::Io { what: "not there yet".into(), source: io::ErrorKind::Unsupported.into() })
+        // Bound first: a node that cannot listen has not begun a life.
+        let transport = TcpTransport::bind(&config);
+        let transport = transport.map_err(|source| StartError::Io { action: "listen", source })?;
+        Self::start_on(config, floor, transport)
+    }
+
+    /// Starts a node on another transport. Its own listening address and peers are the transport's affair.
+    pub fn start_on<F: Floor + Send + Sync + 'static, T: Transport>(
+        config: NodeConfig,
+        floor: Arc<F>,
+        transport: T,
+    ) -> Result<(NodeHandle, Events), StartError> {
+        let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
+        let (mut announcer, events) = event::stream();
+        if file.repaired() > 0 {
+            announcer.tell(HostEvent::VoteFileRepaired { copies: file.repaired() });
+        }
+        let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
+        let mut birth = Birth { announcer, sent: Vec::new(), gate: None };
+        elector.tick(clock::now()).resolve(&mut birth);
+        while let Some(gate) = birth.gate.take() {
+            let gated = gate.commit(&mut file, &floor)?;
+            elector.on_gated(Ok(gated), clock::now()).resolve(&mut birth);
+        }
+        let incarnation = file.record().incarnation;
+        let handle = Assembly::new(config, transport, incarnation).start(elector, birth, file, floor)?;
+        Ok((handle, events))
+    }
+}
+
+/// Carries out the steps of the first save, before there are threads.
+struct Birth {
+    announcer: Announcer,
+    sent: Vec<(NodeId, Frame)>,
+    gate: Option<Gate>,
+}
+
+impl Driver for Birth {
+    fn lost(&mut self, loss: Loss) {
+        self.announcer.tell(HostEvent::Lost(loss));
+    }
+
+    fn send(&mut self, to: NodeId, frame: &Frame) {
+        self.sent.push((to, frame.clone()));
+    }
+
+    fn save(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
+    fn happened(&mut self, event: Event) {
+        self.announcer.tell(HostEvent::Happened(event));
+    }
+}
+
+/// What the threads of one node share, while they are being started.
+struct Assembly<T> {
+    config: NodeConfig,
+    incarnation: Incarnation,
+    transport: Arc<T>,
+    crew: Crew,
+    closers: Closers,
+    counters: Arc<Counters>,
+    inbox: (Sender<Input>, Receiver<Input>),
+    stop: Receiver<()>,
+    flushing: Sender<()>,
+    lifelines: Lifelines,
+}
+
+impl<T: Transport> Assembly<T> {
+    fn new(config: NodeConfig, transport: T, incarnation: Incarnation) -> Self {
+        let transport = Arc::new(transport);
+        let (stopper, stop) = bounded(0);
+        let (flushing, flushed) = bounded(0);
+        let closers = Closers::default();
+        let closing = Arc::clone(&transport);
+        let lifelines = Lifelines {
+            stop: Some(stopper),
+            flushed,
+            closers: closers.clone(),
+            close_transport: Box::new(move || closing.close()),
+            ended: Arc::new(AtomicBool::new(false)),
+        };
+        Self {
+            config,
+            incarnation,
+            transport,
+            crew: Crew::default(),
+            closers,
+            counters: Arc::default(),
+            inbox: bounded(INBOX_MAX),
+            stop,
+            flushing,
+            lifelines,
+        }
+    }
+
+    /// Starts every thread. If one cannot be started, the drop of the lifelines ends the others.
+    fn start<F: Floor + Send + Sync + 'static>(
+        self,
+        elector: Elector,
+        birth: Birth,
+        file: VoteFile,
+        floor: Arc<F>,
+    ) -> Result<NodeHandle, StartError> {
+        self.start_threads(elector, birth, file, floor)
+            .map_err(|source| StartError::Io { action: "start a thread", source })
+    }
+
+    fn start_threads<F: Floor + Send + Sync + 'static>(
+        self,
+        elector: Elector,
+        birth: Birth,
+        file: VoteFile,
+        floor: Arc<F>,
+    ) -> io::Result<NodeHandle> {
+        let (gates, gates_in) = bounded(1);
+        let (results, committed) = bounded(1);
+        let saver =
+            Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
+        self.crew.spawn("elect-save", self.panicked(), move || saver.run())?;
+
+        let (outboxes, nudges) = self.start_dialers()?;
+        self.start_listener(nudges)?;
+
+        let (commands_out, commands) = bounded(COMMANDS_MAX);
+        let positions = bounded(1);
+        let shared = Shared {
+            authority: elector.authority(),
+            ended: Arc::clone(&self.lifelines.ended),
+            commands: commands_out,
+            positions: positions.clone(),
+            crew: self.crew.clone(),
+            counters: Arc::clone(&self.counters),
+        };
+        let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
+        let mut hands = Hands { outboxes, gates, announcer: birth.announcer, links, now: clock::now() };
+        for (to, frame) in birth.sent {
+            hands.send(to, &frame);
+        }
+        let (inbox_out, inbox) = self.inbox;
+        let ears = Ears { inbox, _inbox_open: inbox_out, commands, positions: positions.1, saved: committed };
+        let orchestrator =
+            Orchestrator { elector, hands, ears, lifelines: self.lifelines, counters: self.counters };
+        // It catches its own panics.
+        self.crew.spawn("elect-node", drop, move || orchestrator.run())?;
+        Ok(NodeHandle { shared: Arc::new(shared) })
+    }
+
+    fn panicked(&self) -> impl FnOnce(String) + Send + 'static {
+        let inbox = self.inbox.0.clone();
+        move |thread| drop(inbox.send(Input::Panicked { thread }))
+    }
+
+    #[expect(clippy::type_complexity, reason = "two halves of what each peer has, named at the only call")]
+    fn start_dialers(&self) -> io::Result<(BTreeMap<NodeId, Outbox>, HashMap<NodeId, Sender<()>>)> {
+        let (mut outboxes, mut nudges) = (BTreeMap::new(), HashMap::new());
+        let own = self.config.elect.node();
+        for peer in self.config.elect.members().iter().map(|member| member.id).filter(|id| *id != own) {
+            let (outbox, outgoing) = outbox();
+            let (knock, knocked) = bounded(1);
+            let dialer = self.dialer(peer, outgoing, knocked);
+            self.crew.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
+            outboxes.insert(peer, outbox);
+            nudges.insert(peer, knock);
+        }
+        Ok((outboxes, nudges))
+    }
+
+    fn dialer(&self, peer: NodeId, outgoing: Outgoing, nudges: Receiver<()>) -> Dialer<T> {
+        let elect = &self.config.elect;
+        Dialer {
+            peer,
+            transport: Arc::clone(&self.transport),
+            greeting: Greeting {
+                versions: VERSIONS,
+                cluster: elect.cluster(),
+                node: elect.node(),
+                addressee: peer,
+                incarnation: self.incarnation,
+                address: elect.address().clone(),
+            },
+            outgoing,
+            nudges,
+            stop: self.stop.clone(),
+            flushing: self.flushing.clone(),
+            inbox: self.inbox.0.clone(),
+            closers: self.closers.clone(),
+            crew: self.crew.clone(),
+            counters: Arc::clone(&self.counters),
+            timeouts: Timeouts {
+                dial: self.config.dial_timeout,
+                handshake: self.config.handshake_timeout,
+                stall: self.config.stall_timeout(),
+                stale: elect.heartbeat_interval(),
+            },
+        }
+    }
+
+    fn start_listener(&self, nudges: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
+        let guests = Guests {
+            config: self.config.elect.clone(),
+            incarnation: self.incarnation,
+            handshake_timeout: self.config.handshake_timeout,
+            inbox: self.inbox.0.clone(),
+            nudges,
+            closers: self.closers.clone(),
+            crew: self.crew.clone(),
+            counters: Arc::clone(&self.counters),
+            places: Places::default().into(),
+        };
+        let inbound = Inbound {
+            transport: Arc::clone(&self.transport),
+            guests: Arc::new(guests),
+            stop: self.stop.clone(),
+        };
+        self.crew.spawn("elect-listen", self.panicked(), move || inbound.run())
+    }
+}
+
+impl Link {
+    pub(crate) fn down(peer: NodeId, now: elect_core::Time) -> Self {
+        Self { peer, is_up: false, since: now, reason: None, incarnation: None, address: None }
     }
 }

@@ -1,0 +1,209 @@
+//! The thread of one peer: dials it, and sends what the orchestrator has for it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use elect_core::wire::{self, FRAME_BYTES_MAX};
+use elect_core::{LinkState, NodeId, Time};
+
+use crate::clock;
+use crate::closers::{Closers, Registration};
+use crate::counters::Counters;
+use crate::crew::Crew;
+use crate::handshake::{self, Greeting, HandshakeError};
+use crate::orchestrator::Input;
+use crate::outbox::{Batch, Outgoing};
+use crate::transport::{DialError, Stream, Transport};
+
+/// Waits between attempts: short at first, because a process that dies closes its streams before its listener.
+const BACKOFF: [Duration; 7] = [
+    Duration::ZERO,
+    Duration::from_millis(1),
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
+/// A stream that lasted this long was sound: after it the waits begin anew. A shorter one may be closed at once by
+/// design, and dialling it without a wait would never end.
+const SOUND_AFTER: Duration = Duration::from_secs(1);
+
+/// Dials one peer and sends to it.
+pub(crate) struct Dialer<T> {
+    pub(crate) peer: NodeId,
+    pub(crate) transport: Arc<T>,
+    pub(crate) greeting: Greeting,
+    pub(crate) outgoing: Outgoing,
+    /// The peer has dialled this node: it is there.
+    pub(crate) nudges: Receiver<()>,
+    /// Disconnected when the node ends.
+    pub(crate) stop: Receiver<()>,
+    /// Dropped with this value: then the last frame has left.
+    pub(crate) flushing: Sender<()>,
+    pub(crate) inbox: Sender<Input>,
+    pub(crate) closers: Closers,
+    pub(crate) crew: Crew,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// How long a thread that sends may wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    pub(crate) dial: Duration,
+    pub(crate) handshake: Duration,
+    /// A peer that takes nothing for this long is dialled anew.
+    pub(crate) stall: Duration,
+    /// What waited longer before a stream stood is not sent on it.
+    pub(crate) stale: Duration,
+}
+
+/// The node ends.
+struct Stopped;
+
+/// An established stream.
+struct Line<S> {
+    stream: S,
+    closed: Receiver<()>,
+    /// Closes the stream with this value, and so ends the thread that watches it.
+    _registration: Registration,
+}
+
+/// Why there is no stream.
+enum NoLine {
+    Refused,
+    Failed(String),
+    Stopped,
+}
+
+impl From<io::Error> for NoLine {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl<T: Transport> Dialer<T> {
+    /// The thread.
+    pub(crate) fn run(self) {
+        // Ends when the node does.
+        let Err(Stopped) = self.dial_for_ever();
+        drop(self.flushing);
+    }
+
+    fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
+        let (mut attempt, mut was_up, mut said) = (0, false, None);
+        loop {
+            let attempt_began = clock::now();
+            match self.connect() {
+                Ok(line) => {
+                    self.report(LinkState::Up, None)?;
+                    let since = Instant::now();
+                    let end = self.serve(line)?;
+                    (was_up, said) = (true, None);
+                    self.report(LinkState::Closed, Some(end))?;
+                    if since.elapsed() >= SOUND_AFTER {
+                        attempt = 0;
+                    }
+                }
+                Err(NoLine::Refused) if was_up => self.report(LinkState::Refused { attempt_began }, None)?,
+                Err(NoLine::Refused) => self.report_once(&mut said, "nobody listens there")?,
+                Err(NoLine::Failed(reason)) => self.report_once(&mut said, &reason)?,
+                Err(NoLine::Stopped) => return Err(Stopped),
+            }
+            self.rest(BACKOFF[attempt.min(BACKOFF.len() - 1)])?;
+            attempt += 1;
+        }
+    }
+
+    /// Waits before the next attempt, but not while the peer shows that it is there.
+    fn rest(&self, wait: Duration) -> Result<(), Stopped> {
+        select! {
+            recv(self.stop) -> _ => Err(Stopped),
+            recv(self.nudges) -> _ => Ok(()),
+            default(wait) => Ok(()),
+        }
+    }
+
+    fn connect(&self) -> Result<Line<T::Stream>, NoLine> {
+        self.counters.dials.add(1);
+        let mut stream = self.transport.dial(self.peer, self.timeouts.dial).map_err(|error| match error {
+            DialError::Refused => NoLine::Refused,
+            DialError::Failed(error) => error.into(),
+        })?;
+        let registration = self.closers.register(stream.closer()?).ok_or(NoLine::Stopped)?;
+        let answer = handshake::dial(&mut stream, &self.greeting, self.timeouts.handshake);
+        answer.map_err(|error: HandshakeError| NoLine::Failed(error.to_string()))?;
+        stream.set_timeouts(None, Some(self.timeouts.stall))?;
+        let closed = self.watch(&stream)?;
+        Ok(Line { stream, closed, _registration: registration })
+    }
+
+    /// A thread that says when the stream ends: the one that sends would notice only at its next frame.
+    fn watch(&self, stream: &T::Stream) -> io::Result<Receiver<()>> {
+        let mut watcher = stream.watcher()?;
+        let (ended, closed) = bounded(0);
+        let inbox = self.inbox.clone();
+        let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
+        self.crew.spawn(format!("watch {}", self.peer), panicked, move || {
+            watcher.wait();
+            // Disconnects `closed`.
+            drop::<Sender<()>>(ended);
+        })?;
+        Ok(closed)
+    }
+
+    /// Sends until the stream ends, and says how it did.
+    fn serve(&self, mut line: Line<T::Stream>) -> Result<String, Stopped> {
+        let mut bytes = Vec::with_capacity(2 * FRAME_BYTES_MAX);
+        // What waited while there was no stream describes the past.
+        let mut oldest = clock::now() - self.timeouts.stale;
+        loop {
+            let batch = select! {
+                recv(self.outgoing.batches) -> batch => batch,
+                recv(line.closed) -> _ => return Ok("the peer closed it".into()),
+            };
+            self.counters.sender_wakes.add(1);
+            // Without an orchestrator the last batch has left, and so has this node.
+            let batch = batch.map_err(|_| Stopped)?;
+            let count = encode(&batch, oldest, &mut bytes);
+            self.outgoing.recycle(batch);
+            if let Err(error) = line.stream.write_all(&bytes) {
+                return Ok(error.to_string());
+            }
+            self.counters.frames_sent.add(count);
+            oldest = Time::ZERO;
+        }
+    }
+
+    fn report(&self, state: LinkState, reason: Option<String>) -> Result<(), Stopped> {
+        self.inbox.send(Input::Link { peer: self.peer, state, reason }).map_err(|_| Stopped)
+    }
+
+    /// Tells why there is no stream, unless that is known.
+    fn report_once(&self, said: &mut Option<String>, reason: &str) -> Result<(), Stopped> {
+        if said.as_deref() == Some(reason) {
+            return Ok(());
+        }
+        *said = Some(reason.to_owned());
+        self.inbox
+            .send(Input::Unreachable { peer: self.peer, reason: reason.to_owned() })
+            .map_err(|_| Stopped)
+    }
+}
+
+/// The bytes of those frames that have waited since `oldest` or later, and their number.
+fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
+    bytes.clear();
+    let mut count = 0;
+    for waiting in batch.iter().filter(|waiting| waiting.since >= oldest) {
+        let mut buffer = [0; FRAME_BYTES_MAX];
+        let length = wire::encode(&waiting.frame, &mut buffer);
+        bytes.extend_from_slice(&buffer[..length]);
+        count += 1;
+    }
+    count
+}

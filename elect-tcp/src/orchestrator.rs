@@ -1,0 +1,253 @@
+//! The thread that alone owns the elector.
+//!
+//! Whatever happens arrives here through a channel, and whatever the elector wants leaves through one that does not
+//! block: this thread never waits for a socket, a disk, a name server or the host.
+
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, select};
+use elect_core::{
+    Address, Driver, Elector, Event, Frame, Gate, Gated, Incarnation, LinkState, Loss, NodeId, Position,
+    StorageFailed, Time,
+};
+
+use crate::clock;
+use crate::closers::Closers;
+use crate::counters::Counters;
+use crate::event::{Announcer, Ended, HostEvent, Link};
+use crate::outbox::Outbox;
+
+/// The longest sleep: an elector without a deadline is looked at once a day.
+const SLEEP_MAX: Duration = Duration::from_hours(24);
+/// How long the last frames may take to leave.
+const FLUSH_BOUND: Duration = Duration::from_millis(250);
+
+/// What the other threads report.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A frame of an authenticated peer.
+    Frame { from: NodeId, frame: Frame },
+    /// A link changed.
+    Link { peer: NodeId, state: LinkState, reason: Option<String> },
+    /// A peer that is not connected cannot be, for a new reason.
+    Unreachable { peer: NodeId, reason: String },
+    /// A peer dialled this node and said who it is.
+    Greeted { peer: NodeId, incarnation: Incarnation, address: Address },
+    /// A thread of this node panicked.
+    Panicked { thread: String },
+}
+
+/// What the host asks for, run between two inputs.
+pub(crate) type Command = Box<dyn FnOnce(&mut Desk<'_>) + Send>;
+
+/// What a command sees.
+pub(crate) struct Desk<'a> {
+    pub(crate) elector: &'a mut Elector,
+    pub(crate) hands: &'a mut Hands,
+    pub(crate) now: Time,
+    /// Set to end the node.
+    pub(crate) ending: &'a mut Option<Ended>,
+}
+
+/// Carries out steps.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) outboxes: BTreeMap<NodeId, Outbox>,
+    pub(crate) gates: Sender<Gate>,
+    pub(crate) announcer: Announcer,
+    pub(crate) links: BTreeMap<NodeId, Link>,
+    /// The time of the input whose step is carried out.
+    pub(crate) now: Time,
+}
+
+impl Driver for Hands {
+    fn lost(&mut self, loss: Loss) {
+        self.announcer.tell(HostEvent::Lost(loss));
+    }
+
+    fn send(&mut self, to: NodeId, frame: &Frame) {
+        if let Some(outbox) = self.outboxes.get(&to) {
+            outbox.put(frame, self.now);
+        }
+    }
+
+    fn save(&mut self, gate: Gate) {
+        // One gate at a time: the channel has room for it. A saver that is gone has said so by panicking.
+        let _ = self.gates.try_send(gate);
+    }
+
+    fn happened(&mut self, event: Event) {
+        self.announcer.tell(HostEvent::Happened(event));
+    }
+}
+
+/// The channels that the orchestrator listens to.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    pub(crate) inbox: Receiver<Input>,
+    /// Keeps the inbox connected in a group of one.
+    pub(crate) _inbox_open: Sender<Input>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) positions: Receiver<Option<Position>>,
+    pub(crate) saved: Receiver<Result<Gated, StorageFailed>>,
+}
+
+/// What ends the other threads. In this order: the listener goes last, so that a refused connection proves that this
+/// node has done everything it will ever do.
+pub(crate) struct Lifelines {
+    /// Its end wakes every thread that rests.
+    pub(crate) stop: Option<Sender<()>>,
+    /// Disconnected when the last frame has left.
+    pub(crate) flushed: Receiver<()>,
+    pub(crate) closers: Closers,
+    pub(crate) close_transport: Box<dyn Fn() + Send>,
+    /// What the handles look at.
+    pub(crate) ended: Arc<AtomicBool>,
+}
+
+impl Drop for Lifelines {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        drop(self.stop.take());
+        let _ = self.flushed.recv_timeout(FLUSH_BOUND);
+        self.closers.close_all();
+        (self.close_transport)();
+    }
+}
+
+/// Owns the elector.
+pub(crate) struct Orchestrator {
+    pub(crate) elector: Elector,
+    pub(crate) hands: Hands,
+    pub(crate) ears: Ears,
+    pub(crate) lifelines: Lifelines,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Orchestrator {
+    /// The thread.
+    pub(crate) fn run(mut self) {
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+            let ended = self.listen();
+            // Followers are free as soon as they hear it. Who does not lead has nothing to resign.
+            self.hands.now = clock::now();
+            if let Ok(step) = self.elector.resign(self.hands.now) {
+                step.resolve(&mut self.hands);
+            }
+            ended
+        }));
+        let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
+        let Self { elector, hands, ears, lifelines, .. } = self;
+        lifelines.ended.store(true, Ordering::SeqCst);
+        drop(elector);
+        let Hands { outboxes, gates, mut announcer, .. } = hands;
+        announcer.tell(HostEvent::Ended(ended));
+        // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
+        drop((outboxes, gates));
+        drop(ears);
+        drop(lifelines);
+    }
+
+    fn listen(&mut self) -> Ended {
+        let mut ending = None;
+        loop {
+            let now = self.tick_if_due();
+            let sleep = self.elector.deadline().since(now).min(SLEEP_MAX);
+            select! {
+                recv(self.ears.inbox) -> input => if let Ok(input) = input {
+                    ending = self.on_input(input);
+                },
+                recv(self.ears.saved) -> saved => match saved {
+                    Ok(saved) => self.step(|elector, now| elector.on_gated(saved, now)),
+                    Err(_) => ending = Some(Ended::Panicked { thread: "elect-save".into() }),
+                },
+                recv(self.ears.positions) -> position => if let Ok(position) = position {
+                    self.step(|elector, now| elector.set_position(position, now));
+                },
+                recv(self.ears.commands) -> command => match command {
+                    Ok(command) => self.on_command(command, &mut ending),
+                    // The last handle is gone.
+                    Err(_) => ending = Some(Ended::Shutdown),
+                },
+                default(sleep) => {}
+            }
+            self.counters.orchestrator_wakes.add(1);
+            if let Some(ending) = ending {
+                return ending;
+            }
+        }
+    }
+
+    /// Before each input: a flood of messages must not keep the elector from its deadline.
+    fn tick_if_due(&mut self) -> Time {
+        let now = clock::now();
+        if now >= self.elector.deadline() {
+            self.hands.now = now;
+            self.elector.tick(now).resolve(&mut self.hands);
+        }
+        now
+    }
+
+    fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
+        self.hands.now = clock::now();
+        input(&mut self.elector, self.hands.now).resolve(&mut self.hands);
+    }
+
+    fn on_command(&mut self, command: Command, ending: &mut Option<Ended>) {
+        let now = clock::now();
+        self.hands.now = now;
+        command(&mut Desk { elector: &mut self.elector, hands: &mut self.hands, now, ending });
+    }
+
+    fn on_input(&mut self, input: Input) -> Option<Ended> {
+        match input {
+            Input::Frame { from, frame } => self.step(|elector, now| elector.on_message(from, &frame, now)),
+            Input::Link { peer, state, reason } => {
+                self.hands.on_link(peer, state, reason);
+                self.step(|elector, now| elector.on_link(peer, state, now));
+            }
+            Input::Unreachable { peer, reason } => {
+                self.hands.change(peer, |link| link.reason = Some(reason));
+            }
+            Input::Greeted { peer, incarnation, address } => {
+                if let Some(link) = self.hands.links.get_mut(&peer) {
+                    (link.incarnation, link.address) = (Some(incarnation), Some(address));
+                }
+            }
+            Input::Panicked { thread } => return Some(Ended::Panicked { thread }),
+        }
+        None
+    }
+}
+
+impl Hands {
+    fn on_link(&mut self, peer: NodeId, state: LinkState, reason: Option<String>) {
+        let now = clock::now();
+        match state {
+            LinkState::Up => self.change(peer, |link| {
+                (link.is_up, link.since, link.reason) = (true, now, None);
+            }),
+            LinkState::Closed => self.change(peer, |link| {
+                (link.is_up, link.since, link.reason) = (false, now, reason);
+            }),
+            // It repeats with every attempt: only the first is news.
+            LinkState::Refused { .. } => {
+                let text = "the connection is refused";
+                if self.links.get(&peer).is_some_and(|link| link.reason.as_deref() != Some(text)) {
+                    self.change(peer, |link| link.reason = Some(text.into()));
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, peer: NodeId, change: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            change(link);
+            self.announcer.tell(HostEvent::LinkChanged(link.clone()));
+        }
+    }
+}

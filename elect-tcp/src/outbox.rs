@@ -1,0 +1,67 @@
+//! What waits to be sent to one peer: the newest frame of each kind, never a backlog.
+//!
+//! One batch at most lies between the orchestrator, which fills it, and the peer's thread, which takes it whole. A frame
+//! replaces an older one of its own kind and goes to the end, so frames leave in the order in which the elector made
+//! them, an accept is not lost to the heartbeat after it, and a peer that does not read costs eight frames of memory.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use elect_core::{Frame, Time};
+
+/// How many kinds of frames there are.
+const KINDS: usize = 8;
+
+/// A frame that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) frame: Frame,
+    pub(crate) since: Time,
+}
+
+/// The frames that wait, in the order in which they leave.
+pub(crate) type Batch = Vec<Waiting>;
+
+/// The orchestrator's end.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    batches: Sender<Batch>,
+    /// Takes a batch back that the peer's thread has not taken yet.
+    untaken: Receiver<Batch>,
+    spare: Receiver<Batch>,
+}
+
+/// The peer thread's end.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) batches: Receiver<Batch>,
+    spare: Sender<Batch>,
+}
+
+pub(crate) fn outbox() -> (Outbox, Outgoing) {
+    let (batches, taken) = bounded(1);
+    let (spare_in, spare_out) = bounded(1);
+    (
+        Outbox { batches, untaken: taken.clone(), spare: spare_out },
+        Outgoing { batches: taken, spare: spare_in },
+    )
+}
+
+impl Outbox {
+    /// Adds a frame in place of an older one of its kind. Never blocks.
+    pub(crate) fn put(&self, frame: &Frame, now: Time) {
+        let batch = self.untaken.try_recv().or_else(|_| self.spare.try_recv());
+        let mut batch = batch.unwrap_or_else(|_| Batch::with_capacity(KINDS));
+        let kind = std::mem::discriminant(&frame.body);
+        batch.retain(|waiting| std::mem::discriminant(&waiting.frame.body) != kind);
+        batch.push(Waiting { frame: frame.clone(), since: now });
+        // Nobody else sends, and the channel was just emptied, so it is not full; it may have lost its receiver.
+        let _ = self.batches.try_send(batch);
+    }
+}
+
+impl Outgoing {
+    /// Gives a batch's memory back.
+    pub(crate) fn recycle(&self, mut batch: Batch) {
+        batch.clear();
+        let _ = self.spare.try_send(batch);
+    }
+}

@@ -1,0 +1,31 @@
+//! The thread that commits gates, so that no sync ever stands in the orchestrator's way.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use elect_core::{Floor, Gate, Gated, StorageFailed};
+
+use crate::counters::Counters;
+use crate::vote_file::VoteFile;
+
+/// Commits gates, one at a time.
+pub(crate) struct Saver<F> {
+    pub(crate) file: VoteFile,
+    pub(crate) floor: Arc<F>,
+    pub(crate) gates: Receiver<Gate>,
+    pub(crate) saved: Sender<Result<Gated, StorageFailed>>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl<F: Floor> Saver<F> {
+    /// The thread: ends with the orchestrator's end of either channel.
+    pub(crate) fn run(mut self) {
+        for gate in &self.gates {
+            let result = gate.commit(&mut self.file, &self.floor);
+            self.counters.gates_committed.add(1);
+            if self.saved.send(result).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a node needs of a network: byte streams between members, dialled and accepted.
+//!
+//! Each node dials every peer and only *sends* on that stream; what it receives comes in on the streams that its peers
+//! dialled. One writer and one reader per stream need no lock, and a link that works in one direction only is seen
+//! as what it is.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use elect_core::NodeId;
+
+/// Dials and accepts streams. [`TcpTransport`](crate::TcpTransport) is one; TLS, QUIC streams, pipes in a test and a wrapper that
+/// injects faults are others.
+pub trait Transport: Send + Sync + 'static {
+    /// What it dials and accepts.
+    type Stream: Stream;
+
+    /// Blocks until somebody dials this node, or until [`close`](Self::close).
+    fn accept(&self) -> io::Result<Self::Stream>;
+
+    /// Ends a blocked `accept` and every later one, and frees the address: from now on dialling it is refused.
+    fn close(&self);
+
+    /// Dials `peer`, giving up after `timeout` in all. Blocks the caller for no longer than that.
+    fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError>;
+}
+
+/// Why dialling failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The peer's address answered that nobody listens there: its process is dead, where crash evidence is configured.
+    #[error("the connection is refused")]
+    Refused,
+    /// Anything else, which proves nothing.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
+}
+
+/// A stream of bytes between two nodes.
+pub trait Stream: Read + Write + Send + 'static {
+    /// What closes this stream from another thread.
+    fn closer(&self) -> io::Result<Arc<dyn Close>>;
+
+    /// What waits on another thread until this stream, which the owner only writes, is closed.
+    fn watcher(&self) -> io::Result<Box<dyn Watch>>;
+
+    /// Sets how long one read and one write may block; `None` is for ever.
+    fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()>;
+
+    /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the handshake's word is taken.
+    fn proven(&self) -> Option<NodeId> {
+        None
+    }
+}
+
+/// Closes a stream.
+pub trait Close: Send + Sync {
+    /// Closes both directions and wakes whoever is blocked on the stream. May be called often.
+    fn close(&self);
+}
+
+/// Waits for the end of a stream.
+pub trait Watch: Send {
+    /// Blocks until the stream is closed by either end or breaks.
+    fn wait(&mut self);
+}
+
+/// Makes a stream of a socket type of the standard library.
+macro_rules! socket_stream {
+    ($type:ident) => {
+        impl $crate::transport::Stream for $type {
+            fn closer(&self) -> std::io::Result<std::sync::Arc<dyn $crate::transport::Close>> {
+                Ok(std::sync::Arc::new(Socket(self.try_clone()?)))
+            }
+
+            fn watcher(&self) -> std::io::Result<Box<dyn $crate::transport::Watch>> {
+                Ok(Box::new(Socket(self.try_clone()?)))
+            }
+
+            fn set_timeouts(
+                &self,
+                read: Option<std::time::Duration>,
+                write: Option<std::time::Duration>,
+            ) -> std::io::Result<()> {
+                self.set_read_timeout(read)?;
+                self.set_write_timeout(write)
+            }
+        }
+
+        /// A second handle to a stream's socket.
+        struct Socket($type);
+
+        impl $crate::transport::Close for Socket {
+            fn close(&self) {
+                let _ = self.0.shutdown(std::net::Shutdown::Both);
+            }
+        }
+
+        impl $crate::transport::Watch for Socket {
+            fn wait(&mut self) {
+                use std::io::{ErrorKind, Read};
+
+                // The other end never sends here: whatever comes, bytes, an end or an error, ends the stream.
+                while matches!(self.0.read(&mut [0]), Err(error) if error.kind() == ErrorKind::Interrupted) {}
+            }
+        }
+    };
+}
+
+pub(crate) use socket_stream;

@@ -1,0 +1,196 @@
+//! Nodes in one process, with a host that does what a host must.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Select;
+use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, NoLog, NodeId, Office};
+use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, VoteFile};
+
+/// Generous: nothing here takes a second on an idle machine.
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
+
+pub(crate) fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+/// A directory of its own, removed with its value.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("elect-tcp-cluster-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running node and what its host knows.
+pub(crate) struct Member {
+    pub(crate) handle: NodeHandle,
+    pub(crate) events: Events,
+    pub(crate) office: Option<Office>,
+}
+
+/// A group of nodes on loopback.
+pub(crate) struct Cluster {
+    pub(crate) directory: Directory,
+    pub(crate) names: Vec<NodeId>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) members: Vec<Option<Member>>,
+    tune: fn(ConfigBuilder) -> ConfigBuilder,
+}
+
+impl Cluster {
+    /// Starts nodes with these names.
+    pub(crate) fn start(names: &[&str]) -> Self {
+        Self::tuned(names, |builder| builder)
+    }
+
+    pub(crate) fn tuned(names: &[&str], tune: fn(ConfigBuilder) -> ConfigBuilder) -> Self {
+        let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let mut cluster = Self {
+            directory: Directory::new(),
+            names: names.iter().map(|name| id(name)).collect(),
+            addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
+            members: names.iter().map(|_| None).collect(),
+            tune,
+        };
+        for (index, listener) in listeners.into_iter().enumerate() {
+            VoteFile::init(cluster.vote_file(index), &cluster.elect(index)).unwrap();
+            let config = cluster.config(index).listener(listener);
+            cluster.start_with(index, config);
+        }
+        cluster
+    }
+
+    pub(crate) fn vote_file(&self, index: usize) -> PathBuf {
+        self.directory.path().join(format!("{}.vote", self.names[index]))
+    }
+
+    pub(crate) fn elect(&self, index: usize) -> Config {
+        let builder = Config::builder(ClusterId::new("test").unwrap(), self.names[index])
+            .voters(self.names.iter().copied())
+            .detection(Detection::Fixed(Duration::from_millis(1500)))
+            .seed(elect_tcp::random_seed());
+        (self.tune)(builder).build().unwrap()
+    }
+
+    pub(crate) fn config(&self, index: usize) -> NodeConfigBuilder {
+        let peers = self.names.iter().zip(&self.addresses);
+        NodeConfig::builder(self.elect(index), self.vote_file(index))
+            .peers(peers.map(|(name, address)| (*name, address.to_string())))
+    }
+
+    pub(crate) fn restart(&mut self, index: usize) {
+        let config = self.config(index).listen(self.addresses[index]);
+        self.start_with(index, config);
+    }
+
+    fn start_with(&mut self, index: usize, config: NodeConfigBuilder) {
+        let (handle, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
+        self.members[index] = Some(Member { handle, events, office: None });
+    }
+
+    pub(crate) fn handle(&self, index: usize) -> &NodeHandle {
+        &self.members[index].as_ref().expect("this node runs").handle
+    }
+
+    /// Shuts a node down.
+    pub(crate) fn stop(&mut self, index: usize) -> Member {
+        let member = self.members[index].take().expect("this node runs");
+        member.handle.shutdown().unwrap();
+        member
+    }
+
+    /// Plays every host until `wanted` picks an event out.
+    pub(crate) fn wait<T>(
+        &mut self,
+        what: &str,
+        mut wanted: impl FnMut(usize, &HostEvent) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + BOUND;
+        loop {
+            let (index, event) = self.next(deadline).unwrap_or_else(|| self.give_up(what));
+            let found = wanted(index, &event);
+            self.host(index, event);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    /// Waits for an election and enters office.
+    pub(crate) fn wait_for_leader(&mut self) -> (usize, Epoch) {
+        self.wait("a leader", |index, event| match event {
+            HostEvent::Happened(Event::Elected(elected)) => Some((index, elected.epoch())),
+            _ => None,
+        })
+    }
+
+    /// Waits until `follower` follows `leader`.
+    pub(crate) fn wait_for_follower(&mut self, follower: usize, leader: usize) {
+        let leader = self.names[leader];
+        self.wait("a follower", |index, event| match event {
+            HostEvent::Happened(Event::Following { leader: whom, .. }) => {
+                (index == follower && *whom == leader).then_some(())
+            }
+            _ => None,
+        });
+    }
+
+    fn next(&self, deadline: Instant) -> Option<(usize, HostEvent)> {
+        let running: Vec<_> = self
+            .members
+            .iter()
+            .enumerate()
+            .filter_map(|(index, member)| Some((index, member.as_ref()?)))
+            .collect();
+        let mut select = Select::new();
+        for (_, member) in &running {
+            select.recv(member.events.receiver());
+        }
+        let ready = select.select_deadline(deadline).ok()?;
+        let (index, member) = running[ready.index()];
+        let event = ready.recv(member.events.receiver()).expect("a running node's stream is open");
+        Some((index, event))
+    }
+
+    /// What a host without a log does.
+    fn host(&mut self, index: usize, event: HostEvent) {
+        let member = self.members[index].as_mut().expect("this node runs");
+        match event {
+            HostEvent::Happened(Event::Elected(elected)) => {
+                let office = elected.serve_without_log_forgetting_earlier_writes();
+                member.handle.in_office(&office);
+                member.office = Some(office);
+            }
+            HostEvent::Happened(Event::HandoverBegan { .. }) => member.handle.drained(),
+            HostEvent::Lost(_) => member.office = None,
+            _ => {}
+        }
+    }
+
+    fn give_up<T>(&self, what: &str) -> T {
+        let running = self.members.iter().flatten();
+        let explained: Vec<_> = running.map(|member| format!("{:#?}", member.handle.explain())).collect();
+        panic!("no {what} within {BOUND:?}\n{}", explained.join("\n"));
+    }
+}
