@@ -24,6 +24,16 @@ impl History {
         Self::default()
     }
 
+    /// The history of a stored log: the first offset of each epoch, in order, and the last offset. `None` if they
+    /// cannot belong to one log.
+    pub fn restore(spans: impl IntoIterator<Item = (u64, Epoch)>, last: u64) -> Option<Self> {
+        let spans: Vec<_> = spans.into_iter().map(|(first, epoch)| Span { epoch, first }).collect();
+        let rises = spans.is_sorted_by(|a, b| a.first < b.first && a.epoch < b.epoch);
+        let begins = spans.first().map_or(last == 0, |span| span.first == 1);
+        let ends = spans.last().is_none_or(|span| span.first <= last);
+        (rises && begins && ends).then_some(Self { spans, last })
+    }
+
     /// The last entry.
     pub fn last(&self) -> Position {
         self.position(self.last).unwrap_or(Position::EMPTY)

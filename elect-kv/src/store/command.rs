@@ -1,0 +1,190 @@
+//! What the log holds: commands that every replica applies alike.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// A change of the key space. Its outcome depends on nothing but the state it is applied to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Sets a key.
+    Set {
+        /// The key.
+        key: Bytes,
+        /// Its new value.
+        value: Bytes,
+        /// When.
+        when: When,
+        /// What it answers.
+        answer: Answer,
+    },
+    /// Removes keys; answers how many there were.
+    Delete {
+        /// The keys.
+        keys: Vec<Bytes>,
+    },
+    /// Adds to a decimal number; answers the sum.
+    Add {
+        /// The key; absent counts as zero.
+        key: Bytes,
+        /// What to add.
+        amount: i64,
+    },
+}
+
+/// When a `Set` takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// If the key is absent.
+    Absent,
+    /// If the key is present.
+    Present,
+}
+
+/// What a `Set` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Whether it took effect.
+    Done,
+    /// The value before it.
+    Old,
+}
+
+/// What a command answers its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Nothing: the condition did not hold, or there was no value.
+    Nothing,
+    /// A number.
+    Number(i64),
+    /// A value.
+    Value(Bytes),
+    /// The value is not a number, or the sum leaves the range of 64 bits.
+    NotANumber,
+}
+
+/// Bytes in the log that are no command: the log is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an entry of the log is not a command")]
+pub struct NotACommand;
+
+const SET: u8 = 1;
+const DELETE: u8 = 2;
+const ADD: u8 = 3;
+
+impl Command {
+    /// The command as it stands in the log.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        match self {
+            Self::Set { key, value, when, answer } => {
+                out.put_u8(SET);
+                out.put_u8(match when {
+                    When::Always => 0,
+                    When::Absent => 1,
+                    When::Present => 2,
+                });
+                out.put_u8(match answer {
+                    Answer::Done => 0,
+                    Answer::Old => 1,
+                });
+                put_bytes(&mut out, key);
+                out.put_slice(value);
+            }
+            Self::Delete { keys } => {
+                out.put_u8(DELETE);
+                for key in keys {
+                    put_bytes(&mut out, key);
+                }
+            }
+            Self::Add { key, amount } => {
+                out.put_u8(ADD);
+                out.put_i64_le(*amount);
+                out.put_slice(key);
+            }
+        }
+        out.freeze()
+    }
+
+    /// Reads a command from the log.
+    pub fn decode(mut bytes: Bytes) -> Result<Self, NotACommand> {
+        match bytes.try_get_u8().map_err(|_| NotACommand)? {
+            SET => {
+                let when = match bytes.try_get_u8() {
+                    Ok(0) => When::Always,
+                    Ok(1) => When::Absent,
+                    Ok(2) => When::Present,
+                    _ => return Err(NotACommand),
+                };
+                let answer = match bytes.try_get_u8() {
+                    Ok(0) => Answer::Done,
+                    Ok(1) => Answer::Old,
+                    _ => return Err(NotACommand),
+                };
+                let key = bytes_of(&mut bytes)?;
+                Ok(Self::Set { key, value: bytes, when, answer })
+            }
+            DELETE => {
+                let mut keys = Vec::new();
+                while bytes.has_remaining() {
+                    keys.push(bytes_of(&mut bytes)?);
+                }
+                Ok(Self::Delete { keys })
+            }
+            ADD => {
+                let amount = bytes.try_get_i64_le().map_err(|_| NotACommand)?;
+                Ok(Self::Add { key: bytes, amount })
+            }
+            _ => Err(NotACommand),
+        }
+    }
+}
+
+fn put_bytes(out: &mut BytesMut, bytes: &Bytes) {
+    out.put_u32_le(u32::try_from(bytes.len()).expect("keys are far shorter than 4 GiB"));
+    out.put_slice(bytes);
+}
+
+fn bytes_of(bytes: &mut Bytes) -> Result<Bytes, NotACommand> {
+    let length = bytes.try_get_u32_le().map_err(|_| NotACommand)? as usize;
+    if length > bytes.remaining() { Err(NotACommand) } else { Ok(bytes.split_to(length)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn command() -> impl Strategy<Value = Command> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from);
+        let when = prop_oneof![Just(When::Always), Just(When::Absent), Just(When::Present)];
+        let answer = prop_oneof![Just(Answer::Done), Just(Answer::Old)];
+        prop_oneof![
+            (bytes(), bytes(), when, answer).prop_map(|(key, value, when, answer)| Command::Set {
+                key,
+                value,
+                when,
+                answer
+            }),
+            proptest::collection::vec(bytes(), 0..4).prop_map(|keys| Command::Delete { keys }),
+            (bytes(), any::<i64>()).prop_map(|(key, amount)| Command::Add { key, amount }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_command_survives_the_log(command in command()) {
+            prop_assert_eq!(Command::decode(command.encode()), Ok(command));
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let bytes = Bytes::from(bytes);
+            if let Ok(command) = Command::decode(bytes.clone()) {
+                prop_assert_eq!(command.encode(), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use elect_core::{Fence, Fenced, Log, Stamp};
+
+use super::*;
+use crate::replication::{Journal, WriteRefused};
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    Store::create(&path).unwrap();
+    let store = Store::open(&path).unwrap();
+    (dir, store)
+}
+
+fn entry(epoch: u64, command: &Command) -> Entry {
+    Entry { epoch: Epoch::new(epoch), command: command.encode() }
+}
+
+fn own(epoch: u64) -> Entry {
+    Entry { epoch: Epoch::new(epoch), command: Bytes::new() }
+}
+
+fn set(key: &'static str, value: &'static str) -> Command {
+    Command::Set { key: key.into(), value: value.into(), when: When::Always, answer: Answer::Done }
+}
+
+fn add(key: &'static str, amount: i64) -> Command {
+    Command::Add { key: key.into(), amount }
+}
+
+fn at(epoch: u64, offset: u64) -> Position {
+    Position::new(Epoch::new(epoch), offset)
+}
+
+fn outcomes(store: &Store, through: u64) -> Vec<(u64, Outcome)> {
+    let mut outcomes = Vec::new();
+    store.apply(through, |offset, outcome| outcomes.push((offset, outcome))).unwrap();
+    outcomes
+}
+
+#[test]
+fn a_store_is_made_once_and_only_by_create() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let missing = Store::open(&path).unwrap_err().to_string();
+    assert!(missing.contains("elect-kv init"), "{missing}");
+    Store::create(&path).unwrap();
+    assert!(matches!(Store::create(&path), Err(StoreError::Presence { .. })));
+    Store::open(&path).unwrap();
+}
+
+#[test]
+fn only_committed_entries_reach_the_state() {
+    let (_dir, store) = store();
+    let entries = [own(1), entry(1, &set("a", "1")), entry(1, &add("a", 4)), entry(1, &add("a", i64::MAX))];
+    store.write(Position::EMPTY, 0, &entries).unwrap();
+    assert_eq!(store.value(b"a").unwrap(), None);
+    assert_eq!(outcomes(&store, 2), [(2, Outcome::Done)]);
+    assert_eq!(store.value(b"a").unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(outcomes(&store, 4), [(3, Outcome::Number(5)), (4, Outcome::NotANumber)]);
+    assert_eq!(
+        (store.value(b"a").unwrap().as_deref(), store.keys(), store.applied()),
+        (Some(&b"5"[..]), 1, 4)
+    );
+}
+
+#[test]
+fn commands_of_one_run_see_each_other() {
+    let (_dir, store) = store();
+    let old = |key: &'static str, when| Command::Set {
+        key: key.into(),
+        value: "new".into(),
+        when,
+        answer: Answer::Old,
+    };
+    let commands = [
+        set("a", "1"),
+        old("a", When::Absent),
+        old("b", When::Present),
+        old("a", When::Present),
+        Command::Delete { keys: vec!["a".into(), "a".into(), "b".into()] },
+        add("", -3),
+    ];
+    let entries: Vec<_> = commands.iter().map(|command| entry(1, command)).collect();
+    store.write(Position::EMPTY, 0, &entries).unwrap();
+    let one = || Outcome::Value("1".into());
+    let expected = [Outcome::Done, one(), Outcome::Nothing, one(), Outcome::Number(1), Outcome::Number(-3)];
+    assert_eq!(outcomes(&store, 6).into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>(), expected);
+    assert_eq!(store.keys(), 1);
+    assert_eq!(store.keys_after(None, 10).unwrap(), [Bytes::new()]);
+}
+
+#[test]
+fn keys_are_listed_in_order_and_from_any_point() {
+    let (_dir, store) = store();
+    let entries: Vec<_> = ["b", "a", "a\0", "ab"].map(|key| entry(1, &set(key, "x"))).into();
+    store.write(Position::EMPTY, 0, &entries).unwrap();
+    store.apply(4, |_, _| ()).unwrap();
+    assert_eq!(store.keys_after(None, 2).unwrap(), ["a", "a\0"]);
+    assert_eq!(store.keys_after(Some(b"a"), 9).unwrap(), ["a\0", "ab", "b"]);
+}
+
+#[test]
+fn a_reopened_store_holds_what_was_written() {
+    let (dir, store) = store();
+    store
+        .write(Position::EMPTY, 0, &[own(1), entry(1, &set("a", "1")), own(3), entry(3, &set("a", "2"))])
+        .unwrap();
+    store.apply(3, |_, _| ()).unwrap();
+    store.sync().unwrap();
+    let history = store.history().unwrap();
+    drop(store);
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    assert_eq!(store.history().unwrap(), history);
+    assert_eq!(history.last(), at(3, 4));
+    assert_eq!((store.applied(), store.keys()), (3, 1));
+    assert_eq!(store.value(b"a").unwrap().as_deref(), Some(&b"1"[..]), "entry 4 was not committed");
+    assert_eq!(outcomes(&store, 4), [(4, Outcome::Done)]);
+}
+
+#[test]
+fn reads_are_bounded_but_never_empty() {
+    let (_dir, store) = store();
+    store.write(Position::EMPTY, 0, &vec![entry(1, &set("a", "x")); 5]).unwrap();
+    let one = 8 + entry(1, &set("a", "x")).command.len();
+    assert_eq!(store.read(0, 5, 0).unwrap().len(), 1);
+    assert_eq!(store.read(1, 5, 3 * one).unwrap().len(), 3);
+    assert_eq!(store.read(3, 4, 9 * one).unwrap().len(), 1);
+    assert_eq!(store.read(5, 5, one).unwrap().len(), 0);
+}
+
+/// Scenario `deposed-longer-fork`: the longer fork of a deposed primary is cut where the epochs diverge.
+#[test]
+fn deposed_longer_fork_is_cut_where_the_epochs_diverge() {
+    let (dir, store) = store();
+    let fork: Vec<_> = std::iter::repeat_n(entry(2, &set("a", "lost")), 6).collect();
+    store.write(Position::EMPTY, 0, &[own(1), entry(1, &set("a", "kept"))]).unwrap();
+    store.write(at(1, 2), 2, &fork).unwrap();
+    assert_eq!(store.history().unwrap().last(), at(2, 8));
+    store.write(at(1, 2), 8, &[own(3)]).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    let history = store.history().unwrap();
+    assert_eq!(history.last(), at(3, 3));
+    assert!(history.holds(at(1, 2)) && !history.holds(at(2, 3)));
+    assert_eq!(store.read(0, 9, usize::MAX).unwrap().len(), 3);
+}
+
+fn stamp(epoch: u64) -> Stamp {
+    Stamp::received(Epoch::new(epoch))
+}
+
+#[test]
+fn nothing_is_written_or_acknowledged_past_the_fence() {
+    let (_dir, store) = store();
+    let store = Arc::new(store);
+    let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
+    let mut journal = FencedLog::new(fence, store);
+    let refused = journal.write(stamp(1), Position::EMPTY, &[own(1)]);
+    assert!(matches!(refused, Err(WriteRefused::Fenced(Fenced::Ahead { .. }))));
+    assert!(journal.ack(stamp(1)).is_err());
+    assert!(!journal.is_dirty());
+    assert!(journal.read(0, 9, 100).is_empty());
+}
+
+/// What a fence reports to a candidate is durable, and epoch and offset are of the same entry.
+#[test]
+fn mixed_position_is_never_reported() {
+    let (_dir, store) = store();
+    let store = Arc::new(store);
+    let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
+    let reported = |fence: &Fence<ReplicaLog>| fence.inspect(Log::last_durable);
+    let mut journal = FencedLog::new(fence.clone(), store);
+    journal.write(stamp(0), Position::EMPTY, &[own(0), own(0)]).unwrap();
+    assert_eq!(reported(&fence), Some(Position::EMPTY), "written is not durable");
+    journal.sync().unwrap();
+    assert_eq!(reported(&fence), Some(at(0, 2)));
+    journal.write(stamp(0), at(0, 1), &[own(0), own(0)]).unwrap();
+    assert_eq!(reported(&fence), Some(at(0, 1)), "what was cut is not durable any more");
+    journal.sync().unwrap();
+    assert_eq!(reported(&fence), Some(at(0, 3)));
+}
