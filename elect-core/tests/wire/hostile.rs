@@ -21,7 +21,7 @@ fn bent(name: &str, at: usize, byte: u8) -> Vec<u8> {
 }
 
 /// Sets the length field of a frame to the length that it has.
-fn relength(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn relength(mut bytes: Vec<u8>) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap();
     bytes[3..5].copy_from_slice(&length.to_le_bytes());
     bytes

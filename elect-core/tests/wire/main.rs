@@ -1,6 +1,7 @@
 //! The bytes of frames and records: pinned, canonical, and read alike by a second reader that shares no code.
 #![cfg(feature = "wire")]
 
+mod allocations;
 mod arbitrary;
 mod golden;
 mod hostile;
