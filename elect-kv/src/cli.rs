@@ -46,7 +46,7 @@ struct ServeArgs {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Init(_) | Command::ReplaceLost(_) | Command::Serve(_) => ExitCode::FAILURE,
     }
 }

@@ -1,17 +1,269 @@
-//! The demonstration: a cluster of real processes that loses its primary.
+//! The demonstration: a cluster of real processes that loses its primary while a client writes.
+//!
+//! Three nodes run as processes of their own. The primary is killed, another takes over, the killed one comes
+//! back and is handed the office again. In the end everything that was acknowledged is read back, every election
+//! is checked, and the whole run is drawn as a timeline.
 
+mod board;
+mod client;
+mod clock;
+mod cluster;
+mod events;
+mod figures;
+mod ports;
+mod process;
+mod resp;
+mod script;
+mod signals;
+mod story;
+mod timeline;
+mod trace;
+mod verdict;
+mod writer;
+
+use std::fs;
+use std::io::{self, Stdout, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::board::{Board, Stop};
+use self::clock::Clock;
+use self::cluster::{Cluster, SetupError};
+use self::figures::{Figures, Setting};
+use self::script::{Failure, Played, Script, TOOK_AT_MOST};
+use self::story::{Story, Style};
+use self::trace::Trace;
+use self::verdict::{Evidence, Verdict};
 
 /// What `demo` may be told.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Leave the cluster up and say how to reach it with redis-cli.
+    /// Leave the cluster up after the story, say how to reach it with redis-cli, and wait for Ctrl-C.
     #[arg(long)]
     pub keep: bool,
+    /// Print one JSON object instead of the story.
+    #[arg(long)]
+    pub json: bool,
+    /// Let the survivors take a refused connection for proof that the primary is dead: a failover in milliseconds.
+    #[arg(long)]
+    pub crash_evidence: bool,
+    /// Where to write the timeline, an HTML page. Default: into the directory of the run.
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
 }
 
-/// Runs the demonstration.
-pub fn run(args: DemoArgs) -> ExitCode {
-    let _ = args;
-    ExitCode::FAILURE
+/// Runs the demonstration. It ends with 0 if everything held, with 1 if something did not, with 2 if there was
+/// no cluster to judge.
+pub fn run(args: &DemoArgs) -> ExitCode {
+    match Demo::prepare(args).and_then(Demo::run) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "elect-kv demo: {failure}");
+            match failure {
+                Failure::Setup(_) => ExitCode::from(2),
+                Failure::Stopped(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+struct Demo<'a> {
+    args: &'a DemoArgs,
+    setting: Setting,
+    directory: PathBuf,
+    board: Arc<Board>,
+    clock: Clock,
+    cluster: Cluster,
+    story: Story<Stdout>,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary<'a> {
+    held: bool,
+    #[serde(flatten)]
+    figures: &'a Figures,
+    checks: &'a [verdict::Check],
+    #[serde(rename = "took_ms", serialize_with = "figures::as_ms")]
+    took: Duration,
+    timeline: &'a Path,
+    /// Configurations, logs and events of the nodes.
+    directory: &'a Path,
+}
+
+impl<'a> Demo<'a> {
+    fn prepare(args: &'a DemoArgs) -> Result<Self, Failure> {
+        let board = Arc::new(Board::default());
+        signals::stop_on_signals(Arc::clone(&board)).map_err(|error| {
+            SetupError::new("signal handlers", &error, "allow this user to start more threads")
+        })?;
+        let setting = Setting {
+            nodes: 3,
+            detection: Duration::from_millis(500),
+            heartbeat: Duration::from_millis(50),
+            crash_evidence: args.crash_evidence,
+        };
+        let directory = fresh_directory()?;
+        let clock = Clock::start();
+        let cluster = Cluster::prepare(&directory, &setting, Arc::clone(&board), clock)?;
+        let style = if args.json { Style::Silent } else { Style::for_stdout() };
+        Ok(Self { args, setting, directory, board, clock, cluster, story: Story::new(io::stdout(), style) })
+    }
+
+    /// Plays, judges and draws. Whatever ends it, no process of the cluster outlives it: dropping kills them.
+    fn run(mut self) -> Result<bool, Failure> {
+        self.introduce();
+        let script = Script {
+            board: Arc::clone(&self.board),
+            clock: self.clock,
+            cluster: &mut self.cluster,
+            story: &mut self.story,
+            setting: self.setting,
+        };
+        let (played, stopped) = match script.play() {
+            Ok(played) => (played, None),
+            Err(Failure::Stopped(stop)) if !matches!(stop, Stop::Interrupted(_)) => {
+                (Played::default(), Some(stop))
+            }
+            Err(failure) => return Err(failure),
+        };
+        let end = self.clock.now();
+        let keeps = self.args.keep && stopped.is_none();
+        if !keeps {
+            self.cluster.stop();
+        }
+        let (figures, mut verdict, trace) = self.judge(&played, end);
+        let took = self.clock.now();
+        verdict.add_duration(took, TOOK_AT_MOST);
+        if !keeps {
+            verdict.add_cleanup(self.cluster.ports_taken());
+        }
+        let timeline = self.draw(&trace, &figures, &verdict)?;
+        self.conclude(&figures, &verdict, took, &timeline);
+        if let Some(stop) = stopped {
+            return Err(stop.into());
+        }
+        let mut held = verdict.held();
+        if keeps {
+            held &= self.keep(&played)?;
+        }
+        if held {
+            self.cluster.delete_data().map_err(|error| {
+                SetupError::new(self.directory.display().to_string(), &error, "delete the directory by hand")
+            })?;
+        }
+        Ok(held)
+    }
+
+    fn introduce(&mut self) {
+        let Setting { nodes, detection, heartbeat, crash_evidence } = self.setting;
+        self.story.say(&format!(
+            "elect-kv demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}",
+            detection.as_millis(),
+            heartbeat.as_millis(),
+            if crash_evidence { "on" } else { "off" },
+        ));
+        for (node, address) in self.cluster.nodes() {
+            self.story.say(&format!("  {node} serves clients at {address}"));
+        }
+        self.story.say(&format!("  configurations, logs and events: {}\n", self.directory.display()));
+    }
+
+    fn judge(&self, played: &Played, end: Duration) -> (Figures, Verdict, Trace) {
+        let trace = self.board.look(|state| {
+            let mut seen = state.seen.clone();
+            seen.sort_by_key(|seen| seen.at);
+            Trace {
+                nodes: self.cluster.nodes().into_iter().map(|(node, _)| node).collect(),
+                seen,
+                acts: state.acts.clone(),
+                acknowledged: state.acknowledged.clone(),
+                end,
+            }
+        });
+        let verdict = Verdict::of(&Evidence {
+            trace: &trace,
+            ledger: &played.ledger,
+            read_back: &played.read_back,
+            caught_up: played.caught_up,
+            failover_at_most: self.cluster.failover_at_most(),
+        });
+        (Figures::of(self.setting, &trace, &played.ledger), verdict, trace)
+    }
+
+    fn draw(&self, trace: &Trace, figures: &Figures, verdict: &Verdict) -> Result<PathBuf, SetupError> {
+        let path = self.args.timeline.clone().unwrap_or_else(|| self.directory.join("timeline.html"));
+        fs::write(&path, timeline::draw(trace, figures, verdict)).map_err(|error| {
+            SetupError::new(
+                path.display().to_string(),
+                &error,
+                "name a file that can be written with --timeline",
+            )
+        })?;
+        Ok(path)
+    }
+
+    fn conclude(&mut self, figures: &Figures, verdict: &Verdict, took: Duration, timeline: &Path) {
+        self.story.conclude(figures, verdict);
+        self.story.say(&format!("  timeline: {}", timeline.display()));
+        if self.args.json {
+            let (held, checks, directory) = (verdict.held(), &*verdict.checks, &*self.directory);
+            let summary = Summary { held, figures, checks, took, timeline, directory };
+            if let Ok(json) = serde_json::to_string_pretty(&summary) {
+                let _ = writeln!(io::stdout(), "{json}");
+            }
+        }
+    }
+
+    /// Leaves the cluster up until a signal comes. Whether it ended cleanly then.
+    fn keep(&mut self, played: &Played) -> Result<bool, Stop> {
+        self.story.say("\nThe cluster stays up until Ctrl-C. Try, for example:");
+        let mut nodes = self.cluster.nodes();
+        nodes.sort_by_key(|(node, _)| Some(*node) != played.primary);
+        for (index, (node, address)) in nodes.into_iter().enumerate() {
+            let port = address.port();
+            if index == 0 {
+                self.story.say(&format!("  redis-cli -p {port} SET greeting hello   # {node}, the primary"));
+                self.story.say(&format!("  redis-cli -p {port} GET greeting"));
+            } else {
+                self.story
+                    .say(&format!("  redis-cli -p {port} SET greeting hello   # {node} follows: a redirect"));
+            }
+        }
+        match self.board.wait_for_stop() {
+            Stop::Interrupted(_) => {}
+            stop => return Err(stop),
+        }
+        self.story.say("\nThe cluster is stopped.");
+        self.cluster.stop();
+        let taken = self.cluster.ports_taken();
+        for port in &taken {
+            self.story.say(&format!("  {port} is still taken"));
+        }
+        Ok(taken.is_empty())
+    }
+}
+
+fn fresh_directory() -> Result<PathBuf, SetupError> {
+    let unwritable = |path: &Path, error: &io::Error| {
+        SetupError::new(path.display().to_string(), error, "set TMPDIR to a directory that can be written to")
+    };
+    let parent = std::env::temp_dir();
+    for attempt in 0..100 {
+        let path = parent.join(format!("elect-kv-demo-{}-{attempt}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unwritable(&path, &error)),
+        }
+    }
+    Err(unwritable(
+        &parent,
+        &io::Error::new(io::ErrorKind::AlreadyExists, "too many directories of earlier demos"),
+    ))
 }

@@ -1,0 +1,296 @@
+//! The timeline: one self-contained HTML page drawn from what the demo saw.
+
+mod chart;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use self::chart::{Mark, Shape, Window, chart};
+use super::figures::Figures;
+use super::story::milliseconds;
+use super::trace::{Act, Deed, Gap, Seen, Trace, What};
+use super::verdict::{Check, Verdict};
+
+const STYLE: &str = include_str!("timeline/style.css");
+
+/// Draws the page.
+pub(crate) fn draw(trace: &Trace, figures: &Figures, verdict: &Verdict) -> String {
+    let mut out = String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>elect-kv demo: timeline</title><style>",
+    );
+    out.push_str(STYLE);
+    out.push_str("</style></head><body><main>");
+    head(&mut out, figures, verdict);
+    let gaps = gaps(trace);
+    section(&mut out, "The whole run", "Milliseconds since the demo began.");
+    let whole = Window { from: Duration::ZERO, to: trace.end, zero: Duration::ZERO };
+    out.push_str(&chart("The whole run", trace, whole, &act_marks(trace), &gaps));
+    legend(&mut out);
+    for &act in &trace.acts {
+        close_up(&mut out, trace, act, &gaps);
+    }
+    checks(&mut out, verdict);
+    log(&mut out, trace);
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn head(out: &mut String, figures: &Figures, verdict: &Verdict) {
+    let (class, word) =
+        if verdict.held() { ("held", "everything held") } else { ("broken", "not everything held") };
+    let _ = write!(
+        out,
+        "<header><h1>elect-kv demo</h1><p>{} <b class=\"{class}\">{word}</b></p></header><dl class=\"figures\">",
+        escape(&figures.setting())
+    );
+    for (name, value, note) in figures.cards() {
+        let (name, value, note) = (escape(name), escape(&value), escape(&note));
+        let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd><dd class=\"note\">{note}</dd></div>");
+    }
+    out.push_str("</dl>");
+}
+
+fn section(out: &mut String, title: &str, note: &str) {
+    let _ = write!(out, "<h2>{}</h2><p class=\"note\">{}</p>", escape(title), escape(note));
+}
+
+fn legend(out: &mut String) {
+    out.push_str("<p class=\"legend\">");
+    for (class, word) in [
+        ("leading", "leads, in office"),
+        ("elected", "elected, on its way into office"),
+        ("following", "follows"),
+        ("standing", "stands for election"),
+        ("idle", "runs, no leader"),
+        ("down", "not running"),
+        ("gap", "no write acknowledged"),
+    ] {
+        let _ = write!(
+            out,
+            "<span><svg viewBox=\"0 0 26 14\" class=\"{class}\"><rect x=\"1\" y=\"1\" width=\"24\" height=\"12\" \
+             rx=\"3\"/>{}</svg>{word}</span>",
+            if class == "down" { "<path class=\"absent\" d=\"M1 7H25\"/>" } else { "" }
+        );
+    }
+    out.push_str("</p>");
+}
+
+fn act_label(deed: Deed) -> (Shape, String) {
+    match deed {
+        Deed::Kill { node } => (Shape::Cross, format!("kill \u{2212}9 {node}")),
+        Deed::Restart { node } => (Shape::Triangle, format!("restart {node}")),
+        Deed::Handover { from, to } => (Shape::Diamond, format!("handover {from} to {to}")),
+    }
+}
+
+fn act_marks(trace: &Trace) -> Vec<Mark> {
+    trace
+        .acts
+        .iter()
+        .map(|act| {
+            let (shape, label) = act_label(act.deed);
+            Mark { at: act.at, shape, title: label.clone(), label }
+        })
+        .collect()
+}
+
+/// The interruptions of writing that the demo caused.
+fn gaps(trace: &Trace) -> Vec<Gap> {
+    trace
+        .acts
+        .iter()
+        .filter_map(|act| match act.deed {
+            Deed::Kill { node } | Deed::Handover { from: node, .. } => trace.gap_after(act.at, node),
+            Deed::Restart { .. } => None,
+        })
+        .collect()
+}
+
+/// A chart of one change of primary, counted from what caused it.
+fn close_up(out: &mut String, trace: &Trace, act: Act, gaps: &[Gap]) {
+    let (title, since_what, old) = match act.deed {
+        Deed::Kill { node } => (format!("Failover: {node} is killed"), "the kill", node),
+        Deed::Handover { from, to } => (format!("Handover: {from} to {to}"), "the request", from),
+        Deed::Restart { .. } => return,
+    };
+    let Some(gap) = trace.gap_after(act.at, old) else { return };
+    let length = gap.first.at.saturating_sub(act.at.min(gap.last.at));
+    let margin = (length / 3).max(Duration::from_millis(4));
+    let window = Window {
+        from: act.at.min(gap.last.at).saturating_sub(margin),
+        to: (gap.first.at + margin * 2).min(trace.end),
+        zero: act.at,
+    };
+    let since = |at: Duration| milliseconds(at.saturating_sub(act.at));
+    let (shape, label) = act_label(act.deed);
+    let mut marks = vec![Mark { at: act.at, shape, title: label.clone(), label }];
+    let within = |seen: &&Seen| seen.at >= act.at && seen.at <= window.to;
+    for seen in trace.seen.iter().filter(within) {
+        let label = match seen.what {
+            What::SteppedDown { .. } => format!("{} steps down +{}", seen.node, since(seen.at)),
+            What::Elected { epoch } => format!("{} elected in epoch {epoch} +{}", seen.node, since(seen.at)),
+            What::InOffice { .. } => format!("{} in office +{}", seen.node, since(seen.at)),
+            _ => continue,
+        };
+        marks.push(Mark { at: seen.at, shape: Shape::Dot, title: sentence(seen), label });
+    }
+    let label = format!("first write +{}", since(gap.first.at));
+    let title_of_first = format!("{} acknowledges its first write", gap.first.by);
+    marks.push(Mark { at: gap.first.at, shape: Shape::Dot, label, title: title_of_first });
+    section(out, &title, &format!("Milliseconds before and after {since_what}."));
+    out.push_str(&chart(&title, trace, window, &marks, gaps));
+}
+
+fn checks(out: &mut String, verdict: &Verdict) {
+    out.push_str("<h2>What was checked</h2><ul class=\"checks\">");
+    for Check { name, outcome } in &verdict.checks {
+        let (word, text) = match outcome {
+            Ok(text) => ("held", text),
+            Err(broken) => ("broken", &broken.to_string()),
+        };
+        let _ = write!(out, "<li><b class=\"{word}\">{word}</b> {}: {}</li>", escape(name), escape(text));
+    }
+    out.push_str("</ul>");
+}
+
+fn log(out: &mut String, trace: &Trace) {
+    out.push_str(
+        "<details><summary>Every event</summary><table><tr><th>ms</th><th>node</th><th>what</th></tr>",
+    );
+    let mut rows: Vec<(Duration, String, String)> = trace
+        .seen
+        .iter()
+        .filter(|seen| seen.at <= trace.end)
+        .map(|seen| (seen.at, seen.node.to_string(), sentence(seen)))
+        .chain(trace.acts.iter().map(|act| (act.at, "demo".to_owned(), act_label(act.deed).1)))
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    for (at, who, what) in rows {
+        let (at, who, what) = (milliseconds(at), escape(&who), escape(&what));
+        let _ = write!(out, "<tr><td>{at}</td><td>{who}</td><td>{what}</td></tr>");
+    }
+    out.push_str("</table></details>");
+}
+
+fn sentence(seen: &Seen) -> String {
+    let node = seen.node;
+    match &seen.what {
+        What::Started => format!("{node} starts"),
+        What::Gone => format!("{node} is gone"),
+        What::Stood { epoch } => format!("{node} stands for election in epoch {epoch}"),
+        What::RoundLost { epoch, reason } => format!("{node} gives up epoch {epoch}: {reason}"),
+        What::Elected { epoch } => format!("{node} is elected in epoch {epoch}"),
+        What::InOffice { epoch } => format!("{node} is in office in epoch {epoch}"),
+        What::EpochRaised { from, to } => format!("{node} raises its epoch from {from} to {to}"),
+        What::SteppedDown { epoch, reason } => format!("{node} leads epoch {epoch} no longer: {reason}"),
+        What::Following { leader, epoch } => format!("{node} follows {leader} in epoch {epoch}"),
+        What::LeaderLost { leader, epoch, reason } => {
+            format!("{node} follows {leader} in epoch {epoch} no longer: {reason}")
+        }
+        What::Stopped { reason } => format!("{node} has stopped: {reason}"),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::client::Ledger;
+    use crate::demo::figures::Setting;
+    use crate::demo::trace::tests::{good_run, ms};
+    use crate::demo::verdict::Broken;
+
+    fn page(trace: &Trace) -> String {
+        let setting = Setting { nodes: 3, detection: ms(500), heartbeat: ms(50), crash_evidence: false };
+        let checks = vec![
+            Check { name: "one leader per epoch", outcome: Ok("1 n1, 2 n2".into()) },
+            Check { name: "failover after the kill", outcome: Err(Broken::NothingKilled) },
+        ];
+        draw(trace, &Figures::of(setting, trace, &Ledger::default()), &Verdict { checks })
+    }
+
+    #[test]
+    fn page_needs_nothing_from_elsewhere() {
+        let page = page(&good_run()).replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+        for forbidden in ["http:", "https:", "src=", "href=", "url(", "@import", "<script"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn every_element_is_closed() {
+        let page = page(&good_run());
+        for element in
+            ["svg", "g", "text", "title", "span", "p", "div", "dl", "dd", "table", "tr", "td", "main"]
+        {
+            let opened =
+                page.matches(&format!("<{element} ")).count() + page.matches(&format!("<{element}>")).count();
+            let closed = page.matches(&format!("</{element}>")).count();
+            assert_eq!(opened, closed, "<{element}>");
+        }
+    }
+
+    #[test]
+    fn both_changes_of_primary_get_a_close_up() {
+        let page = page(&good_run());
+        assert_eq!(page.matches("role=\"img\"").count(), 3);
+        for text in [
+            "Failover: n1 is killed",
+            "n2 elected in epoch 2 +500",
+            "first write +506",
+            "Handover: n2 to n1",
+            "n2 steps down +3",
+        ] {
+            assert!(page.contains(text), "no {text}");
+        }
+    }
+
+    #[test]
+    fn checks_say_what_held_and_what_did_not() {
+        let page = page(&good_run());
+        assert!(page.contains("not everything held"));
+        assert!(page.contains("<b class=\"broken\">broken</b> failover after the kill: nobody was killed"));
+    }
+
+    #[test]
+    fn run_that_ended_early_can_be_drawn() {
+        let mut trace = good_run();
+        trace.end = ms(1200);
+        trace.seen.retain(|seen| seen.at <= ms(1200));
+        trace.acts.truncate(1);
+        trace.acknowledged.retain(|write| write.at < ms(1000));
+        let page = page(&trace);
+        assert_eq!(page.matches("role=\"img\"").count(), 1, "nobody took over, so there is no close-up");
+        assert_eq!(page_of_nothing().matches("role=\"img\"").count(), 1);
+    }
+
+    fn page_of_nothing() -> String {
+        page(&Trace::default())
+    }
+
+    #[test]
+    fn text_cannot_break_out_of_the_page() {
+        let mut trace = good_run();
+        for seen in &mut trace.seen {
+            if let What::SteppedDown { reason, .. } = &mut seen.what {
+                *reason = "<b>\"&".into();
+            }
+        }
+        assert!(page(&trace).contains("&lt;b&gt;&quot;&amp;"));
+    }
+}
