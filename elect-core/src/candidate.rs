@@ -6,11 +6,12 @@ use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Ignored, RoundLost};
 use crate::follower::Follower;
-use crate::frame::{Body, Header, Refusal, Standing};
+use crate::frame::{Body, Header, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
 use crate::record::{Holder, Word};
 use crate::saving::Purpose;
+use crate::standing::Stance;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 
@@ -43,7 +44,7 @@ impl Elector {
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Event::Stood { epoch, rank });
         self.timers.set(Timer::Round, self.now + self.config.round_timeout());
-        self.said = Some((Standing::Standing(epoch), self.record.epoch));
+        self.said = Some((Stance::Standing(epoch), self.record.epoch));
         self.offer_to_everybody();
     }
 

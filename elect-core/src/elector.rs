@@ -12,7 +12,7 @@ use crate::event::{
     Event, Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped,
 };
 use crate::follower::{Followed, Follower};
-use crate::frame::{Body, Frame, Standing};
+use crate::frame::{Body, Frame};
 use crate::handover::HeadStart;
 use crate::leader::Leader;
 use crate::members::{Digest, MemberIndex, MemberKind};
@@ -25,6 +25,7 @@ use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
+use crate::standing::Stance;
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::time::Time;
@@ -83,9 +84,9 @@ pub struct Elector {
     pub(crate) last_nonce: Time,
     pub(crate) step_nonce: Option<Time>,
     /// What everybody was told last.
-    pub(crate) said: Option<(Standing, Epoch)>,
+    pub(crate) said: Option<(Stance, Epoch)>,
     /// Whom the host was told last that this node follows.
-    pub(crate) told: Option<(NodeId, Epoch)>,
+    pub(crate) told: Option<(MemberIndex, Epoch)>,
     /// Why the last leader is not followed any more.
     pub(crate) leader_lost: LeaderLost,
     pub(crate) authority: Authority,
@@ -280,6 +281,7 @@ impl Elector {
     }
 
     /// Common start of every input: the clock, then everything that was due before the input.
+    #[inline]
     pub(crate) fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.step_nonce = None;
@@ -289,6 +291,7 @@ impl Elector {
     }
 
     /// Common end of every input: whatever the input made possible or untrue.
+    #[inline]
     pub(crate) fn settle(&mut self) {
         if self.life == Life::Running {
             self.consider_standing();
@@ -422,6 +425,7 @@ impl Elector {
 
     /// R48: strictly increasing within an incarnation. A step takes longer than the nanosecond by which two
     /// nonces of one clock reading differ; the clock granularity σ covers it.
+    #[inline]
     pub(crate) fn nonce(&mut self) -> Nonce {
         let sent = match self.step_nonce {
             Some(sent) => sent,
@@ -443,6 +447,7 @@ impl Elector {
     }
 
     /// R17: its link is up and it echoed a nonce that left within the last D.
+    #[inline]
     pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
         let pair = &self.peers[peer.get()].pair;
         pair.link == Link::Open
@@ -481,6 +486,7 @@ impl Elector {
     }
 
     /// Sends a body to one peer under the current header.
+    #[inline]
     pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
         let header = self.header(peer);
         let to = self.config.members.id(peer);

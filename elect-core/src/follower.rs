@@ -59,6 +59,7 @@ impl Elector {
     }
 
     /// A leader's heartbeat.
+    #[inline]
     pub(crate) fn on_leader(
         &mut self,
         peer: MemberIndex,
@@ -97,6 +98,7 @@ impl Elector {
 
     /// R5: a claim at or below what its sender has ended is ignored; so is one above its own durable epoch
     /// (S3), or of the epoch that this node leads (S1).
+    #[inline]
     fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
         let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch == epoch);
         if epoch > header.epoch || epoch <= self.peers[peer.get()].pair.ended || led_here {
@@ -147,6 +149,7 @@ impl Elector {
     }
 
     /// The leader that this node follows was heard: R12, R13, and the answer that renews its lease.
+    #[inline]
     fn renew(&mut self, claim: Claim) {
         self.detection = claim.detection;
         self.give_promise(claim.leader, claim.epoch, claim.received, claim.detection);
@@ -157,6 +160,7 @@ impl Elector {
         self.send_heartbeat(claim.leader);
     }
 
+    #[inline]
     fn give_promise(&mut self, to: MemberIndex, epoch: Epoch, received: Time, detection: Duration) {
         let until = received + self.config.promise_span(detection);
         let promise = Promise::renewed(self.promise, Promise { to, epoch, until, renewed_at: received });
@@ -309,9 +313,9 @@ impl Elector {
             return;
         }
         view.address = address.clone();
-        let leader = self.config.members.id(peer);
         // A leader that is new in this step is told with its address.
-        if self.told.is_some_and(|(told, _)| told == leader) {
+        if self.told.is_some_and(|(told, _)| told == peer) {
+            let leader = self.config.members.id(peer);
             self.out.happened(Event::LeaderAddress { leader, address: address.clone() });
         }
     }

@@ -73,6 +73,8 @@ impl MemberIndex {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members {
     list: Box<[Member]>,
+    /// Open addressing over the names, so that a lookup costs the same at any number of members.
+    slots: Box<[Option<MemberIndex>]>,
     quorum: usize,
 }
 
@@ -85,7 +87,16 @@ impl Members {
         assert!(list.len() <= Self::COUNT_MAX, "member lists are checked when the configuration is built");
         list.sort_unstable_by_key(|member| member.id);
         let voting = list.iter().filter(|member| member.kind.votes()).count();
-        Self { list: list.into_boxed_slice(), quorum: majority(voting) }
+        let mut slots: Box<[_]> = core::iter::repeat_n(None, (list.len() * 2).next_power_of_two()).collect();
+        for (index, member) in list.iter().enumerate() {
+            let mask = slots.len() - 1;
+            let mut slot = hash(member.id) & mask;
+            while slots[slot].is_some() {
+                slot = (slot + 1) & mask;
+            }
+            slots[slot] = Some(Self::index_at(index));
+        }
+        Self { list: list.into_boxed_slice(), slots, quorum: majority(voting) }
     }
 
     /// All members, sorted by name.
@@ -125,13 +136,18 @@ impl Members {
         }))
     }
 
+    #[inline]
     pub(crate) fn index(&self, id: NodeId) -> Option<MemberIndex> {
-        let found = if self.list.len() <= 8 {
-            self.list.iter().position(|member| member.id == id)?
-        } else {
-            self.list.binary_search_by_key(&id, |member| member.id).ok()?
-        };
-        Some(Self::index_at(found))
+        let mask = self.slots.len() - 1;
+        let mut slot = hash(id) & mask;
+        // At most half of the slots are taken, so an empty one ends the search.
+        while let Some(index) = self.slots[slot] {
+            if self.id(index) == id {
+                return Some(index);
+            }
+            slot = (slot + 1) & mask;
+        }
+        None
     }
 
     pub(crate) fn get(&self, index: MemberIndex) -> &Member {
@@ -150,6 +166,16 @@ impl Members {
     const fn index_at(index: usize) -> MemberIndex {
         MemberIndex(index as u16)
     }
+}
+
+/// Where the search for a name begins.
+#[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+fn hash(id: NodeId) -> usize {
+    let (words, _) = id.as_padded_bytes().as_chunks::<8>();
+    let mix = |hash: u64, word: &[u8; 8]| {
+        (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    };
+    words.iter().fold(0, mix) as usize
 }
 
 /// The smallest number that is more than half of `count`.

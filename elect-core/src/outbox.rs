@@ -26,6 +26,7 @@ impl Outbox {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.losses.is_empty() && self.frames.is_empty() && self.gate.is_none() && self.events.is_empty()
     }

@@ -16,6 +16,7 @@ const RAISE_DISTANCE_MAX: u64 = 1 << 32;
 
 impl Elector {
     /// Either the frame counted, or the reason why it did not.
+    #[inline]
     pub(crate) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
         let peer = self.check_membership(from, &frame.header)?;
         match self.life {
@@ -74,6 +75,7 @@ impl Elector {
     }
 
     /// R3: even an old frame proves maxima: the epochs its sender has ended, and the epochs it has heard of.
+    #[inline]
     fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) {
         let claimed = match (&frame.header.standing, &frame.body) {
             (_, &(Body::Offer { epoch, .. } | Body::Accept { epoch, .. }))
@@ -110,6 +112,7 @@ impl Elector {
         Ok(())
     }
 
+    #[inline]
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
         let now = self.now;
@@ -124,6 +127,7 @@ impl Elector {
         self.note_standing(peer, before, frame.header.standing);
     }
 
+    #[inline]
     fn note_heartbeat(&mut self, peer: MemberIndex, heartbeat: &Heartbeat) {
         let view = &mut self.peers[peer.get()].view;
         let (known, version) = (view.application, heartbeat.application);
@@ -133,6 +137,7 @@ impl Elector {
         }
     }
 
+    #[inline]
     fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
         self.note_head_start(peer, before, after);
         match &self.role {
@@ -145,6 +150,7 @@ impl Elector {
         }
     }
 
+    #[inline]
     fn dispatch(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let header = &frame.header;
         self.check_place(peer, frame)?;
@@ -165,6 +171,7 @@ impl Elector {
     }
 
     /// R50: witnesses and observers never lead or stand; observers do not vote.
+    #[inline]
     fn check_place(&self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let kind = self.config.members.get(peer).kind;
         let needs_voter = matches!(frame.header.standing, Standing::Leading(_) | Standing::Standing(_))
@@ -176,6 +183,7 @@ impl Elector {
         Ok(())
     }
 
+    #[inline]
     fn on_heartbeat(
         &mut self,
         peer: MemberIndex,

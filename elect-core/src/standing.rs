@@ -78,25 +78,50 @@ pub enum Blocker {
     },
 }
 
+/// [`Standing`] with an index for the name: small enough to be compared at every input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stance {
+    Leading(Epoch),
+    Standing(Epoch),
+    Following(MemberIndex, Epoch),
+    Bound,
+    Free,
+    Replaced,
+    Stopped,
+}
+
 impl Elector {
     /// Where this node stands.
-    pub(crate) fn standing(&self) -> Standing {
+    #[inline]
+    pub(crate) fn stance(&self) -> Stance {
         if matches!(self.life, Life::Stopped(_)) {
-            return Standing::Stopped;
+            return Stance::Stopped;
         }
         if self.is_replaced() {
-            return Standing::Replaced;
+            return Stance::Replaced;
         }
         match &self.role {
-            Role::Leader(leader) => Standing::Leading(leader.epoch),
-            Role::Candidate(candidate) => Standing::Standing(candidate.epoch),
+            Role::Leader(leader) => Stance::Leading(leader.epoch),
+            Role::Candidate(candidate) => Stance::Standing(candidate.epoch),
             Role::Follower(_) => match self.followed() {
-                Some(followed) => {
-                    Standing::Following(self.config.members.id(followed.leader), followed.epoch)
-                }
-                None if self.is_free() => Standing::Free,
-                None => Standing::Bound,
+                Some(followed) => Stance::Following(followed.leader, followed.epoch),
+                None if self.is_free() => Stance::Free,
+                None => Stance::Bound,
             },
+        }
+    }
+
+    /// The same, as frames say it.
+    #[inline]
+    fn standing(&self) -> Standing {
+        match self.stance() {
+            Stance::Leading(epoch) => Standing::Leading(epoch),
+            Stance::Standing(epoch) => Standing::Standing(epoch),
+            Stance::Following(leader, epoch) => Standing::Following(self.config.members.id(leader), epoch),
+            Stance::Bound => Standing::Bound,
+            Stance::Free => Standing::Free,
+            Stance::Replaced => Standing::Replaced,
+            Stance::Stopped => Standing::Stopped,
         }
     }
 
@@ -105,6 +130,7 @@ impl Elector {
         self.kind.votes() && self.promise.is_none() && self.saving.is_none() && self.paused_until.is_none()
     }
 
+    #[inline]
     pub(crate) fn header(&mut self, to: MemberIndex) -> Header {
         Header {
             group: self.config.group,
@@ -117,6 +143,7 @@ impl Elector {
     }
 
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
+    #[inline]
     fn echo(&self, to: MemberIndex) -> Option<Nonce> {
         let pair = &self.peers[to.get()].pair;
         match self.followed() {
@@ -133,6 +160,7 @@ impl Elector {
         }
     }
 
+    #[inline]
     pub(crate) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
         let announces = heartbeat.lead.is_some() && !self.peers[to.get()].view.announced;
@@ -144,6 +172,7 @@ impl Elector {
         self.send(to, body);
     }
 
+    #[inline]
     fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
             position: self.position,
@@ -159,6 +188,7 @@ impl Elector {
         self.kind == MemberKind::Voter && !self.config.never_leader && !self.is_replaced()
     }
 
+    #[inline]
     fn lead(&self) -> Option<Lead> {
         match &self.role {
             Role::Leader(leader) => Some(Lead {
@@ -174,7 +204,7 @@ impl Elector {
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
-        self.said = Some((self.standing(), self.record.epoch));
+        self.said = Some((self.stance(), self.record.epoch));
         self.reset_heartbeat();
     }
 
@@ -187,23 +217,28 @@ impl Elector {
     }
 
     /// R36: a change of standing is sent to everybody at once.
+    #[inline]
     pub(crate) fn tell_everybody(&mut self) {
-        if self.said != Some((self.standing(), self.record.epoch)) {
+        if self.said != Some((self.stance(), self.record.epoch)) {
             self.broadcast();
         }
     }
 
     /// Tells the host whom this node follows, once per change.
+    #[inline]
     pub(crate) fn tell_host(&mut self) {
-        let current =
-            self.followed().map(|followed| (self.config.members.id(followed.leader), followed.epoch));
-        if current == self.told {
-            return;
+        let current = self.followed().map(|followed| (followed.leader, followed.epoch));
+        if current != self.told {
+            self.tell_host_of(current);
         }
+    }
+
+    fn tell_host_of(&mut self, current: Option<(MemberIndex, Epoch)>) {
         let told = core::mem::replace(&mut self.told, current);
         if let Some((leader, epoch)) = told
             && current.map(|(leader, _)| leader) != Some(leader)
         {
+            let leader = self.config.members.id(leader);
             self.out.happened(Event::LeaderLost { leader, epoch, reason: self.leader_lost });
         }
         if let Some(followed) = self.followed() {
@@ -214,6 +249,7 @@ impl Elector {
     }
 
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
+    #[inline]
     pub(crate) fn consider_standing(&mut self) {
         if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
             self.ready_since = None;

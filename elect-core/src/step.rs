@@ -51,14 +51,22 @@ impl<'a> Step<'a> {
     }
 
     /// Hands everything to `driver`: losses, then frames, then the gate, then events.
+    #[inline]
     pub fn resolve(self, driver: &mut impl Driver) {
+        if !self.elector.out.is_empty() {
+            self.hand_out(driver);
+        }
+    }
+
+    fn hand_out(self, driver: &mut impl Driver) {
         let out = self.elector.out_mut();
         for loss in out.losses.drain(..) {
             driver.lost(loss);
         }
-        for (to, frame) in out.frames.drain(..) {
-            driver.send(to, &frame);
+        for (to, frame) in &out.frames {
+            driver.send(*to, frame);
         }
+        out.frames.clear();
         if let Some(gate) = out.gate.take() {
             driver.save(gate);
         }
