@@ -33,7 +33,7 @@ impl Detector {
     pub(crate) fn note(&mut self, gap: Duration) {
         let gap = nanos(gap);
         let difference = u128::from(gap.abs_diff(self.mean));
-        let weight = u64::from(self.samples + 1).min(Self::WEIGHT);
+        let weight = (u64::from(self.samples) + 1).min(Self::WEIGHT);
         let step = gap.abs_diff(self.mean) / weight;
         self.mean = if gap > self.mean { self.mean + step } else { self.mean - step };
         if self.samples > 0 {
@@ -125,6 +125,13 @@ mod tests {
         assert!(calm < Duration::from_millis(200), "{calm:?}");
         assert!(jittery > Duration::from_millis(400), "{jittery:?}");
         assert_eq!(after([1, 9000].into_iter().cycle().take(500)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_detector_outlives_its_counter() {
+        let mut detector = Detector { mean: 1, variance: 1, samples: u32::MAX };
+        detector.note(Duration::from_millis(50));
+        assert_eq!(detector.samples, u32::MAX);
     }
 
     #[test]

@@ -388,11 +388,15 @@ impl Elector {
         self.give_up_round(RoundLost::Stopped);
         self.unfollow(LeaderLost::Stopped);
         self.tell_host();
+        let spoke = self.life == Life::Running;
         self.life = Life::Stopped(reason.clone());
         self.promise = None;
         self.saving = None;
         self.deferred = None;
-        self.broadcast();
+        // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
+        if spoke {
+            self.broadcast();
+        }
         self.timers.clear_all();
         self.out.happened(Event::Stopped { reason });
     }
@@ -409,7 +413,11 @@ impl Elector {
     }
 
     pub(crate) fn is_running(&self) -> Result<(), RequestRefused> {
-        if matches!(self.life, Life::Stopped(_)) { Err(RequestRefused::Stopped) } else { Ok(()) }
+        match self.life {
+            Life::Starting => Err(RequestRefused::Starting),
+            Life::Running => Ok(()),
+            Life::Stopped(_) => Err(RequestRefused::Stopped),
+        }
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.
@@ -488,6 +496,7 @@ impl Elector {
     /// Sends a body to one peer under the current header.
     #[inline]
     pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
+        assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
         let header = self.header(peer);
         let to = self.config.members.id(peer);
         self.out.frames.push((to, Frame { header, body }));

@@ -321,6 +321,9 @@ pub enum RequestRefused {
     /// This node has stopped.
     #[error("this node has stopped")]
     Stopped,
+    /// This node has not saved its incarnation yet.
+    #[error("this node is still starting")]
+    Starting,
     /// A pause must have an end.
     #[error("a pause must last between 1 ms and 24 h, not {0:?}")]
     PauseSpan(Duration),

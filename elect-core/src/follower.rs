@@ -204,6 +204,9 @@ impl Elector {
         self.check_detection(detection)?;
         self.check_fresh(header)?;
         self.check_distance(epoch)?;
+        if epoch <= self.peers[peer.get()].pair.ended {
+            return Err(Ignored::Ended(epoch)); // R5
+        }
         let accepting =
             Accepting { candidate: peer, epoch, nonce: header.nonce, received: self.now, detection };
         self.consider_offer(accepting);

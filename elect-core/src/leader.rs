@@ -73,9 +73,10 @@ impl Elector {
         self.note_voters_above();
     }
 
-    /// The accept with the highest position above this node's own, as the gate pulled it.
+    /// The accept with the highest position above this node's own, as the gate pulled it or the host has caught up
+    /// since.
     pub(crate) fn catch_up_source(&self) -> Option<Source> {
-        let own = self.pulled.or(self.position);
+        let own = self.pulled.max(self.position);
         self.voting_peers()
             .filter_map(|peer| {
                 let position = self.peers[peer.get()].view.ballot?.position?;
@@ -229,6 +230,7 @@ impl Elector {
         self.begin(now);
         if let Role::Leader(leader) = &mut self.role
             && !leader.in_office
+            && leader.re_offer.is_none()
         {
             leader.wants_re_offer = true;
             self.re_offer_if_wanted();

@@ -152,6 +152,7 @@ impl Elector {
         self.carry_out(saving.purpose);
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()
+            && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended
         {
             self.consider_offer(accepting);
         }

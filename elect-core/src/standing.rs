@@ -177,7 +177,9 @@ impl Elector {
         Heartbeat {
             position: self.position,
             eligible: self.is_eligible(),
-            healthy: self.health == Health::Healthy,
+            // R43: a stalled save makes a node unfit too.
+            healthy: self.health == Health::Healthy
+                && !self.saving.as_ref().is_some_and(|saving| saving.stalled),
             priority: self.config.priority,
             application: self.config.application,
             lead: self.lead(),

@@ -86,7 +86,8 @@ impl Timers {
         if now < self.deadline {
             return None;
         }
-        let due = Timer::ALL.into_iter().find(|&timer| self.get(timer) <= now)?;
+        let is_due = |&timer: &Timer| self.get(timer) <= now && self.get(timer) != Time::NEVER;
+        let due = Timer::ALL.into_iter().find(is_due)?;
         self.clear(due);
         Some(due)
     }
@@ -113,5 +114,6 @@ mod tests {
         assert_eq!(timers.take_due(at(30)), Some(Timer::Heartbeat));
         assert_eq!(timers.take_due(at(30)), None);
         assert_eq!(timers.deadline(), Time::NEVER);
+        assert_eq!(timers.take_due(Time::NEVER), None, "what is not set is never due");
     }
 }
