@@ -1,11 +1,14 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::Settings;
 use crate::demo::{self, DemoArgs};
+use crate::node::{self, Server};
 
 /// A replicated key-value server: redis-cli talks to it, and it survives the loss of its primary.
 #[derive(Debug, Parser)]
@@ -21,7 +24,7 @@ enum Command {
     Init(ConfigArg),
     /// Says that a node's storage was lost: it rejoins, and counts for nothing until it has caught up.
     ReplaceLost(ConfigArg),
-    /// Runs one node until SIGTERM or SIGINT.
+    /// Runs one node until SIGTERM or SIGINT, then hands over and ends in good order.
     Serve(ServeArgs),
     /// Shows a failover: three processes, a writing client, a kill, a restart, a handover.
     Demo(DemoArgs),
@@ -44,9 +47,63 @@ struct ServeArgs {
 }
 
 /// Runs the command line of this process.
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the command speaks")]
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Demo(args) => demo::run(&args),
-        Command::Init(_) | Command::ReplaceLost(_) | Command::Serve(_) => ExitCode::FAILURE,
+    let done = match Cli::parse().command {
+        Command::Demo(args) => return demo::run(&args),
+        Command::Init(arg) => prepare(&arg.config, node::init).map(|settings| {
+            println!(
+                "{} is ready for its first start; its vote and its log are in {}",
+                settings.node(),
+                settings.data_dir.display()
+            );
+        }),
+        Command::ReplaceLost(arg) => prepare(&arg.config, node::replace_lost).map(|settings| {
+            println!(
+                "{} rejoins at its next start and counts for nothing until it has caught up",
+                settings.node()
+            );
+        }),
+        Command::Serve(args) => serve(&args, |banner| println!("{banner}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("elect-kv: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn prepare(
+    config: &Path,
+    make: impl FnOnce(&Settings) -> Result<(), node::ServeError>,
+) -> Result<Settings, Failure> {
+    let settings = Settings::read(config)?;
+    make(&settings)?;
+    Ok(settings)
+}
+
+fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {
+    let settings = Settings::read(&args.config.config)?;
+    let warnings: Vec<_> =
+        settings.elect.warnings().iter().map(|warning| format!("\n  note: {warning}")).collect();
+    let server = Server::start(settings, args.events.as_deref())?;
+    say(server.banner() + &warnings.concat());
+    Ok(server.run_until(asked_to_stop())?)
+}
+
+async fn asked_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the signals end the process as they always do.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_cut_falls_inside_or_between_spans() {
-        for keep in 0..=7 {
+        for (keep, left) in (0..).zip([0, 1, 2, 3, 4, 5, 6, 6]) {
             let mut log = history(&[1, 1, 4, 4, 4, 7]);
             log.cut(keep);
-            assert_eq!(log, history(&[1, 1, 4, 4, 4, 7][..(keep as usize).min(6)]));
+            assert_eq!(log, history(&[1, 1, 4, 4, 4, 7][..left]));
         }
     }
 

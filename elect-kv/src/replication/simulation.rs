@@ -298,7 +298,7 @@ impl Cluster {
         let host = &mut self.hosts[node];
         host.disk.sync();
         host.applied_at_sync = host.applied;
-        self.with(node, |replica, disk| replica.settle(disk));
+        self.with(node, Replica::settle);
     }
 
     fn write(&mut self, node: usize) {
@@ -308,7 +308,7 @@ impl Cluster {
         let entry = Entry { epoch, command: command.clone() };
         let mut at = None;
         self.with(node, |replica, disk| {
-            at = replica.propose(Stamp::received(epoch), vec![command], disk).ok()
+            at = replica.propose(Stamp::received(epoch), vec![command], disk).ok();
         });
         if let Some(at) = at {
             self.hosts[node].waiting.insert(at, entry);

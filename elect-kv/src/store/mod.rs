@@ -198,8 +198,8 @@ impl Store {
             let mut outcomes = Vec::new();
             for (entry, offset) in entries.iter().zip(after + 1..) {
                 if !entry.command.is_empty() {
-                    let command =
-                        Command::decode(entry.command.clone()).map_err(|error| self.damaged(error))?;
+                    let command = Command::decode(entry.command.clone())
+                        .map_err(|error| self.damaged(error.to_string()))?;
                     outcomes.push((offset, change.apply(command)?));
                 }
             }
@@ -243,8 +243,8 @@ impl Store {
         StoreError::Engine { path: self.path.clone(), error }
     }
 
-    fn damaged(&self, what: impl ToString) -> StoreError {
-        StoreError::Damaged { path: self.path.clone(), what: what.to_string() }
+    fn damaged(&self, what: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), what: what.into() }
     }
 }
 
@@ -337,7 +337,7 @@ impl Change<'_> {
 
 /// The engine knows no empty keys, clients do.
 fn data_key(key: &[u8]) -> Vec<u8> {
-    [&[b'k'], key].concat()
+    [b"k", key].concat()
 }
 
 fn number(bytes: &[u8]) -> Option<u64> {

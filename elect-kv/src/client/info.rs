@@ -1,0 +1,118 @@
+//! What a node says about itself: `INFO`, `ROLE`.
+
+use std::fmt::Write as _;
+
+use crate::client::reply::Reply;
+use crate::node::shared::{Progress, Shared};
+
+/// The text of `INFO`; `section` in lower case, `None` for all.
+pub(super) fn info(shared: &Shared, section: Option<&str>) -> String {
+    let wanted = |name: &str| {
+        section.is_none_or(|section| section == name || section == "all" || section == "everything")
+    };
+    let mut text = String::new();
+    if wanted("server") {
+        let settings = &shared.settings;
+        line(&mut text, "# Server", "");
+        line(&mut text, "redis_version:", "7.0.0");
+        line(&mut text, "elect_kv_version:", env!("CARGO_PKG_VERSION"));
+        line(&mut text, "cluster:", settings.elect.cluster());
+        line(&mut text, "node:", settings.node());
+        line(&mut text, "process_id:", std::process::id());
+        line(&mut text, "tcp_port:", settings.file.listen_client.port());
+    }
+    if wanted("replication") {
+        replication(&mut text, shared);
+    }
+    if wanted("keyspace") {
+        line(&mut text, "# Keyspace", "");
+        if let Some(keys) = shared.store.as_ref().map(|store| store.keys()).filter(|keys| *keys > 0) {
+            line(&mut text, "db0:", format_args!("keys={keys},expires=0,avg_ttl=0"));
+        }
+    }
+    text
+}
+
+fn replication(text: &mut String, shared: &Shared) {
+    let Progress { durable, commit, followers } = shared.progress();
+    let office = shared.office();
+    line(text, "# Replication", "");
+    line(text, "role:", if office.is_some() { "master" } else { "slave" });
+    line(text, "in_office:", u8::from(office.is_some()));
+    if let Ok(status) = shared.handle.status() {
+        line(text, "election_role:", format_args!("{:?}", status.role));
+        line(text, "election_epoch:", status.epoch);
+        if let Some(epoch) = status.leader_epoch {
+            line(text, "epoch:", epoch);
+        }
+        if let Some(remaining) = status.lease_remaining {
+            line(text, "lease_remaining_ms:", remaining.as_millis());
+        }
+        if let Some(remaining) = status.paused_for {
+            line(text, "failover_paused_for_ms:", remaining.as_millis());
+        }
+        for peer in &status.peers {
+            let heard = peer.heard_ago.map_or_else(|| "never".into(), |ago| ago.as_millis().to_string());
+            let connected = u8::from(peer.connected);
+            line(text, "", format_args!("peer_{}:connected={connected},heard_ms_ago={heard}", peer.node));
+        }
+    }
+    if let Some(leader) = shared.leader() {
+        line(text, "leader:", leader.id);
+        line(text, "leader_address:", &leader.address);
+        if let Some((host, port)) =
+            leader.address.rsplit_once(':').filter(|_| leader.id != shared.settings.node())
+        {
+            line(text, "master_host:", host);
+            line(text, "master_port:", port);
+            line(text, "master_link_status:", "up");
+        }
+    }
+    line(text, "durable_offset:", durable);
+    line(text, "commit_offset:", commit);
+    line(text, "applied_offset:", shared.store.as_ref().map_or(0, |store| store.applied()));
+    line(text, "connected_slaves:", followers.len());
+    for (node, offset) in followers {
+        line(
+            text,
+            "",
+            format_args!("slave_{node}:acknowledged_offset={offset},lag={}", durable.saturating_sub(offset)),
+        );
+    }
+}
+
+fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{name}{value}\r\n");
+}
+
+/// The reply to `ROLE`, in Redis' shape.
+pub(super) fn role(shared: &Shared) -> Reply {
+    let progress = shared.progress();
+    let offset = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
+    if shared.office().is_some() {
+        let replica = |(node, acknowledged): (elect_core::NodeId, u64)| {
+            let peer = shared.settings.peers.iter().find(|peer| peer.id == node);
+            let address = peer.and_then(|peer| peer.client.clone()).unwrap_or_default();
+            let (host, port) = address.rsplit_once(':').unwrap_or(("", ""));
+            Reply::Array(vec![Reply::text(host), Reply::text(port), Reply::text(acknowledged.to_string())])
+        };
+        let replicas = progress.followers.into_iter().map(replica).collect();
+        return Reply::Array(vec![
+            Reply::text("master"),
+            Reply::Number(offset(progress.commit)),
+            Reply::Array(replicas),
+        ]);
+    }
+    let leader = shared.leader();
+    let address = leader.map(|leader| leader.address).unwrap_or_default();
+    let (host, port) = address.rsplit_once(':').unwrap_or(("", "0"));
+    let state = if address.is_empty() { "connect" } else { "connected" };
+    Reply::Array(vec![
+        Reply::text("slave"),
+        Reply::text(host),
+        Reply::Number(port.parse().unwrap_or(0)),
+        Reply::text(state),
+        Reply::Number(offset(progress.durable)),
+    ])
+}

@@ -1,0 +1,132 @@
+//! Which commands change the key space, and what they stand for in the log.
+
+use bytes::Bytes;
+
+use super::reply::Reply;
+use crate::store::{Answer, Command, KEY_BYTES_MAX, Outcome, When};
+
+/// A write as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Write {
+    pub(super) key: Bytes,
+    pub(super) command: Command,
+}
+
+/// The write that a request asks for; `Ok(None)` if it is not a write.
+pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, Reply> {
+    let arguments = &words[1..];
+    let command = match (name, arguments) {
+        ("SET", [key, value, options @ ..]) => {
+            let (when, answer) = set_options(options)?;
+            Command::Set { key: key.clone(), value: value.clone(), when, answer }
+        }
+        ("SETNX", [key, value]) => {
+            Command::Set { key: key.clone(), value: value.clone(), when: When::Absent, answer: Answer::Done }
+        }
+        ("DEL" | "UNLINK", [_, ..]) => Command::Delete { keys: arguments.to_vec() },
+        ("INCR", [key]) => Command::Add { key: key.clone(), amount: 1 },
+        ("DECR", [key]) => Command::Add { key: key.clone(), amount: -1 },
+        ("INCRBY", [key, amount]) => Command::Add { key: key.clone(), amount: number(amount)? },
+        ("DECRBY", [key, amount]) => {
+            Command::Add { key: key.clone(), amount: number(amount)?.checked_neg().ok_or_else(not_a_number)? }
+        }
+        ("SET" | "SETNX" | "DEL" | "UNLINK" | "INCR" | "DECR" | "INCRBY" | "DECRBY", _) => {
+            return Err(wrong_number(name));
+        }
+        _ => return Ok(None),
+    };
+    let keys: &[Bytes] = match &command {
+        Command::Set { key, .. } | Command::Add { key, .. } => std::slice::from_ref(key),
+        Command::Delete { keys } => keys,
+    };
+    if let Some(key) = keys.iter().find(|key| key.len() > KEY_BYTES_MAX) {
+        return Err(Reply::error(format!(
+            "ERR a key of {} bytes: at most {KEY_BYTES_MAX} are allowed",
+            key.len()
+        )));
+    }
+    Ok(Some(Write { key: keys[0].clone(), command }))
+}
+
+/// The reply to a committed write.
+pub(super) fn reply_to(name: &str, outcome: Outcome) -> Reply {
+    match (name, outcome) {
+        ("SETNX", Outcome::Done) => Reply::Number(1),
+        ("SETNX", Outcome::Nothing) => Reply::Number(0),
+        (_, Outcome::Done) => Reply::OK,
+        (_, Outcome::Nothing) => Reply::Null,
+        (_, Outcome::Number(number)) => Reply::Number(number),
+        (_, Outcome::Value(value)) => Reply::Bulk(value),
+        (_, Outcome::NotANumber) => not_a_number(),
+    }
+}
+
+fn set_options(options: &[Bytes]) -> Result<(When, Answer), Reply> {
+    let (mut when, mut answer) = (When::Always, Answer::Done);
+    for option in options {
+        match option.to_ascii_uppercase().as_slice() {
+            b"NX" if when == When::Always => when = When::Absent,
+            b"XX" if when == When::Always => when = When::Present,
+            b"GET" => answer = Answer::Old,
+            b"EX" | b"PX" | b"EXAT" | b"PXAT" | b"KEEPTTL" => {
+                return Err(Reply::error("ERR this server knows no expiry: SET takes NX, XX and GET only"));
+            }
+            _ => return Err(Reply::error("ERR syntax error")),
+        }
+    }
+    Ok((when, answer))
+}
+
+fn number(word: &Bytes) -> Result<i64, Reply> {
+    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).ok_or_else(not_a_number)
+}
+
+fn not_a_number() -> Reply {
+    Reply::error("ERR value is not an integer or out of range")
+}
+
+pub(super) fn wrong_number(name: &str) -> Reply {
+    Reply::error(format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &'static str) -> Result<Option<Command>, Reply> {
+        let words: Vec<_> = line.split(' ').map(Bytes::from).collect();
+        parse_write(line.split(' ').next().unwrap(), &words).map(|write| write.map(|write| write.command))
+    }
+
+    #[test]
+    fn writes_become_commands() {
+        let key = || Bytes::from("k");
+        let set = |when, answer| Command::Set { key: key(), value: "v".into(), when, answer };
+        let table = [
+            ("SET k v", Some(set(When::Always, Answer::Done))),
+            ("SET k v nx get", Some(set(When::Absent, Answer::Old))),
+            ("SETNX k v", Some(set(When::Absent, Answer::Done))),
+            ("DEL k l", Some(Command::Delete { keys: vec![key(), "l".into()] })),
+            ("DECRBY k 5", Some(Command::Add { key: key(), amount: -5 })),
+            ("GET k", None),
+        ];
+        for (line, command) in table {
+            assert_eq!(parse(line), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said() {
+        let table = [
+            ("SET k v EX 5", "no expiry"),
+            ("SET k v NX XX", "syntax error"),
+            ("SET k", "wrong number of arguments for 'set'"),
+            ("INCRBY k x", "not an integer"),
+            ("DECRBY k -9223372036854775808", "out of range"),
+        ];
+        for (line, expected) in table {
+            let Err(Reply::Error(text)) = parse(line) else { panic!("{line} should be refused") };
+            assert!(text.contains(expected), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One JSON object per line for everything that matters to a reader of this node's story.
+//!
+//! ```json
+//! {"unix_ns":1795257093000000000,"node":"a","kind":"elected","epoch":3,"leader":"a","text":"a won epoch 3"}
+//! ```
+//!
+//! `unix_ns`, `node`, `kind` and `text` are always there, `epoch` and `leader` where they make sense.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use elect_core::{Epoch, NodeId};
+use serde::Serialize;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The node runs.
+    Started,
+    /// It gave its word to a candidate.
+    Accepted,
+    /// It stands for election.
+    Stood,
+    /// Its round ended without office.
+    RoundLost,
+    /// It won an election.
+    Elected,
+    /// It must catch up with a voter before it may serve.
+    CatchingUp,
+    /// It holds everything that was acknowledged before.
+    CaughtUp,
+    /// The voter to catch up with is lost.
+    SourceLost,
+    /// It serves clients as the primary.
+    InOffice,
+    /// It raised its own epoch and goes on.
+    EpochRaised,
+    /// Its leadership is over.
+    SteppedDown,
+    /// It follows a leader.
+    Following,
+    /// It follows nobody any more.
+    LeaderLost,
+    /// A handover began.
+    HandoverBegan,
+    /// A handover is off.
+    HandoverAborted,
+    /// Failover is frozen.
+    Paused,
+    /// Failover works again.
+    Resumed,
+    /// A replaced storage has caught up.
+    Rebuilt,
+    /// Something an operator should look at.
+    Warning,
+    /// A failure stopped the node.
+    Failed,
+    /// The node ends in good order.
+    Stopped,
+}
+
+/// Where a node's events go.
+#[derive(Debug)]
+pub struct EventLog {
+    node: NodeId,
+    file: Option<Mutex<File>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    unix_ns: u64,
+    node: &'a str,
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<&'a str>,
+    text: &'a str,
+}
+
+impl EventLog {
+    /// Appends to `file`, made if it is missing; drops everything without one.
+    pub fn open(node: NodeId, file: Option<&Path>) -> io::Result<Self> {
+        let open = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+        Ok(Self { node, file: file.map(open).transpose()?.map(Mutex::new) })
+    }
+
+    /// Writes one line, at once. A line that cannot be written is dropped: a node does not fail for its diary.
+    pub fn tell(&self, kind: Kind, epoch: Option<Epoch>, leader: Option<NodeId>, text: &str) {
+        let Some(file) = &self.file else { return };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = Line {
+            unix_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            node: self.node.as_str(),
+            kind,
+            epoch: epoch.map(Epoch::number),
+            leader: leader.as_ref().map(NodeId::as_str),
+            text,
+        };
+        let Ok(mut bytes) = serde_json::to_vec(&line) else { return };
+        bytes.push(b'\n');
+        // One write per line: lines of several processes that append to one file stay whole.
+        let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_whole_and_appended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events");
+        let node = NodeId::new("a").unwrap();
+        for _ in 0..2 {
+            let log = EventLog::open(node, Some(&path)).unwrap();
+            log.tell(Kind::InOffice, Some(Epoch::new(3)), Some(node), "a \"serves\"");
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            (&line["kind"], &line["epoch"], &line["leader"]),
+            (&"in_office".into(), &3.into(), &"a".into())
+        );
+        assert_eq!(line["text"], "a \"serves\"");
+        assert!(line["unix_ns"].as_u64().unwrap() > 1_600_000_000_000_000_000);
+    }
+}

@@ -1,0 +1,274 @@
+//! What the host does when the elector speaks.
+
+use std::time::{Duration, Instant};
+
+use elect_core::{
+    Elected, Epoch, Event, Loss, NodeId, NotRebuilt, Position, Raised, RebuiltTo, RequestRefused,
+};
+use elect_tcp::{Ended, HostEvent, RequestError};
+
+use super::host::{Ending, Host, Way};
+use super::shared::Leader;
+use crate::event_log::Kind;
+
+/// How long a winner waits for its source to say something.
+pub(super) const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait before a proof that came too early is shown again.
+const REBUILT_AGAIN: Duration = Duration::from_millis(100);
+
+impl Host {
+    pub(super) fn on_event(&mut self, event: HostEvent) {
+        match event {
+            HostEvent::Lost(loss) => self.on_lost(loss),
+            HostEvent::Happened(event) => self.on_happened(event),
+            HostEvent::Ended(Ended::Shutdown) => {
+                self.ending.get_or_insert(Ending::Stopped);
+            }
+            HostEvent::Ended(ended) => self.fail(format!("the election stopped: {ended:?}")),
+            HostEvent::VoteFileRepaired { copies } => {
+                let text = format!(
+                    "{copies} of four copies in the vote file were restored: a save was cut off, or the disk rots"
+                );
+                self.log.tell(Kind::Warning, None, None, &text);
+            }
+            // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
+            _ => {}
+        }
+    }
+
+    fn on_happened(&mut self, event: Event) {
+        let own = self.shared.settings.node();
+        match event {
+            Event::Elected(elected) => self.on_elected(elected),
+            Event::EpochRaised { from, raised } => self.on_raised(from, raised),
+            Event::Following { leader, epoch, address } => self.on_following(leader, epoch, address.as_str()),
+            Event::LeaderAddress { leader, address } => self.on_leader_address(leader, address.as_str()),
+            Event::LeaderLost { leader, epoch, reason } => {
+                self.shared.set_leader(None);
+                self.rebuilt = None;
+                if let Some(data) = &mut self.data {
+                    data.replica.stand_aside();
+                }
+                let text = format!("{own} no longer follows {leader}: {reason}");
+                self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
+            }
+            Event::Stood { epoch, rank } => {
+                let text = format!("{own} stands for epoch {epoch}, rank {rank}");
+                self.log.tell(Kind::Stood, Some(epoch), None, &text);
+            }
+            Event::RoundLost { epoch, reason } => {
+                let text = format!("{own} does not win epoch {epoch}: {reason:?}");
+                self.log.tell(Kind::RoundLost, Some(epoch), None, &text);
+            }
+            Event::Accepted { candidate, epoch } => {
+                let text = format!("{own} gives {candidate} its word in epoch {epoch}");
+                self.log.tell(Kind::Accepted, Some(epoch), None, &text);
+            }
+            Event::HandoverBegan { target, cause, .. } => {
+                self.draining = true;
+                let text = format!("{own} hands over to {target} ({cause:?}): nothing new is admitted");
+                self.log.tell(Kind::HandoverBegan, self.epoch_led(), Some(own), &text);
+            }
+            Event::HandoverAborted { target, reason } => {
+                self.draining = false;
+                self.shared.handovers_aborted.send_modify(|count| *count += 1);
+                let text = format!("the handover to {target} is off: {reason:?}");
+                self.log.tell(Kind::HandoverAborted, self.epoch_led(), Some(own), &text);
+            }
+            Event::Paused { .. } => self.log.tell(Kind::Paused, None, None, "failover is frozen"),
+            Event::Resumed => self.log.tell(Kind::Resumed, None, None, "failover works again"),
+            Event::Rebuilt => {
+                if let Some(data) = &mut self.data {
+                    data.replica.storage_rebuilt();
+                }
+                self.log.tell(
+                    Kind::Rebuilt,
+                    None,
+                    None,
+                    "the replaced storage has caught up: this node votes again",
+                );
+            }
+            Event::NewerApplication { peer, version } => {
+                let text = format!("{peer} runs version {version}, newer than this node's");
+                self.log.tell(Kind::Warning, None, None, &text);
+            }
+            Event::Stopped { reason } => self.fail(reason.to_string()),
+            // Diagnostics of single frames: `ELECT EXPLAIN` shows their effect.
+            Event::RefusedOffer { .. } | Event::OfferRefused { .. } | Event::Ignored { .. } => {}
+        }
+    }
+
+    /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its way.
+    fn on_lost(&mut self, loss: Loss) {
+        let own = self.shared.settings.node();
+        self.shared.set_office(None);
+        self.abandon_pending();
+        self.way = Way::Nowhere;
+        self.draining = false;
+        self.source_deadline = None;
+        self.shared.set_leader(None);
+        if let Some(data) = &mut self.data {
+            data.replica.stand_aside();
+        }
+        self.shared.leads.send_replace(false);
+        let text = format!("{own} no longer leads epoch {}: {}", loss.epoch, loss.reason);
+        self.log.tell(Kind::SteppedDown, Some(loss.epoch), None, &text);
+    }
+
+    fn on_elected(&mut self, elected: Elected) {
+        let own = self.shared.settings.node();
+        let epoch = elected.epoch();
+        self.log.tell(Kind::Elected, Some(epoch), Some(own), &format!("{own} won epoch {epoch}"));
+        self.begin_way(elected);
+    }
+
+    /// Everything from catching up to the own entry lies ahead.
+    fn begin_way(&mut self, elected: Elected) {
+        let own = self.shared.settings.node();
+        let (epoch, source) = (elected.epoch(), elected.catch_up_from());
+        self.shared.set_office(None);
+        self.set_own_leader(epoch);
+        self.source_deadline = source.map(|_| Instant::now() + SOURCE_TIMEOUT);
+        if let Some(source) = source {
+            let text = format!("{own} pulls from {source} before it serves");
+            self.log.tell(Kind::CatchingUp, Some(epoch), Some(own), &text);
+        }
+        self.way = Way::Elected(elected);
+        if let Some(data) = &mut self.data {
+            data.replica.elected(epoch, source);
+        }
+    }
+
+    pub(super) fn on_caught_up(&mut self, epoch: Epoch, held: Position) {
+        self.way = match std::mem::replace(&mut self.way, Way::Nowhere) {
+            Way::Elected(elected) if elected.epoch() == epoch => match elected.caught_up(Some(held)) {
+                Ok(caught_up) => {
+                    self.source_deadline = None;
+                    let own = self.shared.settings.node();
+                    let text = format!("{own} holds {held}: all that was acknowledged before");
+                    self.log.tell(Kind::CaughtUp, Some(epoch), Some(own), &text);
+                    if let Some(data) = &mut self.data {
+                        data.replica.begin(caught_up.stamp(), &mut data.journal);
+                    }
+                    Way::CaughtUp(caught_up)
+                }
+                Err((elected, _)) => Way::Elected(elected),
+            },
+            other => other,
+        };
+    }
+
+    pub(super) fn on_source_lost(&mut self, epoch: Epoch) {
+        if matches!(&self.way, Way::Elected(elected) if elected.epoch() == epoch) {
+            let own = self.shared.settings.node();
+            self.source_deadline = None;
+            self.log.tell(Kind::SourceLost, Some(epoch), Some(own), "the node to catch up with is lost");
+            self.shared.handle.source_lost();
+        }
+    }
+
+    pub(super) fn on_own_entry(&mut self, entry: Position) {
+        self.way = match std::mem::replace(&mut self.way, Way::Nowhere) {
+            Way::CaughtUp(caught_up) => match caught_up.own_entry_committed(entry) {
+                Ok(office) => {
+                    let own = self.shared.settings.node();
+                    self.shared.handle.in_office(&office);
+                    self.shared.set_office(Some(office.clone()));
+                    let text = format!("{own} serves as the primary of epoch {}", office.epoch());
+                    self.log.tell(Kind::InOffice, Some(office.epoch()), Some(own), &text);
+                    Way::InOffice(office)
+                }
+                Err((caught_up, _)) => Way::CaughtUp(caught_up),
+            },
+            other => other,
+        };
+    }
+
+    fn on_raised(&mut self, from: Epoch, raised: Raised) {
+        let own = self.shared.settings.node();
+        match raised {
+            Raised::InOffice(office) => {
+                let epoch = office.epoch();
+                self.shared.set_office(Some(office.clone()));
+                self.set_own_leader(epoch);
+                self.way = Way::InOffice(office);
+                if let Some(data) = &mut self.data {
+                    data.replica.raise(epoch, &mut data.journal);
+                }
+                let text = format!("{own} raised its epoch from {from} to {epoch} and goes on serving");
+                self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
+            }
+            Raised::OnTheWay(elected) => {
+                let epoch = elected.epoch();
+                let text = format!("{own} raised its epoch from {from} to {epoch} on its way into office");
+                self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
+                self.begin_way(elected);
+            }
+        }
+    }
+
+    fn on_following(&mut self, leader: NodeId, epoch: Epoch, address: &str) {
+        let own = self.shared.settings.node();
+        let address = if address.is_empty() { self.configured_address(leader) } else { address.to_owned() };
+        self.shared.set_leader(Some(Leader { id: leader, epoch, address }));
+        if let Some(data) = &mut self.data {
+            data.replica.follow(leader, epoch);
+        }
+        let text = format!("{own} follows {leader} in epoch {epoch}");
+        self.log.tell(Kind::Following, Some(epoch), Some(leader), &text);
+    }
+
+    fn on_leader_address(&mut self, leader: NodeId, address: &str) {
+        if let Some(mut known) = self.shared.leader()
+            && known.id == leader
+            && !address.is_empty()
+        {
+            address.clone_into(&mut known.address);
+            self.shared.set_leader(Some(known));
+        }
+    }
+
+    pub(super) fn on_rebuilt(&mut self, entry: Position) {
+        self.rebuilt = Some((entry, Instant::now()));
+    }
+
+    /// Shows the elector that the storage is rebuilt, again and again while that is too early.
+    pub(super) fn show_rebuilt(&mut self) {
+        let Some((entry, again)) = self.rebuilt else { return };
+        if Instant::now() < again {
+            return;
+        }
+        let shown = self.shared.handle.rebuilt(RebuiltTo { entry: Some(entry) });
+        let early = NotRebuilt::TooEarly;
+        self.rebuilt = match shown {
+            Err(RequestError::Refused(RequestRefused::NotRebuilt(why)))
+                if why == early || why == NotRebuilt::Saving =>
+            {
+                Some((entry, Instant::now() + REBUILT_AGAIN))
+            }
+            _ => None,
+        };
+    }
+
+    /// Until the leader's own word arrives, its entry in the configuration must do.
+    fn configured_address(&self, leader: NodeId) -> String {
+        let peer = self.shared.settings.peers.iter().find(|peer| peer.id == leader);
+        peer.and_then(|peer| peer.client.clone()).unwrap_or_default()
+    }
+
+    fn set_own_leader(&self, epoch: Epoch) {
+        let id = self.shared.settings.node();
+        let address = self.shared.settings.advertise_client.clone();
+        self.shared.set_leader(Some(Leader { id, epoch, address }));
+        self.shared.leads.send_replace(true);
+    }
+
+    pub(super) fn epoch_led(&self) -> Option<Epoch> {
+        match &self.way {
+            Way::Nowhere => None,
+            Way::Elected(elected) => Some(elected.epoch()),
+            Way::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
+            Way::InOffice(office) => Some(office.epoch()),
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The host: one thread that owns replica, journal and the way into office.
+//!
+//! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
+//! elector says comes first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Select};
+use elect_core::{CaughtUp, Elected, Fenced, Health, NodeId, Office, Position, Stamp};
+use elect_tcp::Events;
+use tokio::sync::{mpsc, oneshot};
+
+use super::events::SOURCE_TIMEOUT;
+use super::shared::{Progress, Shared, WriteFailed};
+use crate::event_log::{EventLog, Kind};
+use crate::replication::{Journal, Message, Output, Replica};
+use crate::store::{FencedLog, Outcome, Store};
+
+/// So many inputs make one batch at most: then it is written, synced and acknowledged.
+const BATCH_MAX: usize = 4096;
+
+/// What reaches the host besides the elector's events.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A client's write.
+    Write { command: Bytes, answer: oneshot::Sender<Result<Outcome, WriteFailed>> },
+    /// A replication connection stands.
+    Up { peer: NodeId, session: u64, outbox: mpsc::UnboundedSender<Message> },
+    /// It closed.
+    Down { peer: NodeId, session: u64 },
+    /// It brought a message.
+    Message { peer: NodeId, session: u64, message: Message },
+    /// End in good order.
+    Stop,
+}
+
+/// Why the host ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It was asked to.
+    Stopped,
+    /// Something failed: the process must not go on.
+    Failed(String),
+}
+
+/// What a node with data has besides the elector.
+pub(crate) struct Data {
+    pub(crate) replica: Replica,
+    pub(crate) journal: FencedLog,
+    pub(crate) store: Arc<Store>,
+}
+
+/// The thread's state. Its elector side is in `events.rs`.
+pub(crate) struct Host {
+    pub(super) shared: Arc<Shared>,
+    pub(super) events: Events,
+    pub(super) inbox: Receiver<Input>,
+    pub(super) log: Arc<EventLog>,
+    /// `None` on a witness.
+    pub(super) data: Option<Data>,
+    pub(super) way: Way,
+    /// A handover waits until nothing is pending.
+    pub(super) draining: bool,
+    pub(super) ending: Option<Ending>,
+    /// When a source that stays silent counts as lost.
+    pub(super) source_deadline: Option<Instant>,
+    /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
+    pub(super) rebuilt: Option<(Position, Instant)>,
+    links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
+    pending: BTreeMap<u64, oneshot::Sender<Result<Outcome, WriteFailed>>>,
+    reported: Option<Position>,
+}
+
+/// How far this node is on its way into office.
+#[derive(Debug)]
+pub(super) enum Way {
+    Nowhere,
+    Elected(Elected),
+    CaughtUp(CaughtUp),
+    InOffice(Office),
+}
+
+type Answer = oneshot::Sender<Result<Outcome, WriteFailed>>;
+
+impl Host {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        events: Events,
+        inbox: Receiver<Input>,
+        log: Arc<EventLog>,
+        data: Option<Data>,
+    ) -> Self {
+        Self {
+            shared,
+            events,
+            inbox,
+            log,
+            data,
+            way: Way::Nowhere,
+            draining: false,
+            ending: None,
+            source_deadline: None,
+            rebuilt: None,
+            links: HashMap::new(),
+            pending: BTreeMap::new(),
+            reported: None,
+        }
+    }
+
+    /// Runs until the node ends.
+    pub(crate) fn run(mut self) -> Ending {
+        self.report();
+        loop {
+            self.wait();
+            self.turn();
+            if let Some(ending) = self.ending.take() {
+                self.abandon_pending();
+                return ending;
+            }
+        }
+    }
+
+    /// Sleeps until something arrives or a deadline passes.
+    fn wait(&self) {
+        let deadline = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again)).min();
+        let mut select = Select::new();
+        select.recv(self.events.receiver());
+        select.recv(&self.inbox);
+        match deadline {
+            Some(deadline) => drop(select.ready_deadline(deadline)),
+            None => drop(select.ready()),
+        }
+    }
+
+    /// One batch: everything that waits, one write, one sync.
+    fn turn(&mut self) {
+        self.take_events();
+        let mut writes = Vec::new();
+        for _ in 0..BATCH_MAX {
+            match self.inbox.try_recv() {
+                Ok(Input::Write { command, answer }) => writes.push((command, answer)),
+                Ok(input) => self.on_input(input),
+                Err(_) => break,
+            }
+        }
+        // What the elector said meanwhile is heard before new writes are admitted.
+        self.take_events();
+        self.admit(writes);
+        self.carry_out();
+        self.sync();
+        self.check_source();
+        self.show_rebuilt();
+        self.finish_draining();
+        self.report();
+    }
+
+    fn take_events(&mut self) {
+        while let Ok(event) = self.events.receiver().try_recv() {
+            self.on_event(event);
+            self.carry_out();
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let current = |links: &HashMap<NodeId, (u64, _)>, peer, session| {
+            links.get(&peer).is_some_and(|(known, _)| *known == session)
+        };
+        match input {
+            Input::Write { .. } => unreachable!("writes are collected by `turn`"),
+            Input::Up { peer, session, outbox } => {
+                let earlier = self.links.insert(peer, (session, outbox));
+                if let Some(data) = &mut self.data {
+                    if earlier.is_some() {
+                        data.replica.on_down(peer);
+                    }
+                    data.replica.on_up(peer);
+                }
+            }
+            Input::Down { peer, session } if current(&self.links, peer, session) => {
+                self.links.remove(&peer);
+                if let Some(data) = &mut self.data {
+                    data.replica.on_down(peer);
+                }
+            }
+            Input::Message { peer, session, message } if current(&self.links, peer, session) => {
+                if let Some(data) = &mut self.data {
+                    data.replica.on_message(peer, message, &mut data.journal);
+                }
+                if self.source_deadline.is_some() {
+                    self.source_deadline = Some(Instant::now() + SOURCE_TIMEOUT);
+                }
+            }
+            // An earlier connection's last words.
+            Input::Down { .. } | Input::Message { .. } => {}
+            Input::Stop => self.ending = Some(Ending::Stopped),
+        }
+        self.carry_out();
+    }
+
+    /// Admits a batch of writes under one stamp, or refuses it.
+    fn admit(&mut self, writes: Vec<(Bytes, Answer)>) {
+        if writes.is_empty() {
+            return;
+        }
+        let (commands, answers): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        let stamp = match &self.way {
+            Way::InOffice(office) => office.stamp(self.shared.handle.now()).map_err(Some),
+            Way::Nowhere | Way::Elected(_) | Way::CaughtUp(_) => Err(None),
+        };
+        let admitted = stamp.and_then(|stamp| {
+            let Some(data) = &mut self.data else { return Err(None) };
+            data.replica.propose(stamp, commands, &mut data.journal).map_err(|_| None)
+        });
+        match admitted {
+            Ok(first) => self.pending.extend((first..).zip(answers)),
+            Err(reason) => {
+                for answer in answers {
+                    // A client that has gone needs no answer.
+                    let _ = answer.send(Err(WriteFailed::NotAdmitted(reason)));
+                }
+            }
+        }
+    }
+
+    /// Carries out what the replica decided, until it has nothing more to say.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(data) = &mut self.data {
+            let outputs = data.replica.take_output();
+            if outputs.is_empty() {
+                return;
+            }
+            for output in outputs {
+                self.carry_out_one(output);
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output) {
+        match output {
+            Output::Send { to, message } => {
+                if let Some((_, outbox)) = self.links.get(&to) {
+                    // A connection that is closing loses its messages anyway.
+                    let _ = outbox.send(message);
+                }
+            }
+            Output::Committed(offset) => self.commit(offset),
+            Output::CaughtUp { epoch, held } => self.on_caught_up(epoch, held),
+            Output::SourceLost { epoch } => self.on_source_lost(epoch),
+            Output::OwnEntryCommitted(entry) => self.on_own_entry(entry),
+            Output::Rebuilt(entry) => self.on_rebuilt(entry),
+            Output::Diverged { shared, commit } => self.fail(format!(
+                "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
+                 nothing was cut; one of the two was restored from a backup or is damaged"
+            )),
+        }
+    }
+
+    /// Applies what is committed and answers the clients that wait for it.
+    fn commit(&mut self, offset: u64) {
+        let Some(data) = &self.data else { return };
+        let (pending, shared) = (&mut self.pending, &self.shared);
+        let way = &self.way;
+        let applied = data.store.apply(offset, |offset, outcome| {
+            let Some(answer) = pending.remove(&offset) else { return };
+            let result = match may_acknowledge(way, &data.journal, shared) {
+                Ok(()) => Ok(outcome),
+                Err(failed) => Err(failed),
+            };
+            let _ = answer.send(result);
+        });
+        if let Err(error) = applied {
+            self.fail(error.to_string());
+        }
+    }
+
+    /// One sync for everything that was written; then acknowledgements leave.
+    fn sync(&mut self) {
+        let Some(data) = &mut self.data else { return };
+        if let Some(error) = data.journal.take_failure() {
+            return self.fail(error.to_string());
+        }
+        if data.journal.is_dirty()
+            && let Err(error) = data.journal.sync()
+        {
+            return self.fail(error.to_string());
+        }
+        data.replica.settle(&mut data.journal);
+        self.carry_out();
+    }
+
+    /// Tells elector and clients how far the log is.
+    fn report(&mut self) {
+        let Some(data) = &self.data else { return };
+        let durable = data.replica.durable();
+        if self.reported != Some(durable) {
+            self.reported = Some(durable);
+            self.shared.handle.set_position(Some(durable));
+        }
+        self.shared.set_progress(Progress {
+            durable: durable.offset,
+            commit: data.replica.commit(),
+            followers: data.replica.acknowledged(),
+        });
+    }
+
+    fn check_source(&mut self) {
+        if self.source_deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.source_deadline = None;
+            if let Way::Elected(elected) = &self.way {
+                let epoch = elected.epoch();
+                self.on_source_lost(epoch);
+            }
+        }
+    }
+
+    /// A handover goes on once nothing is pending.
+    fn finish_draining(&mut self) {
+        if self.draining && self.pending.is_empty() {
+            self.draining = false;
+            self.shared.handle.drained();
+        }
+    }
+
+    /// Office is lost: whether a quorum will hold these writes is for the next primary to see.
+    pub(super) fn abandon_pending(&mut self) {
+        let epoch = self.epoch_led().unwrap_or_default();
+        for (_, answer) in std::mem::take(&mut self.pending) {
+            let _ = answer.send(Err(WriteFailed::Unknown(epoch)));
+        }
+    }
+
+    /// Fail stop: what the disk holds is not known, so this node declines office and ends.
+    pub(super) fn fail(&mut self, error: String) {
+        self.shared.handle.set_health(Health::Unfit);
+        self.log.tell(Kind::Failed, None, None, &error);
+        self.ending.get_or_insert(Ending::Failed(error));
+    }
+}
+
+/// The last act before a client is told: the lease still runs, and the fence still admits the stamp.
+fn may_acknowledge(way: &Way, journal: &FencedLog, shared: &Shared) -> Result<(), WriteFailed> {
+    let Way::InOffice(office) = way else { return Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)) };
+    let lost = WriteFailed::Unknown(office.epoch());
+    let fenced: Result<(), Fenced> = journal.ack(Stamp::received(office.epoch()));
+    fenced.map_err(|_| lost)?;
+    office.check(shared.handle.now()).map_err(|_| lost)
+}

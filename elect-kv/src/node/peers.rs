@@ -1,0 +1,281 @@
+//! Replication connections: one per pair of data-holding nodes, dialled by the smaller name.
+//!
+//! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
+//! its length. Whatever is wrong closes the connection; the dialler comes back, at most four times a second.
+
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use crossbeam_channel::Sender;
+use elect_core::{Digest, NodeId};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::host::Input;
+use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
+
+const MAGIC: &[u8; 4] = b"ekr1";
+const GREETING_BYTES_MAX: usize = 128;
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
+const REDIAL_MIN: Duration = Duration::from_millis(10);
+const REDIAL_MAX: Duration = Duration::from_millis(250);
+/// Connections that have not greeted yet.
+const GUESTS_MAX: usize = 16;
+/// Unacknowledged bytes for this long close a connection.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// What replication connections need to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers {
+    pub(crate) node: NodeId,
+    pub(crate) members: Digest,
+    /// The other data-holding nodes and where their logs listen.
+    pub(crate) addresses: Arc<Vec<(NodeId, String)>>,
+    pub(crate) inbox: Sender<Input>,
+    pub(crate) sessions: Arc<AtomicU64>,
+}
+
+/// Why a connection is not used.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("no greeting in time")]
+    Late,
+    #[error("not a replica of this protocol version")]
+    Stranger,
+    #[error("its cluster or member list differs")]
+    OtherMembers,
+    #[error("it is not the node that was expected")]
+    OtherNode,
+    #[error("a message of {0} bytes exceeds the limit")]
+    TooLong(usize),
+    #[error(transparent)]
+    Decode(#[from] crate::replication::DecodeError),
+}
+
+impl Peers {
+    /// Accepts and dials until the runtime ends.
+    pub(crate) fn start(self, listener: StdListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        for (peer, address) in self.addresses.iter() {
+            if self.node < *peer {
+                tokio::spawn(self.clone().dial_for_ever(*peer, address.clone()));
+            }
+        }
+        tokio::spawn(self.accept_for_ever(listener));
+        Ok(())
+    }
+
+    async fn accept_for_ever(self, listener: TcpListener) {
+        let guests = Arc::new(Semaphore::new(GUESTS_MAX));
+        loop {
+            // Beyond the limit connections wait in the kernel's queue until a guest has greeted or was late.
+            let Ok(guest) = guests.clone().acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of descriptors, mostly: the next attempt needs some to be closed first.
+                sleep(REDIAL_MAX).await;
+                continue;
+            };
+            let peers = self.clone();
+            tokio::spawn(async move {
+                let greeted = peers.greet(stream, None).await;
+                drop(guest);
+                if let Ok((peer, stream)) = greeted
+                    && peers.node > peer
+                {
+                    peers.run(peer, stream).await;
+                }
+            });
+        }
+    }
+
+    async fn dial_for_ever(self, peer: NodeId, address: String) {
+        let mut pause = REDIAL_MIN;
+        loop {
+            if let Ok(Ok(stream)) = timeout(DIAL_TIMEOUT, TcpStream::connect(&address)).await
+                && let Ok((peer, stream)) = self.greet(stream, Some(peer)).await
+            {
+                self.run(peer, stream).await;
+                pause = REDIAL_MIN;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(REDIAL_MAX);
+        }
+    }
+
+    /// Exchanges greetings. A dialler says whom it expects, so that a mixed-up address is noticed on both sides.
+    async fn greet(
+        &self,
+        mut stream: TcpStream,
+        expected: Option<NodeId>,
+    ) -> Result<(NodeId, TcpStream), Refused> {
+        prepare(&stream)?;
+        let exchange = async {
+            if let Some(peer) = expected {
+                stream.write_all(&self.greeting(peer)).await?;
+                let found = self.read_greeting(&mut stream).await?;
+                if found == peer { Ok((peer, stream)) } else { Err(Refused::OtherNode) }
+            } else {
+                let peer = self.read_greeting(&mut stream).await?;
+                stream.write_all(&self.greeting(peer)).await?;
+                Ok((peer, stream))
+            }
+        };
+        timeout(GREETING_TIMEOUT, exchange).await.map_err(|_| Refused::Late)?
+    }
+
+    /// Length, magic, members' digest, own name, addressee's name.
+    fn greeting(&self, to: NodeId) -> Bytes {
+        let mut body = BytesMut::new();
+        body.put_slice(MAGIC);
+        body.put_u64_le(self.members.to_bits());
+        for name in [self.node, to] {
+            body.put_u8(u8::try_from(name.as_str().len()).expect("names are at most 32 bytes"));
+            body.put_slice(name.as_str().as_bytes());
+        }
+        let mut frame = BytesMut::new();
+        frame.put_u32_le(u32::try_from(body.len()).expect("a greeting is short"));
+        frame.put_slice(&body);
+        frame.freeze()
+    }
+
+    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<NodeId, Refused> {
+        let length = stream.read_u32_le().await? as usize;
+        if length > GREETING_BYTES_MAX {
+            return Err(Refused::Stranger);
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        let mut body = Bytes::from(body);
+        if body.len() < 12 || &body.split_to(4)[..] != MAGIC {
+            return Err(Refused::Stranger);
+        }
+        if body.get_u64_le() != self.members.to_bits() {
+            return Err(Refused::OtherMembers);
+        }
+        let from = name_of(&mut body)?;
+        let to = name_of(&mut body)?;
+        let known = self.addresses.iter().any(|(peer, _)| *peer == from);
+        if known && to == self.node && body.is_empty() { Ok(from) } else { Err(Refused::OtherNode) }
+    }
+
+    /// Carries messages until the connection ends.
+    async fn run(&self, peer: NodeId, stream: TcpStream) {
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let (reader, writer) = stream.into_split();
+        let (outbox, messages) = mpsc::unbounded_channel();
+        if self.inbox.send(Input::Up { peer, session, outbox }).is_err() {
+            return;
+        }
+        tokio::select! {
+            _ = self.read_for_ever(peer, session, reader) => {}
+            _ = write_for_ever(messages, writer) => {}
+        }
+        let _ = self.inbox.send(Input::Down { peer, session });
+    }
+
+    async fn read_for_ever(
+        &self,
+        peer: NodeId,
+        session: u64,
+        mut reader: OwnedReadHalf,
+    ) -> Result<(), Refused> {
+        let mut buffer = BytesMut::new();
+        loop {
+            while let Some(message) = take_message(&mut buffer)? {
+                if self.inbox.send(Input::Message { peer, session, message }).is_err() {
+                    return Ok(());
+                }
+            }
+            buffer.reserve(16 << 10);
+            if reader.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn write_for_ever(
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    mut writer: OwnedWriteHalf,
+) -> io::Result<()> {
+    let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
+    while messages.recv_many(&mut batch, 64).await > 0 {
+        for message in batch.drain(..) {
+            let start = bytes.len();
+            bytes.put_u32_le(0);
+            encode(&message, &mut bytes);
+            let length = bytes.len() - start - 4;
+            let prefix = u32::try_from(length).map_err(io::Error::other)?;
+            bytes[start..start + 4].copy_from_slice(&prefix.to_le_bytes());
+        }
+        writer.write_all_buf(&mut bytes).await?;
+    }
+    Ok(())
+}
+
+fn take_message(buffer: &mut BytesMut) -> Result<Option<Message>, Refused> {
+    let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(Refused::TooLong(length));
+    }
+    if buffer.len() < 4 + length {
+        return Ok(None);
+    }
+    buffer.advance(4);
+    Ok(Some(decode(buffer.split_to(length).freeze())?))
+}
+
+fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
+    let length = body.try_get_u8().map_err(|_| Refused::Stranger)? as usize;
+    if length > body.len() {
+        return Err(Refused::Stranger);
+    }
+    NodeId::from_bytes(&body.split_to(length)).map_err(|_| Refused::Stranger)
+}
+
+/// No delays, and an end for connections whose other side has vanished without a word.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(Duration::from_secs(1)),
+    )?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use elect_core::{Epoch, Stamp};
+
+    #[test]
+    fn messages_are_taken_whole_and_bounded() {
+        let mut buffer = BytesMut::new();
+        let message = Message::Ack { stamp: Stamp::received(Epoch::new(2)), matched: 7 };
+        buffer.put_u32_le(17);
+        encode(&message, &mut buffer);
+        let mut part = BytesMut::from(&buffer[..20]);
+        assert!(take_message(&mut part).unwrap().is_none());
+        assert_eq!(part.len(), 20, "nothing is taken before it is whole");
+        assert_eq!(take_message(&mut buffer).unwrap(), Some(message));
+        assert!(buffer.is_empty());
+        let mut long = BytesMut::new();
+        long.put_u32_le(u32::MAX);
+        assert!(matches!(take_message(&mut long), Err(Refused::TooLong(_))));
+    }
+}

@@ -1,0 +1,150 @@
+//! What the host's thread and the clients' tasks share.
+
+use std::sync::{Arc, RwLock};
+
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+use elect_core::{Epoch, NodeId, NotInOffice, Office};
+use elect_tcp::NodeHandle;
+use redis_protocol::redis_keyslot;
+use tokio::sync::{oneshot, watch};
+
+use super::host::Input;
+use crate::config::Settings;
+use crate::store::{Outcome, Store};
+
+/// What a client's task knows of its node.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) handle: NodeHandle,
+    /// Absent on a witness.
+    pub(crate) store: Option<Arc<Store>>,
+    pub(crate) inbox: Sender<Input>,
+    office: RwLock<Option<Office>>,
+    leader: RwLock<Option<Leader>>,
+    progress: RwLock<Progress>,
+    /// Whether this node leads, in office or on its way.
+    pub(crate) leads: watch::Sender<bool>,
+    /// Counts handovers that came to nothing.
+    pub(crate) handovers_aborted: watch::Sender<u64>,
+}
+
+/// The leader, as this node knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leader {
+    pub(crate) id: NodeId,
+    pub(crate) epoch: Epoch,
+    /// Where clients reach it; empty if unknown.
+    pub(crate) address: String,
+}
+
+/// How far the log is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) durable: u64,
+    pub(crate) commit: u64,
+    /// On a leader: what each follower has acknowledged.
+    pub(crate) followers: Vec<(NodeId, u64)>,
+}
+
+/// Why a write has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteFailed {
+    /// It was not admitted: it never takes effect.
+    NotAdmitted(Option<NotInOffice>),
+    /// Office was lost before a quorum held it: it may or may not take effect.
+    Unknown(Epoch),
+}
+
+impl Shared {
+    pub(crate) fn new(
+        settings: Settings,
+        handle: NodeHandle,
+        store: Option<Arc<Store>>,
+        inbox: Sender<Input>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            handle,
+            store,
+            inbox,
+            office: RwLock::default(),
+            leader: RwLock::default(),
+            progress: RwLock::default(),
+            leads: watch::Sender::new(false),
+            handovers_aborted: watch::Sender::new(0),
+        })
+    }
+
+    pub(crate) fn office(&self) -> Option<Office> {
+        self.office.read().expect("no holder panics").clone()
+    }
+
+    pub(crate) fn set_office(&self, office: Option<Office>) {
+        *self.office.write().expect("no holder panics") = office;
+    }
+
+    pub(crate) fn leader(&self) -> Option<Leader> {
+        self.leader.read().expect("no holder panics").clone()
+    }
+
+    pub(crate) fn set_leader(&self, leader: Option<Leader>) {
+        *self.leader.write().expect("no holder panics") = leader;
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.read().expect("no holder panics").clone()
+    }
+
+    pub(crate) fn set_progress(&self, progress: Progress) {
+        *self.progress.write().expect("no holder panics") = progress;
+    }
+
+    /// Hands a write to the host. Its outcome comes when a quorum holds it.
+    pub(crate) fn write(&self, command: Bytes) -> oneshot::Receiver<Result<Outcome, WriteFailed>> {
+        let (answer, outcome) = oneshot::channel();
+        // A host that has ended drops the sender: the receiver then reads as not admitted.
+        let _ = self.inbox.send(Input::Write { command, answer });
+        outcome
+    }
+
+    /// What to tell a client whose command only the primary can serve.
+    pub(crate) fn refusal(&self, key: Option<&[u8]>, reason: Option<NotInOffice>) -> String {
+        let own = self.settings.node();
+        match (self.leader(), reason) {
+            (Some(leader), _) if leader.id != own && !leader.address.is_empty() => {
+                format!("MOVED {} {}", key.map_or(0, redis_keyslot), leader.address)
+            }
+            (_, Some(reason @ NotInOffice::Draining(_))) => format!("TRYAGAIN {reason}"),
+            (Some(leader), _) if leader.id == own => {
+                format!("NOLEADER {own} won epoch {} and catches up before it serves", leader.epoch)
+            }
+            (Some(leader), _) => {
+                format!("NOLEADER {} leads, but its client address is not known yet", leader.id)
+            }
+            (None, _) => match self.handle.explain() {
+                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.to_string())),
+                Err(gone) => format!("NOLEADER {gone}"),
+            },
+        }
+    }
+}
+
+impl WriteFailed {
+    /// What to tell the client.
+    pub(crate) fn text(self, shared: &Shared, key: Option<&[u8]>) -> String {
+        match self {
+            Self::NotAdmitted(reason) => shared.refusal(key, reason),
+            Self::Unknown(epoch) => format!(
+                "UNKNOWN the outcome of this write is unknown: this node lost office in epoch {epoch} before a quorum \
+                 confirmed it, so it may or may not take effect; read it back from the new primary"
+            ),
+        }
+    }
+}
+
+/// An error line of the protocol ends at the first line break.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
