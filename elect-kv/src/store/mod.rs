@@ -177,9 +177,9 @@ impl Store {
             if bytes > bytes_max && !entries.is_empty() {
                 break;
             }
-            let (epoch, command) =
-                value.split_at_checked(8).ok_or_else(|| self.damaged("an entry has no epoch"))?;
-            let epoch = Epoch::new(number(epoch).expect("eight bytes"));
+            let parts = value.split_first_chunk::<8>();
+            let (epoch, command) = parts.ok_or_else(|| self.damaged("an entry has no epoch"))?;
+            let epoch = Epoch::new(u64::from_be_bytes(*epoch));
             entries.push(Entry { epoch, command: Bytes::copy_from_slice(command) });
         }
         Ok(entries)
