@@ -6,7 +6,7 @@ use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Ignored, RoundLost};
 use crate::follower::Follower;
-use crate::frame::{Body, Header, Refusal};
+use crate::frame::{Body, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
 use crate::record::{Holder, Word};
@@ -211,6 +211,7 @@ impl Elector {
         let Role::Candidate(candidate) = &self.role else { return };
         let epoch = candidate.epoch;
         self.role = Role::Follower(Follower::default());
+        self.silence(|standing| matches!(standing, Standing::Standing(_)));
         self.timers.clear(Timer::Round);
         self.clear_ballots();
         self.reset_heartbeat();

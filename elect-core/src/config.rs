@@ -227,12 +227,14 @@ impl Config {
 
     /// The election timeout: largest detection time + largest rank delay + 4δ + 2S, on this node's clock.
     pub fn election_timeout(&self) -> Duration {
+        self.election_timeout_after(self.detection.ceiling())
+    }
+
+    /// The same where a promise of `detection` may still run.
+    pub(crate) fn election_timeout_after(&self, detection: Duration) -> Duration {
         let candidates = self.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
         let ranks = u32::try_from(candidates.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.promise_span(self.detection.ceiling())
-            + self.rank_step * ranks
-            + self.round_trip * 2
-            + self.save * 2
+        self.promise_span(detection) + self.rank_step * ranks + self.round_trip * 2 + self.save * 2
     }
 
     /// How long a round may take: every voter's answer and both saves, twice over.

@@ -11,7 +11,7 @@ use crate::epoch::{Epoch, Position};
 use crate::event::{
     Event, Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped,
 };
-use crate::follower::{Followed, Follower};
+use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::handover::HeadStart;
 use crate::leader::Leader;
@@ -49,6 +49,8 @@ pub struct Elector {
     pub(crate) gates: u64,
     /// An offer that came while an earlier record was being saved.
     pub(crate) deferred: Option<DeferredOffer>,
+    /// The candidacy that was accepted last: `pulled` belongs to it.
+    pub(crate) answered: Option<Candidacy>,
     /// The position that the last gate pulled after its raise.
     pub(crate) pulled: Option<Position>,
     /// The epoch below the fence's floor whose stamps still pass.
@@ -167,6 +169,7 @@ impl Elector {
             saving: None,
             gates: 0,
             deferred: None,
+            answered: None,
             pulled: None,
             kept: None,
             role: Role::Follower(Follower::default()),
@@ -374,7 +377,8 @@ impl Elector {
         let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
         let until = self.now + self.config.promise_span(self.record.detection_max);
-        self.promise = Some(Promise { to, epoch: self.record.epoch, until, renewed_at: self.now });
+        self.promise =
+            Some(Promise { to, epoch: self.record.epoch, life: None, until, renewed_at: self.now });
         self.timers.set(Timer::Promise, until);
     }
 
@@ -418,6 +422,11 @@ impl Elector {
             Life::Running => Ok(()),
             Life::Stopped(_) => Err(RequestRefused::Stopped),
         }
+    }
+
+    /// The configured election timeout, longer while a promise of an earlier configuration may still run.
+    pub(crate) fn election_timeout(&self) -> Duration {
+        self.config.election_timeout_after(self.record.detection_max.max(self.config.detection.ceiling()))
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.

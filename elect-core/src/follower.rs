@@ -7,7 +7,7 @@ use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Ignored, LeaderLost, RoundLost, StepDown};
 use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
-use crate::nonce::Nonce;
+use crate::nonce::{Incarnation, Nonce};
 use crate::promise::Promise;
 use crate::record::{Holder, Word};
 use crate::saving::{DeferredOffer, Purpose};
@@ -48,6 +48,21 @@ pub(crate) struct Accepting {
     pub(crate) nonce: Nonce,
     pub(crate) received: Time,
     pub(crate) detection: Duration,
+}
+
+impl Accepting {
+    /// Whose offer it is, in which life, of which epoch.
+    pub(crate) const fn candidacy(&self) -> Candidacy {
+        Candidacy { candidate: self.candidate, incarnation: self.nonce.incarnation, epoch: self.epoch }
+    }
+}
+
+/// One round of one life of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidacy {
+    candidate: MemberIndex,
+    incarnation: Incarnation,
+    epoch: Epoch,
 }
 
 impl Elector {
@@ -133,6 +148,9 @@ impl Elector {
     /// The claim's epoch and holder are durable. R14: following replaces any promise to another node, because
     /// such a leader proves older leases over. R12: the new one runs from receipt of the claim.
     pub(crate) fn become_following(&mut self, claim: Claim) {
+        if !self.is_alive(claim.leader, claim.nonce) {
+            return;
+        }
         let since = match self.followed() {
             Some(followed) if followed.leader == claim.leader => followed.since,
             _ => claim.received,
@@ -152,7 +170,7 @@ impl Elector {
     #[inline]
     fn renew(&mut self, claim: Claim) {
         self.detection = claim.detection;
-        self.give_promise(claim.leader, claim.epoch, claim.received, claim.detection);
+        self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.detection);
         // R23: only what the promise covers is ever echoed to the leader.
         self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
         self.note_pause(claim.paused_for);
@@ -161,9 +179,24 @@ impl Elector {
     }
 
     #[inline]
-    fn give_promise(&mut self, to: MemberIndex, epoch: Epoch, received: Time, detection: Duration) {
+    /// R16: whether the life that sent `nonce` may still go on, as far as is known: what it asked for while a
+    /// record was being saved is void if it died meanwhile.
+    fn is_alive(&self, peer: MemberIndex, nonce: Nonce) -> bool {
+        let pair = &self.peers[peer.get()].pair;
+        !pair.dead && pair.incarnation.is_some_and(|(incarnation, _)| incarnation == nonce.incarnation)
+    }
+
+    fn give_promise(
+        &mut self,
+        to: MemberIndex,
+        epoch: Epoch,
+        nonce: Nonce,
+        received: Time,
+        detection: Duration,
+    ) {
         let until = received + self.config.promise_span(detection);
-        let promise = Promise::renewed(self.promise, Promise { to, epoch, until, renewed_at: received });
+        let renewal = Promise { to, epoch, life: Some(nonce.incarnation), until, renewed_at: received };
+        let promise = Promise::renewed(self.promise, renewal);
         self.promise = Some(promise);
         self.timers.set(Timer::Promise, promise.until);
     }
@@ -219,15 +252,20 @@ impl Elector {
             self.defer(accepting);
         } else if let Some(refusal) = self.refusal_of(candidate, epoch) {
             self.refuse(candidate, epoch, refusal);
-        } else if self.is_same_candidacy(candidate, epoch) {
+        } else if self.answered == Some(accepting.candidacy()) {
             // R9: a repeated offer of the same candidacy gets the same answer with the new echo.
             self.accept(accepting);
+        } else if self.has_vote(candidate, epoch) {
+            // R29: the vote is the same, but another life asks, or this node's own is new: what was acknowledged
+            // since the last raise must be in the position.
+            self.save(Purpose::Accept(accepting), None, epoch, None);
         } else {
             self.adopt_candidate(accepting);
         }
     }
 
-    fn is_same_candidacy(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
+    /// Whether the record says that `candidate` has this node's vote in `epoch`.
+    fn has_vote(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
         let node = self.config.members.id(candidate);
         epoch == self.record.epoch && self.record.holder == Some(Holder { node, word: Word::Vote })
     }
@@ -261,8 +299,7 @@ impl Elector {
         if epoch < self.record.epoch {
             return Some(Refusal::EpochTooLow);
         }
-        (epoch == self.record.epoch && !self.is_same_candidacy(candidate, epoch))
-            .then_some(Refusal::VoteSpent)
+        (epoch == self.record.epoch && !self.has_vote(candidate, epoch)).then_some(Refusal::VoteSpent)
     }
 
     fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
@@ -293,7 +330,11 @@ impl Elector {
     /// never a later frame (R23). R29: the position was pulled after the raise.
     pub(crate) fn accept(&mut self, accepting: Accepting) {
         let Accepting { candidate, epoch, nonce, received, detection } = accepting;
-        self.give_promise(candidate, epoch, received, detection);
+        if !self.is_alive(candidate, nonce) {
+            return;
+        }
+        self.answered = Some(accepting.candidacy());
+        self.give_promise(candidate, epoch, nonce, received, detection);
         self.end_what_is_over(candidate);
         if self.promise.is_none() {
             return;

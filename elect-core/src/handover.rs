@@ -10,7 +10,6 @@ use crate::event::{
 use crate::frame::{Body, Header, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
-use crate::peer::Link;
 use crate::ranking::{Merit, lag, rank};
 use crate::step::Step;
 use crate::time::Time;
@@ -148,7 +147,7 @@ impl Elector {
         let epoch = leader.epoch;
         self.lose_office(reason);
         self.released = epoch;
-        self.head_start = Some(HeadStart { target, until: self.now + self.config.election_timeout() });
+        self.head_start = Some(HeadStart { target, until: self.now + self.election_timeout() });
         let target = self.config.members.id(target);
         for peer in self.other_members() {
             self.send(peer, Body::Release { epoch, target });
@@ -174,7 +173,7 @@ impl Elector {
             self.favoured = Some(epoch);
             self.head_start = None;
         } else {
-            self.head_start = Some(HeadStart { target, until: self.now + self.config.election_timeout() });
+            self.head_start = Some(HeadStart { target, until: self.now + self.election_timeout() });
         }
         Ok(())
     }
@@ -195,10 +194,8 @@ impl Elector {
 
     /// The target that this node leaves a head start now.
     pub(crate) fn active_head_start(&self) -> Option<HeadStart> {
-        self.head_start.filter(|head_start| {
-            let pair = &self.peers[head_start.target.get()].pair;
-            self.now < head_start.until && pair.link == Link::Open && !pair.dead
-        })
+        self.head_start
+            .filter(|head_start| self.now < head_start.until && self.is_connected(head_start.target))
     }
 
     /// Why `peer` cannot lead now.
@@ -247,7 +244,7 @@ impl Elector {
     pub fn resign(&mut self, now: Time) -> Request<'_> {
         self.begin(now);
         let resigned = self.check_resign().map(|()| {
-            self.wait_until = self.now + self.config.election_timeout();
+            self.wait_until = self.now + self.election_timeout();
             self.give_up_round(RoundLost::Withdrawn);
             self.lose_office_to_successor(StepDown::Resigned);
         });

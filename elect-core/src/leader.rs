@@ -9,7 +9,7 @@ use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{Event, Loss, StepDown};
 use crate::follower::Follower;
-use crate::frame::Header;
+use crate::frame::{Header, Standing};
 use crate::handover::Handover;
 use crate::members::MemberIndex;
 use crate::office::{Elected, Office, Source};
@@ -168,6 +168,7 @@ impl Elector {
         let Role::Leader(leader) = &self.role else { return };
         let epoch = leader.epoch;
         self.role = Role::Follower(Follower::default());
+        self.silence(|standing| matches!(standing, Standing::Leading(_)));
         self.lost(Loss { epoch, reason });
         for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
             self.timers.clear(timer);
@@ -179,6 +180,13 @@ impl Elector {
             peer.view.fit_since = None;
         }
         self.reset_heartbeat();
+    }
+
+    /// R24: what the same step has queued under a standing that is over does not leave; what follows has a newer
+    /// nonce.
+    pub(crate) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
+        self.out.frames.retain(|(_, frame)| !is_over(frame.header.standing));
+        self.renew_nonce();
     }
 
     /// A leader's regular work.
@@ -225,15 +233,13 @@ impl Elector {
     }
 
     /// The node that this leader should catch up from is lost, or no longer has what it reported: the leader
-    /// re-offers itself for a fresh quorum of positions (R30). Ignored in office.
+    /// re-offers itself for a fresh quorum of positions at its next heartbeat (R30). Ignored in office.
     pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
         self.begin(now);
         if let Role::Leader(leader) = &mut self.role
             && !leader.in_office
-            && leader.re_offer.is_none()
         {
             leader.wants_re_offer = true;
-            self.re_offer_if_wanted();
         }
         self.settle();
         Step::new(self)

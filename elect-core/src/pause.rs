@@ -32,7 +32,7 @@ impl Elector {
                 self.freeze(until);
                 self.broadcast();
             } else {
-                self.ask(Some(until), self.config.election_timeout());
+                self.ask(Some(until), self.election_timeout());
             }
         });
         self.settle();
@@ -48,7 +48,7 @@ impl Elector {
             if matches!(self.role, Role::Leader(_)) {
                 self.broadcast();
             } else {
-                self.ask(None, frozen_for.max(self.config.election_timeout()));
+                self.ask(None, frozen_for.max(self.election_timeout()));
             }
         });
         self.settle();

@@ -2,6 +2,7 @@
 
 use crate::epoch::Epoch;
 use crate::members::MemberIndex;
+use crate::nonce::Incarnation;
 use crate::time::Time;
 
 /// Until it ends this node accepts nobody but `to`, not even itself.
@@ -9,6 +10,8 @@ use crate::time::Time;
 pub(crate) struct Promise {
     pub(crate) to: MemberIndex,
     pub(crate) epoch: Epoch,
+    /// The life of `to` that was promised; unknown for the promise of a restart.
+    pub(crate) life: Option<Incarnation>,
     /// On this node's clock, drift included.
     pub(crate) until: Time,
     /// Receipt of the frame that renewed it last.
@@ -23,6 +26,7 @@ impl Promise {
             Some(current) if current.to == renewal.to => Self {
                 to: renewal.to,
                 epoch: current.epoch.max(renewal.epoch),
+                life: renewal.life,
                 until: current.until.max(renewal.until),
                 renewed_at: current.renewed_at.max(renewal.renewed_at),
             },

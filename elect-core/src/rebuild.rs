@@ -54,7 +54,9 @@ impl Elector {
         if self.now.since(followed.since) <= self.config.promise_span(self.config.detection.ceiling()) {
             return Err(NotRebuilt::TooEarly);
         }
-        let holds_nothing = self.kind == MemberKind::Witness || self.position.is_none();
+        let leader_keeps_no_log = self.peers[followed.leader.get()].view.position.is_none();
+        let holds_nothing =
+            self.kind == MemberKind::Witness || (leader_keeps_no_log && self.position.is_none());
         match to.entry {
             None if holds_nothing => Ok(()),
             Some(entry) if entry.epoch == followed.epoch => Ok(()),

@@ -3,10 +3,13 @@
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Event, Ignored, LeaderLost, Stopped};
+use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
+use crate::peer::View;
+use crate::promise::Promise;
 use crate::time::Time;
 
 /// R3: an epoch merely heard of counts as at most this far above mine.
@@ -25,7 +28,21 @@ impl Elector {
             Life::Stopped(_) => return Err(Ignored::Stopped),
         }
         self.check_incarnation(peer, frame.header.nonce.incarnation)?;
-        self.note_maxima(peer, frame);
+        self.note_maxima(peer, frame)?;
+        // A leader that raised its own epoch goes on leading: its followers see whether its claim holds first.
+        let raised = self.is_raised_by(peer, &frame.header);
+        if !raised {
+            self.end_what_is_over(peer);
+        }
+        let result = self.receive_newest(peer, frame);
+        if raised && !self.is_about_to_follow(peer) {
+            self.end_what_is_over(peer);
+        }
+        result
+    }
+
+    #[inline]
+    fn receive_newest(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         self.check_order(peer, &frame.header)?;
         let was_connected = self.is_connected(peer);
         self.note_frame(peer, frame);
@@ -35,6 +52,14 @@ impl Elector {
             self.answer(peer);
         }
         result
+    }
+
+    fn is_raised_by(&self, peer: MemberIndex, header: &Header) -> bool {
+        let raised = |followed: Followed| {
+            followed.leader == peer
+                && matches!(header.standing, Standing::Leading(epoch) if epoch > followed.epoch)
+        };
+        self.followed().is_some_and(raised)
     }
 
     /// R1: only frames of members of this very group count; `from` is what the transport authenticated.
@@ -61,11 +86,10 @@ impl Elector {
             return if pair.dead { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) };
         }
         if incarnation.counter > known.counter {
-            let ended = pair.ended;
             pair.begin_incarnation(incarnation, self.now);
-            let peer = &mut self.peers[peer.get()];
-            debug_assert!(peer.pair.ended == ended, "what is over stays over");
-            peer.view = crate::peer::View { ballot: peer.view.ballot, ..Default::default() };
+            let view = &mut self.peers[peer.get()].view;
+            *view = View { ballot: view.ballot, ..View::default() };
+            self.end_promise_to_earlier_life(peer, incarnation);
             return Ok(());
         }
         if self.may_answer(peer) {
@@ -74,21 +98,31 @@ impl Elector {
         Err(Ignored::DeadIncarnation(incarnation))
     }
 
-    /// R3: even an old frame proves maxima: the epochs its sender has ended, and the epochs it has heard of.
+    /// R5: a later life of a node proves that the earlier one is over: it leads and stands no more, and what the
+    /// later one wants it must win anew. The promise of a restart stays: nobody knows to which life it was given.
+    fn end_promise_to_earlier_life(&mut self, peer: MemberIndex, later: Incarnation) {
+        let to_earlier = |promise: Promise| {
+            promise.to == peer && promise.life.is_some_and(|life| life.counter < later.counter)
+        };
+        if self.promise.is_some_and(to_earlier) {
+            self.end_promise(LeaderLost::Ended);
+        }
+    }
+
+    /// R3: even an old frame proves maxima: the epochs its sender has ended, and the epochs it has heard of. A
+    /// durable epoch that no honest group can have reached is a broken frame's (R7): a hint, and nothing else.
     #[inline]
-    fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) {
+    fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let claimed = match (&frame.header.standing, &frame.body) {
             (_, &(Body::Offer { epoch, .. } | Body::Accept { epoch, .. }))
             | (&(Standing::Leading(epoch) | Standing::Standing(epoch)), _) => epoch.max(frame.header.epoch),
             _ => frame.header.epoch,
         };
         self.heard = self.heard.max(claimed.min(self.record.epoch.above(HINT_DISTANCE_MAX)));
+        self.check_distance(frame.header.epoch)?;
         let pair = &mut self.peers[peer.get()].pair;
-        let ended = frame.header.ended();
-        if ended > pair.ended {
-            pair.ended = ended;
-            self.end_what_is_over(peer);
-        }
+        pair.ended = pair.ended.max(frame.header.ended());
+        Ok(())
     }
 
     /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.

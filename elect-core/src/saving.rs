@@ -4,6 +4,7 @@ use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{Event, RoundLost, StepDown};
 use crate::follower::{Accepting, Claim};
+use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
 use crate::record::{Holder, Record, Storage};
 use crate::step::{Gate, Gated, Raise, Step, StorageFailed, Ticket};
@@ -104,6 +105,13 @@ impl Elector {
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
     }
 
+    /// Whether a claim of this leader is being saved.
+    pub(crate) fn is_about_to_follow(&self, leader: MemberIndex) -> bool {
+        let follows =
+            |saving: &Saving| matches!(saving.purpose, Purpose::Follow(claim) if claim.leader == leader);
+        self.saving.as_ref().is_some_and(follows)
+    }
+
     pub(crate) fn saving_is(&self, gate: &Option<Gate>) -> bool {
         match (gate, &self.saving) {
             (Some(gate), Some(saving)) => gate.ticket == saving.ticket,
@@ -148,7 +156,9 @@ impl Elector {
         }
         self.kept = saving.kept;
         self.pulled = gated.position;
-        self.position = self.reported_position().or(self.position);
+        self.answered = None;
+        // What the host has reported is newer than what was pulled at the commit.
+        self.position = self.position.or(self.reported_position());
         self.carry_out(saving.purpose);
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()

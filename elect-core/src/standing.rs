@@ -267,7 +267,9 @@ impl Elector {
             blocker => {
                 self.ready_since = None;
                 let until = match blocker {
-                    Some(Blocker::Waits(until) | Blocker::HeadStart(_, until)) => until,
+                    Some(Blocker::Waits(until)) => until,
+                    // Its target may disconnect before: look again after one step.
+                    Some(Blocker::HeadStart(_, until)) => until.min(self.now + self.config.rank_step),
                     _ => Time::NEVER,
                 };
                 self.timers.set(Timer::Stand, until);
@@ -372,7 +374,7 @@ impl Elector {
             .lag_limit
             .is_some_and(|limit| exceeds(limit, self.position, self.best_connected_position()));
         if failed || lags {
-            delay += self.config.election_timeout();
+            delay += self.election_timeout();
         }
         (rank, delay)
     }
