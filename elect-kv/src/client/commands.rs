@@ -79,6 +79,7 @@ impl Session {
             ("COMMAND", [subcommand, ..]) if upper(subcommand) == "COUNT" => Reply::Number(0),
             ("COMMAND", _) => Reply::Array(Vec::new()),
             ("FAILOVER", []) => request(shared.handle.handover(None, None)),
+            ("FAILOVER", [to, target @ ..]) if upper(to) == "TO" => failover_to(shared, target),
             ("FAILOVER", [option]) if upper(option) == "ABORT" => {
                 Reply::error("ERR a handover ends by itself at its deadline")
             }
@@ -191,6 +192,19 @@ fn read(
         Err(error) => Reply::error(format!("ERR {error}")),
         Ok(reply) => {
             office.finish_read(reply, || shared.handle.now()).unwrap_or_else(|reason| refused(Some(reason)))
+        }
+    }
+}
+
+/// `FAILOVER TO`: a node's name, or the host and port at which clients reach it, as in Redis.
+fn failover_to(shared: &Shared, target: &[Bytes]) -> Reply {
+    let words: Vec<_> = target.iter().map(|word| String::from_utf8_lossy(word)).collect();
+    let address = words.join(":");
+    let mut peers = shared.settings.peers.iter();
+    match peers.find(|peer| peer.id.as_str() == address || peer.client.as_ref() == Some(&address)) {
+        Some(peer) => request(shared.handle.handover(Some(peer.id), None)),
+        None => {
+            Reply::error("ERR FAILOVER TO takes another node's name, or the host and port of its clients")
         }
     }
 }

@@ -1,0 +1,231 @@
+//! A cluster of real processes: writes, redirects, a kill, a restart, a handover, a lost disk.
+
+mod cluster;
+
+use std::fs;
+
+use cluster::{Cluster, elect_kv};
+use redis::ErrorKind;
+
+fn others(node: usize) -> [usize; 2] {
+    [(node + 1) % 3, (node + 2) % 3]
+}
+
+/// Scenario `wrong-port`: what a client is told to dial is the primary's client port, nothing else.
+#[test]
+fn wrong_port_followers_redirect_to_the_primarys_client_port() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap();
+    assert_eq!(cluster.ask::<String>(primary, &["GET", "key"]).unwrap(), "value");
+    for follower in others(primary) {
+        if !cluster.seen.iter().any(|(node, event)| *node == follower && event["kind"] == "following") {
+            cluster.wait_kind(follower, "following");
+        }
+        for words in [&["SET", "key", "other"][..], &["GET", "key"]] {
+            let error = cluster.ask::<String>(follower, words).unwrap_err();
+            // CRC16 of "key" modulo 16384 is 12539.
+            let port = cluster.client_port(primary);
+            assert_eq!(error.code(), Some("MOVED"), "{error}");
+            assert_eq!(error.detail(), Some(format!("12539 127.0.0.1:{port}").as_str()));
+            assert_eq!(
+                error.redirect_node().map(|(address, slot)| (address.to_owned(), slot)),
+                Some((format!("127.0.0.1:{port}"), 12539))
+            );
+        }
+        let info: String = cluster.ask(follower, &["INFO", "replication"]).unwrap();
+        assert!(info.contains("role:slave"), "{info}");
+        assert!(
+            info.contains(&format!("leader_address:127.0.0.1:{}", cluster.client_port(primary))),
+            "{info}"
+        );
+    }
+    let info: String = cluster.ask(primary, &["INFO"]).unwrap();
+    assert!(info.contains("role:master") && info.contains("lease_remaining_ms:"), "{info}");
+}
+
+#[test]
+fn a_client_finds_its_commands() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    let mut connection = cluster.connect(primary);
+    let mut ask = |line: &str| -> redis::RedisResult<redis::Value> {
+        let mut words = line.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        words.for_each(|word| drop(command.arg(word)));
+        command.query(&mut connection)
+    };
+    let int = redis::Value::Int;
+    let bulk = |text: &str| redis::Value::BulkString(text.into());
+    assert_eq!(ask("SET n 41"), Ok(redis::Value::Okay));
+    assert_eq!(ask("INCR n"), Ok(int(42)));
+    assert_eq!(ask("DECRBY n 2"), Ok(int(40)));
+    assert_eq!(ask("SET n 1 NX"), Ok(redis::Value::Nil));
+    assert_eq!(ask("SET m word GET"), Ok(redis::Value::Nil));
+    assert_eq!(ask("GET m"), Ok(bulk("word")));
+    assert_eq!(ask("EXISTS n m nothing n"), Ok(int(3)));
+    assert_eq!(ask("DBSIZE"), Ok(int(2)));
+    assert_eq!(ask("KEYS m*"), Ok(redis::Value::Array(vec![bulk("m")])));
+    assert_eq!(ask("DEL m nothing"), Ok(int(1)));
+    assert_eq!(ask("GET m"), Ok(redis::Value::Nil));
+    assert_eq!(ask("SCAN 0"), Ok(redis::Value::Array(vec![bulk("0"), redis::Value::Array(vec![bulk("n")])])));
+    assert_eq!(ask("PING"), Ok(redis::Value::SimpleString("PONG".into())));
+    assert_eq!(ask("SELECT 0"), Ok(redis::Value::Okay));
+    for (line, expected) in [
+        ("SET n 1 EX 5", "knows no expiry"),
+        ("SELECT 1", "database 0 only"),
+        ("INCRBY n word", "not an integer"),
+        ("FLUSHALL", "unknown command"),
+        ("GET", "wrong number of arguments"),
+    ] {
+        let error = ask(line).unwrap_err();
+        assert!(error.to_string().contains(expected), "{line}: {error}");
+    }
+    let explanation: String = cluster.ask(primary, &["ELECT", "EXPLAIN"]).unwrap();
+    assert!(explanation.contains(cluster.name(primary)), "{explanation}");
+}
+
+#[test]
+fn a_pipeline_is_answered_in_order_and_reads_its_writes() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    let mut pipeline = redis::pipe();
+    for number in 1..=300 {
+        pipeline.cmd("INCR").arg("n");
+        if number % 50 == 0 {
+            pipeline.cmd("GET").arg("n");
+        }
+    }
+    let replies: Vec<i64> = pipeline.query(&mut cluster.connect(primary)).unwrap();
+    let expected =
+        (1..=300_i64).flat_map(|number| std::iter::repeat_n(number, if number % 50 == 0 { 2 } else { 1 }));
+    assert_eq!(replies, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_killed_primary_loses_no_acknowledged_write_and_catches_up() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let first = cluster.wait_primary();
+    let mut connection = cluster.connect(first);
+    for number in 1..=200_i64 {
+        assert_eq!(redis::cmd("INCR").arg("counter").query(&mut connection), Ok(number));
+    }
+    cluster.kill(first);
+    let second = cluster.wait_primary();
+    assert_ne!(second, first);
+    assert_eq!(cluster.ask::<i64>(second, &["GET", "counter"]).unwrap(), 200);
+    for number in 201..=300_i64 {
+        assert_eq!(cluster.ask::<i64>(second, &["INCR", "counter"]).unwrap(), number);
+    }
+    // The third node goes too: from here on nothing is acknowledged without the one that was killed.
+    let third = 3 - first - second;
+    cluster.start(first);
+    cluster.wait_kind(first, "following");
+    cluster.kill(third);
+    for number in 301..=400_i64 {
+        assert_eq!(cluster.ask::<i64>(second, &["INCR", "counter"]).unwrap(), number);
+    }
+    cluster.start(third);
+    cluster.wait_kind(third, "following");
+    cluster.kill(second);
+    let last = cluster.wait_primary();
+    assert_eq!(cluster.ask::<i64>(last, &["GET", "counter"]).unwrap(), 400);
+}
+
+#[test]
+fn a_terminated_primary_hands_over_and_ends_well() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let first = cluster.wait_primary();
+    for node in others(first) {
+        if !cluster.seen.iter().any(|(from, event)| *from == node && event["kind"] == "following") {
+            cluster.wait_kind(node, "following");
+        }
+    }
+    cluster.ask::<()>(first, &["SET", "key", "value"]).unwrap();
+    assert!(cluster.terminate(first).success());
+    let second = cluster.wait_primary();
+    assert_eq!(cluster.ask::<String>(second, &["GET", "key"]).unwrap(), "value");
+    let first_said =
+        |kind: &str| cluster.seen.iter().any(|(node, event)| *node == first && event["kind"] == kind);
+    assert!(first_said("handover_began") && first_said("stepped_down"), "{:#?}", cluster.seen);
+}
+
+#[test]
+fn a_handover_on_request_moves_the_primary() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let first = cluster.wait_primary();
+    let target = others(first)[1];
+    if !cluster.seen.iter().any(|(node, event)| *node == target && event["kind"] == "following") {
+        cluster.wait_kind(target, "following");
+    }
+    cluster.ask::<()>(first, &["FAILOVER", "TO", cluster.name(target)]).unwrap();
+    assert_eq!(cluster.wait_primary(), target);
+    cluster.ask::<()>(target, &["SET", "key", "value"]).unwrap();
+    let refused = cluster.ask::<()>(first, &["ELECT", "HANDOVER"]).unwrap_err();
+    assert!(refused.to_string().contains("does not lead"), "{refused}");
+}
+
+#[test]
+fn without_a_quorum_a_client_is_told_why() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    for node in others(primary) {
+        cluster.kill(node);
+    }
+    // The write may or may not take effect, and that is what the client is told.
+    let error = cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap_err();
+    assert!(matches!(error.code(), Some("UNKNOWN" | "NOLEADER")), "{error}");
+    if !cluster.seen.iter().any(|(node, event)| *node == primary && event["kind"] == "stepped_down") {
+        cluster.wait_kind(primary, "stepped_down");
+    }
+    let error = cluster.ask::<()>(primary, &["GET", "key"]).unwrap_err();
+    assert_eq!(error.code(), Some("NOLEADER"), "{error}");
+    for name in others(primary).map(|node| cluster.name(node)) {
+        assert!(error.detail().unwrap().contains(name), "{error} should name {name}");
+    }
+    assert_ne!(error.kind(), ErrorKind::Io);
+}
+
+#[test]
+fn a_witness_votes_and_redirects() {
+    let mut cluster = Cluster::of(&["voter", "voter", "witness"]);
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    assert_ne!(primary, 2, "a witness never leads");
+    cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap();
+    if !cluster.seen.iter().any(|(node, event)| *node == 2 && event["kind"] == "following") {
+        cluster.wait_kind(2, "following");
+    }
+    let error = cluster.ask::<()>(2, &["SET", "key", "other"]).unwrap_err();
+    assert_eq!(error.code(), Some("MOVED"), "{error}");
+}
+
+#[test]
+fn a_lost_disk_is_no_first_boot_and_earns_its_vote_back() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap();
+    let [lost, other] = others(primary);
+    cluster.kill(lost);
+    fs::remove_dir_all(cluster.data_dir(lost)).unwrap();
+    let refused = elect_kv(&["serve"], &cluster.config(lost));
+    assert!(!refused.status.success(), "a start without a record is refused");
+    let replaced = elect_kv(&["replace-lost"], &cluster.config(lost));
+    assert!(replaced.status.success(), "{replaced:?}");
+    let twice = elect_kv(&["init"], &cluster.config(lost));
+    assert!(!twice.status.success(), "an existing vote file is refused");
+    cluster.start(lost);
+    cluster.wait_kind(lost, "rebuilt");
+    // It counts again: without the other voter nothing else could confirm this write.
+    cluster.kill(other);
+    cluster.ask::<()>(primary, &["SET", "key", "later"]).unwrap();
+    assert_eq!(cluster.ask::<String>(primary, &["GET", "key"]).unwrap(), "later");
+}
