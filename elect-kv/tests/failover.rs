@@ -54,7 +54,9 @@ fn a_client_finds_its_commands() {
     let mut ask = |line: &str| -> redis::RedisResult<redis::Value> {
         let mut words = line.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         command.query(&mut connection)
     };
     let int = redis::Value::Int;

@@ -1,7 +1,7 @@
 //! Replication connections: one per pair of data-holding nodes, dialled by the smaller name.
 //!
 //! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
-//! its length. Whatever is wrong closes the connection; the dialler comes back, at most four times a second.
+//! its length. Whatever is wrong closes the connection; the dialler comes back, at most ten times a second.
 
 use std::io;
 use std::net::TcpListener as StdListener;
@@ -27,7 +27,7 @@ const GREETING_BYTES_MAX: usize = 128;
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 const REDIAL_MIN: Duration = Duration::from_millis(10);
-const REDIAL_MAX: Duration = Duration::from_millis(250);
+const REDIAL_MAX: Duration = Duration::from_millis(100);
 /// Connections that have not greeted yet.
 const GUESTS_MAX: usize = 16;
 /// Unacknowledged bytes for this long close a connection.

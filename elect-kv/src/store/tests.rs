@@ -1,6 +1,11 @@
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
-use elect_core::{Fence, Fenced, Log, Stamp};
+use elect_core::{
+    ClusterId, Config, Driver, Elector, Event, Fence, Fenced, Floor, Frame, Gate, Log, Loss, NodeId, Raise,
+    Record, Stamp, Time, VoteStore,
+};
 
 use super::*;
 use crate::replication::{Journal, WriteRefused};
@@ -181,4 +186,120 @@ fn mixed_position_is_never_reported() {
     assert_eq!(reported(&fence), Some(at(0, 1)), "what was cut is not durable any more");
     journal.sync().unwrap();
     assert_eq!(reported(&fence), Some(at(0, 3)));
+}
+
+/// A single voter's elector, whose gates raise a real fence when the test lets them.
+struct Lone {
+    elector: Elector,
+    now: Time,
+    gate: Option<Gate>,
+    positions: Vec<Option<Position>>,
+}
+
+struct NoDisk;
+
+impl VoteStore for NoDisk {
+    type Error = std::convert::Infallible;
+
+    fn save(&mut self, _: &Record) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Hands(Option<Gate>);
+
+impl Driver for Hands {
+    fn lost(&mut self, _: Loss) {}
+    fn send(&mut self, _: NodeId, _: &Frame) {}
+    fn happened(&mut self, _: Event) {}
+
+    fn save(&mut self, gate: Gate) {
+        self.0 = Some(gate);
+    }
+}
+
+impl Lone {
+    fn new() -> Self {
+        let node = NodeId::new("a").unwrap();
+        let config = Config::builder(ClusterId::new("test").unwrap(), node).voters([node]).build().unwrap();
+        let now = Time::ZERO + Duration::from_secs(1);
+        let elector = Elector::new(config.clone(), Record::first_boot(&config), now).unwrap();
+        Self { elector, now, gate: None, positions: Vec::new() }
+    }
+
+    /// Lets time pass until the elector wants to save something.
+    fn run_to_gate(&mut self) {
+        for _ in 0..100 {
+            let mut hands = Hands::default();
+            self.elector.tick(self.now).resolve(&mut hands);
+            self.gate = self.gate.take().or(hands.0);
+            if self.gate.is_some() {
+                return;
+            }
+            self.now = self.now.max(self.elector.deadline());
+        }
+        panic!("the elector never saves");
+    }
+
+    fn commit(&mut self, fence: &Fence<ReplicaLog>) {
+        let floor = Spy { fence, positions: Cell::new(None) };
+        let gated = self.gate.take().unwrap().commit(&mut NoDisk, &floor);
+        self.positions.push(floor.positions.take());
+        let mut hands = Hands::default();
+        self.elector.on_gated(gated, self.now).resolve(&mut hands);
+        self.gate = hands.0;
+    }
+
+    /// Adopts epochs until the fence stands at `epoch`.
+    fn adopt(&mut self, epoch: u64, fence: &Fence<ReplicaLog>) {
+        while fence.floor() < Epoch::new(epoch) {
+            if self.gate.is_none() {
+                // A leader saves nothing; one that has resigned stands again in a higher epoch.
+                if let Ok(step) = self.elector.resign(self.now) {
+                    step.resolve(&mut Hands::default());
+                }
+                self.run_to_gate();
+            }
+            self.commit(fence);
+        }
+    }
+}
+
+/// Notes what position the raise pulled.
+struct Spy<'a> {
+    fence: &'a Fence<ReplicaLog>,
+    positions: Cell<Option<Position>>,
+}
+
+impl Floor for Spy<'_> {
+    fn raise(&self, raise: Raise) -> Option<Position> {
+        let position = self.fence.raise(raise);
+        self.positions.set(position);
+        position
+    }
+}
+
+/// Scenario `late-sync-acks`: a new epoch is adopted while an append of the old one is being synced. The position
+/// reported does not include the append, and its acknowledgement does not pass any more.
+#[test]
+fn late_sync_acks_do_not_pass_the_fence() {
+    let (_dir, store) = store();
+    let store = Arc::new(store);
+    let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
+    let mut journal = FencedLog::new(fence.clone(), store);
+    let mut elector = Lone::new();
+    elector.adopt(1, &fence);
+    journal.write(stamp(1), Position::EMPTY, &[own(1)]).unwrap();
+    journal.sync().unwrap();
+    assert_eq!(journal.ack(stamp(1)), Ok(()));
+    journal.write(stamp(1), at(1, 1), &[entry(1, &set("a", "late"))]).unwrap();
+    elector.adopt(2, &fence);
+    journal.sync().unwrap();
+    assert!(matches!(journal.ack(stamp(1)), Err(Fenced::Stale { .. })));
+    assert_eq!(elector.positions.last(), Some(&Some(at(1, 1))), "the late append is not part of the report");
+    assert!(matches!(
+        journal.write(stamp(1), at(1, 2), &[own(1)]),
+        Err(WriteRefused::Fenced(Fenced::Stale { .. }))
+    ));
 }

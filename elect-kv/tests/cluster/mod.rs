@@ -1,5 +1,6 @@
 //! Real processes on loopback, told by their events.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -71,18 +72,19 @@ impl Cluster {
              listen_election = \"127.0.0.1:{election}\"\nlisten_replication = \"127.0.0.1:{replication}\"\n\
              listen_client = \"127.0.0.1:{client}\"\ndetection_ms = 1000\n"
         );
-        for (index, Node { name, kind, ports: [election, replication, client], .. }) in
-            self.nodes.iter().enumerate()
-        {
-            if index != own {
-                toml += &format!(
-                    "[[peer]]\nnode = \"{name}\"\nkind = \"{kind}\"\nelection = \"127.0.0.1:{election}\"\n"
-                );
-                toml += &format!("client = \"127.0.0.1:{client}\"\n");
-                if *kind != "witness" {
-                    toml += &format!("replication = \"127.0.0.1:{replication}\"\n");
-                }
-            }
+        for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| *index != own) {
+            let Node { name, kind, ports: [election, replication, client], .. } = node;
+            let log = if *kind == "witness" {
+                String::new()
+            } else {
+                format!("replication = \"127.0.0.1:{replication}\"\n")
+            };
+            writeln!(
+                toml,
+                "[[peer]] # {index}\nnode = \"{name}\"\nkind = \"{kind}\"\nelection = \"127.0.0.1:{election}\"\n\
+                 client = \"127.0.0.1:{client}\"\n{log}"
+            )
+            .unwrap();
         }
         toml
     }
