@@ -2,28 +2,29 @@
 
 mod common;
 
+use std::net::TcpListener;
+
 use common::Cluster;
-use elect_core::{Event, StepDown};
-use elect_tcp::HostEvent;
+use elect_core::{Epoch, StepDown};
+use elect_tcp::{Ended, HostEvent};
 
 #[test]
 fn three_nodes_elect_one_and_survive_its_shutdown() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
-    let (leader, epoch) = cluster.wait_for_leader();
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     assert!(cluster.handle(leader).is_leader());
     let stopped = cluster.stop(leader);
     assert!(!stopped.handle.is_leader());
-    assert!(stopped.handle.status().is_err());
+    stopped.handle.status().unwrap_err();
     let told: Vec<_> = stopped.events.receiver().try_iter().collect();
     assert!(
         told.iter().any(|event| matches!(event, HostEvent::Lost(loss) if loss.reason == StepDown::Resigned)),
         "{told:?}"
     );
-    assert!(matches!(told.last(), Some(HostEvent::Ended(elect_tcp::Ended::Shutdown))), "{told:?}");
+    assert!(matches!(told.last(), Some(HostEvent::Ended(Ended::Shutdown))), "{told:?}");
 
-    let (next, later) = cluster.wait_for_leader();
+    let (next, _) = cluster.wait_for_leader(epoch);
     assert_ne!(next, leader);
-    assert!(later > epoch);
     cluster.restart(leader);
     cluster.wait_for_follower(leader, next);
     assert!(cluster.handle(next).is_leader());
@@ -32,14 +33,36 @@ fn three_nodes_elect_one_and_survive_its_shutdown() {
 #[test]
 fn leadership_is_handed_over() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
-    let (leader, _) = cluster.wait_for_leader();
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     let target = (leader + 1) % 3;
     cluster.wait_for_follower(target, leader);
     cluster.handle(leader).handover(Some(cluster.names[target]), None).unwrap();
-    let (next, _) = cluster.wait_for_leader();
+    let (next, _) = cluster.wait_for_leader(epoch);
     assert_eq!(next, target);
+    cluster.wait_for_followers(target);
     assert!(cluster.handle(target).is_leader());
     assert!(!cluster.handle(leader).is_leader());
-    let wanted = |event: &HostEvent| matches!(event, HostEvent::Happened(Event::Following { .. }));
-    cluster.wait("the old leader following", |index, event| (index == leader && wanted(event)).then_some(()));
+    let [loss] = cluster.member(leader).losses[..] else { panic!("{:?}", cluster.member(leader).losses) };
+    assert_eq!((loss.epoch, loss.reason), (epoch, StepDown::HandedOver(cluster.names[target])));
+}
+
+#[test]
+fn a_group_of_one_leads_itself_and_frees_its_port() {
+    let mut cluster = Cluster::start(&["only"]);
+    cluster.wait_for_leader(Epoch::ZERO);
+    let stopped = cluster.stop(0);
+    assert_eq!(stopped.handle.threads(), 0);
+    TcpListener::bind(cluster.addresses[0]).unwrap();
+    cluster.restart(0);
+    cluster.wait_for_leader(Epoch::ZERO);
+}
+
+#[test]
+fn dropping_the_last_handle_ends_the_node() {
+    let mut cluster = Cluster::start(&["only"]);
+    cluster.wait_for_leader(Epoch::ZERO);
+    let member = cluster.members[0].take().unwrap();
+    drop(member.handle);
+    let last = member.events.receiver().iter().last();
+    assert!(matches!(last, Some(HostEvent::Ended(Ended::Shutdown))), "{last:?}");
 }

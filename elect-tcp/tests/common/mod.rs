@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
-use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, NoLog, NodeId, Office};
+use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, Loss, NoLog, NodeId, Office};
 use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, VoteFile};
 
 /// Generous: nothing here takes a second on an idle machine.
@@ -47,6 +47,8 @@ pub(crate) struct Member {
     pub(crate) handle: NodeHandle,
     pub(crate) events: Events,
     pub(crate) office: Option<Office>,
+    pub(crate) follows: Option<NodeId>,
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// A group of nodes on loopback.
@@ -106,11 +108,16 @@ impl Cluster {
 
     fn start_with(&mut self, index: usize, config: NodeConfigBuilder) {
         let (handle, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
-        self.members[index] = Some(Member { handle, events, office: None });
+        self.members[index] =
+            Some(Member { handle, events, office: None, follows: None, losses: Vec::new() });
+    }
+
+    pub(crate) fn member(&self, index: usize) -> &Member {
+        self.members[index].as_ref().expect("this node runs")
     }
 
     pub(crate) fn handle(&self, index: usize) -> &NodeHandle {
-        &self.members[index].as_ref().expect("this node runs").handle
+        &self.member(index).handle
     }
 
     /// Shuts a node down.
@@ -120,40 +127,38 @@ impl Cluster {
         member
     }
 
-    /// Plays every host until `wanted` picks an event out.
-    pub(crate) fn wait<T>(
-        &mut self,
-        what: &str,
-        mut wanted: impl FnMut(usize, &HostEvent) -> Option<T>,
-    ) -> T {
+    /// Plays every host until `reached` holds.
+    pub(crate) fn wait(&mut self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + BOUND;
-        loop {
-            let (index, event) = self.next(deadline).unwrap_or_else(|| self.give_up(what));
-            let found = wanted(index, &event);
+        while !reached(self) {
+            let Some((index, event)) = self.next(deadline) else { return self.give_up(what) };
             self.host(index, event);
-            if let Some(found) = found {
-                return found;
-            }
         }
     }
 
-    /// Waits for an election and enters office.
-    pub(crate) fn wait_for_leader(&mut self) -> (usize, Epoch) {
-        self.wait("a leader", |index, event| match event {
-            HostEvent::Happened(Event::Elected(elected)) => Some((index, elected.epoch())),
-            _ => None,
-        })
+    /// Waits until a node is in office in an epoch above `above`.
+    pub(crate) fn wait_for_leader(&mut self, above: Epoch) -> (usize, Epoch) {
+        let leader = |cluster: &Self| {
+            let led =
+                |member: &Member| member.office.as_ref().map(Office::epoch).filter(|epoch| *epoch > above);
+            let mut members = cluster.members.iter().enumerate();
+            members.find_map(|(index, member)| Some((index, led(member.as_ref()?)?)))
+        };
+        self.wait("leader", |cluster| leader(cluster).is_some());
+        leader(self).unwrap()
     }
 
     /// Waits until `follower` follows `leader`.
     pub(crate) fn wait_for_follower(&mut self, follower: usize, leader: usize) {
         let leader = self.names[leader];
-        self.wait("a follower", |index, event| match event {
-            HostEvent::Happened(Event::Following { leader: whom, .. }) => {
-                (index == follower && *whom == leader).then_some(())
-            }
-            _ => None,
-        });
+        self.wait("follower", |cluster| cluster.member(follower).follows == Some(leader));
+    }
+
+    /// Waits until every other node follows `leader`.
+    pub(crate) fn wait_for_followers(&mut self, leader: usize) {
+        for follower in (0..self.members.len()).filter(|index| *index != leader) {
+            self.wait_for_follower(follower, leader);
+        }
     }
 
     fn next(&self, deadline: Instant) -> Option<(usize, HostEvent)> {
@@ -181,14 +186,20 @@ impl Cluster {
                 let office = elected.serve_without_log_forgetting_earlier_writes();
                 member.handle.in_office(&office);
                 member.office = Some(office);
+                member.follows = None;
             }
             HostEvent::Happened(Event::HandoverBegan { .. }) => member.handle.drained(),
-            HostEvent::Lost(_) => member.office = None,
+            HostEvent::Happened(Event::Following { leader, .. }) => member.follows = Some(leader),
+            HostEvent::Happened(Event::LeaderLost { .. }) => member.follows = None,
+            HostEvent::Lost(loss) => {
+                member.office = None;
+                member.losses.push(loss);
+            }
             _ => {}
         }
     }
 
-    fn give_up<T>(&self, what: &str) -> T {
+    fn give_up(&self, what: &str) {
         let running = self.members.iter().flatten();
         let explained: Vec<_> = running.map(|member| format!("{:#?}", member.handle.explain())).collect();
         panic!("no {what} within {BOUND:?}\n{}", explained.join("\n"));
