@@ -56,3 +56,66 @@ impl<R: Read> Frames<R> {
 fn invalid(error: wire::WireError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{accept, heartbeat, offer};
+
+    /// Gives its bytes away in pieces of a fixed size.
+    struct Pieces {
+        bytes: Vec<u8>,
+        size: usize,
+    }
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.size.min(self.bytes.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.bytes[..count]);
+            self.bytes.drain(..count);
+            Ok(count)
+        }
+    }
+
+    fn bytes_of(frames: &[Frame]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for frame in frames {
+            let mut buffer = [0; FRAME_BYTES_MAX];
+            let length = wire::encode(frame, &mut buffer);
+            bytes.extend_from_slice(&buffer[..length]);
+        }
+        bytes
+    }
+
+    fn read_all(bytes: Vec<u8>, size: usize) -> (Vec<Frame>, io::ErrorKind) {
+        let mut frames = Frames::new(Pieces { bytes, size });
+        let mut read = Vec::new();
+        loop {
+            match frames.buffered() {
+                Ok(Some(frame)) => read.push(frame),
+                Ok(None) => {
+                    if let Err(error) = frames.fill() {
+                        return (read, error.kind());
+                    }
+                }
+                Err(error) => return (read, error.kind()),
+            }
+        }
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let sent: Vec<_> = (0..200).flat_map(|sent| [heartbeat(sent), accept(sent), offer(sent)]).collect();
+        for size in [1, 2, 3, 7, 64, 1000, usize::MAX] {
+            let (read, end) = read_all(bytes_of(&sent), size);
+            assert_eq!((read, end), (sent.clone(), io::ErrorKind::UnexpectedEof), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn garbage_ends_the_stream_after_the_frames_before_it() {
+        let mut bytes = bytes_of(&[heartbeat(1)]);
+        bytes.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(read_all(bytes, 5), (vec![heartbeat(1)], io::ErrorKind::InvalidData));
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
     Authority, Elector, Explanation, Health, Lease, NodeId, Office, Position, RebuiltTo, RequestRefused,
     Status, Step, Time,
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) authority: Authority,
     pub(crate) ended: Arc<AtomicBool>,
     pub(crate) commands: Sender<Command>,
+    /// Disconnected when no command is answered any more.
+    pub(crate) gone: Receiver<()>,
     /// Holds the newest position: both ends, so that a newer one can take the place of one that waits.
     pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
     pub(crate) crew: Crew,
@@ -195,7 +197,11 @@ impl NodeHandle {
         let (answer, answered) = bounded(1);
         let command: Command = Box::new(move |desk| drop(answer.send(question(desk))));
         self.shared.commands.send(command).map_err(|_| NodeGone)?;
-        answered.recv().map_err(|_| NodeGone)
+        // A bounded channel keeps what nobody received, so a command that came too late is not even dropped.
+        select! {
+            recv(answered) -> answer => answer.map_err(|_| NodeGone),
+            recv(self.shared.gone) -> _ => answered.try_recv().map_err(|_| NodeGone),
+        }
     }
 
     /// Gives the elector an input. A node that has ended needs none.

@@ -268,5 +268,5 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(rest, length)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

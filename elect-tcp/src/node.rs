@@ -87,7 +87,8 @@ impl Node {
         let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
         let mut birth = Birth { announcer, sent: Vec::new(), gate: None };
         elector.tick(clock::now()).resolve(&mut birth);
-        while let Some(gate) = birth.gate.take() {
+        // The new incarnation. What follows from it is saved by the saver, as everything later.
+        if let Some(gate) = birth.gate.take() {
             let gated = gate.commit(&mut file, &floor)?;
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut birth);
         }
@@ -193,11 +194,13 @@ impl<T: Transport> Assembly<T> {
         self.start_listener(nudges)?;
 
         let (commands_out, commands) = bounded(COMMANDS_MAX);
+        let (answering, gone) = bounded(0);
         let positions = bounded(1);
         let shared = Shared {
             authority: elector.authority(),
             ended: Arc::clone(&self.lifelines.ended),
             commands: commands_out,
+            gone,
             positions: positions.clone(),
             crew: self.crew.clone(),
             counters: Arc::clone(&self.counters),
@@ -207,8 +210,18 @@ impl<T: Transport> Assembly<T> {
         for (to, frame) in birth.sent {
             hands.send(to, &frame);
         }
+        if let Some(gate) = birth.gate {
+            hands.save(gate);
+        }
         let (inbox_out, inbox) = self.inbox;
-        let ears = Ears { inbox, _inbox_open: inbox_out, commands, positions: positions.1, saved: committed };
+        let ears = Ears {
+            inbox,
+            _inbox_open: inbox_out,
+            commands,
+            _answering: answering,
+            positions: positions.1,
+            saved: committed,
+        };
         let orchestrator =
             Orchestrator { elector, hands, ears, lifelines: self.lifelines, counters: self.counters };
         // It catches its own panics.

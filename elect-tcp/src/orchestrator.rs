@@ -92,6 +92,8 @@ pub(crate) struct Ears {
     /// Keeps the inbox connected in a group of one.
     pub(crate) _inbox_open: Sender<Input>,
     pub(crate) commands: Receiver<Command>,
+    /// Its end tells callers that no answer will come.
+    pub(crate) _answering: Sender<()>,
     pub(crate) positions: Receiver<Option<Position>>,
     pub(crate) saved: Receiver<Result<Gated, StorageFailed>>,
 }

@@ -65,3 +65,70 @@ impl Outgoing {
         let _ = self.spare.try_send(batch);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{accept, heartbeat, offer};
+
+    const NOW: Time = Time::ZERO;
+
+    /// The send times of the frames that would leave now, in order.
+    fn taken(outgoing: &Outgoing) -> Vec<u64> {
+        let Ok(batch) = outgoing.batches.try_recv() else { return Vec::new() };
+        let sent = batch.iter().map(|waiting| waiting.frame.header.nonce.sent.as_nanos()).collect();
+        outgoing.recycle(batch);
+        sent
+    }
+
+    #[test]
+    fn the_newest_heartbeat_waits_and_nothing_piles_up() {
+        let (outbox, outgoing) = outbox();
+        for sent in 0..100_000 {
+            outbox.put(&heartbeat(sent), NOW);
+        }
+        assert_eq!(taken(&outgoing), [99_999]);
+        assert!(taken(&outgoing).is_empty());
+    }
+
+    #[test]
+    fn an_accept_is_not_lost_to_the_heartbeat_behind_it() {
+        let (outbox, outgoing) = outbox();
+        outbox.put(&heartbeat(1), NOW);
+        outbox.put(&accept(2), NOW);
+        outbox.put(&offer(3), NOW);
+        outbox.put(&heartbeat(4), NOW);
+        assert_eq!(taken(&outgoing), [2, 3, 4], "in the order in which the elector made them");
+        outbox.put(&accept(5), NOW);
+        outbox.put(&heartbeat(6), NOW);
+        outbox.put(&accept(7), NOW);
+        assert_eq!(taken(&outgoing), [6, 7], "only the newest accept counts");
+    }
+
+    #[test]
+    fn what_is_taken_while_more_is_put_stays_in_order() {
+        let (outbox, outgoing) = outbox();
+        let taker = std::thread::spawn(move || {
+            let mut last = 0;
+            for batch in &outgoing.batches {
+                for waiting in &batch {
+                    let sent = waiting.frame.header.nonce.sent.as_nanos();
+                    assert!(sent > last, "{sent} after {last}");
+                    last = sent;
+                }
+                outgoing.recycle(batch);
+            }
+            last
+        });
+        for sent in 1..=30_000 {
+            let frame = match sent % 3 {
+                0 => heartbeat(sent),
+                1 => accept(sent),
+                _ => offer(sent),
+            };
+            outbox.put(&frame, NOW);
+        }
+        drop(outbox);
+        assert_eq!(taker.join().unwrap(), 30_000, "the last batch is taken before the end is seen");
+    }
+}

@@ -4,7 +4,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::Cluster;
+use common::{Cluster, hear};
 use elect_core::{Epoch, StepDown};
 use elect_tcp::{Ended, HostEvent};
 
@@ -63,6 +63,9 @@ fn dropping_the_last_handle_ends_the_node() {
     cluster.wait_for_leader(Epoch::ZERO);
     let member = cluster.members[0].take().unwrap();
     drop(member.handle);
-    let last = member.events.receiver().iter().last();
-    assert!(matches!(last, Some(HostEvent::Ended(Ended::Shutdown))), "{last:?}");
+    let ended = hear(&member.events, "end", |event| match event {
+        HostEvent::Ended(ended) => Some(ended),
+        _ => None,
+    });
+    assert_eq!(ended, Ended::Shutdown);
 }

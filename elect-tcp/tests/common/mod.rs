@@ -8,15 +8,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Select;
-use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, Loss, NoLog, NodeId, Office};
-use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, VoteFile};
+use crossbeam_channel::{Receiver, Select};
+use elect_core::{
+    ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, Floor, Loss, NoLog, NodeId, Office, Position,
+    Raise,
+};
+use elect_tcp::{Ended, Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, VoteFile};
 
 /// Generous: nothing here takes a second on an idle machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 pub(crate) fn id(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
+}
+
+/// Reads one node's stream until `wanted` picks an event out.
+pub(crate) fn hear<T>(events: &Events, what: &str, mut wanted: impl FnMut(HostEvent) -> Option<T>) -> T {
+    let deadline = Instant::now() + BOUND;
+    loop {
+        let event = events.receiver().recv_deadline(deadline);
+        let event = event.unwrap_or_else(|error| panic!("no {what} within {BOUND:?}: {error}"));
+        if let Some(found) = wanted(event) {
+            return found;
+        }
+    }
+}
+
+/// Spins until `reached` holds: for what no event tells.
+pub(crate) fn spin(what: &str, mut reached: impl FnMut() -> bool) {
+    let deadline = Instant::now() + BOUND;
+    while !reached() {
+        assert!(Instant::now() < deadline, "no {what} within {BOUND:?}");
+        std::thread::yield_now();
+    }
 }
 
 /// A directory of its own, removed with its value.
@@ -42,6 +66,27 @@ impl Drop for Directory {
     }
 }
 
+/// A host's fence that misbehaves on demand.
+#[derive(Default)]
+pub(crate) struct TestFloor {
+    /// Panics at this raise; the first is made by `Node::start`.
+    pub(crate) panics_at: Option<u32>,
+    /// Hangs from the second raise on, until the sender is dropped.
+    pub(crate) hangs: Option<Receiver<()>>,
+    pub(crate) raises: AtomicU32,
+}
+
+impl Floor for TestFloor {
+    fn raise(&self, raise: Raise) -> Option<Position> {
+        let number = self.raises.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(self.panics_at != Some(number), "the host's bug");
+        if let Some(hangs) = self.hangs.as_ref().filter(|_| number > 1) {
+            let _ = hangs.recv();
+        }
+        NoLog.raise(raise)
+    }
+}
+
 /// A running node and what its host knows.
 pub(crate) struct Member {
     pub(crate) handle: NodeHandle,
@@ -57,23 +102,32 @@ pub(crate) struct Cluster {
     pub(crate) names: Vec<NodeId>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) members: Vec<Option<Member>>,
+    /// Nodes that ended by themselves.
+    pub(crate) ended: Vec<(usize, Ended)>,
     tune: fn(ConfigBuilder) -> ConfigBuilder,
+    floors: fn(usize) -> TestFloor,
 }
 
 impl Cluster {
     /// Starts nodes with these names.
     pub(crate) fn start(names: &[&str]) -> Self {
-        Self::tuned(names, |builder| builder)
+        Self::tuned(names, |builder| builder, |_| TestFloor::default())
     }
 
-    pub(crate) fn tuned(names: &[&str], tune: fn(ConfigBuilder) -> ConfigBuilder) -> Self {
+    pub(crate) fn tuned(
+        names: &[&str],
+        tune: fn(ConfigBuilder) -> ConfigBuilder,
+        floors: fn(usize) -> TestFloor,
+    ) -> Self {
         let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let mut cluster = Self {
             directory: Directory::new(),
             names: names.iter().map(|name| id(name)).collect(),
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
             members: names.iter().map(|_| None).collect(),
+            ended: Vec::new(),
             tune,
+            floors,
         };
         for (index, listener) in listeners.into_iter().enumerate() {
             VoteFile::init(cluster.vote_file(index), &cluster.elect(index)).unwrap();
@@ -107,7 +161,8 @@ impl Cluster {
     }
 
     fn start_with(&mut self, index: usize, config: NodeConfigBuilder) {
-        let (handle, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
+        let floor = Arc::new((self.floors)(index));
+        let (handle, events) = Node::start(config.build().unwrap(), floor).unwrap();
         self.members[index] =
             Some(Member { handle, events, office: None, follows: None, losses: Vec::new() });
     }
@@ -148,6 +203,13 @@ impl Cluster {
         leader(self).unwrap()
     }
 
+    /// Plays the hosts for what has happened so far.
+    pub(crate) fn catch_up(&mut self) {
+        while let Some((index, event)) = self.next(Instant::now()) {
+            self.host(index, event);
+        }
+    }
+
     /// Waits until `follower` follows `leader`.
     pub(crate) fn wait_for_follower(&mut self, follower: usize, leader: usize) {
         let leader = self.names[leader];
@@ -174,8 +236,7 @@ impl Cluster {
         }
         let ready = select.select_deadline(deadline).ok()?;
         let (index, member) = running[ready.index()];
-        let event = ready.recv(member.events.receiver()).expect("a running node's stream is open");
-        Some((index, event))
+        Some((index, ready.recv(member.events.receiver()).expect("a node that ended is taken out")))
     }
 
     /// What a host without a log does.
@@ -194,6 +255,10 @@ impl Cluster {
             HostEvent::Lost(loss) => {
                 member.office = None;
                 member.losses.push(loss);
+            }
+            HostEvent::Ended(ended) => {
+                self.ended.push((index, ended));
+                self.members[index] = None;
             }
             _ => {}
         }
