@@ -26,7 +26,7 @@ use std::io::{self, Stdout, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -77,6 +77,7 @@ struct Demo<'a> {
     setting: Setting,
     directory: PathBuf,
     board: Arc<Board>,
+    began: Instant,
     clock: Clock,
     cluster: Cluster,
     story: Story<Stdout>,
@@ -98,6 +99,7 @@ struct Summary<'a> {
 
 impl<'a> Demo<'a> {
     fn prepare(args: &'a DemoArgs) -> Result<Self, Failure> {
+        let began = Instant::now();
         let board = Arc::new(Board::default());
         signals::stop_on_signals(Arc::clone(&board)).map_err(|error| {
             SetupError::new("signal handlers", &error, "allow this user to start more threads")
@@ -109,10 +111,19 @@ impl<'a> Demo<'a> {
             crash_evidence: args.crash_evidence,
         };
         let directory = fresh_directory()?;
-        let clock = Clock::start();
-        let cluster = Cluster::prepare(&directory, &setting, Arc::clone(&board), clock)?;
+        let mut cluster = Cluster::prepare(&directory, &setting, Arc::clone(&board))?;
+        let clock = cluster.start_clock();
         let style = if args.json { Style::Silent } else { Style::for_stdout() };
-        Ok(Self { args, setting, directory, board, clock, cluster, story: Story::new(io::stdout(), style) })
+        Ok(Self {
+            args,
+            setting,
+            directory,
+            board,
+            began,
+            clock,
+            cluster,
+            story: Story::new(io::stdout(), style),
+        })
     }
 
     /// Plays, judges and draws. Whatever ends it, no process of the cluster outlives it: dropping kills them.
@@ -120,6 +131,7 @@ impl<'a> Demo<'a> {
         self.introduce();
         let script = Script {
             board: Arc::clone(&self.board),
+            began: self.began,
             clock: self.clock,
             cluster: &mut self.cluster,
             story: &mut self.story,
@@ -127,9 +139,12 @@ impl<'a> Demo<'a> {
         };
         let (played, stopped) = match script.play() {
             Ok(played) => (played, None),
-            Err(Failure::Stopped(stop)) if !matches!(stop, Stop::Interrupted(_)) => {
-                (Played::default(), Some(stop))
+            Err(Failure::Stopped(stop @ Stop::Interrupted(_))) => {
+                self.cluster.stop();
+                self.delete_data()?;
+                return Err(stop.into());
             }
+            Err(Failure::Stopped(stop)) => (Played::default(), Some(stop)),
             Err(failure) => return Err(failure),
         };
         let end = self.clock.now();
@@ -138,7 +153,7 @@ impl<'a> Demo<'a> {
             self.cluster.stop();
         }
         let (figures, mut verdict, trace) = self.judge(&played, end);
-        let took = self.clock.now();
+        let took = self.began.elapsed();
         verdict.add_duration(took, TOOK_AT_MOST);
         if !keeps {
             verdict.add_cleanup(self.cluster.ports_taken());
@@ -153,11 +168,16 @@ impl<'a> Demo<'a> {
             held &= self.keep(&played)?;
         }
         if held {
-            self.cluster.delete_data().map_err(|error| {
-                SetupError::new(self.directory.display().to_string(), &error, "delete the directory by hand")
-            })?;
+            self.delete_data()?;
         }
         Ok(held)
+    }
+
+    /// What the nodes stored is of no use any more, unless something broke.
+    fn delete_data(&self) -> Result<(), SetupError> {
+        self.cluster.delete_data().map_err(|error| {
+            SetupError::new(self.directory.display().to_string(), &error, "delete the directory by hand")
+        })
     }
 
     fn introduce(&mut self) {

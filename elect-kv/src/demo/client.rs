@@ -161,9 +161,10 @@ fn redirect(error: &str) -> Option<SocketAddr> {
     (words.next() == Some("MOVED")).then(|| words.nth(1)).flatten()?.parse().ok()
 }
 
-/// Whether a node refused before it did anything: it does not lead. Any other error leaves a write in doubt.
+/// Whether a node refused before it did anything: it does not lead, or hands over. Any other error leaves a write in
+/// doubt.
 fn is_refused_before_it_was_tried(error: &str) -> bool {
-    matches!(error.split_ascii_whitespace().next(), Some("MOVED" | "CLUSTERDOWN" | "LOADING"))
+    matches!(error.split_ascii_whitespace().next(), Some("MOVED" | "NOLEADER" | "TRYAGAIN"))
 }
 
 fn text(reply: Reply) -> Option<String> {
@@ -270,6 +271,16 @@ pub(crate) mod tests {
         let gone = listener().local_addr().expect("it listened");
         let mut client = Client::new(vec![(node("n1"), gone)]);
         assert_eq!(client.attempt(&["INCR", COUNTER]), Outcome::Refused);
+    }
+
+    #[test]
+    fn only_errors_that_say_so_are_refusals() {
+        let script = ["-NOLEADER nobody leads\r\n", "-TRYAGAIN it hands over\r\n", "-UNKNOWN outcome\r\n"];
+        let only = Scripted::start(listener(), lines(&script));
+        let mut client = client(&[&only]);
+        let outcomes: Vec<Outcome> = (0..3).map(|_| client.attempt(&["INCR", COUNTER])).collect();
+        assert_eq!(outcomes, [Outcome::Refused, Outcome::Refused, Outcome::InDoubt]);
+        only.heard();
     }
 
     #[test]

@@ -1,28 +1,33 @@
-//! The demo's clock: the nodes' clock, counted from the demo's start.
+//! The demo's clock: the clock that stamps the nodes' events, counted from the demo's start.
 
-use std::time::Duration;
-
-use elect_core::Time;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Counts from the demo's start.
+///
+/// Events, acknowledgements and the demo's own acts are all read from the machine's one wall clock, so that they
+/// can be subtracted from each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    began: Time,
+    began: Duration,
 }
 
 impl Clock {
     /// Starts to count.
     pub(crate) fn start() -> Self {
-        Self { began: elect_tcp::now() }
+        Self { began: since_epoch() }
     }
 
     /// How long it has been running.
     pub(crate) fn now(self) -> Duration {
-        self.at(elect_tcp::now())
+        self.at(since_epoch())
     }
 
-    /// Where a moment of this machine's clock lies.
-    pub(crate) const fn at(self, time: Time) -> Duration {
-        time.since(self.began)
+    /// Where a moment lies that is counted from 1970.
+    pub(crate) const fn at(self, since_epoch: Duration) -> Duration {
+        since_epoch.saturating_sub(self.began)
     }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -77,7 +77,6 @@ impl Cluster {
         directory: &Path,
         setting: &Setting,
         board: Arc<Board>,
-        clock: Clock,
     ) -> Result<Self, SetupError> {
         let program = std::env::current_exe().map_err(|error| {
             SetupError::new("the path of this program", &error, "start it by its full path")
@@ -92,6 +91,7 @@ impl Cluster {
             Some(Node { id, client, election, replication, running: None })
         });
         let (directory, nodes, failover_at_most) = (directory.into(), nodes.collect(), Duration::ZERO);
+        let clock = Clock::start();
         let mut cluster = Self { program, directory, nodes, board, clock, failover_at_most };
         for node in &cluster.nodes {
             cluster.write_config(node, setting)?;
@@ -99,6 +99,12 @@ impl Cluster {
         }
         cluster.failover_at_most = cluster.two_election_timeouts()?;
         Ok(cluster)
+    }
+
+    /// Starts the clock: nothing that comes before has a time.
+    pub(crate) fn start_clock(&mut self) -> Clock {
+        self.clock = Clock::start();
+        self.clock
     }
 
     /// The longest that a failover may take: with a full mesh, two election timeouts.
@@ -216,6 +222,10 @@ impl Cluster {
         let mut copy = append(&kept)?;
         let (board, clock) = (Arc::clone(&self.board), self.clock);
         let on_line = move |line: &str| {
+            // The node greets on the same pipe before it serves.
+            if !line.starts_with('{') {
+                return;
+            }
             let written = writeln!(copy, "{line}");
             match events::parse(id, line, clock) {
                 Ok(seen) => seen.into_iter().for_each(|seen| board.see(seen)),
@@ -228,12 +238,12 @@ impl Cluster {
         let end_is_wanted = Arc::new(AtomicBool::new(false));
         let (wanted, board, log) = (Arc::clone(&end_is_wanted), Arc::clone(&self.board), self.log(id));
         let on_end = move || {
-            board.see(Seen { at: clock.now(), node: id, what: What::Gone });
+            board.see(Seen { at: clock.now(), node: id, what: What::Gone, text: format!("{id} is gone") });
             if !wanted.load(Ordering::SeqCst) {
                 board.stop(Stop::Failed(format!("{id} has ended by itself: {}", log_tail(&log))));
             }
         };
-        self.board.see(Seen { at: clock.now(), node: id, what: What::Started });
+        self.board.see(Seen { at: clock.now(), node: id, what: What::Started, text: format!("{id} starts") });
         let process = Process::spawn(&mut command, on_line, on_end).map_err(|error| {
             SetupError::new(format!("start of {id}"), &error, "allow this user to start more processes")
         })?;

@@ -129,14 +129,17 @@ fn close_up(out: &mut String, trace: &Trace, act: Act, gaps: &[Gap]) {
     let within = |seen: &&Seen| seen.at >= act.at && seen.at <= window.to;
     for seen in trace.seen.iter().filter(within) {
         let label = match seen.what {
-            What::SteppedDown { .. } => format!("{} steps down +{}", seen.node, since(seen.at)),
-            What::Elected { epoch } => format!("{} elected in epoch {epoch} +{}", seen.node, since(seen.at)),
-            What::InOffice { .. } => format!("{} in office +{}", seen.node, since(seen.at)),
+            What::Draining => format!("{} admits no more writes, +{} ms", seen.node, since(seen.at)),
+            What::SteppedDown => format!("{} steps down, +{} ms", seen.node, since(seen.at)),
+            What::Elected { epoch } => {
+                format!("{} elected in epoch {epoch}, +{} ms", seen.node, since(seen.at))
+            }
+            What::InOffice { .. } => format!("{} in office, +{} ms", seen.node, since(seen.at)),
             _ => continue,
         };
-        marks.push(Mark { at: seen.at, shape: Shape::Dot, title: sentence(seen), label });
+        marks.push(Mark { at: seen.at, shape: Shape::Dot, title: seen.text.clone(), label });
     }
-    let label = format!("first write +{}", since(gap.first.at));
+    let label = format!("first write, +{} ms", since(gap.first.at));
     let title_of_first = format!("{} acknowledges its first write", gap.first.by);
     marks.push(Mark { at: gap.first.at, shape: Shape::Dot, label, title: title_of_first });
     section(out, &title, &format!("Milliseconds before and after {since_what}."));
@@ -163,7 +166,7 @@ fn log(out: &mut String, trace: &Trace) {
         .seen
         .iter()
         .filter(|seen| seen.at <= trace.end)
-        .map(|seen| (seen.at, seen.node.to_string(), sentence(seen)))
+        .map(|seen| (seen.at, seen.node.to_string(), seen.text.clone()))
         .chain(trace.acts.iter().map(|act| (act.at, "demo".to_owned(), act_label(act.deed).1)))
         .collect();
     rows.sort_by_key(|row| row.0);
@@ -172,25 +175,6 @@ fn log(out: &mut String, trace: &Trace) {
         let _ = write!(out, "<tr><td>{at}</td><td>{who}</td><td>{what}</td></tr>");
     }
     out.push_str("</table></details>");
-}
-
-fn sentence(seen: &Seen) -> String {
-    let node = seen.node;
-    match &seen.what {
-        What::Started => format!("{node} starts"),
-        What::Gone => format!("{node} is gone"),
-        What::Stood { epoch } => format!("{node} stands for election in epoch {epoch}"),
-        What::RoundLost { epoch, reason } => format!("{node} gives up epoch {epoch}: {reason}"),
-        What::Elected { epoch } => format!("{node} is elected in epoch {epoch}"),
-        What::InOffice { epoch } => format!("{node} is in office in epoch {epoch}"),
-        What::EpochRaised { from, to } => format!("{node} raises its epoch from {from} to {to}"),
-        What::SteppedDown { epoch, reason } => format!("{node} leads epoch {epoch} no longer: {reason}"),
-        What::Following { leader, epoch } => format!("{node} follows {leader} in epoch {epoch}"),
-        What::LeaderLost { leader, epoch, reason } => {
-            format!("{node} follows {leader} in epoch {epoch} no longer: {reason}")
-        }
-        What::Stopped { reason } => format!("{node} has stopped: {reason}"),
-    }
 }
 
 fn escape(text: &str) -> String {
@@ -251,10 +235,10 @@ mod tests {
         assert_eq!(page.matches("role=\"img\"").count(), 3);
         for text in [
             "Failover: n1 is killed",
-            "n2 elected in epoch 2 +500",
-            "first write +506",
+            "n2 elected in epoch 2, +500 ms",
+            "first write, +506 ms",
             "Handover: n2 to n1",
-            "n2 steps down +3",
+            "n2 steps down, +3 ms",
         ] {
             assert!(page.contains(text), "no {text}");
         }
@@ -286,11 +270,7 @@ mod tests {
     #[test]
     fn text_cannot_break_out_of_the_page() {
         let mut trace = good_run();
-        for seen in &mut trace.seen {
-            if let What::SteppedDown { reason, .. } = &mut seen.what {
-                *reason = "<b>\"&".into();
-            }
-        }
+        trace.seen[0].text = "<b>\"&".into();
         assert!(page(&trace).contains("&lt;b&gt;&quot;&amp;"));
     }
 }

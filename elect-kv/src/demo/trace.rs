@@ -27,10 +27,12 @@ pub(crate) struct Seen {
     pub(crate) at: Duration,
     pub(crate) node: NodeId,
     pub(crate) what: What,
+    /// A sentence, in the node's own words where it said something.
+    pub(crate) text: String,
 }
 
 /// What happened at a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// Its process was started.
     Started,
@@ -39,21 +41,23 @@ pub(crate) enum What {
     /// It stands for election.
     Stood { epoch: Epoch },
     /// Its round ended without office.
-    RoundLost { epoch: Epoch, reason: String },
+    RoundLost,
     /// It won an election; it serves once it is in office.
     Elected { epoch: Epoch },
     /// It serves.
     InOffice { epoch: Epoch },
     /// It raised its own epoch while leading.
-    EpochRaised { from: Epoch, to: Epoch },
+    EpochRaised { epoch: Epoch },
     /// It led and leads no longer.
-    SteppedDown { epoch: Epoch, reason: String },
+    SteppedDown,
     /// It follows a leader.
     Following { leader: NodeId, epoch: Epoch },
     /// It follows nobody any more.
-    LeaderLost { leader: NodeId, epoch: Epoch, reason: String },
-    /// It has stopped for good.
-    Stopped { reason: String },
+    LeaderLost,
+    /// It leads and admits no writes any more: it hands over.
+    Draining,
+    /// It admits writes again: the handover is off.
+    HandoverOff,
 }
 
 /// Something that the demo did.
@@ -135,7 +139,7 @@ impl Trace {
         self.seen
             .iter()
             .filter_map(|seen| match seen.what {
-                What::Elected { epoch } | What::EpochRaised { to: epoch, .. } => {
+                What::Elected { epoch } | What::EpochRaised { epoch } => {
                     Some(Election { at: seen.at, node: seen.node, epoch })
                 }
                 _ => None,
@@ -167,7 +171,7 @@ impl Trace {
         let mut since = Duration::ZERO;
         let mut state = State::Down;
         for seen in self.seen.iter().filter(|seen| seen.node == node) {
-            let next = state.after(&seen.what);
+            let next = state.after(seen.what);
             if next == state {
                 continue;
             }
@@ -185,22 +189,18 @@ impl Trace {
 }
 
 impl State {
-    fn after(self, what: &What) -> Self {
-        match *what {
+    fn after(self, what: What) -> Self {
+        match what {
             What::Gone => Self::Down,
             What::Stood { epoch } => Self::Standing(epoch),
-            What::Elected { epoch } => Self::Elected(epoch),
             What::InOffice { epoch } => Self::Leading(epoch),
             What::Following { leader, epoch } => Self::Following(leader, epoch),
-            What::EpochRaised { to, .. } if matches!(self, Self::Leading(_)) => Self::Leading(to),
-            What::EpochRaised { to, .. } => Self::Elected(to),
+            What::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
+            What::Elected { epoch } | What::EpochRaised { epoch } => Self::Elected(epoch),
+            What::Draining | What::HandoverOff => self,
             // A candidate that loses sight of an old leader still stands.
-            What::LeaderLost { .. } if !matches!(self, Self::Following(..)) => self,
-            What::Started
-            | What::RoundLost { .. }
-            | What::SteppedDown { .. }
-            | What::LeaderLost { .. }
-            | What::Stopped { .. } => Self::Leaderless,
+            What::LeaderLost if !matches!(self, Self::Following(..)) => self,
+            What::Started | What::RoundLost | What::SteppedDown | What::LeaderLost => Self::Leaderless,
         }
     }
 }
@@ -217,8 +217,8 @@ pub(crate) mod tests {
         NodeId::new(name).expect("a valid name")
     }
 
-    fn seen(at: u64, name: &str, what: What) -> Seen {
-        Seen { at: ms(at), node: node(name), what }
+    pub(crate) fn seen(at: u64, name: &str, what: What) -> Seen {
+        Seen { at: ms(at), node: node(name), what, text: format!("{name}: {what:?}") }
     }
 
     fn follows(at: u64, name: &str, leader: &str, epoch: u64) -> Seen {
@@ -238,9 +238,6 @@ pub(crate) mod tests {
     /// at 2,000 ms and takes over at 3,000 ms. A write is acknowledged every 5 ms.
     pub(crate) fn good_run() -> Trace {
         let (n1, n2, n3) = (node("n1"), node("n2"), node("n3"));
-        let lost = |at, name, leader, epoch: u64, reason: &str| {
-            seen(at, name, What::LeaderLost { leader, epoch: Epoch::new(epoch), reason: reason.to_owned() })
-        };
         let mut all = vec![
             seen(5, "n1", What::Started),
             seen(7, "n2", What::Started),
@@ -248,16 +245,13 @@ pub(crate) mod tests {
             follows(102, "n2", "n1", 1),
             follows(102, "n3", "n1", 1),
             seen(1000, "n1", What::Gone),
-            lost(1497, "n2", n1, 1, "it was not heard for the whole promise"),
-            lost(1499, "n3", n1, 1, "it was not heard for the whole promise"),
+            seen(1497, "n2", What::LeaderLost),
+            seen(1499, "n3", What::LeaderLost),
             follows(1502, "n3", "n2", 2),
             seen(2000, "n1", What::Started),
             follows(2040, "n1", "n2", 2),
-            seen(
-                2998,
-                "n2",
-                What::SteppedDown { epoch: Epoch::new(2), reason: "it handed over to n1".into() },
-            ),
+            seen(2996, "n2", What::Draining),
+            seen(2998, "n2", What::SteppedDown),
             follows(3002, "n2", "n1", 3),
             follows(3002, "n3", "n1", 3),
         ];
@@ -335,7 +329,7 @@ pub(crate) mod tests {
     #[test]
     fn elections_include_raised_epochs() {
         let mut trace = good_run();
-        let raised = What::EpochRaised { from: Epoch::new(3), to: Epoch::new(7) };
+        let raised = What::EpochRaised { epoch: Epoch::new(7) };
         trace.seen.push(seen(3500, "n1", raised));
         let epochs: Vec<u64> = trace.elections().iter().map(|election| election.epoch.number()).collect();
         assert_eq!(epochs, [1, 2, 3, 7]);

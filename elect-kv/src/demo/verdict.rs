@@ -245,8 +245,7 @@ fn handover(trace: &Trace) -> Result<String, Broken> {
         _ => None,
     });
     let (at, from, to) = asked.ok_or(Broken::NoHandover)?;
-    let down = |what: &What| matches!(what, What::SteppedDown { .. });
-    if !trace.seen.iter().any(|seen| seen.node == from && seen.at >= at && down(&seen.what)) {
+    if !trace.seen.iter().any(|seen| seen.node == from && seen.at >= at && seen.what == What::SteppedDown) {
         return Err(Broken::KeptOffice(from));
     }
     let election = trace.election_after(at, from).ok_or(Broken::NobodyTookOver)?;

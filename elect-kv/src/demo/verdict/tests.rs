@@ -1,7 +1,7 @@
 //! Each check has runs in which it fails, and a run in which all hold.
 
 use super::*;
-use crate::demo::trace::tests::{good_run, ms, node};
+use crate::demo::trace::tests::{good_run, ms, node, seen};
 use crate::demo::trace::{Acknowledged, Seen};
 
 struct Run {
@@ -56,7 +56,7 @@ fn epoch(number: u64) -> Epoch {
 }
 
 fn elected(at: u64, name: &str, number: u64) -> Seen {
-    Seen { at: ms(at), node: node(name), what: What::Elected { epoch: epoch(number) } }
+    seen(at, name, What::Elected { epoch: epoch(number) })
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn missing_handover_is_found() {
 #[test]
 fn primary_that_keeps_its_office_is_found() {
     let broken = broken_by(|run| {
-        run.trace.seen.retain(|seen| !matches!(seen.what, What::SteppedDown { .. }));
+        run.trace.seen.retain(|seen| !matches!(seen.what, What::SteppedDown));
     });
     assert_eq!(broken, Broken::KeptOffice(node("n2")));
 }
