@@ -7,9 +7,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::frame::Address;
-use crate::members::{Digest, Member, MemberKind, Members};
+use crate::members::{Digest, Member, MemberIndex, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
-use crate::time::nanos;
+use crate::time::{Time, nanos};
 
 /// How long silence lasts before a leader counts as gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl fmt::Display for ConfigWarning {
 pub struct Config {
     pub(crate) cluster: ClusterId,
     pub(crate) node: NodeId,
+    pub(crate) me: MemberIndex,
     pub(crate) group: u32,
     pub(crate) members: Members,
     pub(crate) digest: Digest,
@@ -158,7 +159,7 @@ impl Config {
             priority: 100,
             never_leader: false,
             preferred_leader: None,
-            fail_back_cooldown: Duration::from_secs(120),
+            fail_back_cooldown: Duration::from_mins(2),
             handover_timeout: Duration::from_secs(5),
             office_timeout: Duration::from_secs(30),
             lag_tolerance: 0,
@@ -206,7 +207,7 @@ impl Config {
 
     /// What kind of member this node is.
     pub fn kind(&self) -> MemberKind {
-        self.members.find(self.node).map_or(MemberKind::Observer, |member| member.kind)
+        self.members.get(self.me).kind
     }
 
     /// What deserves a word in the log.
@@ -216,8 +217,14 @@ impl Config {
 
     /// How long a voter waits on its clock for a promise of `detection` in real time: D(1 + ρ).
     pub(crate) fn promise_span(&self, detection: Duration) -> Duration {
+        self.promise_end(Time::ZERO, detection).since(Time::ZERO)
+    }
+
+    /// When such a promise ends that began at `received`.
+    #[inline]
+    pub(crate) fn promise_end(&self, received: Time, detection: Duration) -> Time {
         let span = nanos(detection);
-        Duration::from_nanos(span.saturating_add(self.drift_of(span)))
+        Time::from_nanos(received.as_nanos().saturating_add(span).saturating_add(drift(span, self.drift_ppm)))
     }
 
     /// How long a leader may rely on that promise on its clock: L(D) = D(1 - ρ) - σ.
@@ -240,10 +247,6 @@ impl Config {
     /// How long a round may take: every voter's answer and both saves, twice over.
     pub(crate) fn round_timeout(&self) -> Duration {
         self.rank_step * 2
-    }
-
-    fn drift_of(&self, span: u64) -> u64 {
-        drift(span, self.drift_ppm)
     }
 }
 
@@ -389,7 +392,15 @@ impl ConfigBuilder {
             Vec::new()
         };
         let members = Members::new(self.members);
+        let Some(me) = members.index(self.node) else {
+            return Err(ConfigError {
+                field: "members",
+                value: self.node.to_string(),
+                rule: "must hold this node".into(),
+            });
+        };
         Ok(Config {
+            me,
             digest: members.digest(self.cluster),
             cluster: self.cluster,
             node: self.node,
@@ -436,15 +447,15 @@ impl ConfigBuilder {
         }
         let mut ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
         ids.sort_unstable();
-        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return refuse(format!("must hold each name once, {} stands twice", twice[0]));
+        if let Some([twice, _]) = ids.array_windows().find(|[left, right]| left == right) {
+            return refuse(format!("must hold each name once, {twice} stands twice"));
         }
         if !ids.contains(&self.node) {
             return refuse(format!("must hold this node, {}", self.node));
         }
         let count = |kind| self.members.iter().filter(|member| member.kind == kind).count();
         let (voters, witnesses) = (count(MemberKind::Voter), count(MemberKind::Witness));
-        let quorum = (voters + witnesses) / 2 + 1;
+        let quorum = majority(voters + witnesses);
         if voters < quorum {
             return refuse(format!(
                 "must leave a quorum of data-holding voters: {witnesses} witnesses leave {voters} voters, a quorum is {quorum}"
@@ -497,7 +508,7 @@ impl ConfigBuilder {
     fn checked_rank_step(&self) -> Result<Duration, ConfigError> {
         let needed = self.round_trip + self.save;
         let step = self.rank_step.unwrap_or(needed * 2);
-        if step <= needed || step > Duration::from_secs(600) {
+        if step <= needed || step > Duration::from_mins(10) {
             let rule = format!("must exceed round_trip + save = {needed:?} and be at most 600 s");
             return refuse("rank_step", step, rule);
         }
@@ -616,9 +627,9 @@ mod tests {
         assert_eq!(config.lease_span(ms(500)), ms(494));
         // The voter's clock fast by ρ, the leader's slow by ρ: in real time the lease still ends first.
         for detection in [200, 500, 999, 10_000].map(ms) {
-            let promise_real = nanos(config.promise_span(detection)) as f64 / 1.01;
-            let lease_real = nanos(config.lease_span(detection)) as f64 / 0.99;
-            assert!(lease_real < nanos(detection) as f64 && nanos(detection) as f64 <= promise_real + 1e-3);
+            let real = nanos(detection);
+            assert!(nanos(config.lease_span(detection)) * 100 < real * 99);
+            assert!(nanos(config.promise_span(detection)) * 100 >= real * 101);
         }
     }
 }

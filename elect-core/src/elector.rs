@@ -80,7 +80,7 @@ pub struct Elector {
     /// Since when nothing but rank keeps this node from standing.
     pub(crate) ready_since: Option<Time>,
     /// The position with which this node failed to enter office: it stands behind the others until that moves.
-    pub(crate) failed_at: Option<Option<Position>>,
+    pub(crate) failed_at: Option<FailedAt>,
     pub(crate) random: Random,
     pub(crate) tally: Tally,
     pub(crate) last_nonce: Time,
@@ -95,6 +95,10 @@ pub struct Elector {
     pub(crate) timers: Timers,
     pub(crate) out: Outbox,
 }
+
+/// The position with which a way into office failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FailedAt(pub(crate) Option<Position>);
 
 /// Whether the elector takes part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +163,7 @@ impl Elector {
     pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> {
         check_record(&config, &record)?;
         let members = config.members();
-        let me = members.index(config.node()).expect("the builder checked that the list holds this node");
+        let me = config.me;
         let count = members.count();
         let mut elector = Self {
             me,
@@ -198,7 +202,7 @@ impl Elector {
             leader_lost: LeaderLost::Silent,
             authority: Authority::new(),
             timers: Timers::new(),
-            out: Outbox::new(count),
+            out: Outbox::new(config.node(), count),
             record,
             config,
         };
@@ -376,14 +380,14 @@ impl Elector {
     pub(crate) fn promise_of_restart(&mut self) {
         let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
-        let until = self.now + self.config.promise_span(self.record.detection_max);
+        let until = self.config.promise_end(self.now, self.record.detection_max);
         self.promise =
             Some(Promise { to, epoch: self.record.epoch, life: None, until, renewed_at: self.now });
         self.timers.set(Timer::Promise, until);
     }
 
-    /// R44: after a storage error, or as a clone, nothing is voted, offered or led; the step-down and a last
-    /// frame that says so still go out.
+    /// R44: after a storage error, or as a clone, nothing is voted, offered or led, what the same step has queued
+    /// included; the step-down and a last frame that says so still go out.
     pub(crate) fn stop(&mut self, reason: Stopped) {
         self.lose_office(match reason {
             Stopped::StorageFailed(_) => StepDown::StorageFailed,
@@ -400,7 +404,10 @@ impl Elector {
         self.saving = None;
         self.deferred = None;
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
+        self.out.frames.clear();
+        self.out.gate = None;
         if spoke {
+            self.renew_nonce();
             self.broadcast();
         }
         self.timers.clear_all();
@@ -473,7 +480,7 @@ impl Elector {
             && !pair.dead
             && pair
                 .echoed
-                .is_some_and(|sent| sent >= self.connected_floor && self.now.since(sent) <= self.detection)
+                .is_some_and(|sent| sent >= self.connected_floor && self.now <= sent + self.detection)
     }
 
     pub(crate) fn lost(&mut self, loss: Loss) {
@@ -482,7 +489,9 @@ impl Elector {
     }
 
     fn assert_invariants(&self) {
-        debug_assert!(self.saving.is_none() || self.out.gate.is_none() || self.saving_is(&self.out.gate));
+        debug_assert!(
+            self.saving.is_none() || self.out.gate.is_none() || self.saving_is(self.out.gate.as_ref())
+        );
         if let Role::Leader(leader) = &self.role {
             assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
             assert!(self.promise.is_none(), "a leader is bound to itself alone");
@@ -508,9 +517,17 @@ impl Elector {
     #[inline]
     pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
-        let header = self.header(peer);
-        let to = self.config.members.id(peer);
-        self.out.frames.push((to, Frame { header, body }));
+        let (nonce, echo) = (self.nonce(), self.echo(peer));
+        let standing = self.standing();
+        let (to, frame) = self.out.frames.next_slot();
+        *to = self.config.members.id(peer);
+        frame.header.group = self.config.group;
+        frame.header.members = self.config.digest;
+        frame.header.epoch = self.record.epoch;
+        frame.header.standing = standing;
+        frame.header.nonce = nonce;
+        frame.header.echo = echo;
+        frame.body = body;
     }
 }
 

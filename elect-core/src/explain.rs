@@ -192,7 +192,7 @@ impl Explanation {
             match (peer.connected, peer.heard_ago) {
                 (true, _) => write!(f, " is connected and {}", peer.says)?,
                 (false, Some(ago)) => {
-                    write!(f, " is not connected, last heard {ago:?} ago, then it {}", peer.says)?
+                    write!(f, " is not connected, last heard {ago:?} ago, then it {}", peer.says)?;
                 }
                 (false, None) => f.write_str(" has not been heard since this node started")?,
             }

@@ -89,7 +89,12 @@ impl<L: Log> Fence<L> {
     pub fn admit(&self, stamp: Stamp) -> Result<(), Fenced> {
         let floor = Epoch::new(self.floor.load(Ordering::SeqCst));
         let epoch = stamp.epoch();
-        if epoch == floor || (epoch < floor && epoch.number() == self.kept.load(Ordering::SeqCst)) {
+        if epoch == floor {
+            return Ok(());
+        }
+        // Nobody leads epoch zero, which stands for "none" here.
+        let kept = Epoch::new(self.kept.load(Ordering::SeqCst));
+        if epoch < floor && epoch == kept && kept != Epoch::ZERO {
             return Ok(());
         }
         Err(if epoch < floor {
@@ -173,6 +178,7 @@ mod tests {
         assert!(fence.ack(stamp(6)).is_err());
         raise(&fence, 7, None);
         assert!(matches!(fence.ack(stamp(5)), Err(Fenced::Stale { .. })));
+        assert!(matches!(fence.ack(stamp(0)), Err(Fenced::Stale { .. })), "epoch zero is no exception");
     }
 
     #[test]

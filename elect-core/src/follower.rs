@@ -27,6 +27,8 @@ pub(crate) struct Followed {
     pub(crate) epoch: Epoch,
     /// Since when this leader has been followed without interruption, whatever its epochs were.
     pub(crate) since: Time,
+    /// The newest own nonce that this leader's claims have echoed: it led later than that.
+    pub(crate) proven: Time,
 }
 
 /// A leader's claim that has passed every check.
@@ -35,6 +37,8 @@ pub(crate) struct Claim {
     pub(crate) leader: MemberIndex,
     pub(crate) epoch: Epoch,
     pub(crate) nonce: Nonce,
+    /// Send time of the own nonce that it echoes.
+    pub(crate) echoed: Time,
     pub(crate) received: Time,
     pub(crate) detection: Duration,
     pub(crate) paused_for: Duration,
@@ -85,11 +89,12 @@ impl Elector {
         let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
         self.check_claim(peer, header, epoch)?;
         self.check_detection(lead.detection)?;
-        self.check_fresh(header)?;
+        let echoed = self.check_fresh(header)?;
         let claim = Claim {
             leader: peer,
             epoch,
             nonce: header.nonce,
+            echoed,
             received: self.now,
             detection: lead.detection,
             paused_for: lead.paused_for,
@@ -156,10 +161,11 @@ impl Elector {
             _ => claim.received,
         };
         self.role = Role::Follower(Follower {
-            followed: Some(Followed { leader: claim.leader, epoch: claim.epoch, since }),
+            followed: Some(Followed { leader: claim.leader, epoch: claim.epoch, since, proven: since }),
         });
         self.head_start = None;
         self.favoured = None;
+        self.limit_pause_request();
         self.rounds_lost = 0;
         self.renew(claim);
         // What ended while the record was being saved is over all the same.
@@ -170,6 +176,9 @@ impl Elector {
     #[inline]
     fn renew(&mut self, claim: Claim) {
         self.detection = claim.detection;
+        if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
+            followed.proven = followed.proven.max(claim.echoed);
+        }
         self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.detection);
         // R23: only what the promise covers is ever echoed to the leader.
         self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
@@ -194,7 +203,7 @@ impl Elector {
         received: Time,
         detection: Duration,
     ) {
-        let until = received + self.config.promise_span(detection);
+        let until = self.config.promise_end(received, detection);
         let renewal = Promise { to, epoch, life: Some(nonce.incarnation), until, renewed_at: received };
         let promise = Promise::renewed(self.promise, renewal);
         self.promise = Some(promise);

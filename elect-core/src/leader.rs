@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::config::Detection;
 use crate::detector::{DetectionHistory, Detector};
-use crate::elector::{Elector, Role};
+use crate::elector::{Elector, FailedAt, Role};
 use crate::epoch::Epoch;
 use crate::event::{Event, Loss, StepDown};
 use crate::follower::Follower;
@@ -62,6 +62,7 @@ impl Elector {
         }));
         self.rounds_lost = 0;
         self.head_start = None;
+        self.pause_request = None;
         self.connected_floor = Time::ZERO;
         self.timers.clear(Timer::Round);
         self.timers.set(Timer::Lease, lease_end);
@@ -185,7 +186,7 @@ impl Elector {
     /// R24: what the same step has queued under a standing that is over does not leave; what follows has a newer
     /// nonce.
     pub(crate) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
-        self.out.frames.retain(|(_, frame)| !is_over(frame.header.standing));
+        self.out.frames.retain(|frame| !is_over(frame.header.standing));
         self.renew_nonce();
     }
 
@@ -247,7 +248,7 @@ impl Elector {
 
     /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
     pub(crate) fn on_office_overdue(&mut self) {
-        self.failed_at = Some(self.position);
+        self.failed_at = Some(FailedAt(self.position));
         self.lose_office(StepDown::NeverServed);
     }
 }

@@ -179,7 +179,7 @@ fn hash(id: NodeId) -> usize {
 }
 
 /// The smallest number that is more than half of `count`.
-const fn majority(count: usize) -> usize {
+pub(crate) const fn majority(count: usize) -> usize {
     count / 2 + 1
 }
 

@@ -2,25 +2,28 @@
 
 use alloc::vec::Vec;
 
+use crate::epoch::Epoch;
 use crate::event::{Event, Loss};
-use crate::frame::Frame;
+use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::members::Digest;
 use crate::name::NodeId;
+use crate::nonce::Nonce;
 use crate::step::Gate;
 
 /// Its collections keep their capacity: the steady state allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) losses: Vec<Loss>,
-    pub(crate) frames: Vec<(NodeId, Frame)>,
+    pub(crate) frames: Frames,
     pub(crate) gate: Option<Gate>,
     pub(crate) events: Vec<Event>,
 }
 
 impl Outbox {
-    pub(crate) fn new(members: usize) -> Self {
+    pub(crate) fn new(node: NodeId, members: usize) -> Self {
         Self {
             losses: Vec::with_capacity(2),
-            frames: Vec::with_capacity(members * 2),
+            frames: Frames::new(node, members * 2),
             gate: None,
             events: Vec::with_capacity(8),
         }
@@ -28,10 +31,101 @@ impl Outbox {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.losses.is_empty() && self.frames.is_empty() && self.gate.is_none() && self.events.is_empty()
+        self.losses.is_empty() && self.frames.used == 0 && self.gate.is_none() && self.events.is_empty()
     }
 
     pub(crate) fn happened(&mut self, event: Event) {
         self.events.push(event);
+    }
+}
+
+/// Frames in slots that are written over in place: a frame is large, and copying it would cost a good part of
+/// handling a heartbeat.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    slots: Vec<(NodeId, Frame)>,
+    used: usize,
+    blank: NodeId,
+}
+
+impl Frames {
+    fn new(blank: NodeId, capacity: usize) -> Self {
+        Self { slots: Vec::with_capacity(capacity), used: 0, blank }
+    }
+
+    /// The next slot. It holds an earlier frame, of which every field must be written.
+    #[inline]
+    pub(crate) fn next_slot(&mut self) -> &mut (NodeId, Frame) {
+        if self.used == self.slots.len() {
+            self.slots.push((self.blank, blank_frame()));
+        }
+        self.used += 1;
+        &mut self.slots[self.used - 1]
+    }
+
+    pub(crate) fn last_mut(&mut self) -> Option<&mut (NodeId, Frame)> {
+        self.slots[..self.used].last_mut()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(NodeId, Frame)] {
+        &self.slots[..self.used]
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Keeps the frames that `keep` says to keep, in their order.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.used {
+            if keep(&self.slots[index].1) {
+                self.slots.swap(kept, index);
+                kept += 1;
+            }
+        }
+        self.used = kept;
+    }
+}
+
+fn blank_frame() -> Frame {
+    Frame {
+        header: Header {
+            group: 0,
+            members: Digest::from_bits(0),
+            epoch: Epoch::ZERO,
+            standing: Standing::Bound,
+            nonce: Nonce::default(),
+            echo: None,
+        },
+        body: Body::Heartbeat(Heartbeat {
+            position: None,
+            eligible: false,
+            healthy: false,
+            priority: 0,
+            application: 0,
+            lead: None,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_kept_in_order_and_slots_are_reused() {
+        let node = NodeId::new("a").unwrap();
+        let mut frames = Frames::new(node, 1);
+        for group in 0..5 {
+            frames.next_slot().1.header.group = group;
+        }
+        frames.retain(|frame| frame.header.group % 2 == 0);
+        let groups: Vec<_> = frames.as_slice().iter().map(|(_, frame)| frame.header.group).collect();
+        assert_eq!(groups, [0, 2, 4]);
+        frames.clear();
+        assert!(frames.as_slice().is_empty());
+        frames.next_slot().1.header.group = 9;
+        assert_eq!(frames.slots.len(), 5, "no slot is made where one is free");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct PauseRequest {
     pub(crate) asks_until: Time,
 }
 
-const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+const PAUSE_MAX: Duration = Duration::from_hours(24);
 
 impl Elector {
     /// Freezes failover for `span` (1 ms to 24 h) in the whole group: nobody stands and nobody accepts. A leader
@@ -29,6 +29,7 @@ impl Elector {
         let paused = self.check_pause(span).map(|()| {
             let until = self.now + span;
             if matches!(self.role, Role::Leader(_)) {
+                self.pause_request = None;
                 self.freeze(until);
                 self.broadcast();
             } else {
@@ -46,6 +47,7 @@ impl Elector {
             let frozen_for = self.paused_until.map_or(Duration::ZERO, |until| until.since(self.now));
             self.thaw();
             if matches!(self.role, Role::Leader(_)) {
+                self.pause_request = None;
                 self.broadcast();
             } else {
                 self.ask(None, frozen_for.max(self.election_timeout()));
@@ -102,10 +104,19 @@ impl Elector {
         } else {
             return Err(Ignored::NotItsPlace);
         }
+        self.pause_request = None;
         if leads {
             self.broadcast();
         }
         Ok(())
+    }
+
+    /// R42: once there is a leader, a request that it does not take in time is old: it must not undo a later one.
+    pub(crate) fn limit_pause_request(&mut self) {
+        let latest = self.now + self.election_timeout();
+        if let Some(request) = &mut self.pause_request {
+            request.asks_until = request.asks_until.min(latest);
+        }
     }
 
     /// R42: a follower's freeze is its leader's.

@@ -28,7 +28,6 @@ impl Random {
     }
 
     /// Uniform in `0..=max`.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a product of two u64 is a u64")]
     pub(crate) fn up_to(&mut self, max: u64) -> u64 {
         ((u128::from(self.next()) * (u128::from(max) + 1)) >> 64) as u64
     }

@@ -51,7 +51,9 @@ impl Elector {
             return Err(NotRebuilt::Saving);
         }
         let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;
-        if self.now.since(followed.since) <= self.config.promise_span(self.config.detection.ceiling()) {
+        // R45: silence proves nothing. What counts is how long the leader led, as echoes of own nonces show.
+        if followed.proven.since(followed.since) <= self.config.promise_span(self.config.detection.ceiling())
+        {
             return Err(NotRebuilt::TooEarly);
         }
         let leader_keeps_no_log = self.peers[followed.leader.get()].view.position.is_none();

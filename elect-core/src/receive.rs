@@ -7,7 +7,7 @@ use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
-use crate::nonce::Incarnation;
+use crate::nonce::{Incarnation, Nonce};
 use crate::peer::View;
 use crate::promise::Promise;
 use crate::time::Time;
@@ -35,7 +35,7 @@ impl Elector {
             self.end_what_is_over(peer);
         }
         let result = self.receive_newest(peer, frame);
-        if raised && !self.is_about_to_follow(peer) {
+        if raised && !self.is_saving_for(peer) {
             self.end_what_is_over(peer);
         }
         result
@@ -177,7 +177,7 @@ impl Elector {
         match &self.role {
             // R34: while the round lasts, an offer is repeated to a voter that becomes free.
             Role::Candidate(_) if after == Standing::Free && before != Standing::Free => {
-                self.repeat_offer(peer)
+                self.repeat_offer(peer);
             }
             Role::Leader(_) => self.note_voter_above(peer),
             _ => {}
@@ -238,9 +238,10 @@ impl Elector {
     }
 
     /// R6: a claim to lead and an offer count only if their frame echoes a nonce that left within the last D.
-    pub(crate) fn check_fresh(&self, header: &Header) -> Result<(), Ignored> {
-        let fresh = |nonce: &_| self.is_own(nonce) && self.now.since(nonce.sent) <= self.detection;
-        if header.echo.as_ref().is_some_and(fresh) { Ok(()) } else { Err(Ignored::NotFresh) }
+    /// Returns that nonce's send time.
+    pub(crate) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
+        let fresh = |nonce: &Nonce| self.is_own(nonce) && self.now <= nonce.sent + self.detection;
+        header.echo.filter(fresh).map(|nonce| nonce.sent).ok_or(Ignored::NotFresh)
     }
 
     /// R7: one frame raises the durable epoch by at most 2³².

@@ -105,14 +105,16 @@ impl Elector {
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
     }
 
-    /// Whether a claim of this leader is being saved.
-    pub(crate) fn is_about_to_follow(&self, leader: MemberIndex) -> bool {
-        let follows =
-            |saving: &Saving| matches!(saving.purpose, Purpose::Follow(claim) if claim.leader == leader);
-        self.saving.as_ref().is_some_and(follows)
+    /// Whether a claim or an offer of this leader is being saved.
+    pub(crate) fn is_saving_for(&self, leader: MemberIndex) -> bool {
+        self.saving.as_ref().is_some_and(|saving| match saving.purpose {
+            Purpose::Follow(claim) => claim.leader == leader,
+            Purpose::Accept(accepting) => accepting.candidate == leader,
+            _ => false,
+        })
     }
 
-    pub(crate) fn saving_is(&self, gate: &Option<Gate>) -> bool {
+    pub(crate) fn saving_is(&self, gate: Option<&Gate>) -> bool {
         match (gate, &self.saving) {
             (Some(gate), Some(saving)) => gate.ticket == saving.ticket,
             (None, _) => true,

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use crate::config::{BeyondLagLimit, LagLimit};
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, FailedAt, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Health};
-use crate::frame::{Body, Header, Heartbeat, Lead, Standing};
+use crate::frame::{Body, Heartbeat, Lead, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Nonce;
@@ -113,7 +113,7 @@ impl Elector {
 
     /// The same, as frames say it.
     #[inline]
-    fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         match self.stance() {
             Stance::Leading(epoch) => Standing::Leading(epoch),
             Stance::Standing(epoch) => Standing::Standing(epoch),
@@ -130,21 +130,9 @@ impl Elector {
         self.kind.votes() && self.promise.is_none() && self.saving.is_none() && self.paused_until.is_none()
     }
 
-    #[inline]
-    pub(crate) fn header(&mut self, to: MemberIndex) -> Header {
-        Header {
-            group: self.config.group,
-            members: self.config.digest,
-            epoch: self.record.epoch,
-            standing: self.standing(),
-            nonce: self.nonce(),
-            echo: self.echo(to),
-        }
-    }
-
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
     #[inline]
-    fn echo(&self, to: MemberIndex) -> Option<Nonce> {
+    pub(crate) fn echo(&self, to: MemberIndex) -> Option<Nonce> {
         let pair = &self.peers[to.get()].pair;
         match self.followed() {
             Some(followed) if followed.leader == to => pair.covered,
@@ -368,7 +356,7 @@ impl Elector {
         let rank = rank(own, others, self.config.lag_tolerance);
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.config.rank_step.saturating_mul(steps);
-        let failed = self.failed_at.is_some_and(|position| position == self.position);
+        let failed = self.failed_at == Some(FailedAt(self.position));
         let lags = self
             .config
             .lag_limit

@@ -63,7 +63,7 @@ impl<'a> Step<'a> {
         for loss in out.losses.drain(..) {
             driver.lost(loss);
         }
-        for (to, frame) in &out.frames {
+        for (to, frame) in out.frames.as_slice() {
             driver.send(*to, frame);
         }
         out.frames.clear();

@@ -9,7 +9,6 @@ fn three_nodes_boot_and_elect() {
     let mut group = Group::voters(&["a", "b", "c"]);
     group.start_all();
     let leader = group.run_to_leader(ms(2000));
-    println!("{leader} at {:?}", group.now);
     group.run(ms(10_000));
     assert_eq!(group.leader(), Some(leader), "{}", group.story());
     assert_eq!(group.leaders.len(), 1, "{}", group.story());
@@ -22,7 +21,6 @@ fn a_killed_leader_is_replaced() {
     let first = group.run_to_leader(ms(2000)).to_string();
     group.run(ms(1000)).kill(&first);
     let took = group.run_until(ms(5000), |group| group.leader().is_some()).unwrap();
-    println!("took {took:?}\n{}", group.story());
     assert!(took < ms(520), "{took:?} {}", group.story());
     group.restart(&first).run(ms(5000));
     assert_eq!(group.leaders.len(), 2, "{}", group.story());

@@ -1,10 +1,16 @@
 //! A small group of real electors on virtual time, so that tests read as short stories.
 //!
 //! Every frame takes `delay`, every save takes `save`; links are directed. Nothing sleeps.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the harness")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::large_enum_variant,
+    reason = "each test binary uses its part of the harness"
+)]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -247,7 +253,7 @@ impl Group {
 
     pub fn isolate(&mut self, name: &str) -> &mut Self {
         let others: Vec<_> =
-            self.nodes.keys().filter(|other| **other != id(name)).map(|o| o.to_string()).collect();
+            self.nodes.keys().filter(|other| **other != id(name)).map(ToString::to_string).collect();
         for other in others {
             self.cut(name, &other);
         }
@@ -536,10 +542,13 @@ impl Group {
         let mut seen: Vec<_> =
             self.nodes.values().flat_map(|n| n.seen.iter().map(move |(at, s)| (*at, n.id, s))).collect();
         seen.sort_by_key(|(at, id, _)| (*at, *id));
-        let mut text: String = seen.iter().map(|(at, id, seen)| format!("{at:?} {id} {seen:?}\n")).collect();
+        let mut text = String::new();
+        for (at, id, seen) in &seen {
+            writeln!(text, "{at:?} {id} {seen:?}").unwrap();
+        }
         for node in self.nodes.values() {
             if let Some(elector) = &node.elector {
-                text += &format!("{}: {}\n", node.id, elector.explain(self.now));
+                writeln!(text, "{}: {}", node.id, elector.explain(self.now)).unwrap();
             }
         }
         text
