@@ -207,3 +207,6 @@ fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
     }
     count
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,93 @@
+//! Three servers in one process, each with an election embedded: a leader is elected, it leaves, another takes over.
+//!
+//! `cargo run --release -p elect-tcp --example embed`
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs, process, thread};
+
+use elect_core::{ClusterId, Config, Event, NoLog, NodeId};
+use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, VoteFile, random_seed};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let names = [NodeId::new("a")?, NodeId::new("b")?, NodeId::new("c")?];
+    let directory = env::temp_dir().join(format!("elect-embed-{}", process::id()));
+    fs::create_dir_all(&directory)?;
+    let listeners = [
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    ];
+    let mut peers = Vec::new();
+    for (name, listener) in names.iter().zip(&listeners) {
+        peers.push((*name, listener.local_addr()?.to_string()));
+    }
+    let mut servers = Vec::new();
+    for (name, listener) in names.into_iter().zip(listeners) {
+        let (handle, events) = start(name, &names, &directory, listener, &peers)?;
+        let host = handle.clone();
+        servers.push((name, handle, thread::spawn(move || serve(name, &host, &events))));
+    }
+    let leader = loop {
+        if let Some(index) = servers.iter().position(|(_, handle, _)| handle.is_leader()) {
+            break index;
+        }
+        thread::yield_now();
+    };
+    let (name, handle, host) = servers.remove(leader);
+    println!("{name}: shutting down");
+    handle.shutdown()?;
+    host.join().map_err(|_| "the host panicked")?;
+    while !servers.iter().any(|(_, handle, _)| handle.is_leader()) {
+        thread::yield_now();
+    }
+    for (_, handle, host) in servers {
+        handle.shutdown()?;
+        host.join().map_err(|_| "the host panicked")?;
+    }
+    fs::remove_dir_all(directory)?;
+    Ok(())
+}
+
+fn start(
+    name: NodeId,
+    names: &[NodeId],
+    directory: &Path,
+    listener: TcpListener,
+    peers: &[(NodeId, String)],
+) -> Result<(NodeHandle, Events), Box<dyn Error>> {
+    let elect = Config::builder(ClusterId::new("demo")?, name)
+        .voters(names.iter().copied())
+        .seed(random_seed())
+        .build()?;
+    let vote_file = directory.join(format!("{name}.vote"));
+    VoteFile::init(&vote_file, &elect)?;
+    let config =
+        NodeConfig::builder(elect, vote_file).listener(listener).peers(peers.iter().cloned()).build()?;
+    Ok(Node::start(config, Arc::new(NoLog))?)
+}
+
+/// What a host does with its events. This one keeps no log, so being elected is enough to serve.
+fn serve(name: NodeId, node: &NodeHandle, events: &Events) {
+    for event in events.receiver() {
+        match event {
+            HostEvent::Happened(Event::Elected(elected)) => {
+                println!("{name}: leads epoch {}", elected.epoch());
+                let office = elected.serve_without_log_forgetting_earlier_writes();
+                node.in_office(&office);
+            }
+            HostEvent::Happened(Event::Following { leader, epoch, .. }) => {
+                println!("{name}: follows {leader} in epoch {epoch}");
+            }
+            HostEvent::Happened(Event::HandoverBegan { .. }) => node.drained(),
+            HostEvent::Lost(loss) => {
+                println!("{name}: no longer leads epoch {}: {}", loss.epoch, loss.reason)
+            }
+            HostEvent::Ended(_) => println!("{name}: ended"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a quiet group of three costs: processor time and context switches, as Linux counts them.
+//!
+//! `cargo run --release -p elect-tcp --example idle -- 20`
+#![allow(clippy::print_stdout, reason = "it prints what it measures")]
+#![allow(clippy::cast_precision_loss, reason = "figures of three digits")]
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use elect_core::{ClusterId, Config, Event, NoLog, NodeId};
+use elect_tcp::{HostEvent, Node, NodeConfig, VoteFile, random_seed};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let seconds = env::args().nth(1).map_or(Ok(10), |text| text.parse())?;
+    let names = [NodeId::new("node-one")?, NodeId::new("node-two")?, NodeId::new("node-six")?];
+    let directory = env::temp_dir().join(format!("elect-idle-{}", process::id()));
+    fs::create_dir_all(&directory)?;
+    let listeners: Vec<_> =
+        names.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    let mut peers = Vec::new();
+    for (name, listener) in names.iter().zip(&listeners) {
+        peers.push((*name, listener.local_addr()?.to_string()));
+    }
+    let mut nodes = Vec::new();
+    for (name, listener) in names.into_iter().zip(listeners) {
+        let elect =
+            Config::builder(ClusterId::new("idle")?, name).voters(names).seed(random_seed()).build()?;
+        let vote_file = directory.join(format!("{name}.vote"));
+        VoteFile::init(&vote_file, &elect)?;
+        let config =
+            NodeConfig::builder(elect, vote_file).listener(listener).peers(peers.iter().cloned()).build()?;
+        let (handle, events) = Node::start(config, Arc::new(NoLog))?;
+        let host = handle.clone();
+        thread::spawn(move || {
+            for event in events.receiver() {
+                if let HostEvent::Happened(Event::Elected(elected)) = event {
+                    host.in_office(&elected.serve_without_log_forgetting_earlier_writes());
+                }
+            }
+        });
+        nodes.push((name, handle));
+    }
+    while !nodes.iter().any(|(_, handle)| handle.is_leader()) {
+        thread::yield_now();
+    }
+    thread::sleep(Duration::from_secs(1));
+    let counts = || nodes.iter().map(|(_, handle)| handle.counts()).collect::<Vec<_>>();
+    let (began, before, used) = (Instant::now(), counts(), usage()?);
+    thread::sleep(Duration::from_secs(seconds));
+    let (span, after, now_used) = (began.elapsed().as_secs_f64(), counts(), usage()?);
+    for (index, (name, handle)) in nodes.iter().enumerate() {
+        let (before, after) = (before[index], after[index]);
+        println!(
+            "{name} ({}, {} threads): {:.0} wake-ups/s, {:.1} frames/s sent, {:.1} received",
+            if handle.is_leader() { "leads" } else { "follows" },
+            handle.threads(),
+            (after.wakes() - before.wakes()) as f64 / span,
+            (after.frames_sent - before.frames_sent) as f64 / span,
+            (after.frames_received - before.frames_received) as f64 / span,
+        );
+    }
+    let (processor, switches) = ((now_used.0 - used.0) as f64 / 100.0, now_used.1 - used.1);
+    println!(
+        "all three: {:.2} CPU s/min; {:.0} context switches/s per node",
+        processor * 60.0 / span,
+        switches as f64 / span / 3.0
+    );
+    for (_, handle) in &nodes {
+        handle.shutdown()?;
+    }
+    fs::remove_dir_all(directory)?;
+    Ok(())
+}
+
+/// Processor time of this process in hundredths of a second, and context switches of all its threads.
+fn usage() -> Result<(u64, u64), Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let processor = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    let mut switches = 0;
+    for thread in fs::read_dir("/proc/self/task")? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        for line in status.lines().filter(|line| line.contains("ctxt_switches")) {
+            switches += line.split_whitespace().last().unwrap_or_default().parse::<u64>()?;
+        }
+    }
+    Ok((processor, switches))
+}

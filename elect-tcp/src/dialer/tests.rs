@@ -1,0 +1,247 @@
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+
+use elect_core::{Address, ClusterId, Frame, Incarnation};
+
+use super::*;
+use crate::frames::Frames;
+use crate::handshake::VERSIONS;
+use crate::local::{LocalNetwork, LocalTransport};
+use crate::outbox::{Outbox, outbox};
+use crate::testing::{accept, heartbeat, id};
+
+const BOUND: Duration = Duration::from_secs(20);
+/// What has waited longer is stale; far above what a test takes between two of its lines.
+const STALE: Duration = Duration::from_secs(5);
+
+fn greeting(node: &str, addressee: &str) -> Greeting {
+    Greeting {
+        versions: VERSIONS,
+        cluster: ClusterId::new("test").unwrap(),
+        node: id(node),
+        addressee: id(addressee),
+        incarnation: Incarnation { counter: 1, random: 1 },
+        address: Address::default(),
+    }
+}
+
+/// A dialling thread of `a` for `b`, whose part the test plays.
+struct Bench {
+    network: LocalNetwork,
+    listener: LocalTransport,
+    outbox: Option<Outbox>,
+    inbox: Receiver<Input>,
+    nudge: Sender<()>,
+    stop: Option<Sender<()>>,
+    closers: Closers,
+    counters: Arc<Counters>,
+    thread: JoinHandle<()>,
+}
+
+impl Bench {
+    fn new(stall: Duration) -> Self {
+        let network = LocalNetwork::new();
+        let (own, listener) = (network.join(id("a")), network.join(id("b")));
+        let (outbox, outgoing) = outbox();
+        let (inbox_in, inbox) = bounded(64);
+        let (nudge, nudges) = bounded(1);
+        let (stopper, stop) = bounded(0);
+        let (closers, counters) = (Closers::default(), Arc::<Counters>::default());
+        let dialer = Dialer {
+            peer: id("b"),
+            transport: Arc::new(own),
+            greeting: greeting("a", "b"),
+            outgoing,
+            nudges,
+            stop,
+            flushing: bounded(0).0,
+            inbox: inbox_in,
+            closers: closers.clone(),
+            crew: Crew::default(),
+            counters: Arc::clone(&counters),
+            timeouts: Timeouts { dial: BOUND, handshake: BOUND, stall, stale: STALE },
+        };
+        let thread = thread::spawn(move || dialer.run());
+        Self {
+            network,
+            listener,
+            outbox: Some(outbox),
+            inbox,
+            nudge,
+            stop: Some(stopper),
+            closers,
+            counters,
+            thread,
+        }
+    }
+
+    /// Takes the next stream as `b`.
+    fn welcome(&self) -> UnixStream {
+        let mut stream = self.listener.accept().unwrap();
+        handshake::accept(&mut stream, BOUND, |_| Ok(greeting("b", "a"))).unwrap();
+        stream.set_timeouts(Some(BOUND), None).unwrap();
+        stream
+    }
+
+    fn put(&self, frame: &Frame, since: Time) {
+        self.outbox.as_ref().unwrap().put(frame, since);
+    }
+
+    /// The next report of a link.
+    fn state(&self) -> LinkState {
+        loop {
+            match self.inbox.recv_timeout(BOUND).unwrap() {
+                Input::Link { state, .. } => return state,
+                Input::Unreachable { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn end(mut self) {
+        self.outbox = None;
+        self.stop = None;
+        self.closers.close_all();
+        self.listener.close();
+        self.thread.join().unwrap();
+    }
+}
+
+fn next(frames: &mut Frames<UnixStream>) -> Frame {
+    loop {
+        if let Some(frame) = frames.buffered().unwrap() {
+            return frame;
+        }
+        frames.fill().unwrap();
+    }
+}
+
+#[test]
+fn stale_queue() {
+    let bench = Bench::new(BOUND);
+    let now = clock::now();
+    let long_ago = now - STALE * 2;
+    for sent in 0..1000 {
+        bench.put(&heartbeat(sent), long_ago);
+    }
+    bench.put(&accept(1000), now + BOUND);
+    let mut frames = Frames::new(bench.welcome());
+    assert_eq!(next(&mut frames), accept(1000), "a thousand heartbeats of the past are not sent");
+    bench.put(&heartbeat(1001), long_ago);
+    assert_eq!(next(&mut frames), heartbeat(1001), "while the stream stands nothing is too old");
+    bench.end();
+}
+
+#[test]
+fn a_closed_stream_is_noticed_without_sending_and_dialled_anew() {
+    let bench = Bench::new(BOUND);
+    let first = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    drop(first);
+    assert_eq!(bench.state(), LinkState::Closed);
+    let mut frames = Frames::new(bench.welcome());
+    assert_eq!(bench.state(), LinkState::Up);
+    bench.put(&heartbeat(5), clock::now());
+    assert_eq!(next(&mut frames), heartbeat(5));
+    bench.end();
+}
+
+#[test]
+fn a_refusal_counts_after_a_connection_only_and_says_when_it_began() {
+    let bench = Bench::new(BOUND);
+    let stream = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    bench.listener.close();
+    let closed = clock::now();
+    drop(stream);
+    assert_eq!(bench.state(), LinkState::Closed);
+    for _ in 0..3 {
+        let LinkState::Refused { attempt_began } = bench.state() else { panic!("not refused") };
+        assert!(attempt_began >= closed, "it began after the process was gone");
+        assert!(attempt_began <= clock::now());
+    }
+    bench.end();
+}
+
+#[test]
+fn a_peer_that_never_was_there_is_no_crash() {
+    let bench = Bench::new(BOUND);
+    // The stream that may be waiting already is closed without a word, and so is the listener.
+    bench.listener.close();
+    loop {
+        match bench.inbox.recv_timeout(BOUND).unwrap() {
+            Input::Unreachable { reason, .. } if reason == "nobody listens there" => break,
+            Input::Unreachable { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    bench.end();
+}
+
+#[test]
+fn a_peer_that_dials_is_dialled_at_once() {
+    let bench = Bench::new(BOUND);
+    bench.listener.close();
+    // By now the waits are long.
+    let deadline = Instant::now() + BOUND;
+    while bench.counters.read().dials < BACKOFF.len() as u64 {
+        assert!(Instant::now() < deadline, "it stopped dialling");
+        thread::yield_now();
+    }
+    let returned = bench.network.join(id("b"));
+    bench.nudge.send(()).unwrap();
+    let mut stream = returned.accept().unwrap();
+    handshake::accept(&mut stream, BOUND, |_| Ok(greeting("b", "a"))).unwrap();
+    assert_eq!(bench.state(), LinkState::Up);
+    bench.end();
+}
+
+/// Fills the buffers towards a peer that does not read, until the thread no longer takes what is put.
+fn fill(bench: &Bench) {
+    let mut quiet = 0;
+    while quiet < 1000 {
+        let before = bench.counters.read().frames_sent;
+        bench.put(&heartbeat(before), clock::now());
+        thread::yield_now();
+        quiet = if bench.counters.read().frames_sent == before { quiet + 1 } else { 0 };
+        if quiet > 100 {
+            thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_stops_reading_is_given_up_after_the_stall_timeout() {
+    let bench = Bench::new(Duration::from_millis(200));
+    let _unread = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    let put = thread::scope(|scope| {
+        let closed = scope.spawn(|| bench.state());
+        let mut put = 0;
+        while !closed.is_finished() {
+            bench.put(&heartbeat(put), clock::now());
+            put += 1;
+        }
+        assert_eq!(closed.join().unwrap(), LinkState::Closed);
+        put
+    });
+    assert!(bench.counters.read().frames_sent < put);
+    let mut frames = Frames::new(bench.welcome());
+    let first = next(&mut frames).header.nonce.sent.as_nanos();
+    assert_eq!(first, put - 1, "the newest, and none of what waited before it");
+    bench.end();
+}
+
+#[test]
+fn a_stalled_write_ends_when_the_node_does() {
+    let bench = Bench::new(BOUND * 10);
+    let mut unread = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    fill(&bench);
+    bench.end();
+    // Everything that had left is still there, then the stream ends.
+    let mut rest = Vec::new();
+    unread.read_to_end(&mut rest).unwrap();
+    assert!(!rest.is_empty());
+}
