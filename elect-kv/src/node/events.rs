@@ -195,6 +195,7 @@ impl Host {
                 if let Some(data) = &mut self.data {
                     data.replica.raise(epoch, &mut data.journal);
                 }
+                self.go_on();
                 let text = format!("{own} raised its epoch from {from} to {epoch} and goes on serving");
                 self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
             }

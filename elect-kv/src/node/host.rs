@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select};
-use elect_core::{CaughtUp, Elected, Fenced, Health, NodeId, Office, Position, Stamp};
+use elect_core::{CaughtUp, Elected, Health, NodeId, Office, Position, Stamp};
 use elect_tcp::Events;
 use tokio::sync::{mpsc, oneshot};
 
@@ -70,7 +70,11 @@ pub(crate) struct Host {
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
-    pending: BTreeMap<u64, oneshot::Sender<Result<Outcome, WriteFailed>>>,
+    pending: BTreeMap<u64, Answer>,
+    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
+    committed: Vec<(Outcome, Answer)>,
+    /// Likewise, not yet admitted.
+    waiting: Vec<(Bytes, Answer)>,
     reported: Option<Position>,
 }
 
@@ -83,6 +87,7 @@ pub(super) enum Way {
     InOffice(Office),
 }
 
+/// Whoever waits for a write.
 type Answer = oneshot::Sender<Result<Outcome, WriteFailed>>;
 
 impl Host {
@@ -106,6 +111,8 @@ impl Host {
             rebuilt: None,
             links: HashMap::new(),
             pending: BTreeMap::new(),
+            committed: Vec::new(),
+            waiting: Vec::new(),
             reported: None,
         }
     }
@@ -201,8 +208,14 @@ impl Host {
     }
 
     /// Admits a batch of writes under one stamp, or refuses it.
-    fn admit(&mut self, writes: Vec<(Bytes, Answer)>) {
+    pub(super) fn admit(&mut self, writes: Vec<(Bytes, Answer)>) {
         if writes.is_empty() {
+            return;
+        }
+        if let Way::InOffice(office) = &self.way
+            && office.check(self.shared.handle.now()).is_err()
+        {
+            self.waiting.extend(writes);
             return;
         }
         let (commands, answers): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
@@ -261,19 +274,36 @@ impl Host {
     /// Applies what is committed and answers the clients that wait for it.
     fn commit(&mut self, offset: u64) {
         let Some(data) = &self.data else { return };
-        let (pending, shared) = (&mut self.pending, &self.shared);
-        let way = &self.way;
+        let (pending, committed) = (&mut self.pending, &mut self.committed);
         let applied = data.store.apply(offset, |offset, outcome| {
-            let Some(answer) = pending.remove(&offset) else { return };
-            let result = match may_acknowledge(way, &data.journal, shared) {
-                Ok(()) => Ok(outcome),
-                Err(failed) => Err(failed),
-            };
-            let _ = answer.send(result);
+            committed.extend(pending.remove(&offset).map(|answer| (outcome, answer)));
         });
         if let Err(error) = applied {
             self.fail(error.to_string());
         }
+        self.acknowledge();
+    }
+
+    /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
+    /// they wait until the elector says which it is, a raised epoch or the end.
+    pub(super) fn acknowledge(&mut self) {
+        let (Some(data), Way::InOffice(office)) = (&self.data, &self.way) else { return };
+        let stamp = Stamp::received(office.epoch());
+        for (outcome, answer) in std::mem::take(&mut self.committed) {
+            if data.journal.ack(stamp).is_ok() && office.check(self.shared.handle.now()).is_ok() {
+                // A client that has gone needs no answer.
+                let _ = answer.send(Ok(outcome));
+            } else {
+                self.committed.push((outcome, answer));
+            }
+        }
+    }
+
+    /// A raised epoch: what waited for it goes on.
+    pub(super) fn go_on(&mut self) {
+        self.acknowledge();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.admit(waiting);
     }
 
     /// One sync for everything that was written; then acknowledgements leave.
@@ -282,10 +312,13 @@ impl Host {
         if let Some(error) = data.journal.take_failure() {
             return self.fail(error.to_string());
         }
-        if data.journal.is_dirty()
-            && let Err(error) = data.journal.sync()
-        {
-            return self.fail(error.to_string());
+        if data.journal.is_dirty() {
+            self.shared.stall.begin(self.shared.handle.now());
+            let synced = data.journal.sync();
+            self.shared.stall.end();
+            if let Err(error) = synced {
+                return self.fail(error.to_string());
+            }
         }
         data.replica.settle(&mut data.journal);
         self.carry_out();
@@ -318,7 +351,7 @@ impl Host {
 
     /// A handover goes on once nothing is pending.
     fn finish_draining(&mut self) {
-        if self.draining && self.pending.is_empty() {
+        if self.draining && self.pending.is_empty() && self.committed.is_empty() {
             self.draining = false;
             self.shared.handle.drained();
         }
@@ -327,8 +360,13 @@ impl Host {
     /// Office is lost: whether a quorum will hold these writes is for the next primary to see.
     pub(super) fn abandon_pending(&mut self) {
         let epoch = self.epoch_led().unwrap_or_default();
-        for (_, answer) in std::mem::take(&mut self.pending) {
+        let pending = std::mem::take(&mut self.pending).into_values();
+        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, answer)| answer);
+        for answer in pending.chain(committed) {
             let _ = answer.send(Err(WriteFailed::Unknown(epoch)));
+        }
+        for (_, answer) in std::mem::take(&mut self.waiting) {
+            let _ = answer.send(Err(WriteFailed::NotAdmitted(None)));
         }
     }
 
@@ -338,13 +376,4 @@ impl Host {
         self.log.tell(Kind::Failed, None, None, &error);
         self.ending.get_or_insert(Ending::Failed(error));
     }
-}
-
-/// The last act before a client is told: the lease still runs, and the fence still admits the stamp.
-fn may_acknowledge(way: &Way, journal: &FencedLog, shared: &Shared) -> Result<(), WriteFailed> {
-    let Way::InOffice(office) = way else { return Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)) };
-    let lost = WriteFailed::Unknown(office.epoch());
-    let fenced: Result<(), Fenced> = journal.ack(Stamp::received(office.epoch()));
-    fenced.map_err(|_| lost)?;
-    office.check(shared.handle.now()).map_err(|_| lost)
 }

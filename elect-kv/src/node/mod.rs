@@ -5,5 +5,6 @@ pub(crate) mod host;
 mod peers;
 mod serve;
 pub(crate) mod shared;
+mod stall;
 
 pub use serve::{ServeError, Server, init, replace_lost};

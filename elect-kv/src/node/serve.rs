@@ -146,6 +146,7 @@ impl Server {
             None,
             &format!("{own} runs; clients connect to {}", shared.settings.advertise_client),
         );
+        runtime.spawn(super::stall::watch(shared.clone()));
         let (ended, ending) = oneshot::channel();
         let host = start_host(shared.clone(), started.events, inputs, log.clone(), started.data, ended)?;
         Ok(Self { shared, clients, host, ending, log, runtime })
@@ -200,6 +201,7 @@ impl Server {
         self.runtime.block_on(async {
             hand_over(&self.shared).await;
             self.clients.close(CLIENTS_TIMEOUT).await;
+            resign(&self.shared).await;
         });
         // Fails only if the host has ended already.
         let _ = self.shared.inbox.send(Input::Stop);
@@ -236,6 +238,14 @@ async fn hand_over(shared: &Shared) {
         }
     };
     let _ = timeout(bound, over).await;
+}
+
+/// Nobody could take over: leadership ends here all the same, before the log does.
+async fn resign(shared: &Shared) {
+    let mut leads = shared.leads.subscribe();
+    if shared.handle.resign().is_ok() {
+        let _ = timeout(CLIENTS_TIMEOUT, leads.wait_for(|leads| !leads)).await;
+    }
 }
 
 fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -10,6 +10,7 @@ use redis_protocol::redis_keyslot;
 use tokio::sync::{oneshot, watch};
 
 use super::host::Input;
+use super::stall::Stall;
 use crate::config::Settings;
 use crate::store::{Outcome, Store};
 
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     /// Absent on a witness.
     pub(crate) store: Option<Arc<Store>>,
     pub(crate) inbox: Sender<Input>,
+    /// How long the storage has been busy.
+    pub(crate) stall: Stall,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
     progress: RwLock<Progress>,
@@ -69,6 +72,7 @@ impl Shared {
             handle,
             store,
             inbox,
+            stall: Stall::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
             progress: RwLock::default(),
@@ -117,6 +121,9 @@ impl Shared {
                 format!("MOVED {} {}", key.map_or(0, redis_keyslot), leader.address)
             }
             (_, Some(reason @ NotInOffice::Draining(_))) => format!("TRYAGAIN {reason}"),
+            (_, Some(NotInOffice::LeaseOver(epoch))) if self.handle.is_leader() => {
+                format!("TRYAGAIN {own} is raising its epoch above {epoch}")
+            }
             (Some(leader), _) if leader.id == own => {
                 format!("NOLEADER {own} won epoch {} and catches up before it serves", leader.epoch)
             }
