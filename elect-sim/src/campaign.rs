@@ -120,8 +120,9 @@ impl Run {
             return;
         }
         let begin = self.world.now();
-        let led = self
-            .wait_until(begin + bound, |world| world.leader().is_some_and(|(node, _)| able.contains(&node)));
+        let led = self.wait_until(begin + bound, |world| {
+            world.leader().is_some_and(|(node, _)| world.able_to_lead().contains(&node))
+        });
         let Some(led) = led else {
             self.fail(Checker::Settles, format!("no leader within {bound} ns although {able:?} could lead"));
             return;
@@ -189,6 +190,9 @@ impl Run {
 
     fn fail(&mut self, checker: Checker, detail: String) {
         let at = self.world.now();
+        if self.world.violation().is_some() {
+            return;
+        }
         let explained: Vec<_> =
             (0..index_from(self.world.nodes.len())).map(|node| self.world.describe(node)).collect();
         self.world.checks.fail(checker, at, 0, || format!("{detail}\n{}", explained.join("\n")));

@@ -175,7 +175,7 @@ impl World {
         let Some(fence) = self.fence(node) else { return };
         let position = fence.inspect(ModelLog::last_durable);
         let now = self.local(node);
-        self.elector(node, |elector| Ok(elector.set_position(position, now)));
+        self.elector(node, now, |elector| Ok(elector.set_position(position, now)));
     }
 
     // The way into office.
@@ -298,7 +298,7 @@ impl World {
         if host.pulls > PULLS_MAX {
             host.pulls = 0;
             let now = self.local(node);
-            self.elector(node, |elector| Ok(elector.on_source_lost(now)));
+            self.elector(node, now, |elector| Ok(elector.on_source_lost(now)));
         } else if let Some(peer) = index_of(peer) {
             self.tell(node, peer, Message::Pull { stamp, position });
         }
@@ -321,7 +321,7 @@ impl World {
         }
         let Some(tip) = tip else {
             let now = self.local(node);
-            self.elector(node, |elector| Ok(elector.on_source_lost(now)));
+            self.elector(node, now, |elector| Ok(elector.on_source_lost(now)));
             return;
         };
         let entries = &self.entries;
@@ -399,7 +399,7 @@ impl World {
                 }
                 self.counts.offices += 1;
                 self.note(Some(node), || format!("IN OFFICE, epoch {epoch}"));
-                self.elector(node, |elector| Ok(elector.on_office(&office, now)));
+                self.elector(node, now, |elector| Ok(elector.on_office(&office, now)));
             }
             Err((caught_up, _)) => self.restore_way(node, Way::Opening(caught_up, own)),
         }
@@ -465,7 +465,7 @@ impl World {
         host.rejoining = true;
         if self.node(node).kind == MemberKind::Witness {
             let now = self.local(node);
-            self.elector(node, |elector| elector.on_rebuilt(RebuiltTo { entry: None }, now));
+            self.elector(node, now, |elector| elector.on_rebuilt(RebuiltTo { entry: None }, now));
         } else {
             self.tell(node, leader, Message::Rejoin { stamp, life });
         }
@@ -501,7 +501,7 @@ impl World {
         let Some(host) = self.host(node) else { return };
         if host.replaced && committed && holds && host.following.is_some_and(|(_, epoch)| epoch == stamp) {
             let now = self.local(node);
-            self.elector(node, |elector| elector.on_rebuilt(RebuiltTo { entry: Some(position) }, now));
+            self.elector(node, now, |elector| elector.on_rebuilt(RebuiltTo { entry: Some(position) }, now));
         }
     }
 
@@ -543,7 +543,7 @@ impl World {
             Task::ReadFinish { since, value } => self.finish_read(node, since, value),
             Task::Drained => {
                 let now = self.local(node);
-                self.elector(node, |elector| Ok(elector.on_drained(now)));
+                self.elector(node, now, |elector| Ok(elector.on_drained(now)));
             }
             Task::Report => self.report(node),
             Task::Rejoin => self.rejoin(node),

@@ -366,7 +366,7 @@ impl World {
                 self.on_host_message(node, from, message);
             }
             Input::Tick => {
-                self.elector(node, |elector| Ok(elector.tick(now)));
+                self.elector(node, now, |elector| Ok(elector.tick(now)));
                 if let Some(process) = &self.node(node).process {
                     let deadline = process.elector.deadline();
                     self.checks.ticked(self.now, node, now, deadline);
@@ -376,13 +376,13 @@ impl World {
             Input::Gated => {
                 let gated = self.node_mut(node).process.as_mut().and_then(|process| process.gated.take());
                 if let Some(gated) = gated {
-                    self.elector(node, |elector| Ok(elector.on_gated(gated, now)));
+                    self.elector(node, now, |elector| Ok(elector.on_gated(gated, now)));
                 }
             }
             Input::SyncDone => self.on_sync_done(node),
             Input::Link { peer, state } => {
                 let peer = self.node(peer).id;
-                self.elector(node, |elector| Ok(elector.on_link(peer, state, now)));
+                self.elector(node, now, |elector| Ok(elector.on_link(peer, state, now)));
             }
             Input::Host(task) => self.on_task(node, task),
             Input::Request(request) => self.on_request(node, request, now),
@@ -394,7 +394,7 @@ impl World {
         self.frames.free(slot);
         let peer = self.node(from).id;
         match decoded {
-            Ok(frame) => self.elector(node, |elector| Ok(elector.on_message(peer, &frame, now))),
+            Ok(frame) => self.elector(node, now, |elector| Ok(elector.on_message(peer, &frame, now))),
             Err(error) => self.checks.fail(Checker::WireRoundTrip, self.now, node, || {
                 format!("a frame of {peer} does not decode: {error}")
             }),
@@ -403,7 +403,7 @@ impl World {
 
     fn on_request(&mut self, node: NodeIndex, request: Request, now: Time) {
         self.note(Some(node), || format!("request {request:?}"));
-        self.elector(node, |elector| match request {
+        self.elector(node, now, |elector| match request {
             Request::Resign => elector.resign(now),
             Request::Handover => elector.request_handover(None, None, now),
             Request::Freeze(span) => elector.pause(span, now),
@@ -416,6 +416,7 @@ impl World {
     pub(crate) fn elector(
         &mut self,
         node: NodeIndex,
+        now: Time,
         input: impl FnOnce(&mut Elector) -> Result<Step<'_>, elect_core::RequestRefused>,
     ) {
         let mut actions = std::mem::take(&mut self.actions);
@@ -425,14 +426,14 @@ impl World {
                 Err(refused) => self.note(Some(node), || format!("refused: {refused}")),
             }
         }
-        self.check(node, &actions);
+        self.check(node, &actions, now);
         actions = self.carry_out(node, actions);
         self.actions = actions;
         self.schedule_tick(node);
     }
 
     /// Shows the checkers what an elector let go, before anything of it takes effect.
-    fn check(&mut self, node: NodeIndex, actions: &[Action]) {
+    fn check(&mut self, node: NodeIndex, actions: &[Action], now: Time) {
         for action in actions {
             match action {
                 Action::Lost(loss) => self.checks.lost(self.now, node, *loss),
@@ -460,6 +461,8 @@ impl World {
             }
             self.checks.lease(self.now, node, lease.epoch, others[..count].iter().copied());
         }
+        // A process that stopped between reading the clock and this step is silent as of what it read.
+        let lease_runs = process.authority.lease(now).is_some();
         for action in actions {
             match action {
                 Action::Send(to, frame) => self.checks.sent(&Sent {
@@ -467,7 +470,7 @@ impl World {
                     node,
                     to: *to,
                     frame,
-                    lease_runs: lease.is_some(),
+                    lease_runs,
                     clocks: &self.clocks,
                 }),
                 Action::Save(gate) => {

@@ -1,6 +1,6 @@
 //! S1 to S5, S8, S11 and L3: who leads, what is durable, what frames claim, when authority ends.
 
-use elect_core::{Body, Epoch, Frame, Loss, Record, Standing, Time, Word};
+use elect_core::{Body, Epoch, Frame, Incarnation, Loss, Record, Standing, Time, Word};
 
 use super::{Checker, Checkers, NodeIndex, Real, ended, node_name};
 use crate::clock::Clock;
@@ -180,9 +180,26 @@ impl Checkers {
             Body::Offer { epoch, .. } => self.promises_allow(sent, node, epoch),
             _ => {}
         }
+        self.speaks(at, node, header.nonce.incarnation);
         self.sets_detection(node, frame);
         self.granted(sent);
         self.at(node).ended = ended(frame);
+    }
+
+    fn speaks(&mut self, at: Real, node: NodeIndex, incarnation: Incarnation) {
+        let watched = self.at(node);
+        if watched.spoke == Some(incarnation) {
+            return;
+        }
+        watched.spoke = Some(incarnation);
+        let (life, durable) = (watched.life, watched.durable.map(|record| record.incarnation));
+        let key = (node, incarnation.counter, incarnation.random);
+        let first = *self.incarnations.entry(key).or_insert(life);
+        if durable != Some(incarnation) || first != life {
+            self.fail(Checker::IncarnationFirst, at, node, || {
+                format!("life {life} speaks as {incarnation}, first used in life {first}, the disk holds {durable:?}")
+            });
+        }
     }
 
     fn sent_as_leader(&mut self, sent: &Sent<'_>, epoch: Epoch) {

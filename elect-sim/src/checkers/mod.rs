@@ -10,7 +10,7 @@ mod store;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use elect_core::{Epoch, Frame, Record, Standing};
+use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
 
 use crate::clock::Real;
 use crate::log::EntryId;
@@ -51,6 +51,8 @@ pub enum Checker {
     AcknowledgedPresent,
     /// S7: a read shows every write that was acknowledged before it began.
     ReadsFresh,
+    /// S13: an incarnation is durable before its first frame, and belongs to one life of one node.
+    IncarnationFirst,
     /// S11: after a storage error a node only says that it has stopped.
     SilentAfterStop,
     /// L3: a leader without a lease is silent as leader.
@@ -73,7 +75,7 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::OneLeaderPerEpoch,
         Self::NotLedAgain,
         Self::OneAcceptPerEpoch,
@@ -86,6 +88,7 @@ impl Checker {
         Self::FenceAtApply,
         Self::AcknowledgedPresent,
         Self::ReadsFresh,
+        Self::IncarnationFirst,
         Self::SilentAfterStop,
         Self::SilentWithoutLease,
         Self::Settles,
@@ -112,6 +115,7 @@ impl Checker {
             Self::FenceAtApply => "fence-at-apply",
             Self::AcknowledgedPresent => "acknowledged-present",
             Self::ReadsFresh => "reads-fresh",
+            Self::IncarnationFirst => "incarnation-first",
             Self::SilentAfterStop => "silent-after-stop",
             Self::SilentWithoutLease => "silent-without-lease",
             Self::Settles => "settles",
@@ -158,11 +162,15 @@ struct Watched {
     running: bool,
     /// What its disk holds.
     durable: Option<Record>,
+    /// What its process knows to be there: not the record of a save that failed after it took effect.
+    known: Option<Record>,
     /// The leadership that its host knows of, by its events.
     leading: Option<Epoch>,
     /// What its last frame said is over for it.
     ended: Epoch,
     stopped: bool,
+    /// The incarnation in which it was last seen to speak in this life.
+    spoke: Option<Incarnation>,
     /// The epoch that it was last seen to lead in this life: spares a look into the table.
     led: Option<Epoch>,
     /// The floor of its fence, and the one stamp below that passes.
@@ -181,6 +189,8 @@ pub(crate) struct Checkers {
     votes: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
     /// Likewise, as its frames tell.
     accepts: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
+    /// Which life of which node spoke in each incarnation.
+    incarnations: BTreeMap<(NodeIndex, u32, u32), Life>,
     /// The highest epoch under which anybody held a lease.
     lease_epoch: Epoch,
     /// The acknowledged entries by offset.
@@ -201,6 +211,7 @@ impl Checkers {
             led: BTreeMap::new(),
             votes: BTreeMap::new(),
             accepts: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
             lease_epoch: Epoch::ZERO,
             acknowledged: vec![0],
             served: (Epoch::ZERO, 0),
@@ -233,9 +244,11 @@ impl Checkers {
         watched.life = life;
         watched.running = true;
         watched.durable = Some(durable);
+        watched.known = Some(durable);
         watched.leading = None;
         watched.led = None;
         watched.stopped = false;
+        watched.spoke = None;
         watched.floor = Epoch::ZERO;
         watched.kept = None;
         self.forget_detections(node);

@@ -16,6 +16,7 @@ impl Checkers {
     /// A commit of `node` succeeded: its fence must stand at the durable epoch.
     pub(crate) fn committed(&mut self, at: Real, node: NodeIndex) {
         let watched = self.at(node);
+        watched.known = watched.durable;
         let (floor, durable) = (watched.floor, watched.durable.map_or(Epoch::ZERO, |record| record.epoch));
         if floor < durable {
             self.fail(Checker::FenceAtApply, at, node, || {
@@ -27,7 +28,7 @@ impl Checkers {
     /// A request with `stamp` was admitted, to be applied or acknowledged.
     pub(crate) fn admitted(&mut self, at: Real, node: NodeIndex, stamp: Stamp) {
         let watched = self.at(node);
-        let (floor, kept, durable) = (watched.floor, watched.kept, watched.durable);
+        let (floor, kept, durable) = (watched.floor, watched.kept, watched.known);
         let epoch = stamp.epoch();
         if epoch != floor && (epoch > floor || kept != Some(epoch)) {
             self.fail(Checker::FenceAtApply, at, node, || {
