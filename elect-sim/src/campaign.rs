@@ -1,5 +1,7 @@
 //! Campaigns: many seeds, each a storm and then a calm in which there must be a leader.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use elect_core::{MemberKind, Storage};
 
 use crate::checkers::{Checker, Violation};
@@ -9,6 +11,9 @@ use crate::queue::NodeIndex;
 use crate::random::Random;
 use crate::trace::Detail;
 use crate::world::{Counts, World, index_from};
+
+/// How long it takes at most, without faults, until processes run and connections stand.
+const RECONNECTED: Real = 110 * MILLI;
 
 /// What came of one seed.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -74,10 +79,23 @@ impl Topology {
 impl Run {
     /// Runs `options` to their end or the first violation.
     pub fn new(options: Options, detail: Detail) -> Self {
-        let world = World::new(options, detail);
-        let mut run = Self { world, settled: None, served: None, full_mesh: false };
-        run.storm_and_calm();
+        let mut run = Self::of(World::new(options, detail));
+        // After a panic only the time and the trace are looked at, and both are whole at every instruction.
+        let panicked = catch_unwind(AssertUnwindSafe(|| run.storm_and_calm())).err();
+        if let Some(payload) = panicked {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+            let at = run.world.now();
+            run.world
+                .checks
+                .fail(Checker::NoPanic, at, 0, || text.unwrap_or_else(|| "a panic without words".into()));
+        }
         run
+    }
+
+    /// A world that its caller takes where it wants.
+    pub(crate) fn of(world: World) -> Self {
+        Self { world, settled: None, served: None, full_mesh: false }
     }
 
     /// What came of it.
@@ -109,25 +127,28 @@ impl Run {
     /// After healing: a leader in time where there can be one, and it stays; none where there cannot.
     fn calm(&mut self, end: Real) {
         let healed = self.world.now();
-        // Processes that start now, and links that are made now, belong to the healing.
-        self.world.run_until(healed + 110 * MILLI);
-        let able = self.world.able_to_lead();
         let timeout = self.world.election_timeout();
+        // Processes that start and links that are made belong to the healing.
+        let begin = healed + RECONNECTED;
         let bound = timeout * if self.full_mesh { 2 } else { 4 };
+        let led =
+            |world: &World| world.leader().is_some_and(|(node, _)| world.able_to_lead().contains(&node));
+        let mut settled = self.wait_until(begin, led);
+        self.world.run_until(begin);
+        let able = self.world.able_to_lead();
         if able.is_empty() {
             self.world.run_until((healed + 2 * timeout).min(end));
             self.nobody_leads(end);
             return;
         }
-        let begin = self.world.now();
-        let led = self.wait_until(begin + bound, |world| {
-            world.leader().is_some_and(|(node, _)| world.able_to_lead().contains(&node))
-        });
-        let Some(led) = led else {
+        if !led(&self.world) {
+            settled = self.wait_until(begin + bound, led);
+        }
+        let Some(settled) = settled else {
             self.fail(Checker::Settles, format!("no leader within {bound} ns although {able:?} could lead"));
             return;
         };
-        self.settled = Some((led - begin) * 1_000 / timeout);
+        self.settled = Some((settled - healed) * 1_000 / timeout);
         self.stays(begin, timeout, &able, end);
     }
 
@@ -141,8 +162,11 @@ impl Run {
         self.world.run_until((begin + 8 * timeout).min(end));
         let losses = self.world.counts().losses;
         self.world.run_until(end);
-        if self.world.violation().is_none() && self.world.counts().losses > losses && self.served.is_some() {
+        if self.world.counts().losses > losses && self.served.is_some() {
             self.fail(Checker::Stays, "a leader lost its authority although nothing was wrong".into());
+        }
+        if self.world.leader().is_none() {
+            self.fail(Checker::Settles, "nobody leads in the end".into());
         }
     }
 
@@ -174,7 +198,7 @@ impl Run {
     }
 
     /// Goes on in small steps until `holds` or `until`; the time at which it held.
-    fn wait_until(&mut self, until: Real, holds: impl Fn(&World) -> bool) -> Option<Real> {
+    pub(crate) fn wait_until(&mut self, until: Real, holds: impl Fn(&World) -> bool) -> Option<Real> {
         while self.world.violation().is_none() {
             if holds(&self.world) {
                 return Some(self.world.now());
@@ -188,7 +212,7 @@ impl Run {
         None
     }
 
-    fn fail(&mut self, checker: Checker, detail: String) {
+    pub(crate) fn fail(&mut self, checker: Checker, detail: String) {
         let at = self.world.now();
         if self.world.violation().is_some() {
             return;

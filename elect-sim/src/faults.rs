@@ -7,7 +7,8 @@ use elect_core::Health;
 use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::disk::{Mood, Outcome};
-use crate::options::Fault;
+use crate::network::Quality;
+use crate::options::{Fault, Sabotage};
 use crate::process::{Input, Interrupt, Request, State};
 use crate::queue::{Mend, NodeIndex, What};
 use crate::world::{World, draw_rate, index_from};
@@ -82,7 +83,7 @@ impl World {
                 self.queue.push(self.now + span, What::Mend { mend: Mend::Health { node } });
             }
             Fault::Resign => self.input(node, Input::Request(Request::Resign)),
-            Fault::Handover => self.input(node, Input::Request(Request::Handover)),
+            Fault::Handover => self.input(node, Input::Request(Request::Handover(None))),
             Fault::Freeze => {
                 let span = Duration::from_millis(self.chaos.between(1, 3_000));
                 self.input(node, Input::Request(Request::Freeze(span)));
@@ -178,7 +179,7 @@ impl World {
     pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
         self.note(None, || format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
-        self.network.quality = self.options.calm;
+        self.network.quality = self.calm_quality();
         self.network.heal_all();
         self.episodes.iter_mut().for_each(Vec::clear);
         let pairs: Vec<_> = self.pairs().collect();
@@ -190,6 +191,15 @@ impl World {
         }
         for node in 0..index_from(self.nodes.len()) {
             self.heal_node(node, retired.contains(&usize::from(node)));
+        }
+    }
+
+    fn calm_quality(&self) -> Quality {
+        let calm = self.options.calm;
+        match self.options.sabotage {
+            Some(Sabotage::NeverHeals) => Quality { loss_ppm: 1_000_000, ..calm },
+            Some(Sabotage::Stalls) => Quality { tail_ppm: 500_000, tail_max: 3 * SECOND, ..calm },
+            _ => calm,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::log::{EntryId, ModelLog};
 use crate::network::{Fate, Held};
+use crate::options::Sabotage;
 use crate::process::{Host, Process, State, Way};
 use crate::queue::{Life, NodeIndex, Task, What};
 use crate::world::{World, index_from, index_of};
@@ -41,6 +42,9 @@ impl World {
     // Messages.
 
     fn tell(&mut self, from: NodeIndex, to: NodeIndex, message: Message) {
+        if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
+            return;
+        }
         match self.network.carry(from, to, self.now) {
             Fate::Arrives(arrivals) => {
                 for &at in &arrivals.at[..arrivals.count] {
@@ -99,7 +103,8 @@ impl World {
         let Some(process) = &self.nodes[usize::from(node)].process else { return };
         let Some(fence) = &process.fence else { return };
         let entries = &self.entries;
-        let applied = fence.apply(Stamp::received(stamp), |log| {
+        let admitted = if self.is_sabotaged(Sabotage::NoFence) { fence.floor() } else { stamp };
+        let applied = fence.apply(Stamp::received(admitted), |log| {
             log.extend_to(entries, tip);
             entries.on_path(log.durable(), entries.offset(tip)) == Some(tip)
         });
@@ -196,6 +201,7 @@ impl World {
         match event {
             Event::Elected(elected) => {
                 self.counts.elections += 1;
+                self.counts.behind += u64::from(elected.catch_up_from().is_some());
                 self.begin_way(node, elected);
             }
             Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => self.begin_way(node, elected),
@@ -247,6 +253,18 @@ impl World {
     }
 
     fn begin_way(&mut self, node: NodeIndex, elected: Elected) {
+        if self.is_sabotaged(Sabotage::NeverOpens) {
+            return;
+        }
+        if self.is_sabotaged(Sabotage::ServesAtOnce) {
+            let epoch = elected.epoch();
+            let office = elected.serve_without_log_forgetting_earlier_writes();
+            if let Some(host) = self.host(node) {
+                host.way = Way::InOffice(office, 0);
+            }
+            self.serves(node, epoch);
+            return;
+        }
         let wait = self.chance.below(200 * MICRO);
         let Some(host) = self.host(node) else { return };
         host.way = Way::CatchingUp(elected);
@@ -363,7 +381,11 @@ impl World {
             Way::InOffice(office, own) => (office.epoch(), *own),
             _ => return,
         };
-        let offset = self.on_write_quorum(&process.host, epoch);
+        let offset = if self.is_sabotaged(Sabotage::OwnCopyIsEnough) {
+            process.host.matched[usize::from(node)].1
+        } else {
+            self.on_write_quorum(&process.host, epoch)
+        };
         if offset < own || offset <= process.host.committed && matches!(process.host.way, Way::InOffice(..)) {
             return;
         }
@@ -556,26 +578,29 @@ impl World {
 
     fn finish_read(&mut self, node: NodeIndex, since: u64, value: u64) {
         let Some(process) = &self.nodes[usize::from(node)].process else { return };
-        let Way::InOffice(office, _) = &process.host.way else { return };
         let now = self.local(node);
-        if office.finish_read(value, || now).is_ok() && self.checks.clocks_are_sound {
+        let covered = match &process.host.way {
+            Way::InOffice(office, _) => office.finish_read(value, || now).is_ok(),
+            _ => false,
+        };
+        let covered = covered || self.is_sabotaged(Sabotage::UncheckedRead);
+        if covered && self.checks.clocks_are_sound {
             self.counts.reads += 1;
             self.checks.read(self.now, node, since, value);
         }
     }
 
-    /// A client asks every node that believes to be in office: a deposed one must refuse.
+    /// A client asks every node that was in office when it last worked: a deposed one must refuse, also one
+    /// that does not know it yet. What is asked of a stopped process waits for it.
     pub(crate) fn clients(&mut self) {
         for node in 0..index_from(self.nodes.len()) {
-            if self.node(node).state != State::Running {
-                continue;
-            }
             let now = self.local(node);
+            let state = self.node(node).state;
             let Some(host) = self.host(node) else { continue };
             let Way::InOffice(office, _) = &host.way else { continue };
             let stamp = office.stamp(now);
             let since = self.checks.acknowledged_length();
-            if let Ok(stamp) = stamp {
+            if let (Ok(stamp), State::Running) = (stamp, state) {
                 let wait = self.chance.waiting(300 * MICRO);
                 self.host_task(node, wait, Task::Append { stamp: stamp.epoch().number() });
             }

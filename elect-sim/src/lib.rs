@@ -13,6 +13,7 @@ mod process;
 mod queue;
 mod random;
 mod slab;
+mod topology;
 mod trace;
 mod world;
 
@@ -21,7 +22,8 @@ pub use checkers::{Checker, NODES_MAX, Violation};
 pub use clock::{Clock, MICRO, MILLI, Real, SECOND};
 pub use disk::{Disk, Mood, SaveError};
 pub use network::Quality;
-pub use options::{Fault, Options};
+pub use options::{Fault, Options, Sabotage};
 pub use random::Random;
+pub use topology::{Case, Fate, Verdict};
 pub use trace::{Detail, Line, Trace};
 pub use world::{Counts, World};

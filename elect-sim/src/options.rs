@@ -70,6 +70,33 @@ impl Fault {
     ];
 }
 
+/// A bug planted in what surrounds an elector: proof that a checker can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// One in five saves is reported as done and is not.
+    LyingDisk,
+    /// Bytes are missing at the end of a frame.
+    GarbledBytes,
+    /// The primary acknowledges what only it holds.
+    OwnCopyIsEnough,
+    /// Nobody looks at the fence again before an acknowledgement leaves, and entries are applied without it.
+    NoFence,
+    /// A read does not check the lease after it took its value.
+    UncheckedRead,
+    /// A winner serves at once: no catching up, no entry of its own.
+    ServesAtOnce,
+    /// A winner never enters office.
+    NeverOpens,
+    /// Clocks run far outside the bound that the leases rely on, and the checkers do not know.
+    SecretDrift,
+    /// The network goes on losing everything when it should have healed.
+    NeverHeals,
+    /// The network goes on stalling for long after it has healed.
+    Stalls,
+    /// The process panics after ten simulated seconds.
+    Panics,
+}
+
 /// What one run is made of.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -95,6 +122,8 @@ pub struct Options {
     pub crash_evidence: bool,
     /// The network while faults last.
     pub stormy: Quality,
+    /// How often a message of the model store is lost on top of that, per million: followers lag.
+    pub store_loss_ppm: u32,
     /// The network afterwards.
     pub calm: Quality,
     /// The faults that may happen.
@@ -109,6 +138,8 @@ pub struct Options {
     pub liveness: Real,
     /// Clocks run far outside ρ: everything but S5, S13 and lease reads must still hold.
     pub wild_clocks: bool,
+    /// A planted bug, for tests.
+    pub sabotage: Option<Sabotage>,
 }
 
 impl Options {
@@ -127,6 +158,7 @@ impl Options {
             save: Duration::from_millis(10),
             crash_evidence: false,
             stormy: calm,
+            store_loss_ppm: 0,
             calm,
             faults: Vec::new(),
             fault_every: SECOND,
@@ -134,6 +166,7 @@ impl Options {
             safety: 0,
             liveness: 60 * SECOND,
             wild_clocks: false,
+            sabotage: None,
         }
     }
 
@@ -189,6 +222,7 @@ impl Options {
             let value = random.between(0, most);
             u32::try_from(flag(random, value)).unwrap_or(0)
         };
+        self.store_loss_ppm = ppm(random, 700_000);
         self.stormy = Quality {
             delay_min: self.calm.delay_min,
             delay_max: self.calm.delay_max * random.between(1, 10),

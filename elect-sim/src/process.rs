@@ -101,7 +101,7 @@ pub(crate) enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Resign,
-    Handover,
+    Handover(Option<NodeId>),
     Freeze(std::time::Duration),
     Thaw,
     Health(elect_core::Health),

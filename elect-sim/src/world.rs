@@ -7,11 +7,11 @@ use elect_core::{
 
 use crate::checkers::{Checker, Checkers, LeaseRule, Sent, Violation, node_name};
 use crate::clock::{Clock, MICRO, MILLI, Real, SECOND};
-use crate::disk::{Disk, Mood};
+use crate::disk::{Disk, Mood, Outcome};
 use crate::host::Message;
 use crate::log::{Entries, ModelLog};
 use crate::network::{Fate, Held, Network};
-use crate::options::Options;
+use crate::options::{Options, Sabotage};
 use crate::process::{Action, Host, Input, Interrupt, Node, Process, Request, State};
 use crate::queue::{Life, Mend, NodeIndex, Queue, Task, What};
 use crate::random::{Random, mix};
@@ -54,6 +54,8 @@ pub struct Counts {
     pub frames: u64,
     /// Elections won.
     pub elections: u64,
+    /// Elections won by a node that was behind a voter.
+    pub behind: u64,
     /// Epochs raised by a leader in office.
     pub raises: u64,
     /// Authority lost.
@@ -70,6 +72,24 @@ pub struct Counts {
     pub reads: u64,
     /// Replaced disks that earned their vote back.
     pub rebuilt: u64,
+}
+
+impl Counts {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.frames += other.frames;
+        self.elections += other.elections;
+        self.behind += other.behind;
+        self.raises += other.raises;
+        self.losses += other.losses;
+        self.faults += other.faults;
+        self.starts += other.starts;
+        self.offices += other.offices;
+        self.acknowledged += other.acknowledged;
+        self.reads += other.reads;
+        self.rebuilt += other.rebuilt;
+    }
 }
 
 /// Index of a node by its name: `a` is the first.
@@ -220,6 +240,7 @@ impl World {
             self.now = at;
             self.counts.events += 1;
             self.trace.absorb(at);
+            assert!(at < 10 * SECOND || !self.is_sabotaged(Sabotage::Panics), "a planted panic");
             self.happen(what);
         }
         if self.checks.violation().is_none() {
@@ -390,6 +411,9 @@ impl World {
     }
 
     fn on_frame(&mut self, node: NodeIndex, from: NodeIndex, slot: u32, now: Time) {
+        if self.is_sabotaged(Sabotage::GarbledBytes) && self.chaos.below(50) == 0 {
+            self.frames.get_mut(slot).garble();
+        }
         let decoded = self.frames.get(slot).decode();
         self.frames.free(slot);
         let peer = self.node(from).id;
@@ -405,7 +429,7 @@ impl World {
         self.note(Some(node), || format!("request {request:?}"));
         self.elector(node, now, |elector| match request {
             Request::Resign => elector.resign(now),
-            Request::Handover => elector.request_handover(None, None, now),
+            Request::Handover(to) => elector.request_handover(to, None, now),
             Request::Freeze(span) => elector.pause(span, now),
             Request::Thaw => elector.resume(now),
             Request::Health(health) => Ok(elector.set_health(health, now)),
@@ -585,6 +609,9 @@ impl World {
 
     fn commit(&mut self, node: NodeIndex) {
         let now = self.now;
+        if self.is_sabotaged(Sabotage::LyingDisk) && self.chaos.below(5) == 0 {
+            self.node_mut(node).disk.next_save = Outcome::Lies;
+        }
         let watched = &mut self.nodes[usize::from(node)];
         let Some(process) = &mut watched.process else { return };
         let Some(gate) = process.saving.take() else { return };
@@ -725,6 +752,13 @@ impl World {
         if let Some((input, now)) = held {
             self.handle(node, input, now);
         }
+        // A host's threads wake up in any order: half of the time what they wait for comes before the elector's.
+        if self.chaos.below(2) == 0 {
+            let inbox = &mut self.node_mut(node).inbox;
+            inbox
+                .make_contiguous()
+                .sort_by_key(|input| !matches!(input, Input::Host(_) | Input::Message { .. }));
+        }
         while self.node(node).state == State::Running {
             let Some(input) = self.node_mut(node).inbox.pop_front() else { break };
             self.input(node, input);
@@ -802,6 +836,10 @@ impl World {
 
     // Helpers.
 
+    pub(crate) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
+        self.options.sabotage == Some(sabotage)
+    }
+
     pub(crate) fn local(&self, node: NodeIndex) -> Time {
         self.clocks[usize::from(node)].read(self.now)
     }
@@ -872,7 +910,8 @@ pub(crate) fn draw_clock(options: &Options, random: &mut Random, now: Real) -> C
 }
 
 pub(crate) fn draw_rate(options: &Options, random: &mut Random) -> i64 {
-    let bound = if options.wild_clocks { 500_000 } else { i64::from(options.drift_ppm) };
+    let secret = options.sabotage == Some(Sabotage::SecretDrift);
+    let bound = if options.wild_clocks || secret { 500_000 } else { i64::from(options.drift_ppm) };
     match random.below(4) {
         0 => bound,
         1 => -bound,

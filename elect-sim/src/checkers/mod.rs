@@ -6,6 +6,8 @@
 mod election;
 mod promise;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

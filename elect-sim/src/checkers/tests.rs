@@ -1,0 +1,314 @@
+//! Every checker is seen to fail, by name, on a bug planted in what it watches.
+
+use std::time::Duration;
+
+use elect_core::{
+    Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, Loss, NodeId, Nonce,
+    Record, Stamp, Standing, StepDown, Time, Word,
+};
+
+use super::{Checker, Checkers, LeaseRule, Sent};
+use crate::clock::{Clock, SECOND};
+use crate::log::{Entries, ModelLog};
+use crate::queue::NodeIndex;
+
+const D: Duration = Duration::from_millis(500);
+const LIFE: Incarnation = Incarnation { counter: 1, random: 1 };
+
+/// Three nodes that have just started, with their clocks.
+struct Group {
+    checks: Checkers,
+    clocks: Vec<Clock>,
+    now: u64,
+}
+
+fn id(node: NodeIndex) -> NodeId {
+    NodeId::new(&super::node_name(node)).unwrap()
+}
+
+fn epoch(number: u64) -> Epoch {
+    Epoch::new(number)
+}
+
+fn record(epoch_number: u64, holder: NodeIndex) -> Record {
+    let config =
+        Config::builder(ClusterId::new("sim").unwrap(), id(0)).voters((0..3).map(id)).build().unwrap();
+    let holder = (epoch_number > 0).then(|| Holder { node: id(holder), word: Word::Vote });
+    Record { epoch: epoch(epoch_number), holder, incarnation: LIFE, ..Record::first_boot(&config) }
+}
+
+fn heartbeat(standing: Standing) -> Body {
+    let detection = D;
+    let lead =
+        matches!(standing, Standing::Leading(_)).then_some(Lead { detection, paused_for: Duration::ZERO });
+    let (position, priority, application) = (None, 100, 0);
+    Body::Heartbeat(Heartbeat { position, eligible: true, healthy: true, priority, application, lead })
+}
+
+impl Group {
+    fn new() -> Self {
+        let rule = LeaseRule { drift_ppm: 10_000, granularity: Duration::from_millis(1) };
+        let mut checks = Checkers::new(3, rule);
+        (0..3).for_each(|node| checks.started(node, 1, record(0, 0)));
+        Self { checks, clocks: vec![Clock::new(0, 0, 0, 1); 3], now: SECOND }
+    }
+
+    fn vote(&mut self, voter: NodeIndex, number: u64, candidate: NodeIndex) {
+        self.checks.saved(self.now, voter, &record(number, candidate));
+    }
+
+    fn send(&mut self, node: NodeIndex, to: NodeIndex, durable: u64, standing: Standing, body: Body) {
+        let sent = Time::from_nanos(self.now);
+        let echo = Some(Nonce { incarnation: LIFE, sent });
+        let nonce = Nonce { incarnation: LIFE, sent };
+        let members = record(0, 0).members;
+        let header = Header { group: 0, members, epoch: epoch(durable), standing, nonce, echo };
+        let frame = Frame { header, body };
+        let (at, clocks) = (self.now, &self.clocks);
+        self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
+    }
+
+    /// A leader of epoch 1 to whom the second node has just given its word.
+    fn promised() -> Self {
+        let mut group = Self::new();
+        group.vote(0, 1, 0);
+        group.send(0, 1, 1, Standing::Standing(epoch(1)), Body::Offer { epoch: epoch(1), detection: D });
+        group.vote(1, 1, 0);
+        group.send(1, 0, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None });
+        assert_eq!(group.checks.violation(), None);
+        group
+    }
+
+    fn found(self) -> Option<Checker> {
+        self.checks.violation().map(|violation| violation.checker)
+    }
+}
+
+#[test]
+fn one_leader_per_epoch_sees_a_second_one() {
+    let mut group = Group::new();
+    for node in [0, 1] {
+        group.vote(node, 5, node);
+        group.checks.elected(group.now, node, epoch(5));
+    }
+    assert_eq!(group.found(), Some(Checker::OneLeaderPerEpoch));
+}
+
+#[test]
+fn not_led_again_sees_an_epoch_led_after_a_restart() {
+    let mut group = Group::new();
+    group.vote(0, 5, 0);
+    group.checks.elected(group.now, 0, epoch(5));
+    group.checks.died(0);
+    group.checks.started(0, 2, record(5, 0));
+    group.checks.elected(group.now, 0, epoch(5));
+    assert_eq!(group.found(), Some(Checker::NotLedAgain));
+}
+
+#[test]
+fn one_accept_per_epoch_sees_a_forgotten_vote() {
+    let mut group = Group::new();
+    group.vote(2, 5, 0);
+    group.checks.started(2, 2, record(4, 0));
+    group.vote(2, 5, 1);
+    assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
+}
+
+#[test]
+fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
+    let mut group = Group::new();
+    group.vote(1, 5, 2);
+    group.send(1, 0, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None });
+    assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
+    let mut group = Group::new();
+    group.checks.elected(group.now, 0, epoch(5));
+    assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
+}
+
+#[test]
+fn epoch_never_falls_sees_it_fall_and_jump() {
+    let mut group = Group::new();
+    group.vote(1, 5, 0);
+    group.vote(1, 4, 0);
+    assert_eq!(group.found(), Some(Checker::EpochNeverFalls));
+    let mut group = Group::new();
+    group.vote(1, 1 << 40, 0);
+    assert_eq!(group.found(), Some(Checker::EpochNeverFalls));
+}
+
+#[test]
+fn claims_durable_sees_each_claim_above_the_disk() {
+    for (durable, standing) in [(1, Standing::Free), (0, Standing::Following(id(0), epoch(1)))] {
+        let mut group = Group::new();
+        group.send(1, 0, durable, standing, heartbeat(standing));
+        assert_eq!(group.found(), Some(Checker::ClaimsDurable));
+    }
+    let mut group = Group::new();
+    let standing = Standing::Standing(epoch(9));
+    group.send(1, 0, 0, standing, heartbeat(standing));
+    assert_eq!(group.found(), None, "what is offered is not claimed");
+}
+
+#[test]
+fn leases_disjoint_sees_two_at_once_and_a_return() {
+    let mut group = Group::new();
+    for (node, number) in [(0, 5), (1, 6)] {
+        group.vote(node, number, node);
+        group.checks.elected(group.now, node, epoch(number));
+    }
+    let mut returned = Group { checks: group.checks.clone(), clocks: group.clocks.clone(), now: group.now };
+    group.checks.lease(group.now, 1, epoch(6), [(0, epoch(5))].into_iter());
+    assert_eq!(group.found(), Some(Checker::LeasesDisjoint));
+    returned.checks.lease(returned.now, 1, epoch(6), std::iter::empty());
+    returned.checks.lease(returned.now, 0, epoch(5), std::iter::empty());
+    assert_eq!(returned.found(), Some(Checker::LeasesDisjoint));
+}
+
+#[test]
+fn step_down_once_sees_what_is_missing_doubled_or_late() {
+    let led = || {
+        let mut group = Group::new();
+        group.vote(0, 1, 0);
+        group.checks.elected(group.now, 0, epoch(1));
+        group
+    };
+    let loss = |number| Loss { epoch: epoch(number), reason: StepDown::LeaseOver };
+    let plants: [fn(&mut Checkers); 4] = [
+        |checks| checks.saving(2, 0, &record(3, 1)),
+        |checks| checks.raised(2, 0, epoch(1), epoch(1)),
+        |checks| checks.elected(2, 0, epoch(1)),
+        |checks| checks.lost(2, 0, Loss { epoch: epoch(9), reason: StepDown::LeaseOver }),
+    ];
+    for plant in plants {
+        let mut group = led();
+        plant(&mut group.checks);
+        assert_eq!(group.found(), Some(Checker::StepDownOnce));
+    }
+    let mut group = led();
+    group.checks.lost(2, 0, loss(1));
+    group.checks.lost(3, 0, loss(1));
+    assert_eq!(group.found(), Some(Checker::StepDownOnce));
+    let mut group = led();
+    group.checks.lost(2, 0, loss(1));
+    let standing = Standing::Leading(epoch(1));
+    group.send(0, 1, 1, standing, heartbeat(standing));
+    assert_eq!(group.found(), Some(Checker::StepDownOnce));
+}
+
+#[test]
+fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
+    let word_to_another = |mut group: Group| {
+        group.vote(1, 2, 2);
+        group.send(1, 2, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None });
+        group.found()
+    };
+    assert_eq!(word_to_another(Group::promised()), Some(Checker::PromisesKept));
+
+    let mut own_offer = Group::promised();
+    let standing = Standing::Standing(epoch(2));
+    own_offer.send(1, 0, 1, standing, Body::Offer { epoch: epoch(2), detection: D });
+    assert_eq!(own_offer.found(), Some(Checker::PromisesKept));
+
+    let mut late = Group::promised();
+    late.now += 494_000_000;
+    assert_eq!(word_to_another(late), None, "its lease of L(500 ms) = 494 ms is over");
+    let mut ended = Group::promised();
+    ended.send(0, 2, 1, Standing::Free, heartbeat(Standing::Free));
+    assert_eq!(word_to_another(ended), None, "it said that it never acts in epoch 1 again");
+    let mut dead = Group::promised();
+    dead.checks.died(0);
+    assert_eq!(word_to_another(dead), None, "the dead act on nothing");
+}
+
+#[test]
+fn fence_at_apply_sees_a_stale_stamp_and_a_low_floor() {
+    let mut group = Group::new();
+    group.vote(1, 5, 0);
+    group.checks.committed(group.now, 1);
+    assert_eq!(group.found(), Some(Checker::FenceAtApply), "the floor was not raised");
+    for stamp in [4, 6] {
+        let mut group = Group::new();
+        group.checks.fence_raised(1, epoch(5), None);
+        group.checks.admitted(group.now, 1, Stamp::received(epoch(stamp)));
+        assert_eq!(group.found(), Some(Checker::FenceAtApply));
+    }
+    let mut kept_for_another = Group::new();
+    kept_for_another.vote(0, 4, 0);
+    kept_for_another.checks.elected(1, 0, epoch(4));
+    kept_for_another.vote(1, 5, 2);
+    kept_for_another.checks.fence_raised(1, epoch(5), Some(epoch(4)));
+    kept_for_another.checks.committed(1, 1);
+    kept_for_another.checks.admitted(1, 1, Stamp::received(epoch(4)));
+    assert_eq!(kept_for_another.found(), Some(Checker::FenceAtApply));
+}
+
+#[test]
+fn acknowledged_present_sees_a_lost_write_at_either_end() {
+    let mut entries = Entries::new();
+    let first = entries.append(0, epoch(1));
+    let kept = entries.append(first, epoch(1));
+    let fork = entries.append(first, epoch(2));
+    let mut group = Group::new();
+    group.checks.acknowledged(1, 0, Stamp::received(epoch(1)), kept, &entries);
+    let mut other = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
+    group.checks.serves(2, 1, epoch(2), &ModelLog::load(&entries, fork));
+    assert_eq!(group.found(), Some(Checker::AcknowledgedPresent));
+    other.checks.acknowledged(2, 1, Stamp::received(epoch(2)), fork, &entries);
+    assert_eq!(other.found(), Some(Checker::AcknowledgedPresent));
+    let mut late = Group::new();
+    late.checks.serves(1, 1, epoch(2), &ModelLog::load(&entries, fork));
+    late.checks.acknowledged(2, 0, Stamp::received(epoch(1)), kept, &entries);
+    assert_eq!(
+        late.found(),
+        Some(Checker::AcknowledgedPresent),
+        "acknowledged after another served without it"
+    );
+}
+
+#[test]
+fn reads_fresh_sees_an_old_value() {
+    let mut group = Group::new();
+    group.checks.read(1, 0, 7, 6);
+    assert_eq!(group.found(), Some(Checker::ReadsFresh));
+}
+
+#[test]
+fn incarnation_first_sees_a_frame_before_its_save_and_a_second_life() {
+    let mut group = Group::new();
+    let other = Incarnation { counter: 2, random: 7 };
+    group.checks.started(0, 2, Record { incarnation: other, ..record(0, 0) });
+    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    assert_eq!(group.found(), Some(Checker::IncarnationFirst));
+    let mut group = Group::new();
+    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    group.checks.started(0, 2, record(0, 0));
+    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    assert_eq!(group.found(), Some(Checker::IncarnationFirst));
+}
+
+#[test]
+fn silent_after_stop_sees_a_word() {
+    let mut group = Group::new();
+    group.checks.stopped(0);
+    group.send(0, 1, 0, Standing::Stopped, heartbeat(Standing::Stopped));
+    assert_eq!(group.checks.violation(), None);
+    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    assert_eq!(group.found(), Some(Checker::SilentAfterStop));
+}
+
+#[test]
+fn silent_without_lease_sees_a_claim() {
+    let mut group = Group::new();
+    group.vote(0, 1, 0);
+    group.checks.elected(group.now, 0, epoch(1));
+    let standing = Standing::Leading(epoch(1));
+    group.send(0, 1, 1, standing, heartbeat(standing));
+    assert_eq!(group.found(), Some(Checker::SilentWithoutLease));
+}
+
+#[test]
+fn deadline_moves_sees_a_spinning_elector() {
+    let mut group = Group::new();
+    group.checks.ticked(1, 0, Time::from_nanos(5), Time::from_nanos(5));
+    assert_eq!(group.found(), Some(Checker::DeadlineMoves));
+}

@@ -1,0 +1,91 @@
+//! One file per command.
+
+pub(crate) mod progress;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod topologies;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap::Args;
+use elect_sim::{Real, SECOND};
+
+/// How large and how long one simulated group is.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Group {
+    /// Members of each group; drawn from 3 to 7 if not given
+    #[arg(long, value_parser = clap::value_parser!(u8).range(3..=7))]
+    pub(crate) nodes: Option<u8>,
+    /// Simulated minutes, two thirds of them stormy
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub(crate) minutes: u32,
+    /// Simulated seconds instead of minutes
+    #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u32).range(3..=7_200))]
+    pub(crate) seconds: Option<u32>,
+}
+
+impl Group {
+    pub(crate) fn size(self) -> Option<usize> {
+        self.nodes.map(usize::from)
+    }
+
+    pub(crate) fn length(self) -> Real {
+        u64::from(self.seconds.unwrap_or(self.minutes * 60)) * SECOND
+    }
+
+    /// The options that repeat this group, as typed.
+    pub(crate) fn typed(self) -> String {
+        let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+        match self.seconds {
+            Some(seconds) => format!("{nodes} --seconds {seconds}"),
+            None if self.minutes == 1 => nodes,
+            None => format!("{nodes} --minutes {}", self.minutes),
+        }
+    }
+}
+
+/// Does `work` for every number of a range on `jobs` threads and hands the results to `take` as they come;
+/// `take` may end it. `idle` is called about twice a second.
+pub(crate) fn in_parallel<T: Send>(
+    range: std::ops::Range<u64>,
+    jobs: usize,
+    work: impl Fn(u64) -> T + Sync,
+    mut take: impl FnMut(T) -> bool,
+    mut idle: impl FnMut(),
+) {
+    let next = AtomicU64::new(range.start);
+    std::thread::scope(|scope| {
+        let (sender, results) = mpsc::channel();
+        for _ in 0..jobs {
+            let (sender, next, work, end) = (sender.clone(), &next, &work, range.end);
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= end || sender.send(work(number)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        loop {
+            match results.recv_timeout(Duration::from_millis(500)) {
+                Ok(result) => {
+                    if !take(result) {
+                        next.store(range.end, Ordering::Relaxed);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            idle();
+        }
+    });
+}
+
+/// As many threads as there are processors.
+pub(crate) fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

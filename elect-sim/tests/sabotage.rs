@@ -1,0 +1,79 @@
+//! Bugs planted in what surrounds an elector: whole runs must find each, by the name of its checker.
+
+use elect_sim::{Checker, Detail, Options, Run, SECOND, Sabotage};
+
+/// The checkers that the first seeds of a swarm fail with.
+fn found(sabotage: Sabotage, seeds: u64) -> Vec<Checker> {
+    let mut found = Vec::new();
+    for seed in 0..seeds {
+        let mut options = Options::swarm(seed, Some(3), 30 * SECOND);
+        options.sabotage = Some(sabotage);
+        found.extend(Run::new(options, Detail::Hash).outcome().violation.map(|violation| violation.checker));
+    }
+    found
+}
+
+#[track_caller]
+fn finds(sabotage: Sabotage, seeds: u64, expected: &[Checker]) {
+    let found = found(sabotage, seeds);
+    assert!(found.iter().any(|checker| expected.contains(checker)), "{sabotage:?}: found {found:?}");
+}
+
+#[test]
+fn a_lying_disk() {
+    finds(
+        Sabotage::LyingDisk,
+        3,
+        &[Checker::DurableBeforeSent, Checker::ClaimsDurable, Checker::IncarnationFirst],
+    );
+}
+
+#[test]
+fn bytes_that_change_on_their_way() {
+    finds(Sabotage::GarbledBytes, 3, &[Checker::WireRoundTrip]);
+}
+
+#[test]
+fn a_primary_that_acknowledges_what_only_it_holds() {
+    finds(Sabotage::OwnCopyIsEnough, 20, &[Checker::AcknowledgedPresent]);
+}
+
+#[test]
+fn followers_without_a_fence() {
+    finds(Sabotage::NoFence, 20, &[Checker::FenceAtApply, Checker::AcknowledgedPresent]);
+}
+
+#[test]
+fn reads_that_do_not_check_the_lease() {
+    finds(Sabotage::UncheckedRead, 40, &[Checker::ReadsFresh]);
+}
+
+#[test]
+fn a_winner_that_serves_at_once() {
+    finds(Sabotage::ServesAtOnce, 40, &[Checker::AcknowledgedPresent, Checker::ReadsFresh]);
+}
+
+#[test]
+fn a_winner_that_never_opens() {
+    finds(Sabotage::NeverOpens, 5, &[Checker::Serves]);
+}
+
+#[test]
+fn clocks_that_drift_more_than_was_configured() {
+    finds(Sabotage::SecretDrift, 60, &[Checker::LeasesDisjoint, Checker::PromisesKept]);
+}
+
+#[test]
+fn a_network_that_never_heals() {
+    finds(Sabotage::NeverHeals, 5, &[Checker::Settles]);
+}
+
+#[test]
+fn a_network_that_goes_on_stalling() {
+    finds(Sabotage::Stalls, 20, &[Checker::Stays]);
+}
+
+#[test]
+fn a_panic() {
+    finds(Sabotage::Panics, 1, &[Checker::NoPanic]);
+}
