@@ -344,7 +344,7 @@ impl Elector {
         }
         self.answered = Some(accepting.candidacy());
         self.give_promise(candidate, epoch, nonce, received, detection);
-        self.end_what_is_over(candidate);
+        self.end_promise_if_over(candidate);
         if self.promise.is_none() {
             return;
         }
@@ -376,10 +376,12 @@ impl Elector {
     /// Followers need a heartbeat from each other only every D/3; the leader gets its answers at once.
     pub(crate) fn on_follower_heartbeat_due(&mut self) {
         let leader = self.followed().map(|followed| followed.leader);
-        for peer in self.other_members().filter(|&peer| Some(peer) != leader) {
-            self.send_heartbeat(peer);
+        if !self.repeat_release() {
+            for peer in self.other_members().filter(|&peer| Some(peer) != leader) {
+                self.send_heartbeat(peer);
+            }
         }
         self.repeat_pause_request();
-        self.timers.set(Timer::Heartbeat, self.now + self.detection / 3);
+        self.reset_heartbeat();
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Handover {
 pub(crate) struct HeadStart {
     pub(crate) target: MemberIndex,
     pub(crate) until: Time,
+    /// The epoch that this very node released: it repeats so.
+    pub(crate) released: Option<Epoch>,
 }
 
 impl Elector {
@@ -147,11 +149,23 @@ impl Elector {
         let epoch = leader.epoch;
         self.lose_office(reason);
         self.released = epoch;
-        self.head_start = Some(HeadStart { target, until: self.now + self.election_timeout() });
+        self.head_start =
+            Some(HeadStart { target, until: self.now + self.election_timeout(), released: Some(epoch) });
+        self.repeat_release();
+        // It says the new standing too: no plain heartbeat of this step may overtake it.
+        self.said = Some((self.stance(), self.record.epoch));
+    }
+
+    /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.
+    pub(crate) fn repeat_release(&mut self) -> bool {
+        let Some(HeadStart { target, released: Some(epoch), .. }) = self.active_head_start() else {
+            return false;
+        };
         let target = self.config.members.id(target);
         for peer in self.other_members() {
             self.send(peer, Body::Release { epoch, target });
         }
+        true
     }
 
     /// R39: once per released epoch the others leave the target a head start of one election timeout, and the
@@ -173,7 +187,8 @@ impl Elector {
             self.favoured = Some(epoch);
             self.head_start = None;
         } else {
-            self.head_start = Some(HeadStart { target, until: self.now + self.election_timeout() });
+            let until = self.now + self.election_timeout();
+            self.head_start = Some(HeadStart { target, until, released: None });
         }
         Ok(())
     }

@@ -131,6 +131,11 @@ impl Elector {
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
             self.unfollow(LeaderLost::Ended);
         }
+        self.end_promise_if_over(peer);
+    }
+
+    pub(crate) fn end_promise_if_over(&mut self, peer: MemberIndex) {
+        let ended = self.peers[peer.get()].pair.ended;
         if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
         }
