@@ -235,3 +235,63 @@ impl NodeConfig {
 fn refused(field: &'static str, value: impl Into<String>, rule: impl Into<String>) -> ConfigError {
     ConfigError { field, value: value.into(), rule: rule.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{config, id};
+
+    fn builder() -> NodeConfigBuilder {
+        NodeConfig::builder(config("a"), "a.vote")
+            .listen("127.0.0.1:7001".parse().unwrap())
+            .peer(id("a"), "ignored: its own name")
+            .peer(id("b"), "localhost:7002")
+    }
+
+    fn refusal(builder: NodeConfigBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_sound_configuration_is_built() {
+        let config = builder().peer(id("c"), "[::1]:7003").build().unwrap();
+        assert_eq!(config.peers.len(), 2, "its own entry is skipped");
+        assert_eq!(config.vote_file(), Path::new("a.vote"));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_field_value_and_rule() {
+        let far: SocketAddr = "192.0.2.1:7001".parse().unwrap();
+        let any: SocketAddr = "0.0.0.0:7001".parse().unwrap();
+        let complete = || builder().peer(id("c"), "127.0.0.1:7003");
+        let table = [
+            (refusal(builder()), "peers = c: must name an address"),
+            (refusal(complete().peer(id("d"), "127.0.0.1:1")), "peers = d@127.0.0.1:1: must be a member"),
+            (
+                refusal(complete().peer(id("b"), "127.0.0.1:1")),
+                "peers = b@127.0.0.1:1: must stand in the list once",
+            ),
+            (refusal(builder().peer(id("c"), "host")), "peers = c@host: must have the form host:port"),
+            (refusal(builder().peer(id("c"), "host:0")), "peers = c@host:0: must have the form host:port"),
+            (refusal(builder().peer(id("c"), ":7003")), "peers = c@:7003: must have the form host:port"),
+            (refusal(complete().listen(far)), "listen = 192.0.2.1:7001: plain TCP may not leave"),
+            (refusal(complete().listen(any)), "listen = 0.0.0.0:7001: plain TCP may not leave"),
+            (
+                refusal(builder().peer(id("c"), far.to_string())),
+                "peers = 192.0.2.1:7001: plain TCP may not leave",
+            ),
+            (refusal(complete().dial_timeout(Duration::ZERO)), "dial_timeout = 0ns: must be 10ms to 5s"),
+            (refusal(complete().handshake_timeout(Duration::MAX)), "handshake_timeout = "),
+            (refusal(NodeConfig::builder(config("a"), "a.vote")), "peers = b: must name an address"),
+        ];
+        for (got, wanted) in table {
+            assert!(got.starts_with(wanted), "{got}");
+        }
+        complete().listen(any).allow_plaintext(true).build().unwrap();
+    }
+
+    #[test]
+    fn another_transport_needs_no_addresses() {
+        NodeConfig::builder(config("a"), "a.vote").build_for_transport().unwrap();
+    }
+}

@@ -17,8 +17,8 @@ use crate::crew::Crew;
 use crate::event::{Ended, Link};
 use crate::orchestrator::{Command, Desk};
 
-/// How long a shutdown may take: a dial and a handshake under way, and then some.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(15);
+/// How long a shutdown may take: the longest dial, twice over.
+pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
 
 /// The node has ended, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -181,12 +181,17 @@ impl NodeHandle {
     /// port and the vote file.
     ///
     /// Wakes calls that are blocked. Takes milliseconds, a dial's timeout if a peer does not answer, and never more
-    /// than 15 s; then the error names the threads that are still busy. May be called by several threads and more than once.
+    /// than 10 s; then the error names the threads that are still busy. May be called by several threads and more
+    /// than once.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
+        self.shutdown_within(SHUTDOWN_BOUND)
+    }
+
+    /// The same within another bound.
+    pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
         let _ = self.shared.commands.send(Box::new(|desk| *desk.ending = Some(Ended::Shutdown)));
-        let joined = self.shared.crew.join_all(SHUTDOWN_BOUND);
-        joined.map_err(|threads| ShutdownError { waited: SHUTDOWN_BOUND, threads })
+        self.shared.crew.join_all(bound).map_err(|threads| ShutdownError { waited: bound, threads })
     }
 
     /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.

@@ -200,3 +200,6 @@ impl Drop for Leave {
         places.members.retain(|_, (number, _)| *number != self.number);
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

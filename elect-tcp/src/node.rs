@@ -17,7 +17,7 @@ use crate::counters::Counters;
 use crate::crew::Crew;
 use crate::dialer::{Dialer, Timeouts};
 use crate::event::{self, Announcer, Events, HostEvent, Link};
-use crate::handle::{NodeHandle, Shared};
+use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
 use crate::orchestrator::{Ears, Hands, Input, Lifelines, Orchestrator};
@@ -173,8 +173,12 @@ impl<T: Transport> Assembly<T> {
         file: VoteFile,
         floor: Arc<F>,
     ) -> Result<NodeHandle, StartError> {
-        self.start_threads(elector, birth, file, floor)
-            .map_err(|source| StartError::Io { action: "start a thread", source })
+        let crew = self.crew.clone();
+        self.start_threads(elector, birth, file, floor).map_err(|source| {
+            // The vote file and the port are free when this returns.
+            let _ = crew.join_all(SHUTDOWN_BOUND);
+            StartError::Io { action: "start a thread", source }
+        })
     }
 
     fn start_threads<F: Floor + Send + Sync + 'static>(

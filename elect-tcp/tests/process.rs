@@ -163,6 +163,27 @@ fn slow_fsync() {
     VoteFile::open(&vote_file, &elect).expect("its lock is free");
 }
 
+#[test]
+fn a_save_that_hangs_is_named_by_shutdown() {
+    let (release, hangs) = bounded(0);
+    let (directory, elect) = (common::Directory::new(), alone());
+    let vote_file = directory.path().join("only.vote");
+    VoteFile::init(&vote_file, &elect).unwrap();
+    let config = NodeConfig::builder(elect, &vote_file).listen(([127, 0, 0, 1], 0).into()).build().unwrap();
+    let floor = TestFloor { hangs: Some(hangs), ..TestFloor::default() };
+    let (handle, _events) = Node::start(config, Arc::new(floor)).unwrap();
+    let error = handle.shutdown_within(Duration::from_millis(200)).unwrap_err();
+    assert_eq!(error.threads, ["elect-save"]);
+    assert!(!handle.is_leader());
+    drop(release);
+    handle.shutdown().unwrap();
+}
+
+/// A group of one.
+fn alone() -> Config {
+    Config::builder(ClusterId::new("test").unwrap(), id("only")).voters([id("only")]).build().unwrap()
+}
+
 /// A node `a` whose peers listen but never accept.
 fn among_the_silent() -> (common::Directory, Vec<TcpListener>, SocketAddr, NodeConfig) {
     let directory = common::Directory::new();

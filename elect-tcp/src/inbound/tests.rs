@@ -1,0 +1,163 @@
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use crossbeam_channel::bounded;
+use elect_core::ClusterId;
+
+use super::*;
+use crate::handshake::HandshakeError;
+use crate::local::{LocalNetwork, LocalTransport};
+use crate::testing::{config, heartbeat, id};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+/// The inbound side of `a` in a group of `a`, `b` and `c`.
+struct Door {
+    caller: LocalTransport,
+    transport: Arc<LocalTransport>,
+    guests: Arc<Guests>,
+    inbox: Receiver<Input>,
+    knocks: Receiver<()>,
+    stop: Option<Sender<()>>,
+}
+
+impl Door {
+    fn new() -> Self {
+        let network = LocalNetwork::new();
+        let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
+        let (inbox_in, inbox) = bounded(64);
+        let (nudge, knocks) = bounded(1);
+        let (stopper, stop) = bounded(0);
+        let guests = Arc::new(Guests {
+            config: config("a"),
+            incarnation: Incarnation { counter: 4, random: 4 },
+            handshake_timeout: BOUND,
+            inbox: inbox_in,
+            nudges: [(id("b"), nudge), (id("c"), bounded(1).0)].into(),
+            closers: Closers::default(),
+            crew: Crew::default(),
+            counters: Arc::default(),
+            places: Places::default().into(),
+        });
+        let inbound = Inbound { transport: Arc::clone(&transport), guests: Arc::clone(&guests), stop };
+        guests.crew.spawn("listen", drop, move || inbound.run()).unwrap();
+        Self { caller, transport, guests, inbox, knocks, stop: Some(stopper) }
+    }
+
+    fn dial(&self) -> UnixStream {
+        let stream = self.caller.dial(id("a"), BOUND).unwrap();
+        stream.set_timeouts(Some(BOUND), None).unwrap();
+        stream
+    }
+
+    fn greet(&self, greeting: &Greeting) -> Result<(UnixStream, Greeting), HandshakeError> {
+        let mut stream = self.dial();
+        let answer = handshake::dial(&mut stream, greeting, BOUND)?;
+        Ok((stream, answer))
+    }
+
+    fn end(mut self) {
+        self.stop = None;
+        self.guests.closers.close_all();
+        self.transport.close();
+        self.guests.crew.join_all(BOUND).unwrap();
+        assert_eq!(self.guests.places().threads, 0);
+    }
+}
+
+fn greeting(node: &str) -> Greeting {
+    Greeting {
+        versions: VERSIONS,
+        cluster: ClusterId::new("test").unwrap(),
+        node: id(node),
+        addressee: id("a"),
+        incarnation: Incarnation { counter: 9, random: 9 },
+        address: elect_core::Address::new("clients:1").unwrap(),
+    }
+}
+
+/// Blocks until the other end has closed the stream.
+fn assert_closed(mut stream: UnixStream) {
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_member_is_heard_and_announced() {
+    let door = Door::new();
+    let (mut stream, answer) = door.greet(&greeting("b")).unwrap();
+    assert_eq!((answer.node, answer.incarnation.counter), (id("a"), 4));
+    match door.inbox.recv_timeout(BOUND).unwrap() {
+        Input::Greeted { peer, incarnation, address } => {
+            assert_eq!((peer, incarnation.counter, address.as_str()), (id("b"), 9, "clients:1"));
+        }
+        other => panic!("{other:?}"),
+    }
+    door.knocks.recv_timeout(BOUND).expect("the thread that dials b learns that b is there");
+    let mut buffer = [0; elect_core::wire::FRAME_BYTES_MAX];
+    let length = elect_core::wire::encode(&heartbeat(1), &mut buffer);
+    io::Write::write_all(&mut stream, &buffer[..length]).unwrap();
+    match door.inbox.recv_timeout(BOUND).unwrap() {
+        Input::Frame { from, frame } => assert_eq!((from, frame), (id("b"), heartbeat(1))),
+        other => panic!("{other:?}"),
+    }
+    door.end();
+}
+
+#[test]
+fn strangers_are_refused_with_the_reason() {
+    let door = Door::new();
+    let refusal = |greeting: Greeting| match door.greet(&greeting) {
+        Err(HandshakeError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refusal(greeting("d")), HandshakeRefusal::NotAMember);
+    assert_eq!(refusal(greeting("a")), HandshakeRefusal::NotAMember, "nobody is this node but itself");
+    let cluster = ClusterId::new("bank").unwrap();
+    assert_eq!(refusal(Greeting { cluster, ..greeting("b") }), HandshakeRefusal::Cluster);
+    assert_eq!(refusal(Greeting { addressee: id("c"), ..greeting("b") }), HandshakeRefusal::Addressee);
+    assert_eq!(refusal(Greeting { versions: (2, 3), ..greeting("b") }), HandshakeRefusal::Version);
+    assert!(door.inbox.is_empty());
+    door.end();
+}
+
+#[test]
+fn a_members_newest_stream_takes_the_place_of_its_older_one() {
+    let door = Door::new();
+    let (first, _) = door.greet(&greeting("b")).unwrap();
+    let (other, _) = door.greet(&greeting("c")).unwrap();
+    let (second, _) = door.greet(&greeting("b")).unwrap();
+    assert_closed(first);
+    assert_eq!(door.guests.places().members.len(), 2);
+    drop((other, second));
+    door.end();
+}
+
+#[test]
+fn silent_streams_lose_their_places_to_newer_ones() {
+    let door = Door::new();
+    let silent: Vec<_> = (0..HANDSHAKES_MAX + 10).map(|_| door.dial()).collect();
+    let (_member, _) = door.greet(&greeting("b")).unwrap();
+    let mut silent = silent.into_iter();
+    // The member's handshake took one more place, and gave it back.
+    for stream in silent.by_ref().take(11) {
+        assert_closed(stream);
+    }
+    assert!(door.guests.places().handshakes.len() < HANDSHAKES_MAX);
+    assert_eq!(door.guests.counters.read().guests_refused, 11);
+    assert!(door.guests.crew.count() <= 1 + door.guests.threads_max());
+    door.end();
+    silent.for_each(assert_closed);
+}
+
+#[test]
+fn garbage_from_a_member_ends_its_stream_only() {
+    let door = Door::new();
+    let (mut stream, _) = door.greet(&greeting("b")).unwrap();
+    io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    // Unread bytes may turn the end into a reset.
+    let end = thread::spawn(move || stream.read(&mut [0]));
+    assert!(!matches!(end.join().unwrap(), Ok(1..)));
+    let (_again, _) = door.greet(&greeting("b")).unwrap();
+    door.end();
+}
