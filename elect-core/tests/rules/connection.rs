@@ -1,0 +1,189 @@
+//! R17, R35–R37, R56, R57: who is connected, who is told what and when.
+
+use std::time::Duration;
+
+use elect_core::{Address, Blocker, Body, Event, Frame, Heartbeat, LinkState, Standing};
+
+use crate::harness::{builder, id, ms};
+use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, heartbeat, lead, leading};
+
+fn announces(frame: &Frame) -> bool {
+    matches!(frame.body, Body::Announce { .. })
+}
+
+#[test]
+fn r17_a_closed_connection_ends_connected_at_once() {
+    let mut a = Solo::new();
+    a.hear("b", 0, Standing::Bound, beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    a.link("b", LinkState::Closed);
+    assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 1, needed: 2 }));
+    a.link("b", LinkState::Up);
+    assert!(
+        matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
+        "what it echoed before says nothing of now"
+    );
+    a.hear("b", 0, Standing::Bound, beat());
+    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
+    a.link("b", LinkState::Closed);
+    a.hear("b", 0, Standing::Bound, beat());
+    assert!(
+        matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
+        "nor does a frame without a connection"
+    );
+}
+
+#[test]
+fn r17_connected_takes_an_echo_of_the_last_detection_time() {
+    let mut a = Solo::new();
+    let mut frame = a.frame("b", 0, Standing::Bound, beat());
+    frame.header.echo = None;
+    a.deliver("b", &frame);
+    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "it is heard, but does it hear?");
+    let echoed = a.last_to("b").header.nonce.sent;
+    a.hear("b", 0, Standing::Bound, beat());
+    a.now = echoed + D;
+    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
+    a.now = a.now + Duration::from_nanos(1);
+    a.tick();
+    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })));
+}
+
+#[test]
+fn r35_whoever_is_not_connected_is_answered_at_once_but_seldom() {
+    let mut a = Solo::new();
+    let deaf = |a: &mut Solo| {
+        let mut frame = a.frame("b", 0, Standing::Bound, beat());
+        frame.header.echo = None;
+        a.clear().deliver("b", &frame);
+        a.sent_to("b").count()
+    };
+    assert_eq!(deaf(&mut a), 1);
+    a.pass(ms(24));
+    assert_eq!(deaf(&mut a), 0, "at most once per half heartbeat interval");
+    a.pass(ms(1));
+    assert_eq!(deaf(&mut a), 1);
+    a.hear("b", 0, Standing::Bound, beat());
+    a.pass(ms(30)).clear();
+    a.hear("b", 0, Standing::Bound, beat());
+    assert_eq!(a.sent_to("b").count(), 0, "a connected one is not");
+}
+
+#[test]
+fn r36_a_change_of_standing_is_sent_to_everybody_at_once() {
+    let mut a = Solo::new();
+    a.hear("b", 0, Standing::Bound, beat());
+    a.clear();
+    a.hear_leader("b", 1);
+    a.commit();
+    assert_eq!(a.last_to("c").header.standing, follows("b", 1));
+    a.pass(ms(1)).clear();
+    a.hear("b", 1, Standing::Bound, beat());
+    for peer in ["b", "c"] {
+        assert_eq!(a.last_to(peer).header.standing, Standing::Free, "to {peer}");
+    }
+    a.pass(ms(1)).clear();
+    a.hear("b", 1, Standing::Bound, beat());
+    assert_eq!(a.frames.len(), 0, "no change, no word");
+}
+
+#[test]
+fn r37_a_leader_announces_itself_until_it_is_acknowledged() {
+    let address = Address::new("10.0.0.1:6379").unwrap();
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).address(address.clone()));
+    a.lead();
+    a.hear_acknowledgement("b", 1);
+    a.pass(INTERVAL);
+    assert!(!announces(a.last_to("b")), "b has acknowledged one");
+    assert!(announces(a.last_to("c")), "c has not");
+    assert!(matches!(&a.last_to("c").body, Body::Announce { address: told, .. } if *told == address));
+    a.hear_acknowledgement("c", 1);
+    a.pass(INTERVAL);
+    assert!(!announces(a.last_to("c")));
+    a.link("c", LinkState::Closed).link("c", LinkState::Up);
+    assert!(announces(a.last_to("c")), "a new connection may be to a process that knows nothing");
+}
+
+#[test]
+fn r37_a_voter_that_missed_the_announcement_learns_from_a_heartbeat() {
+    let mut a = Solo::new();
+    a.follow("b", 3);
+    assert!(a.saw(|event| matches!(event, Event::Following { leader, .. } if *leader == id("b"))));
+}
+
+#[test]
+fn r56_a_leaders_heartbeat_is_answered_at_once() {
+    let mut a = Solo::new();
+    a.follow("b", 1).pass(ms(20)).clear();
+    let frame = a.frame("b", 1, leading(1), lead(D));
+    a.deliver("b", &frame);
+    assert_eq!(a.sent_to("b").count(), 1);
+    assert_eq!(a.last_to("b").header.echo, Some(frame.header.nonce));
+    assert_eq!(a.last_to("b").header.standing, follows("b", 1));
+    assert_eq!(a.sent_to("c").count(), 0);
+}
+
+#[test]
+fn r56_a_leader_speaks_every_interval_and_followers_every_third_of_the_detection_time() {
+    let mut a = Solo::new();
+    a.follow("b", 1).clear();
+    for _ in 0..10 {
+        a.pass(ms(100));
+        a.hear_leader("b", 1);
+    }
+    // 1000 ms at one heartbeat each D/3.
+    assert_eq!(a.sent_to("c").count(), 6);
+
+    let mut a = Solo::new();
+    a.lead();
+    for _ in 0..10 {
+        a.pass(INTERVAL);
+        a.hear_acknowledgement("b", 1);
+    }
+    assert_eq!(a.sent_to("c").count(), 10);
+}
+
+#[test]
+fn r57_a_newer_application_is_reported_once() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).application(5));
+    let version = |application| Body::Heartbeat(Heartbeat { application, ..heartbeat() });
+    let newer = |a: &Solo| {
+        let is = |event: &&Event| matches!(event, Event::NewerApplication { .. });
+        a.events.iter().filter(is).count()
+    };
+    a.hear("b", 0, Standing::Bound, version(5));
+    assert_eq!(newer(&a), 0);
+    a.hear("b", 0, Standing::Bound, version(6));
+    a.hear("b", 0, Standing::Bound, version(6));
+    assert_eq!(newer(&a), 1);
+    assert!(a.saw(|event| matches!(event, Event::NewerApplication { peer, version: 6 } if *peer == id("b"))));
+}
+
+#[test]
+fn r57_the_host_hears_once_of_each_change_of_leader_and_address() {
+    let mut a = Solo::new();
+    let address = Address::new("b:1").unwrap();
+    let announce = |address: &Address| {
+        let Body::Heartbeat(heartbeat) = lead(D) else { unreachable!("lead is a heartbeat") };
+        Body::Announce { heartbeat, address: address.clone() }
+    };
+    a.hear("b", 1, leading(1), announce(&address));
+    a.commit().hear_leader("b", 1);
+    let following: Vec<_> =
+        a.events.iter().filter(|event| matches!(event, Event::Following { .. })).collect();
+    assert!(
+        matches!(following[..], [Event::Following { epoch: one, address: told, .. }] if *one == epoch(1) && *told == address),
+        "{following:?}"
+    );
+    a.clear();
+    a.hear("b", 1, leading(1), announce(&address));
+    assert!(a.events.is_empty());
+    let moved = Address::new("b:2").unwrap();
+    a.hear("b", 1, leading(1), announce(&moved));
+    assert!(matches!(&a.events[..], [Event::LeaderAddress { address, .. }] if *address == moved));
+    a.clear();
+    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, Standing::Bound, beat());
+    let lost = a.events.iter().filter(|event| matches!(event, Event::LeaderLost { .. })).count();
+    assert_eq!(lost, 1);
+}

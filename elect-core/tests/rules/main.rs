@@ -1,0 +1,20 @@
+//! One test or more per rule of PROTOCOL.md: `rNN_what_it_says`, what it allows and what it forbids.
+//!
+//! Most drive a single real elector with hand-made frames ([`solo::Solo`]); where a rule is about a whole group, the
+//! tests use the harness on virtual time.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+mod solo;
+
+mod adoption;
+mod connection;
+mod frames;
+mod handover;
+mod lease;
+mod office;
+mod operation;
+mod promises;
+mod re_offer;
+mod restart;
+mod rounds;

@@ -1,0 +1,160 @@
+//! R44, R45: lost, failing and returned storage.
+
+use elect_core::{
+    Blocker, Body, Elector, Event, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record, Refusal,
+    RequestRefused, Standing, StepDown, Stopped, Storage,
+};
+
+use crate::harness::{builder, cluster, id, ms};
+use crate::solo::{PROMISE, Solo, at, beat, epoch, follows};
+
+#[test]
+fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
+    let mut a = Solo::new();
+    a.hear_offer("b", 1);
+    a.disk.fails = true;
+    a.clear().commit();
+    assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::StorageFailed(why) } if why.contains("full"))));
+    for peer in ["b", "c"] {
+        assert_eq!(a.last_to(peer).header.standing, Standing::Stopped, "the last frame to {peer} says so");
+    }
+    assert!(a.frames.iter().all(|(_, frame)| !matches!(frame.body, Body::Accept { .. })));
+    a.clear();
+    a.hear_free("c", 0);
+    a.hear_offer("c", 2);
+    a.step(|elector, now| elector.set_health(elect_core::Health::Unfit, now));
+    a.pass(ms(60_000));
+    assert!(a.frames.is_empty() && a.gate.is_none(), "and it was the last");
+    assert_eq!(a.blocker(), Some(Blocker::Stopped));
+    assert_eq!(a.request(Elector::resume), Err(RequestRefused::Stopped));
+}
+
+#[test]
+fn r44_a_leader_whose_save_fails_steps_down() {
+    let mut a = Solo::new();
+    a.lead();
+    a.hear("c", 5, Standing::Free, beat());
+    a.pass(ms(50));
+    a.disk.fails = true;
+    a.commit();
+    assert_eq!(a.losses.len(), 1);
+    assert_eq!(a.losses[0].reason, StepDown::StorageFailed);
+    assert!(!a.holds_lease());
+    assert_eq!(a.last_to("b").header.standing, Standing::Stopped);
+}
+
+fn replaced() -> Solo {
+    let config = builder("a", &["a", "b", "c"]).build().unwrap();
+    let record = Record::replacement(&config);
+    Solo::from_record(config, record)
+}
+
+#[test]
+fn r45_replaced_storage_counts_for_nothing() {
+    let mut a = replaced();
+    assert_eq!(a.last_to("b").header.standing, Standing::Replaced);
+    a.hear_free("b", 0);
+    a.hear_free("c", 0);
+    assert_eq!(a.blocker(), Some(Blocker::Replaced), "it does not stand");
+    a.clear().hear_offer("b", 1);
+    assert!(a.gate.is_none());
+    let refuses = Body::Refuse { epoch: epoch(1), refusal: Refusal::Replaced };
+    assert!(a.sent_to("b").any(|frame| frame.body == refuses), "it does not vote");
+    a.follow("b", 1);
+    assert_eq!(a.last_to("b").header.standing, Standing::Replaced, "its acknowledgement is none");
+    assert_eq!(a.disk.record.storage, Storage::Replaced);
+    let a = a.restarted();
+    assert_eq!(a.blocker(), Some(Blocker::Replaced), "a restart changes nothing");
+}
+
+#[test]
+fn r45_others_count_it_for_nothing() {
+    let mut a = Solo::new();
+    a.hear("b", 0, Standing::Replaced, beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    let mut a = Solo::new();
+    a.lead();
+    for _ in 0..20 {
+        a.pass(ms(50));
+        a.hear("b", 1, Standing::Replaced, beat());
+    }
+    assert_eq!(a.losses[0].reason, StepDown::LeaseOver, "nor does it carry a lease");
+}
+
+fn rebuilt(a: &mut Solo, entry: Option<elect_core::Position>) -> Result<(), RequestRefused> {
+    a.request(|elector, now| elector.on_rebuilt(RebuiltTo { entry }, now))
+}
+
+/// Heartbeats of `b` for `span`.
+fn led_for(a: &mut Solo, span: core::time::Duration) {
+    let end = a.now + span;
+    while a.now < end {
+        a.pass(ms(50).min(end.since(a.now)));
+        a.hear_leader("b", 3);
+    }
+}
+
+#[test]
+fn r45_the_vote_comes_back_after_one_leader_was_followed_for_longer_than_any_promise() {
+    use NotRebuilt::{NoLeader, NotOfTheLeader, NotReplaced, TooEarly};
+    let refused = |why| Err(RequestRefused::NotRebuilt(why));
+    assert_eq!(rebuilt(&mut Solo::new(), None), refused(NotReplaced));
+    let mut a = replaced();
+    assert_eq!(rebuilt(&mut a, at(3, 9)), refused(NoLeader));
+    a.follow("b", 3).set_position(at(3, 9));
+    led_for(&mut a, PROMISE);
+    assert_eq!(rebuilt(&mut a, at(3, 9)), refused(TooEarly));
+    led_for(&mut a, ms(1));
+    assert_eq!(rebuilt(&mut a, at(2, 9)), refused(NotOfTheLeader), "written before its return");
+    assert_eq!(rebuilt(&mut a, None), refused(NotOfTheLeader));
+    assert_eq!(rebuilt(&mut a, at(3, 9)), Ok(()));
+    assert!(!a.saw(|event| matches!(event, Event::Rebuilt)), "when that is durable");
+    assert_eq!(rebuilt(&mut a, at(3, 9)), refused(NotRebuilt::Saving));
+    a.commit();
+    assert!(a.saw(|event| matches!(event, Event::Rebuilt)));
+    assert_eq!(a.disk.record.storage, Storage::Intact);
+    a.hear_leader("b", 3);
+    assert_eq!(a.last_to("b").header.standing, follows("b", 3));
+}
+
+#[test]
+fn r45_an_interruption_begins_the_wait_anew() {
+    let mut a = replaced();
+    a.follow("b", 3).set_position(at(3, 9));
+    led_for(&mut a, ms(500));
+    a.hear("b", 3, Standing::Bound, beat());
+    a.hear_leader("b", 4);
+    a.commit();
+    a.pass(ms(50));
+    assert_eq!(rebuilt(&mut a, at(4, 9)), Err(RequestRefused::NotRebuilt(NotRebuilt::TooEarly)));
+}
+
+#[test]
+fn r45_time_alone_rebuilds_a_witness() {
+    let config = elect_core::Config::builder(cluster(), id("a"))
+        .voters([id("b"), id("c")])
+        .witnesses([id("a")])
+        .build()
+        .unwrap();
+    assert_eq!(config.kind(), MemberKind::Witness);
+    let record = Record::replacement(&config);
+    let mut a = Solo::from_record(config, record);
+    a.follow("b", 3);
+    led_for(&mut a, PROMISE);
+    assert!(a.gate.is_none());
+    led_for(&mut a, ms(50));
+    a.commit();
+    assert!(a.saw(|event| matches!(event, Event::Rebuilt)));
+}
+
+#[test]
+fn r45_a_replacement_asks_its_peers_for_the_counter_it_lost() {
+    let mut a = replaced();
+    let own = a.disk.record.incarnation;
+    let known = Incarnation { counter: 40, random: 3 };
+    a.hear("b", 0, Standing::Free, Body::Reject { rejected: own, known });
+    assert!(!a.saw(|event| matches!(event, Event::Stopped { .. })), "it is no clone");
+    a.clear().commit();
+    assert_eq!(a.disk.record.incarnation.counter, 41);
+    assert_eq!(a.last_to("b").header.nonce.incarnation, a.disk.record.incarnation);
+}

@@ -1,0 +1,244 @@
+//! R18–R20, R32–R34, R46: who stands, when, and how a round ends.
+
+use std::time::Duration;
+
+use elect_core::{
+    BeyondLagLimit, Blocker, Body, Event, Heartbeat, Ignored, LagLimit, Refusal, RoundLost, Standing,
+};
+
+use crate::harness::{builder, ms};
+use crate::solo::{
+    ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
+    stands,
+};
+
+#[test]
+fn r18_a_voter_stands_when_a_quorum_is_connected_and_free() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
+    a.hear("b", 0, Standing::Bound, beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 2, needed: 3 }));
+    a.hear("c", 0, Standing::Bound, beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
+    a.hear_free("b", 0);
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
+    for standing in [Standing::Replaced, Standing::Stopped, stands(1), follows("d", 1)] {
+        a.hear("c", 1, standing, beat());
+        assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{standing:?} is not free");
+    }
+    a.hear_free("c", 1);
+    assert!(a.saw(|event| matches!(event, Event::Stood { rank: 0, .. })));
+}
+
+#[test]
+fn r18_whoever_followed_a_leadership_that_is_over_counts_as_free() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
+    a.hear("b", 3, follows("d", 3), beat());
+    a.hear("c", 3, follows("d", 3), beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
+    a.hear("d", 2, Standing::Bound, beat());
+    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }), "only 2 is over");
+    a.hear("d", 3, Standing::Bound, beat());
+    assert_eq!(a.blocker(), Some(Blocker::Stands), "without a word from b and c themselves");
+}
+
+#[test]
+fn r18_a_member_that_may_not_lead_does_not_stand() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).never_leader(true));
+    a.hear_free("b", 0);
+    assert_eq!(a.blocker(), Some(Blocker::NeverLeader));
+    assert_eq!(a.hear_offer("b", 1), None);
+    a.commit();
+    assert!(a.sent_to("b").any(|frame| frame.body == accept(1)), "but it votes");
+}
+
+#[test]
+fn r19_an_offer_is_above_every_epoch_heard_of() {
+    let mut a = Solo::new();
+    a.hear("c", 7, Standing::Bound, beat());
+    a.hear("c", 8, stands(9), beat());
+    a.clear();
+    assert_eq!(a.stand(), 10);
+    let frame = a.last_to("b");
+    assert_eq!((frame.header.epoch, frame.header.standing), (epoch(0), stands(10)));
+    assert!(a.gate.is_some(), "the offer leaves while the own vote is being saved");
+    a.commit();
+    assert_eq!(a.disk.record.epoch, epoch(10));
+}
+
+#[test]
+fn r20_an_accept_counts_only_for_the_open_offer() {
+    let mut a = Solo::new();
+    let number = a.stand();
+    a.commit();
+    assert_eq!(a.hear_accept("b", number + 1), Some(Ignored::NoSuchOffer(epoch(number + 1))));
+    let mut frame = a.frame("b", number, Standing::Bound, accept(number));
+    let echo = frame.header.echo.take();
+    assert_eq!(a.deliver("b", &frame), Some(Ignored::NotFresh));
+    frame.header.nonce.sent = frame.header.nonce.sent + Duration::from_nanos(1);
+    frame.header.echo = echo;
+    frame.header.echo.as_mut().unwrap().sent = a.now - ms(1);
+    assert_eq!(a.deliver("b", &frame), Some(Ignored::NoSuchOffer(epoch(number))), "before this round");
+    assert!(!a.holds_lease());
+    assert_eq!(a.hear_accept("b", number), None);
+    assert!(a.holds_lease());
+}
+
+#[test]
+fn r20_one_voter_that_accepts_twice_is_one() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
+    for peer in ["b", "c"] {
+        a.hear_free(peer, 0);
+    }
+    a.commit();
+    for _ in 0..3 {
+        assert_eq!(a.hear_accept("b", 1), None);
+    }
+    assert!(!a.holds_lease());
+    assert_eq!(a.hear_accept("c", 1), None);
+    assert!(a.holds_lease());
+}
+
+#[test]
+fn r32_the_best_candidate_stands_at_once_and_others_by_their_rank() {
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]));
+    b.hear_free("a", 0);
+    let at_start = b.now;
+    assert_eq!(b.blocker(), Some(Blocker::Rank { rank: 1, at: at_start + RANK_STEP }));
+    b.pass(just_before(RANK_STEP));
+    assert_eq!(b.offered(), None);
+    b.pass(Duration::from_nanos(1));
+    assert_eq!(b.offered(), Some(1), "it stands itself when nothing came of that");
+
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]));
+    b.set_position(at(2, 1));
+    b.hear("a", 0, Standing::Free, beat_at(at(1, 900)));
+    assert_eq!(b.offered(), Some(1), "a later epoch beats a longer fork, and any name");
+
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]).priority(101));
+    b.hear_free("a", 0);
+    assert_eq!(b.offered(), Some(1), "priority goes before the name");
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]).priority(101));
+    b.hear("a", 0, Standing::Free, beat_at(at(1, 1)));
+    assert_eq!(b.offered(), None, "but behind data");
+}
+
+#[test]
+fn r32_only_whoever_might_stand_is_ranked() {
+    let unfit = [Heartbeat { eligible: false, ..heartbeat() }, Heartbeat { healthy: false, ..heartbeat() }];
+    for heartbeat in unfit {
+        let mut b = Solo::with(builder("b", &["a", "b", "c"]));
+        b.hear("a", 0, Standing::Free, Body::Heartbeat(heartbeat));
+        assert_eq!(b.offered(), Some(1), "{heartbeat:?}");
+    }
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]));
+    b.hear("a", 0, Standing::Bound, beat_at(at(9, 9)));
+    b.hear_free("c", 0);
+    assert_eq!(b.offered(), Some(1), "whoever is bound does not stand");
+}
+
+#[test]
+fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
+    let mut waits = Vec::new();
+    for seed in 0..20 {
+        let mut a = Solo::with(builder("a", &["a", "b", "c"]).seed(seed));
+        a.stand();
+        a.commit().pass(just_before(RANK_STEP * 2));
+        assert_eq!(a.blocker(), Some(Blocker::Stands));
+        a.pass(Duration::from_nanos(1));
+        let wait = a.events.iter().find_map(|event| match event {
+            Event::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
+            _ => None,
+        });
+        let wait = wait.expect("the round is lost");
+        assert!(wait <= RANK_STEP * 2);
+        assert_eq!(a.last_to("b").header.standing, Standing::Free, "whoever accepted is freed");
+        assert_eq!(a.last_to("b").header.epoch, epoch(1));
+        a.hear_free("b", 1);
+        if !wait.is_zero() {
+            assert_eq!(a.blocker(), Some(Blocker::Waits(a.now + wait)));
+            a.clear().pass(just_before(wait));
+            assert_eq!(a.offered(), None);
+        }
+        waits.push(wait);
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 15, "one draw per seed: {waits:?}");
+}
+
+#[test]
+fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
+    let mut a = Solo::new();
+    let before = a.frame("b", 0, Standing::Free, beat());
+    let early = before.header.echo;
+    a.pass(ms(1)).stand();
+    a.commit().pass(RANK_STEP * 2 * 5);
+    assert!(
+        matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })),
+        "cut off, it adds no epochs"
+    );
+    let mut frame = a.frame("b", 1, Standing::Free, beat());
+    frame.header.echo = early;
+    a.deliver("b", &frame);
+    assert!(
+        matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })),
+        "an echo from before the round"
+    );
+    assert_eq!(a.disk.record.epoch, epoch(1), "one epoch at most");
+    a.clear().hear_free("b", 1);
+    assert_eq!(a.offered(), Some(2));
+}
+
+#[test]
+fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
+    let mut a = Solo::new();
+    a.hear("c", 0, Standing::Bound, beat());
+    a.stand();
+    a.commit().pass(ms(10)).clear();
+    let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound };
+    assert_eq!(a.hear("c", 0, Standing::Bound, refusal.clone()), None);
+    assert!(a.saw(|event| matches!(event, Event::OfferRefused { refusal: Refusal::Bound, .. })));
+    assert_eq!(a.offered(), None);
+    a.hear_free("c", 0);
+    assert_eq!((a.sent_to("c").count(), a.offered()), (1, Some(1)), "at once, not at the next heartbeat");
+    a.clear().hear_free("c", 0);
+    assert_eq!(a.offered(), None, "once per change");
+    assert_eq!(
+        a.hear("c", 0, Standing::Free, Body::Refuse { epoch: epoch(9), refusal: Refusal::Bound }),
+        Some(Ignored::NoSuchOffer(epoch(9)))
+    );
+}
+
+fn with_lag_limit(beyond: BeyondLagLimit) -> Solo {
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).lag_limit(LagLimit { offset: 10, beyond }));
+    a.set_position(at(1, 100));
+    a
+}
+
+#[test]
+fn r46_a_lag_beyond_the_limit_bars_only_where_the_operator_chose_so() {
+    let mut a = with_lag_limit(BeyondLagLimit::Bars);
+    a.hear("b", 0, Standing::Free, beat_at(at(1, 111)));
+    assert_eq!(a.blocker(), Some(Blocker::Lags { own: at(1, 100), best: at(1, 111) }));
+    let mut a = with_lag_limit(BeyondLagLimit::Bars);
+    a.hear("b", 0, Standing::Free, beat_at(at(2, 1)));
+    assert!(matches!(a.blocker(), Some(Blocker::Lags { .. })), "entries of another epoch exceed any limit");
+    let mut a = with_lag_limit(BeyondLagLimit::Bars);
+    a.hear("b", 0, Standing::Free, beat_at(at(1, 110)));
+    assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "within the limit it only ranks");
+
+    let mut a = with_lag_limit(BeyondLagLimit::Delays);
+    a.hear("b", 0, Standing::Free, beat_at(at(1, 111)));
+    let delayed = a.now + RANK_STEP + ELECTION_TIMEOUT;
+    assert_eq!(
+        a.blocker(),
+        Some(Blocker::Rank { rank: 1, at: delayed }),
+        "availability first: it only waits"
+    );
+    let mut a = with_lag_limit(BeyondLagLimit::Delays);
+    let mut unconnected = a.frame("c", 0, Standing::Free, beat_at(at(1, 999)));
+    unconnected.header.echo = None;
+    a.deliver("c", &unconnected);
+    a.hear("b", 0, Standing::Free, beat_at(at(1, 100)));
+    assert_eq!(a.offered(), Some(1), "it is measured against connected voters");
+}
