@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Digest, Event, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Position, Record,
-    Refusal, Standing, StepDown, Stopped, Time,
+    Blocker, Body, Digest, Elector, Event, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Position,
+    Record, Refusal, Standing, StepDown, Stopped, Time,
 };
 
 use crate::harness::{builder, id, ms};
@@ -85,6 +85,16 @@ fn r03_an_epoch_merely_heard_of_counts_as_at_most_so_far_above() {
 }
 
 #[test]
+fn r03_a_broken_epoch_ends_nobody() {
+    let mut a = Solo::new();
+    let reason = a.hear("b", u64::MAX, Standing::Bound, beat());
+    assert_eq!(reason, Some(Ignored::EpochTooFar(epoch(u64::MAX))));
+    assert_eq!(a.hear_offer("b", 1), None);
+    a.commit();
+    assert!(a.sent_to("b").any(|frame| frame.body == accept(1)), "one broken frame, and b could never lead");
+}
+
+#[test]
 fn r04_an_older_frame_changes_nothing_but_maxima() {
     let mut a = Solo::new();
     let older = a.frame("b", 9, stands(10), beat());
@@ -144,6 +154,31 @@ fn r05_a_claim_of_an_epoch_that_is_over_is_ignored() {
 }
 
 #[test]
+fn r05_an_offer_of_an_epoch_that_is_over_is_ignored() {
+    let mut a = Solo::new();
+    a.hear("b", 5, Standing::Bound, beat());
+    assert_eq!(a.hear("b", 5, stands(5), offer(5)), Some(Ignored::Ended(epoch(5))));
+    assert!(a.gate.is_none(), "no vote is spent on it");
+    assert_eq!(a.hear("b", 5, stands(6), offer(6)), None);
+    assert!(a.gate.is_some());
+}
+
+#[test]
+fn r05_a_later_life_ends_promises_to_an_earlier_one() {
+    let mut a = Solo::new();
+    a.give_word("b", 4);
+    a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
+    a.hear("b", 3, Standing::Bound, beat());
+    assert_eq!(a.bound_to(), None, "its vote for itself was not durable, and nobody leads 4");
+    let mut a = Solo::new();
+    a.give_word("b", 4);
+    let mut a = a.restarted();
+    a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
+    a.hear("b", 3, Standing::Bound, beat());
+    assert!(a.bound_to().is_some(), "the promise of a restart may have been given to that very life");
+}
+
+#[test]
 fn r05_a_claim_of_the_epoch_led_here_is_ignored() {
     let mut a = Solo::new();
     a.lead();
@@ -190,7 +225,8 @@ fn r07_one_frame_raises_the_durable_epoch_by_so_much() {
     for number in [too_far, u64::MAX] {
         let mut a = Solo::new();
         assert_eq!(a.hear_leader("b", number), Some(Ignored::EpochTooFar(epoch(number))));
-        assert_eq!(a.hear_offer("c", number), Some(Ignored::EpochTooFar(epoch(number))));
+        let offered = a.hear("c", 0, stands(number), offer(number));
+        assert_eq!(offered, Some(Ignored::EpochTooFar(epoch(number))));
         assert!(a.gate.is_none());
     }
     let mut a = Solo::new();
@@ -328,6 +364,7 @@ fn r48_nothing_leaves_before_the_incarnation_is_saved() {
     assert_eq!(a.hear_free("b", 0), Some(Ignored::Starting));
     a.link("b", elect_core::LinkState::Up);
     a.step(|elector, now| elector.set_health(elect_core::Health::Unfit, now));
+    let _ = a.request(Elector::resume);
     a.pass(ms(10_000));
     assert_eq!(a.blocker(), Some(Blocker::Starting));
     assert!(a.frames.is_empty());
@@ -339,7 +376,7 @@ fn r48_nothing_leaves_before_the_incarnation_is_saved() {
 
 #[test]
 fn r51_a_record_of_another_node_cluster_or_list_is_refused() {
-    use elect_core::{ClusterId, Config, Elector, StartRefused};
+    use elect_core::{ClusterId, Config, StartRefused};
     let start = |config: &Config, record| Elector::new(config.clone(), record, Time::ZERO).map(|_| ());
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
     let own = Record::first_boot(&config);

@@ -69,9 +69,6 @@ fn r09_one_vote_per_epoch_even_across_a_restart() {
     a.hear("c", 3, stands(4), beat());
     assert_eq!(a.hear_offer("c", 4), None);
     assert_eq!(refusal(&a, "c"), Some(Refusal::VoteSpent));
-    a.clear();
-    assert_eq!(a.hear_offer("c", 3), None);
-    assert_eq!(refusal(&a, "c"), Some(Refusal::EpochTooLow));
     assert_eq!(a.hear_offer("c", 5), None);
     a.commit();
     assert_eq!(accepts(&a, "c"), 1);
@@ -281,4 +278,26 @@ fn r16_evidence_older_than_the_promise_or_not_asked_for_ends_nothing() {
     let evidence = refused_now(&a);
     a.pass(ms(10)).follow("b", 3).link("b", evidence);
     assert!(a.bound_to().is_some(), "its life began after the attempt");
+}
+
+#[test]
+fn r16_evidence_is_not_undone_by_a_save_under_way() {
+    let mut a = with_evidence();
+    assert_eq!(a.hear_offer("b", 1), None);
+    a.pass(ms(1));
+    let evidence = refused_now(&a);
+    a.link("b", evidence).commit();
+    assert_eq!((a.bound_to(), accepts(&a, "b")), (None, 0), "a word given to the dead binds nobody");
+    assert_eq!(
+        a.disk.record.holder,
+        Some(Holder { node: id("b"), word: Word::Vote }),
+        "but the vote is spent"
+    );
+
+    let mut a = with_evidence();
+    a.hear_leader("b", 3);
+    a.pass(ms(1));
+    let evidence = refused_now(&a);
+    a.link("b", evidence).commit();
+    assert_eq!((a.bound_to(), a.leader()), (None, None));
 }

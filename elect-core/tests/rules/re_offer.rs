@@ -1,6 +1,6 @@
 //! R27, R28: a leader raises its own epoch without a leaderless gap.
 
-use elect_core::{Body, Event, Fenced, Position, Raised, Stamp, Standing, StepDown};
+use elect_core::{Body, Elector, Event, Fenced, Position, Raised, Stamp, Standing, StepDown};
 
 use crate::harness::{id, ms};
 use crate::solo::{INTERVAL, Solo, beat, epoch, follows, leading};
@@ -142,4 +142,20 @@ fn r11_only_the_own_followers_are_exempt_towards_a_re_offer() {
     c.commit();
     assert_eq!(c.disk.record.epoch, epoch(7));
     assert_eq!(c.leader(), Some((id("b"), epoch(1))), "and goes on following the epoch that is led");
+}
+
+#[test]
+fn r27_at_most_one_re_offer_per_heartbeat_interval() {
+    let mut a = Solo::new();
+    a.stand();
+    a.pass(ms(1)).commit().hear_accept("b", 1);
+    let began = a.disk.history.len();
+    for _ in 0..50 {
+        a.step(Elector::on_source_lost).pass(ms(1));
+        if a.gate.is_some() {
+            a.commit();
+        }
+    }
+    assert!(a.disk.history.len() - began <= 2, "{} in 50 ms", a.disk.history.len() - began);
+    assert!(a.disk.history.len() > began);
 }

@@ -1,12 +1,12 @@
 //! R44, R45: lost, failing and returned storage.
 
 use elect_core::{
-    Blocker, Body, Elector, Event, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record, Refusal,
-    RequestRefused, Standing, StepDown, Stopped, Storage,
+    Blocker, Body, Elector, Event, Heartbeat, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record,
+    Refusal, RequestRefused, Standing, StepDown, Stopped, Storage,
 };
 
 use crate::harness::{builder, cluster, id, ms};
-use crate::solo::{PROMISE, Solo, at, beat, epoch, follows};
+use crate::solo::{D, PROMISE, Solo, at, beat, epoch, follows, lead, leading};
 
 #[test]
 fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
@@ -115,6 +115,24 @@ fn r45_the_vote_comes_back_after_one_leader_was_followed_for_longer_than_any_pro
     assert_eq!(a.disk.record.storage, Storage::Intact);
     a.hear_leader("b", 3);
     assert_eq!(a.last_to("b").header.standing, follows("b", 3));
+}
+
+#[test]
+fn r45_a_voter_names_an_entry_when_its_leader_keeps_a_log() {
+    let lead_at = |position| match lead(D) {
+        Body::Heartbeat(heartbeat) => Body::Heartbeat(Heartbeat { position, ..heartbeat }),
+        other => other,
+    };
+    for (position, expected) in [(at(2, 7), Err(NotRebuilt::NotOfTheLeader)), (None, Ok(()))] {
+        let mut a = replaced();
+        a.follow("b", 3);
+        for _ in 0..30 {
+            a.pass(ms(50));
+            a.hear("b", 3, leading(3), lead_at(position));
+        }
+        let expected = expected.map_err(RequestRefused::NotRebuilt);
+        assert_eq!(rebuilt(&mut a, None), expected, "an empty log is not a host without one");
+    }
 }
 
 #[test]
