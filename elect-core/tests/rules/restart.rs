@@ -104,7 +104,7 @@ fn r45_the_vote_comes_back_after_one_leader_was_followed_for_longer_than_any_pro
     a.follow("b", 3).set_position(at(3, 9));
     led_for(&mut a, PROMISE);
     assert_eq!(rebuilt(&mut a, at(3, 9)), refused(TooEarly));
-    led_for(&mut a, ms(1));
+    led_for(&mut a, ms(51));
     assert_eq!(rebuilt(&mut a, at(2, 9)), refused(NotOfTheLeader), "written before its return");
     assert_eq!(rebuilt(&mut a, None), refused(NotOfTheLeader));
     assert_eq!(rebuilt(&mut a, at(3, 9)), Ok(()));
@@ -148,6 +148,16 @@ fn r45_an_interruption_begins_the_wait_anew() {
 }
 
 #[test]
+fn r45_silence_rebuilds_nothing() {
+    let mut a = replaced();
+    a.follow("b", 3).set_position(at(3, 9));
+    led_for(&mut a, ms(100));
+    a.pass(ms(450));
+    assert!(a.leader().is_some(), "it still follows, by its promise");
+    assert_eq!(rebuilt(&mut a, at(3, 9)), Err(RequestRefused::NotRebuilt(NotRebuilt::TooEarly)));
+}
+
+#[test]
 fn r45_time_alone_rebuilds_a_witness() {
     let config = elect_core::Config::builder(cluster(), id("a"))
         .voters([id("b"), id("c")])
@@ -160,7 +170,7 @@ fn r45_time_alone_rebuilds_a_witness() {
     a.follow("b", 3);
     led_for(&mut a, PROMISE);
     assert!(a.gate.is_none());
-    led_for(&mut a, ms(50));
+    led_for(&mut a, ms(100));
     a.commit();
     assert!(a.saw(|event| matches!(event, Event::Rebuilt)));
 }
