@@ -531,6 +531,14 @@ impl Elector {
     }
 }
 
+impl Drop for Elector {
+    /// Without an elector nobody watches the lease: the host's threads see that at once, not at its end. Whoever
+    /// closes the node's listener after this gives no false evidence of a crash.
+    fn drop(&mut self) {
+        self.authority.revoke();
+    }
+}
+
 /// R51: a record is only ever used by the node, cluster and member list that it was made for.
 fn check_record(config: &Config, record: &Record) -> Result<(), StartRefused> {
     if record.cluster != config.cluster() {
@@ -547,3 +555,39 @@ fn check_record(config: &Config, record: &Record) -> Result<(), StartRefused> {
 
 /// Inputs that return errors need the list of them in one place.
 pub(crate) type Request<'a> = Result<Step<'a>, RequestRefused>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NoLog, VoteStore};
+
+    struct Memory;
+
+    impl VoteStore for Memory {
+        type Error = core::convert::Infallible;
+
+        fn save(&mut self, _: &Record) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_dropped_elector_takes_its_lease_along() {
+        let (cluster, node) = (ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
+        let config = Config::builder(cluster, node).voters([node]).build().unwrap();
+        let record = Record::first_boot(&config);
+        let mut now = Time::ZERO;
+        let mut elector = Elector::new(config, record, now).unwrap();
+        let authority = elector.authority();
+        while authority.lease(now).is_none() {
+            now = now.max(elector.deadline());
+            let _ = elector.tick(now);
+            while let Some(gate) = elector.out.gate.take() {
+                let gated = gate.commit(&mut Memory, &NoLog);
+                let _ = elector.on_gated(gated, now);
+            }
+        }
+        drop(elector);
+        assert_eq!(authority.lease(now), None);
+    }
+}
