@@ -44,6 +44,9 @@ struct ServeArgs {
     /// Appends one JSON object per line for everything that matters.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Ends, whatever it is doing, when the process with this id that started it ends. For the demo.
+    #[arg(long, value_name = "PID", hide = true)]
+    end_with: Option<u32>,
 }
 
 /// Runs the command line of this process.
@@ -87,6 +90,9 @@ fn prepare(
 }
 
 fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {
+    if let Some(parent) = args.end_with {
+        demo::end_with(parent)?;
+    }
     let settings = Settings::read(&args.config.config)?;
     let warnings: Vec<_> =
         settings.elect.warnings().iter().map(|warning| format!("\n  note: {warning}")).collect();

@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_elect-kv");
 
@@ -92,9 +95,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn start(directory: &Path) -> Self {
+    fn start(directory: &Path, stderr: Stdio) -> Self {
         let mut command = demo(directory, &["--keep"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         Self { child, output, told: String::new() }
     }
@@ -112,9 +115,9 @@ impl Kept {
         }
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
-        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(id.expect("an id"), signal).expect("it runs");
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("an id"), signal).expect("it runs");
     }
 
     /// Where the node serves clients, from the line that introduces it.
@@ -129,7 +132,7 @@ impl Drop for Kept {
     fn drop(&mut self) {
         // SIGTERM, so that the demo takes its nodes with it.
         if let Ok(None) = self.child.try_wait() {
-            self.signal(rustix::process::Signal::TERM);
+            self.signal(Signal::TERM);
             let _ = self.child.wait();
         }
     }
@@ -143,7 +146,7 @@ fn ask(address: SocketAddr, command: &redis::Cmd) -> redis::RedisResult<String> 
 #[test]
 fn kept_cluster_serves_redirects_and_ends_with_its_demo() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut kept = Kept::start(directory.path());
+    let mut kept = Kept::start(directory.path(), Stdio::inherit());
     kept.read_until("The cluster stays up");
     kept.read_until("the primary");
     let nodes = ["n1", "n2", "n3"].map(|node| (node, kept.address(node)));
@@ -159,7 +162,7 @@ fn kept_cluster_serves_redirects_and_ends_with_its_demo() {
         assert!(error.to_string().contains(&leader.to_string()), "{node} names the primary: {error}");
     }
 
-    kept.signal(rustix::process::Signal::INT);
+    kept.signal(Signal::INT);
     let status = kept.child.wait().expect("it ends");
     let mut rest = String::new();
     kept.output.read_to_string(&mut rest).expect("text");
@@ -172,13 +175,53 @@ fn kept_cluster_serves_redirects_and_ends_with_its_demo() {
 #[test]
 fn interrupted_demo_leaves_no_process_behind() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut kept = Kept::start(directory.path());
+    let mut kept = Kept::start(directory.path(), Stdio::inherit());
     kept.read_until("acknowledges the first write");
     let nodes = ["n1", "n2", "n3"].map(|node| kept.address(node));
-    kept.signal(rustix::process::Signal::INT);
+    kept.signal(Signal::INT);
     let status = kept.child.wait().expect("it ends");
     assert_eq!(status.code(), Some(1), "an interrupted demo has shown nothing");
     for address in nodes {
         assert!(TcpListener::bind(address).is_ok(), "a node still listens at {address}");
     }
+}
+
+#[test]
+fn node_that_dies_by_itself_ends_the_demo_with_its_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut kept = Kept::start(directory.path(), Stdio::piped());
+    kept.read_until("The cluster stays up");
+    kill(process_of(kept.address("n2")));
+    let status = kept.child.wait().expect("it ends");
+    let mut error = String::new();
+    kept.child.stderr.take().expect("a pipe").read_to_string(&mut error).expect("text");
+    assert_eq!(status.code(), Some(1), "{error}");
+    assert!(error.contains("n2 has ended by itself"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn killed_demo_takes_its_nodes_with_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut kept = Kept::start(directory.path(), Stdio::inherit());
+    kept.read_until("acknowledges the first write");
+    let nodes = ["n1", "n2", "n3"].map(|node| kept.address(node));
+    kept.signal(Signal::KILL);
+    kept.child.wait().expect("it ends");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !nodes.iter().all(|address| TcpListener::bind(address).is_ok()) {
+        assert!(Instant::now() < deadline, "a node still listens");
+        std::thread::yield_now();
+    }
+}
+
+/// The id of the process that serves clients at `address`.
+fn process_of(address: SocketAddr) -> Pid {
+    let info = ask(address, redis::cmd("INFO").arg("server")).expect("it answers");
+    let id = info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("a line");
+    id.trim().parse().ok().and_then(Pid::from_raw).expect("an id")
+}
+
+fn kill(process: Pid) {
+    kill_process(process, Signal::KILL).expect("it runs");
 }

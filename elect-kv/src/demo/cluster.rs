@@ -217,7 +217,7 @@ impl Cluster {
         let id = node.id;
         let mut command = self.command(id, "serve")?;
         // Events come through a pipe: they are there at once, and waiting for them is no polling.
-        command.args(["--events", "/dev/stdout"]);
+        command.args(["--events", "/dev/stdout", "--end-with"]).arg(std::process::id().to_string());
         let kept = self.directory.join(format!("{id}.events.jsonl"));
         let mut copy = append(&kept)?;
         let (board, clock) = (Arc::clone(&self.board), self.clock);
