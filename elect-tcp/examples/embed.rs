@@ -84,7 +84,7 @@ fn serve(name: NodeId, node: &NodeHandle, events: &Events) {
             }
             HostEvent::Happened(Event::HandoverBegan { .. }) => node.drained(),
             HostEvent::Lost(loss) => {
-                println!("{name}: no longer leads epoch {}: {}", loss.epoch, loss.reason)
+                println!("{name}: no longer leads epoch {}: {}", loss.epoch, loss.reason);
             }
             HostEvent::Ended(_) => println!("{name}: ended"),
             _ => {}

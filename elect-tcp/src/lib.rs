@@ -1,4 +1,4 @@
-//! Threads, sockets and a vote file around [`elect_core`].
+#![doc = include_str!("../README.md")]
 
 mod clock;
 mod closers;
