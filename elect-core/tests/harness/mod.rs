@@ -78,6 +78,13 @@ impl Log for Tail {
     }
 }
 
+impl Node {
+    /// Takes the gate of a save that hangs, for a test that commits it by itself.
+    pub fn take_gate(&mut self) -> Option<Gate> {
+        self.gate.take()
+    }
+}
+
 pub struct Node {
     pub id: NodeId,
     pub config: Config,
@@ -275,6 +282,12 @@ impl Group {
 
     pub fn elector(&self, name: &str) -> &Elector {
         self.node(name).elector.as_ref().unwrap()
+    }
+
+    /// What the log of a node that does not run holds.
+    pub fn set_tail_before_start(&mut self, name: &str, position: impl Into<Option<Position>>) -> &mut Self {
+        *self.node(name).tail.0.borrow_mut() = position.into();
+        self
     }
 
     pub fn set_tail(&mut self, name: &str, position: Option<Position>) -> &mut Self {

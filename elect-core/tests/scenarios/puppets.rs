@@ -1,0 +1,135 @@
+//! Real electors among puppets: members whose frames the story writes by hand.
+
+use std::time::Duration;
+
+use elect_core::{
+    Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, Position, Refusal, Standing,
+};
+
+use crate::harness::{Group, Seen, id, ms};
+
+pub(crate) const D: Duration = Duration::from_millis(500);
+
+pub(crate) const fn e(number: u64) -> Epoch {
+    Epoch::new(number)
+}
+
+pub(crate) const fn at(epoch: u64, offset: u64) -> Position {
+    Position::new(Epoch::new(epoch), offset)
+}
+
+/// Only `name` is real; it has saved its incarnation and sent its first heartbeats.
+pub(crate) fn alone(name: &str, names: &[&str]) -> Group {
+    let mut group = Group::voters(names);
+    start_alone(&mut group, name);
+    group
+}
+
+pub(crate) fn start_alone(group: &mut Group, name: &str) {
+    group.record_traffic = true;
+    group.start(name).run(ms(2));
+}
+
+pub(crate) fn heartbeat() -> Body {
+    Body::Heartbeat(Heartbeat {
+        position: None,
+        eligible: true,
+        healthy: true,
+        priority: 100,
+        application: 0,
+        lead: None,
+    })
+}
+
+pub(crate) fn leads(detection: Duration) -> Body {
+    let Body::Heartbeat(heartbeat) = heartbeat() else { unreachable!() };
+    Body::Heartbeat(Heartbeat { lead: Some(Lead { detection, paused_for: Duration::ZERO }), ..heartbeat })
+}
+
+pub(crate) fn offer(epoch: u64) -> Body {
+    Body::Offer { epoch: e(epoch), detection: D }
+}
+
+pub(crate) fn accept(epoch: u64) -> Body {
+    Body::Accept { epoch: e(epoch), position: None }
+}
+
+/// The nonce of the last frame from `from` to `to`.
+pub(crate) fn last_nonce(group: &Group, from: &str, to: &str) -> Option<Nonce> {
+    let (from, to) = (id(from), id(to));
+    group.sent.iter().rev().find(|sent| sent.1 == from && sent.2 == to).map(|sent| sent.3.header.nonce)
+}
+
+/// A frame of the puppet `from`, which echoes the last frame that it got.
+pub(crate) fn frame(
+    group: &Group,
+    from: &str,
+    to: &str,
+    epoch: u64,
+    standing: Standing,
+    body: Body,
+) -> Frame {
+    let incarnation = Incarnation { counter: 1, random: 1 };
+    let header = Header {
+        group: 0,
+        members: group.node(to).config.digest(),
+        epoch: e(epoch),
+        standing,
+        nonce: Nonce { incarnation, sent: group.now },
+        echo: last_nonce(group, to, from),
+    };
+    Frame { header, body }
+}
+
+pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, standing: Standing, body: Body) {
+    let frame = frame(group, from, to, epoch, standing, body);
+    group.inject(from, to, &frame);
+}
+
+/// The last frame from `from` to `to` that `is` picks.
+pub(crate) fn last_sent(group: &Group, from: &str, to: &str, is: impl Fn(&Frame) -> bool) -> Option<Frame> {
+    let (from, to) = (id(from), id(to));
+    group
+        .sent
+        .iter()
+        .rev()
+        .find(|sent| sent.1 == from && sent.2 == to && is(&sent.3))
+        .map(|sent| sent.3.clone())
+}
+
+pub(crate) fn accepted(group: &Group, from: &str, to: &str) -> Option<Frame> {
+    last_sent(group, from, to, |frame| matches!(frame.body, Body::Accept { .. }))
+}
+
+pub(crate) fn refused(group: &Group, from: &str, to: &str) -> Option<Refusal> {
+    let frame = last_sent(group, from, to, |frame| matches!(frame.body, Body::Refuse { .. }))?;
+    match frame.body {
+        Body::Refuse { refusal, .. } => Some(refusal),
+        _ => None,
+    }
+}
+
+/// Whether `name` reported an event whose text holds `text`.
+pub(crate) fn reported(group: &Group, name: &str, text: &str) -> bool {
+    group.count(name, |seen| matches!(seen, Seen::Other(event) if event.contains(text))) > 0
+}
+
+pub(crate) fn losses(group: &Group, name: &str) -> usize {
+    group.count(name, |seen| matches!(seen, Seen::Lost(..)))
+}
+
+/// Whom `name` follows or that it leads, and in which epoch.
+pub(crate) fn leader_of(group: &Group, name: &str) -> Option<(String, Epoch)> {
+    let leader = group.elector(name).explain(group.now).leader?;
+    Some((leader.0.to_string(), leader.1))
+}
+
+/// Everybody runs, and `a` leads.
+pub(crate) fn led_by_a(names: &[&str]) -> Group {
+    let mut group = Group::voters(names);
+    group.record_traffic = true;
+    group.start_all();
+    assert_eq!(group.run_to_leader(ms(500)), id("a"), "{}", group.story());
+    group.run(ms(200));
+    group
+}
