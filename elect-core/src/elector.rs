@@ -516,6 +516,12 @@ impl Elector {
     /// Sends a body to one peer under the current header.
     #[inline]
     pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
+        self.next_frame(peer).body = body;
+    }
+
+    /// The next frame out, to `peer`, under the current header. Its body is still that of an earlier frame.
+    #[inline]
+    pub(crate) fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
         let (nonce, echo) = (self.nonce(), self.echo(peer));
         let standing = self.standing();
@@ -527,7 +533,7 @@ impl Elector {
         frame.header.standing = standing;
         frame.header.nonce = nonce;
         frame.header.echo = echo;
-        frame.body = body;
+        frame
     }
 }
 

@@ -151,13 +151,12 @@ impl Elector {
     #[inline]
     pub(crate) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
-        let announces = heartbeat.lead.is_some() && !self.peers[to.get()].view.announced;
-        let body = if announces {
-            Body::Announce { heartbeat, address: self.config.address.clone() }
+        if heartbeat.lead.is_some() && !self.peers[to.get()].view.announced {
+            let address = self.config.address.clone();
+            self.send(to, Body::Announce { heartbeat, address });
         } else {
-            Body::Heartbeat(heartbeat)
-        };
-        self.send(to, body);
+            self.next_frame(to).body = Body::Heartbeat(heartbeat);
+        }
     }
 
     #[inline]
