@@ -41,7 +41,7 @@ impl Authority {
         }))
     }
 
-    /// The lease held at `now`, if there is one. Lock-free.
+    /// R58: the lease held at `now`, the reader's own clock at the call, if there is one. Lock-free.
     pub fn lease(&self, now: Time) -> Option<Lease> {
         let cell = &*self.0;
         let epoch = cell.epoch.load(Ordering::SeqCst);

@@ -515,7 +515,7 @@ impl ConfigBuilder {
         Ok(step)
     }
 
-    /// The arithmetic of leases: the shortest lease must outlast two heartbeats, a round trip and a save.
+    /// R54: the arithmetic of leases: the shortest lease must outlast two heartbeats, a round trip and a save.
     fn check_lease(&self) -> Result<(), ConfigError> {
         let floor = self.detection.floor();
         let lease = lease_span(floor, self.drift_ppm, self.clock_granularity);

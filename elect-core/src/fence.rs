@@ -37,7 +37,7 @@ pub enum Fenced {
     Poisoned,
 }
 
-/// Guards a host's log against requests of leaderships that are over (S6).
+/// Guards a host's log against requests of leaderships that are over (S6, R52).
 ///
 /// Only a [`Gate`](crate::Gate) raises the floor, at every adoption and once at start. Applying excludes
 /// raising, so the position that an accept reports holds every entry that was admitted before it.
@@ -85,7 +85,7 @@ impl<L: Log> Fence<L> {
         read(&self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// An early look, lock-free: spares the work on a request that is already stale.
+    /// R52: an early look, lock-free: spares the work on a request that is already stale.
     pub fn admit(&self, stamp: Stamp) -> Result<(), Fenced> {
         let floor = Epoch::new(self.floor.load(Ordering::SeqCst));
         let epoch = stamp.epoch();
@@ -125,7 +125,7 @@ impl<L: Log> Floor for Fence<L> {
         // `kept` first: whoever sees the new floor also sees what passes below it.
         self.kept.store(kept, Ordering::SeqCst);
         self.floor.fetch_max(raise.floor().number(), Ordering::SeqCst);
-        // The position is pulled after the raise and under the same lock: no apply lies between them (S7).
+        // R29: the position is pulled after the raise and under the same lock: no apply lies between them (S7).
         log.last_durable()
     }
 }

@@ -359,7 +359,7 @@ impl Elector {
         self.pulled.filter(|_| self.kind != MemberKind::Witness)
     }
 
-    /// The announcement's address, for the host's redirects.
+    /// R57: the announcement's address, for the host's redirects.
     pub(crate) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
         let view = &mut self.peers[peer.get()].view;
         if view.address == *address {
@@ -373,7 +373,7 @@ impl Elector {
         }
     }
 
-    /// Followers need a heartbeat from each other only every D/3; the leader gets its answers at once.
+    /// R56: followers need a heartbeat from each other only every D/3; the leader gets its answers at once.
     pub(crate) fn on_follower_heartbeat_due(&mut self) {
         let leader = self.followed().map(|followed| followed.leader);
         if !self.repeat_release() {

@@ -221,7 +221,7 @@ impl serde::Serialize for Address {
 }
 
 impl Header {
-    /// The highest epoch up to which the sender never acts again (rule R-ended).
+    /// The highest epoch up to which the sender never acts again (R5).
     ///
     /// The lowest epoch that it leads or stands in, less one, and never above its durable epoch; for a
     /// sender that does neither, its durable epoch.

@@ -178,7 +178,7 @@ fn hash(id: NodeId) -> usize {
     words.iter().fold(0, mix) as usize
 }
 
-/// The smallest number that is more than half of `count`.
+/// R55: the smallest number that is more than half of `count`.
 pub(crate) const fn majority(count: usize) -> usize {
     count / 2 + 1
 }

@@ -102,7 +102,7 @@ impl Elected {
         Stamp::received(self.epoch)
     }
 
-    /// The log now ends with `held`: with a source, this must be the very position that its accept reported.
+    /// R53: the log now ends with `held`: with a source, this must be the very position that its accept reported.
     ///
     /// On a mismatch the election is handed back: pull again, or report the source as lost.
     pub fn caught_up(self, held: Option<Position>) -> Result<CaughtUp, (Self, NotCaughtUp)> {
@@ -136,7 +136,7 @@ impl CaughtUp {
         Stamp::received(self.epoch)
     }
 
-    /// The own entry is durable on a write quorum: office.
+    /// R53: the own entry is durable on a write quorum: office.
     ///
     /// Without an entry of its own epoch a leader cannot know which earlier entries are safe (Raft's figure 8).
     pub fn own_entry_committed(self, entry: Position) -> Result<Office, (Self, NotOwnEntry)> {
@@ -178,7 +178,7 @@ impl Office {
         Ok(Stamp::received(self.epoch))
     }
 
-    /// Finishes a read: `value` was taken from acknowledged state *before* this call, and `clock` is read
+    /// R53: finishes a read: `value` was taken from acknowledged state *before* this call, and `clock` is read
     /// after it. Only a value that the lease covers comes back (S7).
     pub fn finish_read<T>(&self, value: T, clock: impl FnOnce() -> Time) -> Result<T, NotInOffice> {
         self.check(clock()).map(|()| value)

@@ -1,4 +1,4 @@
-//! The only source of chance: keyed, so that equal inputs give equal outputs (S12).
+//! The only source of chance: keyed, so that equal inputs give equal outputs (S12, R49).
 
 use crate::name::NodeId;
 

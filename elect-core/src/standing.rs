@@ -214,7 +214,7 @@ impl Elector {
         }
     }
 
-    /// Tells the host whom this node follows, once per change.
+    /// R57: tells the host whom this node follows, once per change.
     #[inline]
     pub(crate) fn tell_host(&mut self) {
         let current = self.followed().map(|followed| (followed.leader, followed.epoch));

@@ -50,7 +50,7 @@ impl<'a> Step<'a> {
         Self { elector }
     }
 
-    /// Hands everything to `driver`: losses, then frames, then the gate, then events.
+    /// R25: hands everything to `driver`: losses, then frames, then the gate, then events.
     #[inline]
     pub fn resolve(self, driver: &mut impl Driver) {
         if !self.elector.out.is_empty() {

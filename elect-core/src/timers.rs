@@ -2,7 +2,7 @@
 
 use crate::time::Time;
 
-/// What an elector may wait for, in the order in which due timers are served: losses first.
+/// What an elector may wait for, in the order in which due timers are served: losses first (R25).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// The lease ends.
