@@ -172,7 +172,11 @@ impl<T: Transport> Dialer<T> {
             let count = encode(&batch, oldest, &mut bytes);
             self.outgoing.recycle(batch);
             if let Err(error) = line.stream.write_all(&bytes) {
-                return Ok(error.to_string());
+                return Ok(if handshake::is_timeout(&error) {
+                    "the peer takes nothing".into()
+                } else {
+                    error.to_string()
+                });
             }
             self.counters.frames_sent.add(count);
             oldest = Time::ZERO;

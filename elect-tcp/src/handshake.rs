@@ -170,25 +170,39 @@ struct Timed<'a, S> {
 impl<S: Stream> Timed<'_, S> {
     fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+        if left.is_zero() { Err(in_time(io::ErrorKind::TimedOut.into())) } else { Ok(left) }
     }
 }
 
 impl<S: Stream> Read for Timed<'_, S> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.stream.set_timeouts(Some(self.left()?), None)?;
-        self.stream.read(bytes)
+        self.stream.read(bytes).map_err(in_time)
     }
 }
 
 impl<S: Stream> Write for Timed<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.set_timeouts(None, Some(self.left()?))?;
-        self.stream.write(bytes)
+        self.stream.write(bytes).map_err(in_time)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+/// Whether a call on a socket ended because its time was up.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// What an operator can read, where a socket only says that it would block.
+fn in_time(error: io::Error) -> io::Error {
+    if is_timeout(&error) {
+        io::Error::new(io::ErrorKind::TimedOut, "the other end was too slow")
+    } else {
+        error
     }
 }
 

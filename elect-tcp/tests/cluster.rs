@@ -2,11 +2,13 @@
 
 mod common;
 
+use std::fs;
 use std::net::TcpListener;
+use std::sync::Arc;
 
-use common::{Cluster, hear};
-use elect_core::{Epoch, StepDown};
-use elect_tcp::{Ended, HostEvent};
+use common::{Cluster, Directory, hear, id, spin};
+use elect_core::{ClusterId, Config, Epoch, NoLog, StepDown};
+use elect_tcp::{Ended, HostEvent, Node, NodeConfig, VoteFile};
 
 #[test]
 fn three_nodes_elect_one_and_survive_its_shutdown() {
@@ -68,4 +70,43 @@ fn dropping_the_last_handle_ends_the_node() {
         _ => None,
     });
     assert_eq!(ended, Ended::Shutdown);
+}
+
+#[test]
+fn a_rotted_copy_of_the_vote_file_is_repaired_and_reported() {
+    let mut cluster = Cluster::start(&["only"]);
+    let (_, epoch) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.stop(0);
+    let vote_file = cluster.vote_file(0);
+    let mut content = fs::read(&vote_file).unwrap();
+    content[100] ^= 1;
+    fs::write(&vote_file, content).unwrap();
+    cluster.restart(0);
+    let first = cluster.member(0).events.receiver().recv().unwrap();
+    assert!(matches!(first, HostEvent::VoteFileRepaired { copies: 1 }), "{first:?}");
+    let (_, later) = cluster.wait_for_leader(Epoch::ZERO);
+    assert!(later > epoch, "nothing is forgotten");
+}
+
+#[cfg(unix)]
+#[test]
+fn nodes_of_one_process_need_no_ports() {
+    use elect_tcp::LocalNetwork;
+
+    let (network, directory) = (LocalNetwork::new(), Directory::new());
+    let names = ["a", "b", "c"].map(id);
+    let start = |name| {
+        let elect = Config::builder(ClusterId::new("local").unwrap(), name).voters(names);
+        let elect = elect.seed(elect_tcp::random_seed()).build().unwrap();
+        let vote_file = directory.path().join(format!("{name}.vote"));
+        VoteFile::init(&vote_file, &elect).unwrap();
+        let config = NodeConfig::builder(elect, vote_file).build_for_transport().unwrap();
+        Node::start_on(config, Arc::new(NoLog), network.join(name)).unwrap()
+    };
+    let nodes = names.map(start);
+    spin("leader", || nodes.iter().any(|(handle, _)| handle.is_leader()));
+    for (handle, _) in &nodes {
+        handle.shutdown().unwrap();
+    }
+    assert!(nodes.iter().all(|(handle, _)| !handle.is_leader()));
 }

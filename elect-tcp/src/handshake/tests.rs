@@ -136,7 +136,7 @@ fn a_byte_now_and_then_does_not_stretch_the_deadline() {
     let result = accept(&mut far, timeout, |_| Ok(greeting("b", "a")));
     assert!(began.elapsed() >= timeout);
     let Err(HandshakeError::Io(error)) = result else { panic!("{result:?}") };
-    assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+    assert_eq!(error.to_string(), "the other end was too slow");
     drop(far);
     dripping.join().unwrap();
 }
