@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{ROUNDS} synced appends of 100-byte entries in {}", dir.display());
     println!("entries  engine     median       p99   entries/s");
     for entries in [1, 16, 128] {
-        report(entries, "fjall", fjall_appends(&dir, entries)?);
-        report(entries, "redb", redb_appends(&dir, entries)?);
+        report(entries, "fjall", &fjall_appends(&dir, entries)?);
+        report(entries, "redb", &redb_appends(&dir, entries)?);
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ fn timed(
     Ok(spans)
 }
 
-fn report(entries: u64, engine: &str, spans: Vec<Duration>) {
+fn report(entries: u64, engine: &str, spans: &[Duration]) {
     let (median, p99) = (spans[spans.len() / 2], spans[spans.len() * 99 / 100]);
     let total: Duration = spans.iter().sum();
     let rate =

@@ -261,7 +261,102 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::{Receiver, unbounded};
     use elect_core::{Epoch, Stamp};
+
+    fn name(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    fn peers(own: &str, members: u64, addresses: &[(&str, &str)]) -> (Peers, Receiver<Input>) {
+        let (inbox, inputs) = unbounded();
+        let addresses = addresses.iter().map(|(peer, address)| (name(peer), (*address).to_owned())).collect();
+        let members = Digest::from_bits(members);
+        let peers = Peers {
+            node: name(own),
+            members,
+            addresses: Arc::new(addresses),
+            inbox,
+            sessions: Arc::default(),
+        };
+        (peers, inputs)
+    }
+
+    /// Node `b` of cluster 7, listening; what it tells its host; where.
+    fn listening() -> (Receiver<Input>, String) {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (peers, inputs) = peers("b", 7, &[("a", &address)]);
+        peers.start(listener).unwrap();
+        (inputs, address)
+    }
+
+    async fn next(inputs: &Receiver<Input>) -> Input {
+        let inputs = inputs.clone();
+        tokio::task::spawn_blocking(move || inputs.recv_timeout(Duration::from_secs(20)).unwrap())
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_smaller_name_dials_and_messages_flow_both_ways() {
+        let (at_b, address) = listening();
+        let (a, at_a) = peers("a", 7, &[("b", &address)]);
+        a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let (Input::Up { outbox: outbox_of_a, .. }, Input::Up { outbox: to_a, session, peer }) =
+            (next(&at_a).await, next(&at_b).await)
+        else {
+            panic!("both sides learn of the connection first")
+        };
+        assert_eq!(peer, name("a"));
+        let ack = |matched| Message::Ack { stamp: Stamp::received(Epoch::new(1)), matched };
+        outbox_of_a.send(ack(1)).unwrap();
+        to_a.send(ack(2)).unwrap();
+        let (Input::Message { message: to_b, .. }, Input::Message { message: to_a, .. }) =
+            (next(&at_b).await, next(&at_a).await)
+        else {
+            panic!("then messages come")
+        };
+        assert_eq!((to_b, to_a), (ack(1), ack(2)));
+        drop(outbox_of_a);
+        let (Input::Down { .. }, Input::Down { session: down, .. }) = (next(&at_a).await, next(&at_b).await)
+        else {
+            panic!("a host that lets a connection go closes it on both sides")
+        };
+        assert_eq!(down, session);
+    }
+
+    #[tokio::test]
+    async fn strangers_never_reach_the_host() {
+        let (at_b, address) = listening();
+        let hello =
+            |own: &str, members, to: &str| peers(own, members, &[("b", &address)]).0.greeting(name(to));
+        let good = hello("a", 7, "b");
+        let mut other_version = BytesMut::from(&good[..]);
+        other_version[4] = b'x';
+        let table: [(&str, Bytes); 7] = [
+            ("another cluster or member list", hello("a", 8, "b")),
+            ("not a member", hello("x", 7, "b")),
+            ("a node that does not hold data", hello("w", 7, "b")),
+            ("meant for another node", hello("a", 7, "c")),
+            ("another version", other_version.freeze()),
+            ("too long", Bytes::from_static(&[255; 200])),
+            ("a client", Bytes::from_static(b"*1\r\n$4\r\nPING\r\n")),
+        ];
+        for (what, greeting) in table {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(&greeting).await.unwrap();
+            let mut answer = Vec::new();
+            // Closed by the other side; a reset is as good.
+            let _ = stream.read_to_end(&mut answer).await;
+            assert!(answer.is_empty(), "{what} gets no greeting");
+        }
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(&good).await.unwrap();
+        stream.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
+        assert!(matches!(next(&at_b).await, Input::Up { .. }), "the first that is told of is the member");
+        assert!(matches!(next(&at_b).await, Input::Down { .. }), "an oversized message ends its connection");
+    }
 
     #[test]
     fn messages_are_taken_whole_and_bounded() {

@@ -360,10 +360,11 @@ impl Cluster {
             98..=99 if self.hosts[a].replica.is_none() => self.start(a),
             // Duplicated, lost and reordered messages.
             100 => drop(self.links.get_mut(&(a, b)).and_then(VecDeque::pop_front)),
-            101 => {
-                if let Some(link) = self.links.get_mut(&(a, b))
-                    && let Some(last) = link.back().cloned()
-                {
+            101..=104 => {
+                let Some(link) = self.links.get_mut(&(a, b)) else { return };
+                if mask % 2 == 0 {
+                    link.extend(link.front().cloned());
+                } else if let Some(last) = link.back().cloned() {
                     link.push_front(last);
                 }
             }

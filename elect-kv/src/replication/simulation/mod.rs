@@ -46,7 +46,7 @@ fn run(nodes: usize, steps: &[(u8, u8, u8)], mutant: Mutant) -> Result<Cluster, 
 }
 
 fn steps(length: usize) -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
-    proptest::collection::vec((0_u8..102, any::<u8>(), any::<u8>()), 0..length)
+    proptest::collection::vec((0_u8..105, any::<u8>(), any::<u8>()), 0..length)
 }
 
 proptest! {

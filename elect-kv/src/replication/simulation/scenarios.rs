@@ -185,7 +185,7 @@ fn a_raised_epoch_starts_counting_again() {
             |message| matches!(message, Message::Append { stamp, .. } if stamp.epoch() == Epoch::new(2))
         )
     );
-    a.on_message(name(1), ack(1, 6), &mut disk);
+    a.on_message(name(1), ack(1, 7), &mut disk);
     assert_eq!(a.commit(), 1, "an acknowledgement under the old stamp");
     a.on_message(name(1), ack(2, 7), &mut disk);
     assert_eq!(a.commit(), 7);
