@@ -1,0 +1,376 @@
+//! Frames with extreme values everywhere, to a receiver in every role: no panic, always a reason, and afterwards the
+//! group still elects.
+#![cfg(feature = "std")]
+
+mod harness;
+
+use std::time::Duration;
+
+use elect_core::{
+    Address, Body, Digest, Epoch, Event, Frame, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce,
+    Position, Refusal, RoleName, Standing, Time,
+};
+use harness::{Group, Seen, builder, id, ms};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// What the receiver is when the frame arrives.
+#[derive(Clone, Copy, Debug)]
+enum Receiver {
+    Starting,
+    Free,
+    Candidate,
+    Leader,
+    Follower,
+    Bound,
+    Saving,
+    Replaced,
+    Stopped,
+    Witness,
+    Observer,
+}
+
+const RECEIVERS: [Receiver; 11] = [
+    Receiver::Starting,
+    Receiver::Free,
+    Receiver::Candidate,
+    Receiver::Leader,
+    Receiver::Follower,
+    Receiver::Bound,
+    Receiver::Saving,
+    Receiver::Replaced,
+    Receiver::Stopped,
+    Receiver::Witness,
+    Receiver::Observer,
+];
+
+/// A group in which `c` is the receiver, in the role asked for.
+fn group(receiver: Receiver) -> Group {
+    let mut group = match receiver {
+        Receiver::Witness => {
+            Group::with(["a", "b", "c"].map(|name| builder(name, &["a", "b"]).witnesses([id("c")])))
+        }
+        Receiver::Observer => {
+            Group::with(["a", "b", "c", "d"].map(|name| builder(name, &["a", "b", "d"]).observers([id("c")])))
+        }
+        Receiver::Leader | Receiver::Candidate | Receiver::Saving => {
+            Group::with(NAMES.map(|name| builder(name, &NAMES).never_leader(name != "c")))
+        }
+        _ => Group::voters(&NAMES),
+    };
+    group.record_traffic = true;
+    group.members_lie = true;
+    match receiver {
+        Receiver::Starting => {
+            group.node_mut("c").hangs = true;
+            group.start_all().run(ms(30));
+        }
+        Receiver::Free => {
+            group.cut("a", "b").cut("a", "c").cut("b", "c").start_all().run(ms(30)).heal();
+        }
+        Receiver::Candidate | Receiver::Saving => {
+            group.start_all();
+            let stands = |group: &Group| group.count("c", |seen| is_event(seen, "Stood")) > 0;
+            group.run_until(ms(500), stands).expect("c stands");
+            if matches!(receiver, Receiver::Candidate) {
+                group.cut("a", "c").cut("b", "c").run(ms(5)).heal();
+            }
+        }
+        Receiver::Bound => {
+            group.start_all().run(ms(300));
+            group.kill("a").restart("c").run(ms(5));
+        }
+        Receiver::Replaced => {
+            group.start_all().run(ms(300)).kill("c");
+            let record = elect_core::Record::replacement(&group.node("c").config);
+            group.node_mut("c").disk.record = record;
+            group.start("c").run(ms(20));
+        }
+        Receiver::Stopped => {
+            group.start_all().run(ms(300)).kill("c");
+            group.node_mut("c").disk.fails = true;
+            group.start("c").run(ms(20));
+        }
+        Receiver::Leader | Receiver::Follower | Receiver::Witness | Receiver::Observer => {
+            group.start_all().run(ms(300));
+            assert_eq!(
+                group.leader() == Some(id("c")),
+                matches!(receiver, Receiver::Leader),
+                "{}",
+                group.story()
+            );
+        }
+    }
+    let node = group.node("c");
+    let role = group.elector("c").status(group.now).role;
+    let expected = match receiver {
+        Receiver::Starting => RoleName::Starting,
+        Receiver::Candidate | Receiver::Saving => RoleName::Candidate,
+        Receiver::Leader => RoleName::Leader,
+        Receiver::Stopped => RoleName::Stopped,
+        _ => RoleName::Follower,
+    };
+    assert_eq!(role, expected, "{receiver:?}\n{}", group.story());
+    assert_eq!(node.is_saving(), matches!(receiver, Receiver::Starting | Receiver::Saving), "{receiver:?}");
+    group
+}
+
+fn is_event(seen: &Seen, text: &str) -> bool {
+    matches!(seen, Seen::Other(event) if event.starts_with(text))
+}
+
+const EPOCHS: [u64; 9] = [0, 1, 2, 1 << 20, (1 << 20) + 2, 1 << 32, (1 << 32) + 2, u64::MAX - 1, u64::MAX];
+const SPANS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_nanos(1),
+    Duration::from_millis(500),
+    Duration::from_millis(501),
+    Duration::from_secs(1 << 40),
+    Duration::MAX,
+];
+
+fn standings() -> Vec<Standing> {
+    let mut all = vec![Standing::Bound, Standing::Free, Standing::Replaced, Standing::Stopped];
+    for number in EPOCHS {
+        let epoch = Epoch::new(number);
+        all.extend([Standing::Leading(epoch), Standing::Standing(epoch)]);
+        all.extend(["c", "b", "x"].map(|leader| Standing::Following(id(leader), epoch)));
+    }
+    all
+}
+
+fn positions() -> [Option<Position>; 4] {
+    let far = Epoch::new(u64::MAX);
+    [
+        None,
+        Some(Position::EMPTY),
+        Some(Position::new(far, u64::MAX)),
+        Some(Position::new(Epoch::ZERO, u64::MAX)),
+    ]
+}
+
+fn heartbeats() -> Vec<Heartbeat> {
+    let mut all = Vec::new();
+    for (index, position) in positions().into_iter().enumerate() {
+        for detection in SPANS {
+            let paused_for = SPANS[(index + usize::from(detection.is_zero())) % SPANS.len()];
+            all.push(Heartbeat {
+                position,
+                eligible: index % 2 == 0,
+                healthy: index < 2,
+                priority: if index == 0 { 255 } else { 0 },
+                application: if index == 0 { u32::MAX } else { 0 },
+                lead: (index != 1).then_some(Lead { detection, paused_for }),
+            });
+        }
+    }
+    all
+}
+
+fn incarnations() -> [Incarnation; 3] {
+    let of = |counter, random| Incarnation { counter, random };
+    [of(0, 0), of(1, u32::MAX), of(u32::MAX, 0)]
+}
+
+fn bodies() -> Vec<Body> {
+    let mut all: Vec<_> = heartbeats().into_iter().map(Body::Heartbeat).collect();
+    let address = Address::new(&"x".repeat(elect_core::ADDRESS_BYTES_MAX)).unwrap();
+    all.extend(
+        heartbeats().into_iter().map(|heartbeat| Body::Announce { heartbeat, address: address.clone() }),
+    );
+    for number in EPOCHS {
+        let epoch = Epoch::new(number);
+        all.extend(SPANS.map(|detection| Body::Offer { epoch, detection }));
+        all.extend(positions().map(|position| Body::Accept { epoch, position }));
+        all.extend(
+            [Refusal::Bound, Refusal::Paused, Refusal::Stopped]
+                .map(|refusal| Body::Refuse { epoch, refusal }),
+        );
+        all.extend(["a", "c", "x"].map(|target| Body::Release { epoch, target: id(target) }));
+    }
+    all.extend(SPANS.map(|remaining| Body::Pause { remaining }));
+    for rejected in incarnations() {
+        all.extend(incarnations().map(|known| Body::Reject { rejected, known }));
+    }
+    all
+}
+
+/// A rejection hits only if it names the life that `c` lives.
+fn aimed(group: &Group, body: &Body) -> Body {
+    match body.clone() {
+        Body::Reject { known, .. } => {
+            Body::Reject { rejected: group.node("c").disk.record.incarnation, known }
+        }
+        other => other,
+    }
+}
+
+/// What a header may say of nonces: fresh, or at the ends of time.
+#[derive(Clone, Copy, Debug)]
+enum Nonces {
+    Fresh,
+    NoEcho,
+    StaleEcho,
+    EchoNever,
+    EchoOfAnotherLife,
+}
+
+const NONCES: [Nonces; 5] =
+    [Nonces::Fresh, Nonces::NoEcho, Nonces::StaleEcho, Nonces::EchoNever, Nonces::EchoOfAnotherLife];
+
+fn header(group: &Group, from: NodeId, epoch: u64, standing: Standing, nonces: Nonces) -> Header {
+    let last = group.sent.iter().rev().find(|sent| sent.1 == id("c") && sent.2 == from);
+    let last = last.map(|sent| sent.3.header.nonce);
+    let own = group.node("c").disk.record.incarnation;
+    let echo = match nonces {
+        Nonces::Fresh => last,
+        Nonces::NoEcho => None,
+        Nonces::StaleEcho => Some(Nonce { incarnation: own, sent: Time::ZERO }),
+        Nonces::EchoNever => Some(Nonce { incarnation: own, sent: Time::NEVER }),
+        Nonces::EchoOfAnotherLife => Some(Nonce { incarnation: Incarnation::default(), sent: group.now }),
+    };
+    let incarnation = group.nodes.get(&from).map_or(own, |node| node.disk.record.incarnation);
+    Header {
+        group: 0,
+        members: group.node("c").config.digest(),
+        epoch: Epoch::new(epoch),
+        standing,
+        nonce: Nonce { incarnation, sent: group.now },
+        echo,
+    }
+}
+
+/// Every body under every standing, in turn with every other extreme, to every role.
+#[test]
+fn every_body_under_every_standing_in_every_role() {
+    let (bodies, standings) = (bodies(), standings());
+    for receiver in RECEIVERS {
+        let mut delivered = 0_usize;
+        let mut target = group(receiver);
+        for standing in &standings {
+            for body in &bodies {
+                delivered += 1;
+                // A group that has seen some hundreds may be in any state: begin again from this role.
+                if delivered.is_multiple_of(400) {
+                    target = group(receiver);
+                }
+                let epoch = EPOCHS[delivered % EPOCHS.len()];
+                let nonces = NONCES[delivered / 7 % NONCES.len()];
+                let header = header(&target, id("b"), epoch, *standing, nonces);
+                let frame = Frame { header, body: aimed(&target, body) };
+                deliver(&mut target, "b", &frame);
+                if delivered.is_multiple_of(50) {
+                    target.run(ms(10));
+                }
+            }
+        }
+        assert!(delivered > 10_000, "{delivered}");
+    }
+}
+
+/// Delivers a frame to `c` and carries out what follows.
+fn deliver(group: &mut Group, from: &str, frame: &Frame) {
+    let durable = group.node("c").disk.record.epoch;
+    group.inject(from, "c", frame);
+    let raised = group.node("c").disk.record.epoch.number() - durable.number();
+    assert!(raised <= 1 << 32, "S3: {frame:?} raised the epoch by {raised}");
+}
+
+/// Whatever one broken frame says to a member, the whole group elects again when its leader is killed, and no epoch
+/// space is used up.
+#[test]
+fn after_any_broken_frame_the_group_still_elects() {
+    let mut tried = 0;
+    for standing in standings() {
+        for (index, body) in bodies().into_iter().enumerate().skip(tried % 5).step_by(5) {
+            tried += 1;
+            let mut group = Group::voters(&NAMES);
+            group.record_traffic = true;
+            group.start_all().run(ms(120));
+            let epoch = EPOCHS[index % EPOCHS.len()];
+            let header = header(&group, id("b"), epoch, standing, NONCES[tried % NONCES.len()]);
+            let frame = Frame { header, body: aimed(&group, &body) };
+            group.members_lie = true;
+            group.inject("b", "c", &frame);
+            group.request("c", elect_core::Elector::resume).ok();
+            group.run(ms(100));
+            for name in NAMES {
+                if group.leader() == Some(id(name)) {
+                    group.kill(name).run(ms(30));
+                }
+            }
+            for name in NAMES {
+                if group.node(name).elector.is_none() {
+                    group.start(name);
+                }
+            }
+            let elected = group.run_until(ms(3000), |group| group.leader().is_some());
+            assert!(elected.is_some(), "{frame:?}\n{}", group.story());
+            let highest =
+                NAMES.map(|name| group.node(name).disk.record.epoch.number()).into_iter().max().unwrap();
+            assert!(highest <= (1 << 32) + (1 << 21), "{frame:?} led to epoch {highest}");
+        }
+    }
+    assert!(tried > 2_000, "{tried}");
+}
+
+/// A frame that counts for nothing says why, in words.
+#[test]
+fn what_is_ignored_says_why() {
+    let group = group(Receiver::Follower);
+    let fresh = header(&group, id("b"), 1, Standing::Free, Nonces::Fresh);
+    let quiet = heartbeats()[0];
+    let lead = Heartbeat { lead: Some(Lead { detection: ms(500), paused_for: Duration::ZERO }), ..quiet };
+    let leading = |number| Header { standing: Standing::Leading(Epoch::new(number)), ..fresh };
+    let cases: [(&str, Header, Body, &str); 12] = [
+        ("x", fresh, Body::Heartbeat(quiet), "not a member"),
+        ("c", fresh, Body::Heartbeat(quiet), "from this node itself"),
+        ("b", Header { group: 9, ..fresh }, Body::Heartbeat(quiet), "another group"),
+        ("b", Header { members: Digest::from_bits(0), ..fresh }, Body::Heartbeat(quiet), "another group"),
+        ("b", Header { nonce: Nonce::default(), ..fresh }, Body::Heartbeat(quiet), "is over or cloned"),
+        (
+            "b",
+            Header { nonce: Nonce { sent: Time::ZERO, ..fresh.nonce }, ..fresh },
+            Body::Heartbeat(quiet),
+            "newer frame",
+        ),
+        ("b", Header { epoch: Epoch::new(u64::MAX), ..fresh }, Body::Heartbeat(quiet), "too far above"),
+        ("b", leading(9), Body::Heartbeat(lead), "over for its sender"),
+        (
+            "b",
+            Header { echo: None, epoch: Epoch::new(9), ..leading(9) },
+            Body::Heartbeat(lead),
+            "may have been delayed",
+        ),
+        ("b", fresh, Body::Offer { epoch: Epoch::new(9), detection: ms(501) }, "above this node's maximum"),
+        ("b", fresh, Body::Accept { epoch: Epoch::new(9), position: None }, "not open"),
+        ("b", fresh, Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Bound }, "not open"),
+    ];
+    for (from, header, body, reason) in cases {
+        let mut elector = Silent::default();
+        let mut fresh_group = self::group(Receiver::Follower);
+        let frame = Frame { header, body };
+        let now = fresh_group.now;
+        let node = fresh_group.node_mut("c").elector.as_mut().unwrap();
+        node.on_message(id(from), &frame, now).resolve(&mut elector);
+        let said = elector.0.expect(reason);
+        assert!(said.contains(reason), "{said} should say: {reason}");
+    }
+}
+
+/// Keeps the reason, drops the rest.
+#[derive(Default)]
+struct Silent(Option<String>);
+
+impl elect_core::Driver for Silent {
+    fn lost(&mut self, _: elect_core::Loss) {}
+    fn send(&mut self, _: NodeId, _: &Frame) {}
+    fn save(&mut self, gate: elect_core::Gate) {
+        drop(gate);
+    }
+    fn happened(&mut self, event: Event) {
+        if let Event::Ignored { reason, .. } = event {
+            self.0 = Some(reason.to_string());
+        }
+    }
+}
