@@ -62,11 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             (after.frames_received - before.frames_received) as f64 / span,
         );
     }
-    let (processor, switches) = ((now_used.0 - used.0) as f64 / 100.0, now_used.1 - used.1);
+    let [processor, voluntary, preempted] =
+        [0, 1, 2].map(|index| (now_used[index] - used[index]) as f64 / span / 3.0);
     println!(
-        "all three: {:.2} CPU s/min; {:.0} context switches/s per node",
-        processor * 60.0 / span,
-        switches as f64 / span / 3.0
+        "per node: {:.2} CPU s/min; {voluntary:.0} context switches/s, and {preempted:.0} preemptions/s by others",
+        processor * 0.6,
     );
     for (_, handle) in &nodes {
         handle.shutdown()?;
@@ -75,17 +75,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time of this process in hundredths of a second, and context switches of all its threads.
-fn usage() -> Result<(u64, u64), Box<dyn Error>> {
+/// Processor time of this process in hundredths of a second, and voluntary and other context switches of its threads.
+fn usage() -> Result<[u64; 3], Box<dyn Error>> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let processor = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    let mut switches = 0;
+    let (mut voluntary, mut preempted) = (0, 0);
     for thread in fs::read_dir("/proc/self/task")? {
         let status = fs::read_to_string(thread?.path().join("status"))?;
-        for line in status.lines().filter(|line| line.contains("ctxt_switches")) {
-            switches += line.split_whitespace().last().unwrap_or_default().parse::<u64>()?;
+        for line in status.lines() {
+            let number = || line.split_whitespace().last().unwrap_or_default().parse::<u64>();
+            match line.split(':').next() {
+                Some("voluntary_ctxt_switches") => voluntary += number()?,
+                Some("nonvoluntary_ctxt_switches") => preempted += number()?,
+                _ => {}
+            }
         }
     }
-    Ok((processor, switches))
+    Ok([processor, voluntary, preempted])
 }
