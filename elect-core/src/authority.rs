@@ -88,6 +88,8 @@ impl PartialEq for Authority {
     }
 }
 
+impl Eq for Authority {}
+
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority")

@@ -43,7 +43,7 @@ impl Elector {
         let holder = Holder { node: self.config.node, word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Event::Stood { epoch, rank });
-        self.timers.set(Timer::Round, self.now + self.config.round_timeout());
+        self.timers.set(Timer::Round, self.now + self.config.round_timeout(self.rounds_lost));
         self.said = Some((Stance::Standing(epoch), self.record.epoch));
         self.offer_to_everybody();
     }

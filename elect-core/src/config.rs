@@ -244,9 +244,12 @@ impl Config {
         self.promise_span(detection) + self.rank_step * ranks + self.round_trip * 2 + self.save * 2
     }
 
-    /// How long a round may take: every voter's answer and both saves, twice over.
-    pub(crate) fn round_timeout(&self) -> Duration {
-        self.rank_step * 2
+    /// How long a round may take after `lost` rounds were lost in a row: every voter's answer and both saves, twice
+    /// over; then longer and longer, in case the network or a disk is slower than configured. Beyond the lease of
+    /// the first answers a round is lost anyway.
+    pub(crate) fn round_timeout(&self, lost: u32) -> Duration {
+        let timeout = self.rank_step * 2;
+        (timeout * (1 << lost.min(4))).min(self.lease_span(self.detection.ceiling()).max(timeout))
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Elector {
     pub(crate) saving: Option<Saving>,
     /// How many gates there were.
     pub(crate) gates: u64,
+    /// How many incarnations this elector has saved: one, or a few as a replacement.
+    pub(crate) lives_taken: usize,
     /// An offer that came while an earlier record was being saved.
     pub(crate) deferred: Option<DeferredOffer>,
     /// The candidacy that was accepted last: `pulled` belongs to it.
@@ -172,6 +174,7 @@ impl Elector {
             life: Life::Starting,
             saving: None,
             gates: 0,
+            lives_taken: 0,
             deferred: None,
             answered: None,
             pulled: None,
@@ -538,8 +541,8 @@ impl Elector {
 }
 
 impl Drop for Elector {
-    /// Without an elector nobody watches the lease: the host's threads see that at once, not at its end. Whoever
-    /// closes the node's listener after this gives no false evidence of a crash.
+    /// R24: no lease outlives its elector. The host's threads see that at once, so the next life may free the
+    /// followers, and whoever closes the node's listener after this gives no false evidence of a crash.
     fn drop(&mut self) {
         self.authority.revoke();
     }

@@ -109,10 +109,12 @@ impl Elector {
             return Ok(());
         }
         self.check_distance(epoch)?;
-        if self.saving.is_some() {
-            return Ok(());
+        if self.is_covered(peer, header.nonce) {
+            return Err(Ignored::Older); // its promise has run out
         }
-        self.adopt_leader(claim);
+        if self.saving.is_none() {
+            self.adopt_leader(claim);
+        }
         Ok(())
     }
 
@@ -165,6 +167,8 @@ impl Elector {
         });
         self.head_start = None;
         self.favoured = None;
+        // Whatever this node waited for, somebody leads now.
+        self.wait_until = Time::ZERO;
         self.limit_pause_request();
         self.rounds_lost = 0;
         self.renew(claim);
@@ -179,15 +183,22 @@ impl Elector {
         if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
             followed.proven = followed.proven.max(claim.echoed);
         }
-        self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.detection);
-        // R23: only what the promise covers is ever echoed to the leader.
-        self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
+        // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
+        let known = self.promise.is_some_and(|promise| promise.epoch >= claim.epoch);
+        if !(known && self.is_covered(claim.leader, claim.nonce)) {
+            self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.detection);
+            // R23: only what the promise covers is ever echoed to the leader.
+            self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
+        }
         self.note_pause(claim.paused_for);
         self.rebuild_witness();
         self.send_heartbeat(claim.leader);
     }
 
-    #[inline]
+    fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {
+        self.peers[leader.get()].pair.covered == Some(nonce)
+    }
+
     /// R16: whether the life that sent `nonce` may still go on, as far as is known: what it asked for while a
     /// record was being saved is void if it died meanwhile.
     fn is_alive(&self, peer: MemberIndex, nonce: Nonce) -> bool {
@@ -195,6 +206,7 @@ impl Elector {
         !pair.dead && pair.incarnation.is_some_and(|(incarnation, _)| incarnation == nonce.incarnation)
     }
 
+    #[inline]
     fn give_promise(
         &mut self,
         to: MemberIndex,

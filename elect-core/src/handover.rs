@@ -185,6 +185,7 @@ impl Elector {
         let Some(target) = self.config.members.index(target) else { return Ok(()) };
         if target == self.me {
             self.favoured = Some(epoch);
+            self.wait_until = Time::ZERO;
             self.head_start = None;
         } else {
             let until = self.now + self.election_timeout();
@@ -270,6 +271,8 @@ impl Elector {
     fn check_resign(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
         match &self.role {
+            // Nobody could take over until the freeze ends.
+            Role::Leader(_) if self.paused_until.is_some() => Err(RequestRefused::Paused),
             Role::Follower(_) => Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader))),
             _ => Ok(()),
         }

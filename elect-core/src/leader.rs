@@ -32,8 +32,10 @@ pub(crate) struct Leader {
     pub(crate) in_office: bool,
     pub(crate) source: Option<Source>,
     pub(crate) re_offer: Option<ReOffer>,
-    /// A re-offer is due at the next heartbeat.
-    pub(crate) wants_re_offer: bool,
+    /// A voter is above: a re-offer is due at the next heartbeat.
+    pub(crate) wants_epoch: bool,
+    /// The catch-up source is lost: likewise, unless one is open already.
+    pub(crate) wants_positions: bool,
     pub(crate) handover: Option<Handover>,
 }
 
@@ -57,7 +59,8 @@ impl Elector {
             in_office: false,
             source,
             re_offer: None,
-            wants_re_offer: false,
+            wants_epoch: false,
+            wants_positions: false,
             handover: None,
         }));
         self.rounds_lost = 0;
@@ -97,6 +100,8 @@ impl Elector {
         for peer in &mut self.peers {
             peer.view.announced = false;
         }
+        // One nonce, one epoch: what this step has sent before belongs to another standing.
+        self.renew_nonce();
         self.broadcast();
     }
 
@@ -240,7 +245,7 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.role
             && !leader.in_office
         {
-            leader.wants_re_offer = true;
+            leader.wants_positions = true;
         }
         self.settle();
         Step::new(self)

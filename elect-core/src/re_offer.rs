@@ -32,7 +32,7 @@ impl Elector {
             && votes
             && above > leader.re_offer.map_or(leader.epoch, |re_offer| re_offer.epoch)
         {
-            leader.wants_re_offer = true;
+            leader.wants_epoch = true;
         }
     }
 
@@ -46,7 +46,8 @@ impl Elector {
     /// At a heartbeat: begins a wanted re-offer, or repeats the open one.
     pub(crate) fn re_offer_if_wanted(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
-        if leader.wants_re_offer && self.saving.is_none() {
+        let wanted = leader.wants_epoch || (leader.wants_positions && leader.re_offer.is_none());
+        if wanted && self.saving.is_none() {
             self.begin_re_offer();
         }
         self.repeat_re_offer();
@@ -58,7 +59,8 @@ impl Elector {
         let first = self.renew_nonce();
         self.clear_ballots();
         let Role::Leader(leader) = &mut self.role else { return };
-        leader.wants_re_offer = false;
+        leader.wants_epoch = false;
+        leader.wants_positions = false;
         leader.re_offer = Some(ReOffer { epoch, first, saved: false });
         let kept = Some(leader.epoch);
         let holder = Holder { node: self.config.node, word: Word::Vote };
@@ -126,6 +128,8 @@ impl Elector {
             lease_end,
             source,
             re_offer: None,
+            // The raise has brought fresh positions.
+            wants_positions: false,
             ..(**leader).clone()
         };
         self.timers.set(Timer::Lease, lease_end);

@@ -27,7 +27,7 @@ impl Elector {
             Life::Starting => return Err(Ignored::Starting),
             Life::Stopped(_) => return Err(Ignored::Stopped),
         }
-        self.check_incarnation(peer, frame.header.nonce.incarnation)?;
+        self.check_incarnation(peer, &frame.header)?;
         self.note_maxima(peer, frame)?;
         // A leader that raised its own epoch goes on leading: its followers see whether its claim holds first.
         let raised = self.is_raised_by(peer, &frame.header);
@@ -76,7 +76,8 @@ impl Elector {
 
     /// R2: a lower incarnation, or an equal one with another random part, is a restored or cloned disk, or a
     /// frame of an earlier life. Its sender is told so, and R16 silences a life that is known to be dead.
-    fn check_incarnation(&mut self, peer: MemberIndex, incarnation: Incarnation) -> Result<(), Ignored> {
+    fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
+        let incarnation = header.nonce.incarnation;
         let pair = &mut self.peers[peer.get()].pair;
         let Some((known, _)) = pair.incarnation else {
             pair.begin_incarnation(incarnation, self.now);
@@ -89,7 +90,10 @@ impl Elector {
             pair.begin_incarnation(incarnation, self.now);
             let view = &mut self.peers[peer.get()].view;
             *view = View { ballot: view.ballot, ..View::default() };
-            self.end_promise_to_earlier_life(peer, incarnation);
+            // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
+            if header.standing != Standing::Replaced {
+                self.end_promise_to_earlier_life(peer, incarnation);
+            }
             return Ok(());
         }
         if self.may_answer(peer) {
@@ -278,8 +282,9 @@ impl Elector {
         if rejected != own || !other_life {
             return Err(Ignored::DeadIncarnation(rejected));
         }
-        if self.is_replaced() {
-            // R45: a replacement asks its peers for the lost counter, and begins above it.
+        if self.is_replaced() && self.lives_taken <= self.peers.len() {
+            // R45: a replacement asks its peers for the lost counter, and begins above it. Each peer can teach it once;
+            // after that there are two of it.
             if self.saving.is_none() {
                 self.save_incarnation(Some(known.counter));
             }

@@ -68,6 +68,7 @@ impl Elector {
             return;
         };
         let mut record = self.record;
+        self.lives_taken += 1;
         record.incarnation = Incarnation { counter, random: self.draw_incarnation() };
         record.detection_max = record.detection_max.max(self.config.detection.ceiling());
         self.save(Purpose::Speak, Some(record), record.epoch, self.kept);
@@ -99,8 +100,8 @@ impl Elector {
         assert!(self.saving.is_none(), "one gate at a time");
         assert!(floor >= self.record.epoch, "S3: the durable epoch never falls");
         self.gates += 1;
-        let ticket = Ticket { node: self.config.node, number: self.gates };
-        self.out.gate = Some(Gate { ticket, record, raise: Raise::new(floor, kept) });
+        let ticket = Ticket { elector: self.authority.clone(), number: self.gates };
+        self.out.gate = Some(Gate { ticket: ticket.clone(), record, raise: Raise::new(floor, kept) });
         self.saving = Some(Saving { ticket, record, kept, purpose, since: self.now, stalled: false });
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
     }
@@ -131,14 +132,13 @@ impl Elector {
         }
     }
 
-    fn take_saving(&mut self, ticket: Ticket) -> Option<Saving> {
+    fn take_saving(&mut self, ticket: &Ticket) -> Option<Saving> {
         assert!(
-            ticket.node == self.config.node,
-            "a gate of {} was handed to {}",
-            ticket.node,
+            ticket.elector == self.authority,
+            "a gate of another elector was handed to {}",
             self.config.node
         );
-        if self.saving.as_ref()?.ticket != ticket {
+        if self.saving.as_ref()?.ticket != *ticket {
             return None;
         }
         self.timers.clear(Timer::Save);
@@ -146,13 +146,13 @@ impl Elector {
     }
 
     fn fail_save(&mut self, failed: &StorageFailed) {
-        if self.take_saving(failed.ticket).is_some() {
+        if self.take_saving(&failed.ticket).is_some() {
             self.stop(Self::storage_error(failed));
         }
     }
 
     fn finish_save(&mut self, gated: &Gated) {
-        let Some(saving) = self.take_saving(gated.ticket) else { return };
+        let Some(saving) = self.take_saving(&gated.ticket) else { return };
         if let Some(record) = saving.record {
             self.record = record;
         }
@@ -165,6 +165,7 @@ impl Elector {
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()
             && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended
+            && self.now <= accepting.received + self.detection
         {
             self.consider_offer(accepting);
         }

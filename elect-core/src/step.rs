@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use crate::authority::Authority;
 use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Loss};
@@ -172,9 +173,10 @@ pub struct Gate {
 }
 
 /// Names one gate of one elector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    pub(crate) node: NodeId,
+    /// The lease cell names the elector, in this very life.
+    pub(crate) elector: Authority,
     pub(crate) number: u64,
 }
 
@@ -185,8 +187,10 @@ impl Gate {
     /// [`on_gated`](crate::Elector::on_gated); after a failed save the elector stops for good.
     pub fn commit<S: VoteStore>(self, store: &mut S, floor: &impl Floor) -> Result<Gated, StorageFailed> {
         let Self { ticket, record, raise } = self;
-        if let Some(record) = record {
-            store.save(&record).map_err(|error| StorageFailed { ticket, error: Box::new(error) })?;
+        if let Some(record) = record
+            && let Err(error) = store.save(&record)
+        {
+            return Err(StorageFailed { ticket, error: Box::new(error) });
         }
         let position = floor.raise(raise);
         Ok(Gated { ticket, position })
