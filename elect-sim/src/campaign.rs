@@ -145,7 +145,8 @@ impl Run {
             settled = self.wait_until(begin + bound, led);
         }
         let Some(settled) = settled else {
-            self.fail(Checker::Settles, format!("no leader within {bound} ns although {able:?} could lead"));
+            let detail = format!("no leader within {bound} ns although {able:?} could lead");
+            self.fail(Checker::Settles, &detail);
             return;
         };
         self.settled = Some((settled - healed) * 1_000 / timeout);
@@ -155,7 +156,7 @@ impl Run {
     fn stays(&mut self, begin: Real, timeout: Real, able: &[usize], end: Real) {
         let served = self.wait_until(begin + 8 * timeout, |world| world.in_office().is_some());
         if served.is_none() && self.can_serve(able) {
-            self.fail(Checker::Serves, "nobody is in office within 8 election timeouts".into());
+            self.fail(Checker::Serves, "nobody is in office within 8 election timeouts");
             return;
         }
         self.served = served.map(|at| (at - begin) * 1_000 / timeout);
@@ -163,10 +164,10 @@ impl Run {
         let losses = self.world.counts().losses;
         self.world.run_until(end);
         if self.world.counts().losses > losses && self.served.is_some() {
-            self.fail(Checker::Stays, "a leader lost its authority although nothing was wrong".into());
+            self.fail(Checker::Stays, "a leader lost its authority although nothing was wrong");
         }
-        if self.world.leader().is_none() {
-            self.fail(Checker::Settles, "nobody leads in the end".into());
+        if self.world.leader().is_none() && self.can_serve(able) {
+            self.fail(Checker::Settles, "nobody leads in the end");
         }
     }
 
@@ -190,7 +191,7 @@ impl Run {
                 && self.world.able_to_lead().is_empty()
             {
                 let detail = format!("node {node} leads {epoch} although it cannot reach a quorum");
-                self.fail(Checker::RightlyNoLeader, detail);
+                self.fail(Checker::RightlyNoLeader, &detail);
             }
             let next = (self.world.now() + 50 * MILLI).min(end);
             self.world.run_until(next);
@@ -212,7 +213,7 @@ impl Run {
         None
     }
 
-    pub(crate) fn fail(&mut self, checker: Checker, detail: String) {
+    pub(crate) fn fail(&mut self, checker: Checker, detail: &str) {
         let at = self.world.now();
         if self.world.violation().is_some() {
             return;

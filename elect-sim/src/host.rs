@@ -195,7 +195,7 @@ impl World {
 
     pub(crate) fn on_event(&mut self, node: NodeIndex, event: Event) {
         if self.trace.wants(crate::trace::Detail::Events) && !matches!(event, Event::Ignored { .. }) {
-            let text = format!("{event:?}");
+            let text = describe(&event);
             self.note(Some(node), || text);
         }
         match event {
@@ -634,5 +634,39 @@ impl World {
             None => format!("{name}: no process"),
             Some(process) => format!("{name}: {:?}", process.elector.explain(self.local(node))),
         }
+    }
+}
+
+/// What happened, in few words.
+fn describe(event: &Event) -> String {
+    match event {
+        Event::Elected(elected) => match elected.catch_up_from() {
+            Some(source) => format!("LEADS epoch {}, catches up from {source}", elected.epoch()),
+            None => format!("LEADS epoch {}", elected.epoch()),
+        },
+        Event::EpochRaised { from, raised: Raised::InOffice(office) } => {
+            format!("raises its epoch from {from} to {}, in office", office.epoch())
+        }
+        Event::EpochRaised { from, raised: Raised::OnTheWay(elected) } => {
+            format!("raises its epoch from {from} to {}, on its way", elected.epoch())
+        }
+        Event::Following { leader, epoch, .. } => format!("follows {leader} in {epoch}"),
+        Event::LeaderLost { leader, epoch, reason } => {
+            format!("follows {leader} in {epoch} no longer: {reason}")
+        }
+        Event::Stood { epoch, rank } => format!("stands in {epoch}, rank {rank}"),
+        Event::RoundLost { epoch, reason } => format!("ends its round in {epoch}: {reason:?}"),
+        Event::Accepted { candidate, epoch } => format!("accepts {candidate} in {epoch}"),
+        Event::RefusedOffer { candidate, epoch, refusal } => {
+            format!("refuses {candidate} in {epoch}: {refusal}")
+        }
+        Event::OfferRefused { voter, epoch, refusal } => {
+            format!("is refused by {voter} in {epoch}: {refusal}")
+        }
+        Event::HandoverBegan { target, cause, .. } => format!("hands over to {target} ({cause:?})"),
+        Event::HandoverAborted { target, reason } => format!("does not hand over to {target}: {reason:?}"),
+        Event::Paused { .. } => "failover is frozen".into(),
+        Event::Stopped { reason } => format!("STOPS: {reason}"),
+        other => format!("{other:?}"),
     }
 }

@@ -115,7 +115,7 @@ impl ModelLog {
         while !self.holds(entries, id) {
             id = entries.parent(id);
         }
-        let common = self.index_after(entries, id);
+        let common = index_after(entries, id);
         self.path.truncate(common);
         let grown = self.path.len();
         let mut id = tip;
@@ -129,7 +129,7 @@ impl ModelLog {
     /// The log ends exactly with `tip`: what a winner does that caught up.
     pub(crate) fn end_with(&mut self, entries: &Entries, tip: EntryId) {
         self.extend_to(entries, tip);
-        let keep = self.index_after(entries, tip);
+        let keep = index_after(entries, tip);
         self.path.truncate(keep);
     }
 
@@ -138,10 +138,11 @@ impl ModelLog {
         self.durable.set(tip);
         self.durable_position.set(entries.position(tip));
     }
+}
 
-    fn index_after(&self, entries: &Entries, id: EntryId) -> usize {
-        usize::try_from(entries.offset(id)).unwrap_or(usize::MAX - 1) + 1
-    }
+/// How long a path is that ends with `id`.
+fn index_after(entries: &Entries, id: EntryId) -> usize {
+    usize::try_from(entries.offset(id)).unwrap_or(usize::MAX - 1) + 1
 }
 
 impl Log for ModelLog {

@@ -14,6 +14,8 @@ Examples:
   elect-sim run --seeds 100000 --json | jq .  a summary for machines
   elect-sim replay 4711                       what happened in one of them
   elect-sim replay 4711 --frames              with every frame
+  elect-sim scenario --all                    every story of the repository
+  elect-sim scenario one-cut-link             one of them, with its trace
   elect-sim topologies --nodes 4              every set of cut links in a steady group of four";
 
 /// Attacks the real elector on virtual time, checks every step, and shows what happened.
@@ -33,6 +35,8 @@ enum Command {
     Run(commands::run::Arguments),
     /// Runs one seed and shows what happened
     Replay(commands::replay::Arguments),
+    /// Plays stories with expectations: everything that ever went wrong somewhere
+    Scenario(commands::scenario::Arguments),
     /// Cuts every set of directed links in a steady group, or heals it, and looks who leads then
     Topologies(commands::topologies::Arguments),
 }
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
     let holds = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
+        Command::Scenario(arguments) => commands::scenario::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -60,7 +60,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    fn add(&mut self, at: Real) {
+    pub(crate) fn add(&mut self, at: Real) {
         self.at[self.count] = at;
         self.count += 1;
     }

@@ -138,6 +138,14 @@ pub struct Options {
     pub liveness: Real,
     /// Clocks run far outside ρ: everything but S5, S13 and lease reads must still hold.
     pub wild_clocks: bool,
+    /// How far the first starts lie apart at most; zero also makes every connection stand at once.
+    pub boot_spread: u64,
+    /// The node that should lead whenever it is fit.
+    pub preferred: Option<usize>,
+    /// How long a preferred node must have been fit.
+    pub cooldown: Duration,
+    /// How long a winner may take into office.
+    pub office_timeout: Duration,
     /// A planted bug, for tests.
     pub sabotage: Option<Sabotage>,
 }
@@ -166,6 +174,10 @@ impl Options {
             safety: 0,
             liveness: 60 * SECOND,
             wild_clocks: false,
+            boot_spread: 20 * MILLI,
+            preferred: None,
+            cooldown: Duration::from_mins(2),
+            office_timeout: Duration::from_secs(30),
             sabotage: None,
         }
     }
@@ -208,7 +220,7 @@ impl Options {
             },
             _ => Detection::Fixed(detection),
         };
-        self.heartbeat = ms(random.between(1, 5) * 10).min((detection - ms(60)) / 4);
+        self.heartbeat = ms(random.between(1, 5) * 10).min(detection.saturating_sub(ms(60)) / 4);
         self.drift_ppm = [1_000, 10_000, 20_000][random.index(3)];
         self.reading = [1, MICRO, MILLI / 2][random.index(3)];
     }

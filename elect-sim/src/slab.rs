@@ -8,14 +8,14 @@ use crate::clock::Real;
 /// The bytes of one frame on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Bytes {
-    bytes: [u8; FRAME_BYTES_MAX],
+    buffer: [u8; FRAME_BYTES_MAX],
     length: usize,
     pub(crate) sent: Real,
 }
 
 impl Bytes {
     pub(crate) fn encode(&mut self, frame: &Frame, now: Real) {
-        self.length = wire::encode(frame, &mut self.bytes);
+        self.length = wire::encode(frame, &mut self.buffer);
         self.sent = now;
     }
 
@@ -29,13 +29,13 @@ impl Bytes {
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        &self.buffer[..self.length]
     }
 }
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self { bytes: [0; FRAME_BYTES_MAX], length: 0, sent: 0 }
+        Self { buffer: [0; FRAME_BYTES_MAX], length: 0, sent: 0 }
     }
 }
 

@@ -140,7 +140,7 @@ impl Play {
             self.run.world.run_until(until);
         }
         if self.run.world.in_office() != Some(leader_index) {
-            self.run.fail(Checker::Serves, format!("node {leader} should have led at first"));
+            self.run.fail(Checker::Serves, &format!("node {leader} should have led at first"));
         }
         let steady = self.run.world.now() + 300 * MILLI;
         self.run.world.run_until(steady);
@@ -158,14 +158,14 @@ impl Play {
             self.run.world.run_until(begin + 2 * self.timeout);
             if let Some((node, epoch)) = self.run.world.leader() {
                 let detail = format!("node {node} leads {epoch} although it cannot reach a quorum");
-                self.run.fail(Checker::RightlyNoLeader, detail);
+                self.run.fail(Checker::RightlyNoLeader, &detail);
             }
             return Fate::RightlyNone;
         }
         self.led_in_time(begin, cuts.is_empty());
         let lost = self.run.world.counts().losses > losses;
         if stays && lost {
-            self.run.fail(Checker::Stays, "a leader with a quorum was displaced".into());
+            self.run.fail(Checker::Stays, "a leader with a quorum was displaced");
         }
         if lost || before.is_none() { Fate::Moved } else { Fate::Stayed }
     }
@@ -177,7 +177,7 @@ impl Play {
             world.leader().is_some_and(|(node, _)| world.able_to_lead().contains(&node))
         });
         let Some(led) = led else {
-            self.run.fail(Checker::Settles, "nobody leads in time although somebody could".into());
+            self.run.fail(Checker::Settles, "nobody leads in time although somebody could");
             return;
         };
         self.worst = self.worst.max((led - begin) * 1_000 / self.timeout);
@@ -186,7 +186,7 @@ impl Play {
         let losses = self.run.world.counts().losses;
         self.run.world.run_until(led + 3 * self.timeout);
         if self.run.world.counts().losses > losses {
-            self.run.fail(Checker::Stays, "a leader lost its authority although nothing changed".into());
+            self.run.fail(Checker::Stays, "a leader lost its authority although nothing changed");
         }
     }
 }

@@ -98,7 +98,9 @@ mod tests {
     fn the_hash_depends_on_order_and_content_and_not_on_the_detail() {
         let hash = |words: &[u64], detail| {
             let mut trace = Trace::new(detail);
-            words.iter().for_each(|&word| trace.absorb(word));
+            for &word in words {
+                trace.absorb(word);
+            }
             trace.note(1, Some(0), || "a line".into());
             trace.hash()
         };

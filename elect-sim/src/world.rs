@@ -15,6 +15,7 @@ use crate::options::{Options, Sabotage};
 use crate::process::{Action, Host, Input, Interrupt, Node, Process, Request, State};
 use crate::queue::{Life, Mend, NodeIndex, Queue, Task, What};
 use crate::random::{Random, mix};
+use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
 use crate::trace::{Detail, Trace};
 
@@ -40,6 +41,8 @@ pub struct World {
     pub(crate) calm_since: Option<Real>,
     /// Links cut by each episode.
     pub(crate) episodes: Vec<Vec<(NodeIndex, NodeIndex)>>,
+    /// What a scenario does to single frames.
+    pub(crate) rules: Vec<Rule>,
     /// Counts for reports.
     pub(crate) counts: Counts,
     actions: Vec<Action>,
@@ -100,6 +103,11 @@ pub(crate) fn index_of(id: NodeId) -> Option<NodeIndex> {
     }
 }
 
+/// The name of a node as members call it.
+pub(crate) fn id_of(node: NodeIndex) -> NodeId {
+    NodeId::new(&node_name(node)).expect("a letter is a name")
+}
+
 /// Collects what a step asks for, in its order.
 struct Collector<'a>(&'a mut Vec<Action>);
 
@@ -139,6 +147,9 @@ impl Floor for WatchedFloor<'_> {
 
 impl World {
     /// A world as `options` say, with every node about to boot for the first time.
+    ///
+    /// # Panics
+    /// If `options` make no valid configuration.
     pub fn new(options: Options, detail: Detail) -> Self {
         let seed = options.seed;
         let count = options.kinds.len();
@@ -158,6 +169,7 @@ impl World {
             chance: Random::stream(seed, 4),
             calm_since: None,
             episodes: Vec::new(),
+            rules: Vec::new(),
             counts: Counts::default(),
             actions: Vec::new(),
             chaos,
@@ -178,7 +190,7 @@ impl World {
         for node in 0..index_from(self.nodes.len()) {
             let record = Record::first_boot(&self.config(node, 0));
             self.nodes[usize::from(node)].disk.install(record);
-            let at = self.chance.below(20 * MILLI);
+            let at = self.chance.below(self.options.boot_spread);
             self.queue.push(at, What::Start { node });
         }
         if !self.options.faults.is_empty() {
@@ -197,7 +209,12 @@ impl World {
         };
         let cluster = ClusterId::new("sim").expect("a valid name");
         let id = NodeId::new(&node_name(node)).expect("a letter is a name");
-        Config::builder(cluster, id)
+        let builder = Config::builder(cluster, id);
+        let builder = match options.preferred {
+            Some(node) => builder.preferred_leader(id_of(index_from(node))),
+            None => builder,
+        };
+        builder
             .voters(ids(MemberKind::Voter))
             .witnesses(ids(MemberKind::Witness))
             .observers(ids(MemberKind::Observer))
@@ -208,6 +225,8 @@ impl World {
             .round_trip(options.round_trip)
             .save(options.save)
             .crash_evidence(options.crash_evidence)
+            .fail_back_cooldown(options.cooldown)
+            .office_timeout(options.office_timeout)
             .seed(mix(options.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
             .build()
             .expect("drawn options make a valid configuration")
@@ -234,6 +253,9 @@ impl World {
     }
 
     /// Goes on until `until` or the first violation.
+    ///
+    /// # Panics
+    /// If the elector does.
     pub fn run_until(&mut self, until: Real) {
         while self.checks.violation().is_none() {
             let Some((at, what)) = self.queue.pop(until) else { break };
@@ -306,7 +328,10 @@ impl World {
 
     pub(crate) fn send(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
         self.counts.frames += 1;
-        let fate = self.network.carry(from, to, self.now);
+        let fate = match self.apply_rules(from, to, frame) {
+            Some(fate) => fate,
+            None => self.network.carry(from, to, self.now),
+        };
         if self.trace.wants(Detail::Frames) {
             let text = format!("→ {} {:?} {:?}", node_name(to), frame.header, frame.body);
             let lost =
@@ -462,7 +487,7 @@ impl World {
             match action {
                 Action::Lost(loss) => self.checks.lost(self.now, node, *loss),
                 Action::Happened(Event::Elected(elected)) => {
-                    self.checks.elected(self.now, node, elected.epoch())
+                    self.checks.elected(self.now, node, elected.epoch());
                 }
                 Action::Happened(Event::EpochRaised { from, raised }) => {
                     let to = match raised {
@@ -645,13 +670,12 @@ impl World {
         self.node_mut(node).life = life;
         self.node_mut(node).dark = false;
         let config = self.config(node, life);
-        let record = match self.node(node).disk.record() {
-            Some(record) => *record,
-            None => {
-                let record = Record::replacement(&config);
-                self.node_mut(node).disk.install(record);
-                record
-            }
+        let record = if let Some(record) = self.node(node).disk.record() {
+            *record
+        } else {
+            let record = Record::replacement(&config);
+            self.node_mut(node).disk.install(record);
+            record
         };
         let now = self.local(node);
         self.counts.starts += 1;
@@ -679,7 +703,8 @@ impl World {
             hung_sync: false,
         });
         for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
-            let at = self.now + self.chance.below(MILLI);
+            // Without a spread all processes start at the same moment, and the first attempt finds them there.
+            let at = self.now + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
             self.queue.push(at, What::Dial { from: node, to: peer, life });
         }
         self.input(node, Input::Tick);

@@ -108,7 +108,7 @@ impl Checkers {
         }
         promises.following = Some((leader, epoch));
         for (index, grant) in promises.grants.iter_mut().enumerate() {
-            if index != usize::from(leader) && grant.epoch < epoch {
+            if index != usize::from(leader) && grant.epoch <= epoch {
                 *grant = Grant::default();
             }
         }

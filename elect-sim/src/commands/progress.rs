@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {
         let mut progress = Progress { terminal: false, ..Progress::new(200) };
-        (0..50).for_each(|_| progress.advance(Duration::from_secs(60)));
+        (0..50).for_each(|_| progress.advance(Duration::from_mins(1)));
         let line = progress.line(Duration::from_secs(10));
         assert_eq!(line, " 25 % of 200, 5/s, 300 × real time, 30 s left");
         let bar = Progress { terminal: true, ..progress }.line(Duration::from_secs(10));

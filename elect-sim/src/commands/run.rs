@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         holds || keep_going
     };
     in_parallel(seed..seed + seeds, jobs.unwrap_or_else(default_jobs), work, take, || {
-        progress.borrow_mut().show()
+        progress.borrow_mut().show();
     });
     let progress = progress.into_inner();
     progress.clear();

@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         true
     };
     in_parallel(0..total, arguments.jobs.unwrap_or_else(default_jobs), work, take, || {
-        progress.borrow_mut().show()
+        progress.borrow_mut().show();
     });
     let progress = progress.into_inner();
     progress.clear();

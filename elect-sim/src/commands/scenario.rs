@@ -1,0 +1,96 @@
+//! `elect-sim scenario`: stories with expectations.
+
+use clap::Args;
+use elect_sim::{Detail, SCENARIOS, Scenario};
+
+const LANGUAGE: &str = "\
+A scenario is a text file: comment lines that say what it is about, settings, then steps; one per line.
+Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, both directions a-b.
+  settings  voters 3 | witnesses 1 | observers 1 | seed 7 | delay 1ms | save 1ms | detection 500ms | heartbeat 50ms
+            drift 20000 | writes 50ms | crash-evidence | preferred a | cooldown 2s | office-timeout 2s
+  time      wait 1s | until STATE within 2s | expect STATE | mark
+  STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
+            epoch a at-most 5 | elections 1 | losses 0 | acknowledged 10 (the last three since the mark)
+  network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
+            lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s
+  nodes     crash a | power-off a | start a | wipe a | pause a 3s | disk a hung|well|slow 50ms|fails-before|fails-after
+  requests  resign a | handover a | handover a to b | unfit a | fit a | freeze a 5s | thaw a
+  forgery   forge b>a accept|announce|offer|heartbeat 9 (or max)";
+
+/// Plays scenarios.
+#[derive(Debug, Args)]
+#[command(after_long_help = LANGUAGE)]
+pub(crate) struct Arguments {
+    /// Name of a scenario of the repository, or path of a file
+    #[arg(required_unless_present_any = ["all", "list"])]
+    name: Option<String>,
+    /// Play all scenarios of the repository
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
+    /// Only list them
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
+    /// Show every frame too
+    #[arg(long)]
+    frames: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> bool {
+    match &arguments.name {
+        Some(name) => one(name, if arguments.frames { Detail::Frames } else { Detail::Events }),
+        None if arguments.list => {
+            for (name, text) in SCENARIOS {
+                println!(
+                    "{name:<32} {}",
+                    Scenario::parse(text).map(|scenario| scenario.about).unwrap_or_default()
+                );
+            }
+            true
+        }
+        None => all(),
+    }
+}
+
+fn one(name: &str, detail: Detail) -> bool {
+    let text = match SCENARIOS.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => (*text).to_owned(),
+        None => match std::fs::read_to_string(name) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("{name} is neither a scenario (see --list) nor a file that can be read: {error}");
+                return false;
+            }
+        },
+    };
+    let scenario = match Scenario::parse(&text) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            return false;
+        }
+    };
+    println!("{}\n", scenario.about);
+    let report = scenario.play(detail);
+    print!("{}", report.world.trace().to_text());
+    match &report.failure {
+        Some(failure) => println!("\nFAILS {failure}"),
+        None => println!("\neverything held"),
+    }
+    report.failure.is_none()
+}
+
+fn all() -> bool {
+    let mut failed = 0;
+    for (name, text) in SCENARIOS {
+        let failure = match Scenario::parse(text) {
+            Ok(scenario) => scenario.play(Detail::Hash).failure,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(failure) = failure {
+            failed += 1;
+            println!("{name} FAILS {failure}");
+        }
+    }
+    println!("{} scenarios, {failed} failed", SCENARIOS.len());
+    failed == 0
+}

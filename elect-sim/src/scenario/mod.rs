@@ -1,0 +1,99 @@
+//! Scenarios: text files that tell a group's story, with what must come of it.
+//!
+//! A file begins with comment lines that say what used to go wrong, and where. Then come settings, then steps; one
+//! each per line. `elect-sim scenario --help` lists them.
+
+mod parse;
+mod play;
+
+use crate::disk::{Mood, Outcome};
+use crate::options::Options;
+use crate::rule::Rule;
+
+pub use parse::ParseError;
+pub use play::Report;
+
+/// A story and its expectations.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What used to go wrong, and where.
+    pub about: String,
+    options: Options,
+    steps: Vec<(usize, Step)>,
+}
+
+/// A node in a script: a letter, or whoever led at the last `until leader`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Node(u8),
+    Leader,
+}
+
+/// What a script can wait for or expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A lease runs: anybody's, this node's, or another's.
+    Leads(Option<Name>),
+    /// A lease runs on another node than this one.
+    LeadsNot(Name),
+    InOffice(Name),
+    Nobody,
+    Stopped(Name),
+    Replaced(Name),
+    Intact(Name),
+    /// The durable epoch is at most this.
+    EpochAtMost(Name, u64),
+    /// Since the last mark.
+    Elections(u64),
+    Losses(u64),
+    /// At least this many more writes were acknowledged since the last mark.
+    Acknowledged(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Wait(u64),
+    Until(State, u64),
+    Expect(State),
+    Mark,
+    Cut(Name, Name),
+    Heal(Name, Name),
+    HealAll,
+    Isolate(Name),
+    Crash(Name),
+    PowerOff(Name),
+    Start(Name),
+    Wipe(Name),
+    Pause(Name, u64),
+    Mood(Name, Mood),
+    NextSave(Name, Outcome),
+    Resign(Name),
+    Handover(Name, Option<Name>),
+    Unfit(Name),
+    Fit(Name),
+    Freeze(Name, u64),
+    Thaw(Name),
+    Clog(Name, Name),
+    Unclog(Name, Name),
+    Rule(Name, Name, Rule),
+    Forge(u8, Name, Forged),
+}
+
+/// A frame that no elector wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forged {
+    Accept(u64),
+    Announce(u64),
+    Offer(u64),
+    Heartbeat(u64),
+}
+
+macro_rules! scenarios {
+    ($($name:literal)*) => {
+        /// The name and the text of every scenario in the repository.
+        pub const SCENARIOS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/", $name, ".txt")))),*];
+    };
+}
+
+include!("../../scenarios/list.rs");
