@@ -292,3 +292,30 @@ fn handles_work_from_many_threads() {
     drop(done);
     assert_eq!(finished.iter().count(), 8);
 }
+
+#[test]
+fn nobody_waits_for_an_answer_of_a_node_that_ends() {
+    let (directory, elect) = (common::Directory::new(), alone());
+    let vote_file = directory.path().join("only.vote");
+    VoteFile::init(&vote_file, &elect).unwrap();
+    let (done, finished) = unbounded();
+    let callers = 8;
+    for _ in 0..30 {
+        let config = NodeConfig::builder(elect.clone(), &vote_file)
+            .listen(([127, 0, 0, 1], 0).into())
+            .build()
+            .unwrap();
+        let (handle, _events) = Node::start(config, Arc::new(NoLog)).unwrap();
+        for _ in 0..callers {
+            let (handle, done) = (handle.clone(), done.clone());
+            thread::spawn(move || {
+                while handle.status().is_ok() {}
+                done.send(()).unwrap();
+            });
+        }
+        handle.shutdown().unwrap();
+        for _ in 0..callers {
+            finished.recv_timeout(common::BOUND).expect("a caller hangs");
+        }
+    }
+}

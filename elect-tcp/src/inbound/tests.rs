@@ -32,7 +32,7 @@ impl Door {
         let guests = Arc::new(Guests {
             config: config("a"),
             incarnation: Incarnation { counter: 4, random: 4 },
-            handshake_timeout: BOUND,
+            handshake_timeout: BOUND * 10,
             inbox: inbox_in,
             nudges: [(id("b"), nudge), (id("c"), bounded(1).0)].into(),
             closers: Closers::default(),
