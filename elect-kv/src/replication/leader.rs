@@ -186,9 +186,15 @@ impl Replica {
         while progress.under_way.front().is_some_and(|end| *end <= matched) {
             progress.under_way.pop_front();
         }
+        let before = self.commit;
         self.count();
-        self.pump(from, journal);
-        self.tell_rebuilt(from);
+        if self.commit > before {
+            // News for everybody, not only for the one whose word completed the quorum.
+            self.pump_all(journal);
+        } else {
+            self.pump(from, journal);
+            self.tell_rebuilt(from);
+        }
     }
 
     fn tell_rebuilt(&mut self, peer: NodeId) {

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,15 @@ pub(crate) fn elect_kv(arguments: &[&str], config: &Path) -> Output {
     command.args(arguments).arg("--config").arg(config).output().unwrap()
 }
 
+/// A port below those that the system gives to outgoing connections: those would come and take it meanwhile.
+fn free_port() -> TcpListener {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 1_000).unwrap() * 16;
+    let mut ports =
+        std::iter::repeat_with(|| 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).unwrap()
+}
+
 impl Cluster {
     /// Three initialised voters; none runs yet.
     pub(crate) fn new() -> Self {
@@ -45,7 +55,7 @@ impl Cluster {
 
     pub(crate) fn of(kinds: &[&'static str]) -> Self {
         // All are held until all are chosen, so that no port is given twice.
-        let held: Vec<_> = (0..kinds.len() * 3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let held: Vec<_> = (0..kinds.len() * 3).map(|_| free_port()).collect();
         let ports: Vec<_> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         let node = |(index, kind): (usize, &&'static str)| Node {
             name: ["a", "b", "c", "d", "e"][index],

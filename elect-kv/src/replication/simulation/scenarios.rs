@@ -114,10 +114,31 @@ fn a_replaced_storage_counts_only_once_it_is_rebuilt() {
     a.on_message(name(2), follow(1, 1, Position::EMPTY, true), &mut disk);
     a.on_message(name(2), ack(1, 2), &mut disk);
     assert_eq!(a.commit(), 2);
-    a.on_message(name(1), ack(1, 2), &mut disk);
     let outputs = a.take_output();
     let proof = Message::Rebuilt { stamp: stamp(1), entry: at(1, 2) };
     assert!(sent_to(&outputs, 1).contains(&&proof), "{outputs:?}");
+}
+
+/// A follower hears of a commit that another one's acknowledgement completed, although nothing new is written.
+#[test]
+fn every_follower_hears_of_a_commit() {
+    let (mut a, mut disk) = leading(&[], 1, true);
+    for node in [1, 2] {
+        a.on_message(name(node), follow(1, 1, Position::EMPTY, true), &mut disk);
+    }
+    a.on_message(name(1), ack(1, 1), &mut disk);
+    a.on_message(name(2), ack(1, 1), &mut disk);
+    a.propose(stamp(1), vec![Bytes::from_static(b"x")], &mut disk).unwrap();
+    a.on_message(name(2), ack(1, 2), &mut disk);
+    a.take_output();
+    // The own sync is slow: the two followers are the quorum.
+    a.on_message(name(1), ack(1, 2), &mut disk);
+    assert_eq!(a.commit(), 2);
+    let outputs = a.take_output();
+    for node in [1, 2] {
+        let told = |message: &&Message| matches!(message, Message::Append { commit: 2, .. });
+        assert!(sent_to(&outputs, node).iter().any(told), "{outputs:?}");
+    }
 }
 
 /// The winner does not cut itself down to the empty log of a voter whose disk was lost in between.
