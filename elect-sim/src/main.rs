@@ -16,6 +16,7 @@ Examples:
   elect-sim replay 4711 --frames              with every frame
   elect-sim scenario --all                    every story of the repository
   elect-sim scenario one-cut-link             one of them, with its trace
+  elect-sim mutants                           every planted bug, and what notices it
   elect-sim topologies --nodes 4              every set of cut links in a steady group of four";
 
 /// Attacks the real elector on virtual time, checks every step, and shows what happened.
@@ -37,6 +38,8 @@ enum Command {
     Replay(commands::replay::Arguments),
     /// Plays stories with expectations: everything that ever went wrong somewhere
     Scenario(commands::scenario::Arguments),
+    /// Plants bugs into a copy of the library and looks who notices
+    Mutants(commands::mutants::Arguments),
     /// Cuts every set of directed links in a steady group, or heals it, and looks who leads then
     Topologies(commands::topologies::Arguments),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
+        Command::Mutants(arguments) => commands::mutants::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
