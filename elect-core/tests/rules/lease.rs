@@ -80,6 +80,21 @@ fn r22_an_acknowledgement_names_leader_and_epoch_and_echoes_a_frame_of_it() {
 }
 
 #[test]
+fn r22_an_echo_from_before_the_offer_acknowledges_no_announcement() {
+    let mut a = Solo::new();
+    let before = a.last_to("c").header.nonce;
+    a.pass(ms(5)).lead();
+    let mut early = a.frame("c", 1, follows("a", 1), beat());
+    early.header.echo = Some(before);
+    a.deliver("c", &early);
+    a.pass(INTERVAL);
+    assert!(matches!(a.last_to("c").body, Body::Announce { .. }));
+    a.hear_acknowledgement("c", 1);
+    a.pass(INTERVAL);
+    assert!(matches!(a.last_to("c").body, Body::Heartbeat(_)));
+}
+
+#[test]
 fn r22_a_deaf_leader_does_not_keep_its_lease() {
     let mut a = Solo::new();
     a.lead();
