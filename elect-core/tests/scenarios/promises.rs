@@ -66,8 +66,9 @@ fn abandoned_reoffer() {
 #[test]
 fn lease_after_d_raised() {
     let names = ["a", "b", "c"];
-    let detection = Detection::Adaptive { floor: ms(200), ceiling: ms(2000), phi: 8 };
-    let mut group = Group::with(names.map(|name| builder(name, &names).detection(detection)));
+    let detection = Detection::Adaptive { floor: ms(200), ceiling: ms(2000), phi: 12 };
+    let mut group =
+        Group::with(names.map(|name| builder(name, &names).detection(detection).heartbeat_interval(ms(20))));
     start_alone(&mut group, "a");
     for puppet in ["b", "c"] {
         says(&mut group, puppet, "a", 0, Standing::Free, heartbeat());
@@ -78,12 +79,17 @@ fn lease_after_d_raised() {
     let mut granted = Time::ZERO;
     let mut seen = std::collections::BTreeSet::new();
     for round in 0_u64..600 {
-        group.run(if round < 200 { ms(50) } else { ms(40 + round * 7 % 100) });
-        let newest = last_sent(&group, "a", "b", |frame| lead_of(frame).is_some()).unwrap();
-        let detection = lead_of(&newest).unwrap();
+        group.run(if round < 200 { ms(50) } else { ms(40 + round * 7 % 70) });
+        // An acknowledgement that took its time: newer frames have left since.
+        let before = group.now - ms(60);
+        let older = |frame: &elect_core::Frame| lead_of(frame).is_some() && frame.header.nonce.sent <= before;
+        let Some(older) = last_sent(&group, "a", "b", older) else { continue };
+        let detection = lead_of(&older).unwrap();
         seen.insert(detection);
-        granted = granted.max(newest.header.nonce.sent + group.node("a").config.lease_span(detection));
-        says(&mut group, "b", "a", 1, Standing::Following(id("a"), e(1)), heartbeat());
+        granted = granted.max(older.header.nonce.sent + group.node("a").config.lease_span(detection));
+        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), heartbeat());
+        answer.header.echo = Some(older.header.nonce);
+        group.inject("b", "a", &answer);
         let lease = group.elector("a").authority().lease(group.now).expect("it leads");
         assert!(lease.end <= granted, "round {round}: {lease:?} but granted until {granted:?}");
     }
