@@ -78,6 +78,13 @@ pub struct ConfigError {
 pub enum ConfigWarning {
     /// An even number of voters and witnesses.
     EvenVoters(usize),
+    /// Without one of its voters a write quorum cannot be had.
+    NoSpareVoter {
+        /// How many voters there are.
+        voters: usize,
+        /// How many must hold a write.
+        quorum: usize,
+    },
 }
 
 impl fmt::Display for ConfigWarning {
@@ -88,6 +95,12 @@ impl fmt::Display for ConfigWarning {
                 "{count} voters and witnesses survive no more failures than {} would, and one more must answer each \
                  election: add a witness or remove one",
                 count.saturating_sub(1)
+            ),
+            Self::NoSpareVoter { voters, quorum } => write!(
+                f,
+                "{quorum} of {voters} data-holding voters must hold each write: the loss of one voter stops all writes, and \
+                 the loss of one disk stops them until the disk is back, since a replaced node needs a write quorum \
+                 without it: turn a witness into a voter"
             ),
         }
     }
@@ -389,11 +402,15 @@ impl ConfigBuilder {
         let rank_step = self.checked_rank_step()?;
         self.check_lease()?;
         let voting = self.members.iter().filter(|member| member.kind.votes()).count();
-        let warnings = if voting.is_multiple_of(2) {
-            alloc::vec![ConfigWarning::EvenVoters(voting)]
-        } else {
-            Vec::new()
-        };
+        let voters = self.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
+        let quorum = majority(voting);
+        let mut warnings = Vec::new();
+        if voting.is_multiple_of(2) {
+            warnings.push(ConfigWarning::EvenVoters(voting));
+        }
+        if voters < voting && voters <= quorum {
+            warnings.push(ConfigWarning::NoSpareVoter { voters, quorum });
+        }
         let members = Members::new(self.members);
         let Some(me) = members.index(self.node) else {
             return Err(ConfigError {
@@ -620,6 +637,14 @@ mod tests {
         assert_eq!(config.warnings(), [ConfigWarning::EvenVoters(4)]);
         assert!(config.warnings()[0].to_string().contains("no more failures than 3"));
         assert!(builder().build().unwrap().warnings().is_empty());
+    }
+
+    #[test]
+    fn witnesses_that_leave_no_spare_voter_are_a_warning() {
+        let config = bare().voters([id("a"), id("b")]).witnesses([id("w")]).build().unwrap();
+        assert_eq!(config.warnings(), [ConfigWarning::NoSpareVoter { voters: 2, quorum: 2 }]);
+        let config = builder().voters([id("d")]).witnesses([id("w")]).build().unwrap();
+        assert!(config.warnings().is_empty(), "{:?}", config.warnings());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::elector::{Elector, Request, Role};
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, Position};
 use crate::event::{
     Event, HandoverAborted, HandoverCause, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit,
 };
@@ -282,10 +282,11 @@ impl Elector {
     /// caught up for the whole cooldown without interruption.
     pub(crate) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
+        let [newer, past] = leader.positions;
         let quiet = leader.in_office && leader.handover.is_none() && self.paused_until.is_none();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
-            let fit = self.is_preferable(peer) && self.unfit(peer).is_none() && self.is_caught_up(peer);
+            let fit = self.is_preferable(peer) && self.unfit(peer).is_none() && self.keeps_up(peer, past);
             let now = self.now;
             let fit_since = &mut self.peers[peer.get()].view.fit_since;
             *fit_since = if fit { fit_since.or(Some(now)) } else { None };
@@ -294,6 +295,10 @@ impl Elector {
             if long_enough && best.is_none_or(|best| self.is_better(peer, best)) {
                 best = Some(peer);
             }
+        }
+        let position = self.position;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.positions = [position, newer];
         }
         if let Some(target) = best.filter(|_| quiet && self.health == Health::Healthy) {
             self.begin_handover(target, self.config.handover_timeout, HandoverCause::Preference);
@@ -317,8 +322,10 @@ impl Elector {
         key(peer) > key(than)
     }
 
-    fn is_caught_up(&self, peer: MemberIndex) -> bool {
+    /// Whether `peer` has what this leader had at `past`, two heartbeats ago: under steady writes nobody ever has what
+    /// the leader has now, and the handover itself waits for that.
+    fn keeps_up(&self, peer: MemberIndex, past: Option<Position>) -> bool {
         let position = self.peers[peer.get()].view.position;
-        lag(position, self.position).is_some_and(|lag| lag <= self.config.lag_tolerance)
+        lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance)
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::config::Detection;
 use crate::detector::{DetectionHistory, Detector};
 use crate::elector::{Elector, FailedAt, Role};
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Loss, StepDown};
 use crate::follower::Follower;
 use crate::frame::{Header, Standing};
@@ -37,6 +37,8 @@ pub(crate) struct Leader {
     /// The catch-up source is lost: likewise, unless one is open already.
     pub(crate) wants_positions: bool,
     pub(crate) handover: Option<Handover>,
+    /// The host's position at the last two heartbeats, the newer first: what a peer that keeps up has by now.
+    pub(crate) positions: [Option<Position>; 2],
 }
 
 impl Leader {
@@ -62,6 +64,7 @@ impl Elector {
             wants_epoch: false,
             wants_positions: false,
             handover: None,
+            positions: [self.position; 2],
         }));
         self.rounds_lost = 0;
         self.head_start = None;
