@@ -101,6 +101,12 @@ impl Elector {
             handover.drained = true;
         }
         self.proceed_with_handover();
+        if let Role::Leader(leader) = &self.role
+            && let Some(handover) = leader.handover
+        {
+            // The answer says how far its log reaches: without this its next heartbeat would.
+            self.send_heartbeat(handover.target);
+        }
         self.settle();
         Step::new(self)
     }

@@ -1,4 +1,93 @@
-//! A sans-IO leader election state machine.
+//! Leader election as a pure state machine: who may lead, since when, until when, and why not.
+//!
+//! [`Elector`] knows no clock, no socket, no disk and no thread. A driver feeds it time, frames and results, and carries
+//! out what each [`Step`] says, in the only safe order. Everything that must not precede the disk comes out of it only
+//! after a [`Gate`] was committed. `elect-tcp` is such a driver; this is a whole one, for a group of one node:
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//!
+//! use elect_core::{
+//!     ClusterId, Config, Driver, Elector, Event, Frame, Gate, Loss, NoLog, NodeId, Record, Time, VoteStore,
+//! };
+//!
+//! /// Where the record is kept: a real one syncs before it returns.
+//! struct Memory(Record);
+//! impl VoteStore for Memory {
+//!     type Error = std::convert::Infallible;
+//!     fn save(&mut self, record: &Record) -> Result<(), Self::Error> {
+//!         self.0 = *record;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// What a step hands out.
+//! #[derive(Default)]
+//! struct Host {
+//!     gate: Option<Gate>,
+//!     serves: bool,
+//! }
+//! impl Driver for Host {
+//!     fn lost(&mut self, _: Loss) {
+//!         self.serves = false; // at once: the lease has already fallen
+//!     }
+//!     fn send(&mut self, to: NodeId, frame: &Frame) {
+//!         println!("to {to}: {frame:?}"); // `wire::encode` makes bytes of it
+//!     }
+//!     fn save(&mut self, gate: Gate) {
+//!         self.gate = Some(gate); // committed below; off this thread where a save may block
+//!     }
+//!     fn happened(&mut self, event: Event) {
+//!         if let Event::Elected(elected) = event {
+//!             // A host with a log catches up and writes an entry of its own epoch first.
+//!             let office = elected.serve_without_log_forgetting_earlier_writes();
+//!             self.serves = office.stamp(Time::ZERO).is_ok();
+//!         }
+//!     }
+//! }
+//!
+//! let node = NodeId::new("berlin")?;
+//! let config = Config::builder(ClusterId::new("shop")?, node).voters([node]).build()?;
+//! let mut store = Memory(Record::first_boot(&config)); // an operator's explicit act, once
+//! let started = Instant::now();
+//! let now = || Time::from_nanos(started.elapsed().as_nanos() as u64);
+//!
+//! let mut host = Host::default();
+//! let mut elector = Elector::new(config, store.0, now())?;
+//! while !host.serves {
+//!     elector.tick(now()).resolve(&mut host);
+//!     while let Some(gate) = host.gate.take() {
+//!         let result = gate.commit(&mut store, &NoLog); // or a `Fence` around the host's log
+//!         elector.on_gated(result, now()).resolve(&mut host);
+//!     }
+//!     // A real driver now sleeps until `elector.deadline()` or the next frame.
+//! }
+//! println!("{}", elector.explain(now()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it fits together
+//!
+//! ```text
+//! tick, on_message, on_… ──▶ Elector ──▶ Step ─┬▶ losses ─▶ demote                        at once
+//!                               ▲              ├▶ frames ─▶ peers                         at once
+//!                               │              └▶ gate ───▶ save, raise the fence, pull the position
+//!                            on_gated ◀────────────────────┘   then: what waited for the disk
+//! ```
+//!
+//! * [`Config`] cannot be invalid: its builder checks every field and the arithmetic of leases.
+//! * [`Authority`] and [`Office`] are what the host's threads hold: lock-free, judged by their clock at the call.
+//! * [`Fence`] guards the host's log against leaderships that are over.
+//! * [`Elector::explain`] says who leads, or which rule keeps this node from it.
+//! * [`wire`] makes frames and records of bytes, and bytes of them.
+//!
+//! The rules are numbered in `PROTOCOL.md` beside this crate; `// R7` in the code names the line that enforces rule 7.
+//!
+//! # Features
+//!
+//! * `std` (default): the [`Fence`], which needs a lock. Without it the crate is `no_std` + `alloc`.
+//! * `wire` (default): the byte formats, and `Serialize` for [`Status`] and [`Explanation`].
+
 #![no_std]
 #![forbid(unsafe_code)]
 

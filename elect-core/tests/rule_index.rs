@@ -58,9 +58,9 @@ fn tested() -> Rules {
         let names = text.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
         names.flat_map(|name| numbers_after(name, "r").into_iter().take(1)).collect::<Vec<_>>()
     };
-    let mut texts = sources(&crate_file("src"));
-    texts.extend(sources(&crate_file("tests")));
-    texts.iter().flat_map(tests).collect()
+    let mut files = sources(&crate_file("src"));
+    files.extend(sources(&crate_file("tests")));
+    files.iter().flat_map(tests).collect()
 }
 
 fn list(rules: &Rules, without: &Rules) -> Vec<String> {

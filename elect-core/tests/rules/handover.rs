@@ -221,6 +221,21 @@ fn r38_a_handover_in_a_group_costs_one_round_and_no_gap_in_epochs() {
     assert_eq!(group.leaders.len(), 2, "{}", group.story());
 }
 
+#[test]
+fn r38_a_drained_leader_asks_the_target_at_once_how_far_it_is() {
+    let mut group = Group::voters(&["a", "b", "c"]);
+    group.start_all();
+    let old = group.run_to_leader(ms(2_000)).to_string();
+    group.run(ms(510));
+    let target = ["a", "b", "c"].into_iter().find(|name| *name != old).unwrap();
+    group.request(&old, |elector, now| elector.request_handover(Some(id(target)), None, now)).unwrap();
+    let position = group.node(&old).tail.0.borrow().to_owned();
+    group.set_tail(target, position);
+    group.input(&old, Elector::on_drained);
+    let took = group.run_until(ms(1_000), |group| group.leader() == Some(id(target))).expect("it leads");
+    assert!(took <= ms(6), "one round trip more, not a heartbeat interval: {took:?}");
+}
+
 /// `a` leads; `b` has the higher priority and reports `heartbeat` every interval for `span`.
 fn beside_a_better(a: &mut Solo, better: Heartbeat, span: Duration) {
     let end = a.now + span;

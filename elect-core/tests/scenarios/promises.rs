@@ -134,7 +134,7 @@ fn ghost_heartbeats() {
             break;
         }
         // They are fresh for D, and a promise may run for D from there.
-        assert!(group.now.since(killed) < ms(1100), "{}", group.story());
+        assert!(group.now.since(killed) < ms(600), "{}", group.story());
     }
     assert_ne!(group.leader(), Some(id("a")));
 }
