@@ -50,6 +50,7 @@ fn r38_a_handover_admits_no_more_drains_and_waits_for_the_target() {
     a.step(Elector::on_drained);
     assert!(a.losses.is_empty(), "the last entry is not durable at the target");
     assert!(a.holds_lease());
+    a.order.clear();
     a.hear("b", 1, follows("a", 1), beat_at(at(1, 6)));
     assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
     assert!(!a.holds_lease());
