@@ -2,9 +2,9 @@
 
 use elect_core::{Body, Elector, Health, RequestRefused, Standing, StepDown};
 
-use crate::harness::{id, ms};
+use crate::harness::{Group, builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, at, beat, beat_at, follows};
-use crate::stories::led_by_a;
+use crate::stories::{calm, events, led_by_a};
 
 /// The late result of a save took the position of its commit for newer than the one that the host had reported
 /// since: the handover ended before its target had everything.
@@ -104,4 +104,25 @@ fn nothing_overtakes_the_message_that_names_the_successor() {
     }
     a.clear().pass(D / 3);
     assert!(a.sent_to("c").count() > 0 && a.sent_to("c").all(names_b), "repeated while the head start lasts");
+}
+
+/// A follower under steady writes is always an entry behind what the leader has just written: counted as behind at
+/// every heartbeat, a preferred one never got office back.
+#[test]
+fn a_preferred_node_that_keeps_up_under_steady_writes_gets_office_back() {
+    let names = ["a", "b", "c"];
+    let cooldown = ms(2_000);
+    let preferring =
+        |name: &&str| builder(name, &names).preferred_leader(id("b")).fail_back_cooldown(cooldown);
+    let mut group = calm(Group::with(names.iter().map(preferring)));
+    let began = group.now;
+    let mut offset = 10;
+    while events(&group, "a", "HandoverBegan") == 0 {
+        group.set_tail("a", at(1, offset)).run(ms(2)).set_tail("b", at(1, offset)).run(ms(1));
+        offset += 1;
+        assert!(group.now.since(began) < cooldown + ms(500), "{}", group.story());
+    }
+    group.run(ms(10)).input("a", Elector::on_drained);
+    group.run(ms(100));
+    assert_eq!(group.leader(), Some(id("b")), "{}", group.story());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use elect_core::{Body, Elector, Event, Incarnation, Record, Standing, Stopped, Time};
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{INTERVAL, Solo};
+use crate::solo::{INTERVAL, Solo, beat};
 use crate::stories::led_by_a;
 
 /// A clone of a leader's disk on a read-only volume spoke in the living leader's incarnation that it had stopped:
@@ -63,19 +63,29 @@ fn a_restart_within_one_process_leaves_no_lease_behind() {
 
 /// What an input had queued before it stopped the node still left: an offer, a heartbeat, a gate.
 #[test]
-fn a_node_that_stops_says_nothing_else_in_that_step() {
-    let mut a = Solo::new();
-    a.stand();
-    a.commit().clear();
-    let own = a.disk.record.incarnation;
-    let known = Incarnation { counter: own.counter, random: own.random ^ 1 };
-    // Its repeated offer is due too.
-    a.now = a.now + INTERVAL;
-    a.hear("b", 0, Standing::Free, Body::Reject { rejected: own, known });
-    assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::Cloned { .. } })));
-    assert!(a.gate.is_none());
-    assert!(!a.frames.is_empty(), "a last word");
-    assert!(a.frames.iter().all(|(_, frame)| frame.header.standing == Standing::Stopped), "{:?}", a.frames);
+fn a_node_that_stops_says_and_saves_nothing_else_in_that_step() {
+    let follows_nobody = |_: &mut Solo| {};
+    let stands = |a: &mut Solo| {
+        a.stand();
+        a.commit();
+    };
+    let leads_below_another = |a: &mut Solo| {
+        a.lead().hear("c", 5, Standing::Free, beat());
+    };
+    for prepare in [follows_nobody as fn(&mut Solo), stands, leads_below_another] {
+        let mut a = Solo::new();
+        prepare(&mut a);
+        a.clear();
+        let own = a.disk.record.incarnation;
+        let known = Incarnation { counter: own.counter, random: own.random ^ 1 };
+        // Its heartbeat, its offer or its re-offer is due too.
+        a.now = a.elector.deadline().max(a.now + INTERVAL);
+        a.hear("b", 1, Standing::Bound, Body::Reject { rejected: own, known });
+        assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::Cloned { .. } })));
+        assert!(a.gate.is_none());
+        let standings: Vec<_> = a.frames.iter().map(|(_, frame)| frame.header.standing).collect();
+        assert_eq!(standings, [Standing::Stopped; 2], "one last word to each peer");
+    }
 }
 
 /// A driver that sleeps until the deadline of a stopped node, which is never, and ticks then: the tick did not

@@ -1,8 +1,9 @@
 //! Freezing failover: requests that outlive their reason.
 
-use elect_core::Elector;
+use elect_core::{Body, Elector, Heartbeat, Lead};
 
 use crate::harness::{Group, builder, id, ms};
+use crate::solo::{D, Solo, epoch, heartbeat, leading};
 use crate::stories::{calm, events};
 
 /// A thaw that was asked for without a leader was kept by the node that became leader, and repeated when it
@@ -27,4 +28,20 @@ fn an_old_thaw_does_not_undo_a_later_freeze() {
     assert_eq!(group.leader(), None, "frozen");
     group.heal().run(ms(3_000));
     assert_eq!(events(&group, "c", "Resumed"), 0, "{}", group.story());
+}
+
+/// The same from within: a leader decides itself, so what it asked for before is not asked of its successor.
+#[test]
+fn whoever_leads_forgets_what_it_asked_for_before() {
+    let mut a = Solo::new();
+    a.request(Elector::resume).unwrap();
+    let asks = |a: &Solo| a.frames.iter().any(|(_, frame)| matches!(frame.body, Body::Pause { .. }));
+    assert!(asks(&a), "without a leader it asks everybody");
+    a.lead();
+    let frozen = Some(Lead { detection: D, paused_for: ms(10_000) });
+    let claim = Body::Heartbeat(Heartbeat { lead: frozen, ..heartbeat() });
+    a.hear("b", 9, leading(9), claim);
+    a.commit().pass(D / 3);
+    assert_eq!(a.leader(), Some((id("b"), epoch(9))));
+    assert!(!asks(&a), "{:?}", a.frames);
 }
