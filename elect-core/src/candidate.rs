@@ -198,7 +198,7 @@ impl Elector {
         self.give_up_round(RoundLost::NoQuorum { wait });
     }
 
-    /// Grows with the rounds lost in a row, capped at 32 rank steps.
+    /// Uniform up to a limit that doubles with each round lost in a row, to at most 32 rank steps.
     fn draw_wait(&mut self) -> Duration {
         let step = nanos(self.config.rank_step);
         let longest = step.saturating_mul(2 << self.rounds_lost.min(4));

@@ -378,8 +378,8 @@ impl ConfigBuilder {
         priority: u8,
         /// This node votes but never leads. Default false.
         never_leader: bool,
-        /// How long a preferred node must have been fit without interruption before the leader hands over to
-        /// it. Default 2 min.
+        /// How long the preferred node, or one of higher priority, must have been fit without interruption before
+        /// the leader hands over to it. Default 2 min.
         fail_back_cooldown: Duration,
         /// The deadline of a handover that names none. Default 5 s.
         handover_timeout: Duration,

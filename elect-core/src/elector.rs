@@ -562,7 +562,7 @@ fn check_record(config: &Config, record: &Record) -> Result<(), StartRefused> {
     Ok(())
 }
 
-/// Inputs that return errors need the list of them in one place.
+/// What a request returns: its step, or why it was refused.
 pub(crate) type Request<'a> = Result<Step<'a>, RequestRefused>;
 
 #[cfg(test)]

@@ -209,7 +209,7 @@ pub enum Raised {
 pub enum LeaderLost {
     /// It was not heard for the whole promise.
     Silent,
-    /// It said that it no longer leads.
+    /// It said that it no longer leads, or a later life of it was heard.
     Ended,
     /// Its process is dead: its connection closed and its address refuses a new one.
     Dead,
@@ -283,7 +283,7 @@ pub enum HandoverAborted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Unfit {
-    /// It is a witness or an observer, never leads by configuration, or is paused.
+    /// It is a witness or an observer, never leads by configuration, or has replaced storage.
     #[error("it may not lead")]
     Ineligible,
     /// It is not connected in both directions.

@@ -60,7 +60,7 @@ pub enum Fenced {
 pub struct Fence<L> {
     log: Mutex<L>,
     floor: AtomicU64,
-    /// While a leader re-offers itself: the epoch below the floor whose stamps still pass, zero for none.
+    /// While a leader, this node or the one it follows, re-offers itself: the epoch below the floor whose stamps still pass, zero for none.
     kept: AtomicU64,
 }
 

@@ -44,7 +44,7 @@ pub enum Standing {
     Standing(Epoch),
     /// Follows this leader in this epoch.
     Following(NodeId, Epoch),
-    /// Its word is given, or being given: it accepts nobody now.
+    /// It accepts nobody now: its word is given or being given, failover is frozen, or it has no vote.
     Bound,
     /// Would accept an offer now.
     Free,
@@ -113,7 +113,7 @@ pub enum Body {
 pub struct Heartbeat {
     /// The last durable entry as far as the host has reported it: only ranks.
     pub position: Option<Position>,
-    /// Whether the sender would stand for election now.
+    /// Whether the sender may lead at all: by its kind, its configuration and its storage.
     pub eligible: bool,
     /// Whether the sender's host reports itself fit for office.
     pub healthy: bool,
@@ -140,7 +140,7 @@ pub struct Lead {
 pub enum Refusal {
     /// The voter's word is given to another node.
     Bound,
-    /// The voter's durable epoch is not below the offered one.
+    /// The voter's durable epoch is above the offered one.
     EpochTooLow,
     /// The voter's vote in the offered epoch is spent.
     VoteSpent,

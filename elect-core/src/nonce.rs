@@ -8,7 +8,7 @@ use crate::time::Time;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Incarnation {
-    /// Grows by one at each start; zero before the first.
+    /// Grows by one at each start, where storage was replaced beyond what its peers know; zero before the first.
     pub counter: u32,
     /// Drawn at each start: two disks with the same counter and another random part are a clone.
     pub random: u32,

@@ -26,7 +26,7 @@ pub struct Record {
     pub epoch: Epoch,
     /// Who has this node's word in `epoch`; nobody before the first election.
     pub holder: Option<Holder>,
-    /// The longest promise this node may have given in `epoch`, in real time.
+    /// The longest promise to `holder` that may still run, in real time.
     pub detection_max: Duration,
     /// Whether this node's storage was replaced and has not earned its vote back.
     pub storage: Storage,

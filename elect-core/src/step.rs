@@ -131,7 +131,8 @@ impl Raise {
         self.floor
     }
 
-    /// The one epoch below the floor whose stamps still pass: the leadership that this node goes on following.
+    /// The one epoch below the floor whose stamps still pass: the leadership that goes on meanwhile,
+    /// this node's own or that of the leader it follows.
     pub const fn kept(&self) -> Option<Epoch> {
         self.kept
     }
