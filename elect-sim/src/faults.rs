@@ -142,9 +142,15 @@ impl World {
         }
     }
 
+    /// Everybody dies at once; or everybody but the leader, which is cut off at the same moment: then the voters
+    /// that come back quickly must remember what they promised it.
     fn power_cut(&mut self) {
-        for node in 0..index_from(self.nodes.len()) {
-            let wait = self.some_span();
+        let spared = self.leader().map(|(node, _)| index_from(node)).filter(|_| self.chaos.below(2) == 0);
+        if let Some(leader) = spared {
+            self.begin_episode(self.pairs().filter(|&(from, to)| from == leader || to == leader).collect());
+        }
+        for node in (0..index_from(self.nodes.len())).filter(|&node| Some(node) != spared) {
+            let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
             self.power_off(node, wait);
         }
     }
@@ -177,7 +183,7 @@ impl World {
 
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes stay down.
     pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
-        self.note(None, || format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
+        self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
         self.network.quality = self.calm_quality();
         self.network.heal_all();

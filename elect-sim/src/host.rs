@@ -11,6 +11,7 @@ use crate::network::{Fate, Held};
 use crate::options::Sabotage;
 use crate::process::{Host, Process, State, Way};
 use crate::queue::{Life, NodeIndex, Task, What};
+use crate::trace::{Detail, Marked};
 use crate::world::{World, index_from, index_of};
 
 /// How often a primary sends again what is not acknowledged.
@@ -191,13 +192,15 @@ impl World {
         if let Some(host) = self.host(node) {
             host.way = Way::Out;
         }
+        self.mark(node, Marked::Free);
     }
 
     pub(crate) fn on_event(&mut self, node: NodeIndex, event: Event) {
-        if self.trace.wants(crate::trace::Detail::Events) && !matches!(event, Event::Ignored { .. }) {
+        if self.trace.wants(Detail::Events) && !matches!(event, Event::Ignored { .. }) {
             let text = describe(&event);
             self.note(Some(node), || text);
         }
+        self.mark_event(node, &event);
         match event {
             Event::Elected(elected) => {
                 self.counts.elections += 1;
@@ -240,6 +243,26 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn mark_event(&mut self, node: NodeIndex, event: &Event) {
+        let what = match event {
+            Event::Elected(elected) => Marked::Leads(elected.epoch().number()),
+            Event::EpochRaised { raised: Raised::InOffice(office), .. } => {
+                Marked::Serves(office.epoch().number())
+            }
+            Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+                Marked::Leads(elected.epoch().number())
+            }
+            Event::Stood { epoch, .. } => Marked::Stands(epoch.number()),
+            Event::Following { leader, epoch, .. } => {
+                Marked::Follows(index_of(*leader).unwrap_or(node), epoch.number())
+            }
+            Event::RoundLost { .. } | Event::LeaderLost { .. } => Marked::Free,
+            Event::Stopped { .. } => Marked::Stops,
+            _ => return,
+        };
+        self.mark(node, what);
     }
 
     /// An operator notices, repairs or replaces the storage, and starts the node again.
@@ -421,6 +444,7 @@ impl World {
                 }
                 self.counts.offices += 1;
                 self.note(Some(node), || format!("IN OFFICE, epoch {epoch}"));
+                self.mark(node, Marked::Serves(epoch.number()));
                 self.elector(node, now, |elector| Ok(elector.on_office(&office, now)));
             }
             Err((caught_up, _)) => self.restore_way(node, Way::Opening(caught_up, own)),

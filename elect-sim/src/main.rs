@@ -17,6 +17,7 @@ Examples:
   elect-sim scenario --all                    every story of the repository
   elect-sim scenario one-cut-link             one of them, with its trace
   elect-sim mutants                           every planted bug, and what notices it
+  elect-sim timeline 4711 -o run.svg          a picture of it
   elect-sim topologies --nodes 4              every set of cut links in a steady group of four";
 
 /// Attacks the real elector on virtual time, checks every step, and shows what happened.
@@ -40,6 +41,8 @@ enum Command {
     Scenario(commands::scenario::Arguments),
     /// Plants bugs into a copy of the library and looks who notices
     Mutants(commands::mutants::Arguments),
+    /// Draws a seed or a scenario as an SVG that needs nothing else
+    Timeline(commands::timeline::Arguments),
     /// Cuts every set of directed links in a steady group, or heals it, and looks who leads then
     Topologies(commands::topologies::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
         Command::Mutants(arguments) => commands::mutants::run(&arguments),
+        Command::Timeline(arguments) => commands::timeline::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

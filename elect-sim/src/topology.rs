@@ -194,7 +194,7 @@ impl Play {
 impl World {
     /// Cuts these links and no others.
     pub(crate) fn set_cuts(&mut self, cuts: &[(usize, usize)]) {
-        self.note(None, || format!("cuts are now {cuts:?}"));
+        self.note_network(&format!("cuts are now {cuts:?}"));
         self.network.heal_all();
         for &(from, to) in cuts {
             let (from, to): (NodeIndex, NodeIndex) = (index_from(from), index_from(to));

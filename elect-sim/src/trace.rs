@@ -29,17 +29,51 @@ pub struct Line {
     pub text: String,
 }
 
+/// One thing to draw.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) at: Real,
+    pub(crate) node: Option<NodeIndex>,
+    pub(crate) what: Marked,
+    /// What the node said of itself then.
+    pub(crate) why: String,
+}
+
+/// What there is to draw.
+#[derive(Clone, Debug)]
+pub(crate) enum Marked {
+    Starts,
+    Dies,
+    Pauses,
+    GoesOn,
+    Stops,
+    Free,
+    Stands(u64),
+    Follows(NodeIndex, u64),
+    Leads(u64),
+    Serves(u64),
+    /// A lease of this epoch that runs until then.
+    Lease(u64, Real),
+    Network(String),
+    Message {
+        to: NodeIndex,
+        kind: &'static str,
+        arrives: Option<Real>,
+    },
+}
+
 /// The record of a run. Two runs with equal hashes went through the same steps with the same bytes.
 #[derive(Clone, Debug)]
 pub struct Trace {
     hash: u64,
     detail: Detail,
     lines: Vec<Line>,
+    marks: Vec<Mark>,
 }
 
 impl Trace {
     pub(crate) fn new(detail: Detail) -> Self {
-        Self { hash: 0, detail, lines: Vec::new() }
+        Self { hash: 0, detail, lines: Vec::new(), marks: Vec::new() }
     }
 
     /// The hash of everything so far.
@@ -50,6 +84,26 @@ impl Trace {
     /// The remarkable things so far.
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    pub(crate) fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    pub(crate) fn mark(&mut self, at: Real, node: Option<NodeIndex>, what: Marked, why: String) {
+        // A lease that is extended stays one bar.
+        if let Marked::Lease(epoch, end) = what
+            && let Some(Mark { what: Marked::Lease(known, known_end), .. }) = self
+                .marks
+                .iter_mut()
+                .rev()
+                .find(|mark| mark.node == node && matches!(mark.what, Marked::Lease(..)))
+            && *known == epoch
+        {
+            *known_end = end;
+            return;
+        }
+        self.marks.push(Mark { at, node, what, why });
     }
 
     /// The lines as text, one per line.

@@ -17,7 +17,7 @@ use crate::queue::{Life, Mend, NodeIndex, Queue, Task, What};
 use crate::random::{Random, mix};
 use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
-use crate::trace::{Detail, Trace};
+use crate::trace::{Detail, Marked, Trace};
 
 /// A simulated group of nodes.
 #[derive(Debug)]
@@ -247,6 +247,11 @@ impl World {
         self.counts
     }
 
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Simulated time so far, in nanoseconds.
     pub fn now(&self) -> Real {
         self.now
@@ -337,6 +342,9 @@ impl World {
             let lost =
                 if matches!(fate, Fate::Arrives(arrivals) if arrivals.count == 0) { " LOST" } else { "" };
             self.note(Some(from), || format!("{text}{lost}"));
+        }
+        if self.trace.wants(Detail::Events) {
+            self.mark_message(from, to, frame, fate);
         }
         match fate {
             Fate::Arrives(arrivals) => {
@@ -500,8 +508,11 @@ impl World {
             }
         }
         let Some(process) = &self.nodes[usize::from(node)].process else { return };
+        // A process that stopped between reading the clock and this step is silent as of what it read.
+        let lease_runs = process.authority.lease(now).is_some();
         let lease = process.authority.lease(self.clocks[usize::from(node)].read(self.now));
         if let Some(lease) = lease {
+            self.mark_lease(node, lease);
             let mut others = [(0, lease.epoch); 4];
             let mut count = 0;
             for other in self.leases(Some(node)).take(others.len()) {
@@ -510,8 +521,6 @@ impl World {
             }
             self.checks.lease(self.now, node, lease.epoch, others[..count].iter().copied());
         }
-        // A process that stopped between reading the clock and this step is silent as of what it read.
-        let lease_runs = process.authority.lease(now).is_some();
         for action in actions {
             match action {
                 Action::Send(to, frame) => self.checks.sent(&Sent {
@@ -707,6 +716,7 @@ impl World {
             let at = self.now + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
             self.queue.push(at, What::Dial { from: node, to: peer, life });
         }
+        self.mark(node, Marked::Starts);
         self.input(node, Input::Tick);
         self.host_task(node, 0, Task::Report);
     }
@@ -716,6 +726,7 @@ impl World {
         let now = self.now;
         let Some(process) = self.node_mut(node).process.take() else { return };
         self.note(Some(node), || "dies".into());
+        self.mark(node, Marked::Dies);
         if let Some(record) = process.saving.as_ref().and_then(Gate::record) {
             self.node_mut(node).disk.crash_during(record);
             if self.node(node).disk.record() == Some(record) {
@@ -756,6 +767,7 @@ impl World {
             return;
         }
         self.note(Some(node), || format!("stops for {:?}", std::time::Duration::from_nanos(span)));
+        self.mark(node, Marked::Pauses);
         let paused = self.node_mut(node);
         paused.state = State::Paused;
         paused.pause += 1;
@@ -769,6 +781,7 @@ impl World {
             return;
         }
         self.note(Some(node), || "goes on".into());
+        self.mark(node, Marked::GoesOn);
         self.node_mut(node).state = State::Running;
         let Some(process) = &mut self.node_mut(node).process else { return };
         let rest = std::mem::take(&mut process.rest);
@@ -877,6 +890,52 @@ impl World {
         &mut self.nodes[usize::from(node)]
     }
 
+    /// A change of the network, to be read and drawn.
+    pub(crate) fn note_network(&mut self, text: &str) {
+        self.note(None, || text.to_owned());
+        if self.trace.wants(Detail::Events) {
+            self.trace.mark(self.now, None, Marked::Network(text.to_owned()), String::new());
+        }
+    }
+
+    /// Something to draw, with what the node says of itself.
+    pub(crate) fn mark(&mut self, node: NodeIndex, what: Marked) {
+        if self.trace.wants(Detail::Events) {
+            let why = match &self.node(node).process {
+                Some(process) => process.elector.explain(self.local(node)).to_string(),
+                None => String::new(),
+            };
+            self.trace.mark(self.now, Some(node), what, why);
+        }
+    }
+
+    fn mark_lease(&mut self, node: NodeIndex, lease: elect_core::Lease) {
+        if self.trace.wants(Detail::Events) {
+            let end = self.clocks[usize::from(node)].reaches(lease.end).unwrap_or(self.now);
+            let what = Marked::Lease(lease.epoch.number(), end);
+            self.trace.mark(self.now, Some(node), what, String::new());
+        }
+    }
+
+    fn mark_message(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame, fate: Fate) {
+        use elect_core::Body;
+        let kind = match frame.body {
+            Body::Heartbeat(_) => return,
+            Body::Offer { .. } => "offer",
+            Body::Accept { .. } => "accept",
+            Body::Refuse { .. } => "refuse",
+            Body::Announce { .. } => "announce",
+            Body::Release { .. } => "release",
+            Body::Pause { .. } => "pause",
+            Body::Reject { .. } => "reject",
+        };
+        let arrives = match fate {
+            Fate::Arrives(arrivals) if arrivals.count > 0 => Some(arrivals.at[0]),
+            _ => None,
+        };
+        self.trace.mark(self.now, Some(from), Marked::Message { to, kind, arrives }, String::new());
+    }
+
     pub(crate) fn note(&mut self, node: Option<NodeIndex>, text: impl FnOnce() -> String) {
         self.trace.note(self.now, node, text);
     }
@@ -887,7 +946,7 @@ impl World {
                 for (from, to) in std::mem::take(&mut self.episodes[episode as usize]) {
                     self.network.heal(from, to);
                 }
-                self.note(None, || "cuts heal".into());
+                self.note_network("cuts heal");
             }
             Mend::Clog { from, to } => self.unclog(from, to),
             Mend::Disk { node } => self.mend_disk(node),

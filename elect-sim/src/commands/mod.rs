@@ -5,6 +5,7 @@ pub(crate) mod progress;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod scenario;
+pub(crate) mod timeline;
 pub(crate) mod topologies;
 
 use std::sync::atomic::{AtomicU64, Ordering};

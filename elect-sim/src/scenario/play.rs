@@ -239,7 +239,7 @@ impl Player {
     }
 
     fn note(&mut self, text: &str) {
-        self.run.world.note(None, || text.to_owned());
+        self.run.world.note_network(text);
     }
 
     /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
