@@ -2,6 +2,7 @@ scenarios! {
     "abandoned-reoffer"
     "amnesiac-voter"
     "amnesiac-with-accept-in-flight"
+    "accept-delayed"
     "announce-lost"
     "bad-disk-recandidate"
     "best-dies-mid-election"

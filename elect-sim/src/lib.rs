@@ -1,4 +1,4 @@
-//! A deterministic simulator for `elect-core`: discrete events on virtual time, the real elector, the real bytes.
+#![doc = include_str!("../README.md")]
 
 mod campaign;
 mod checkers;

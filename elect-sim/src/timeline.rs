@@ -147,7 +147,7 @@ impl Canvas {
         let name = node_name(NodeIndex::try_from(node).unwrap_or(0));
         let _ = writeln!(
             self.svg,
-            r##"<text x="30" y="{:.0}" font-size="18" font-weight="600">{name}</text>"##,
+            r#"<text x="30" y="{:.0}" font-size="18" font-weight="600">{name}</text>"#,
             y + 28.0
         );
         let mut role = Role::Down;
@@ -192,7 +192,7 @@ impl Canvas {
         if letters > 0.0 && room > letters {
             let _ = write!(
                 self.svg,
-                r##"<text x="{:.1}" y="{:.0}" fill="{ink}">{}</text>"##,
+                r#"<text x="{:.1}" y="{:.0}" fill="{ink}">{}</text>"#,
                 x + 4.0,
                 y + 19.0,
                 escape(&text)
@@ -270,7 +270,7 @@ impl Canvas {
             let lost = if lost { ", lost" } else { "" };
             let _ = writeln!(
                 self.svg,
-                r##"<line x1="{x1:.1}" y1="{y1:.0}" x2="{x2:.1}" y2="{y2:.0}" stroke="{ink}" stroke-dasharray="{dash}" stroke-opacity="0.75" marker-end="url(#tip)"><title>{kind} from {} to {}{lost}, sent {}</title></line>"##,
+                r#"<line x1="{x1:.1}" y1="{y1:.0}" x2="{x2:.1}" y2="{y2:.0}" stroke="{ink}" stroke-dasharray="{dash}" stroke-opacity="0.75" marker-end="url(#tip)"><title>{kind} from {} to {}{lost}, sent {}</title></line>"#,
                 node_name(from),
                 node_name(*to),
                 seconds(mark.at)
