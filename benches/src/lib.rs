@@ -106,12 +106,15 @@ impl Group {
     }
 
     /// Runs everything that is due at the next deadline, and its consequences.
+    ///
+    /// # Panics
+    /// If the group is empty.
     pub fn advance(&mut self) {
         let due = self.electors.iter().map(Elector::deadline).min().expect("a group has members");
         self.now = self.now.max(due);
         let mut inbox: Vec<(usize, NodeId, Frame)> = Vec::new();
         for index in 0..self.electors.len() {
-            self.input(index, &mut inbox, |elector, now| elector.tick(now));
+            self.input(index, &mut inbox, Elector::tick);
         }
         while !inbox.is_empty() {
             for (to, from, frame) in std::mem::take(&mut inbox) {

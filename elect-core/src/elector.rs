@@ -401,8 +401,6 @@ impl Elector {
         self.tell_host();
         let spoke = self.life == Life::Running;
         self.life = Life::Stopped(reason.clone());
-        self.out.frames.clear();
-        self.out.gate = None;
         self.promise = None;
         self.saving = None;
         self.deferred = None;

@@ -379,8 +379,8 @@ pub enum Ignored {
     /// An answer to an offer that is not open.
     #[error("it answers an offer of epoch {0} that is not open")]
     NoSuchOffer(Epoch),
-    /// It is not for this kind of node to say.
-    #[error("a witness or an observer cannot say this")]
+    /// It is not for its sender to say, or not for this node to hear.
+    #[error("it is not for this sender to say, or not for this node to hear")]
     NotItsPlace,
     /// This node has stopped.
     #[error("this node has stopped")]

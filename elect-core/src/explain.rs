@@ -1,11 +1,15 @@
 //! Why there is a leader, or why there is none: for people.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::elector::{Elector, Role};
-use crate::epoch::Epoch;
+use crate::elector::{Elector, Life, Role};
+use crate::epoch::{Epoch, Position};
+use crate::frame::Standing;
+use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::standing::Blocker;
 use crate::time::Time;
@@ -31,7 +35,7 @@ pub struct Explanation {
     /// The first rule that keeps this node from standing for election.
     pub blocker: Option<Blocker>,
     /// Why this node has stopped, if it has.
-    pub stopped: Option<alloc::string::String>,
+    pub stopped: Option<String>,
 }
 
 /// Whether a peer is heard.
@@ -87,16 +91,15 @@ impl Elector {
             peers: self.hearings(now),
             blocker: self.blocker(),
             stopped: match &self.life {
-                crate::elector::Life::Stopped(reason) => Some(alloc::format!("{reason}")),
+                Life::Stopped(reason) => Some(format!("{reason}")),
                 _ => None,
             },
         }
     }
 
     fn hearings(&self, now: Time) -> Vec<Hearing> {
-        use crate::frame::Standing;
-        let hearing = |peer| {
-            let known = &self.peers[crate::members::MemberIndex::get(peer)];
+        let hearing = |peer: MemberIndex| {
+            let known = &self.peers[peer.get()];
             Hearing {
                 node: self.config.members.id(peer),
                 connected: self.is_connected(peer),
@@ -225,7 +228,7 @@ impl fmt::Display for PeerSays {
     }
 }
 
-fn write_position(f: &mut fmt::Formatter<'_>, position: Option<crate::epoch::Position>) -> fmt::Result {
+fn write_position(f: &mut fmt::Formatter<'_>, position: Option<Position>) -> fmt::Result {
     match position {
         Some(position) => write!(f, "{position}"),
         None => f.write_str("no entry"),

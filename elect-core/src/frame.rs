@@ -160,7 +160,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bound => "its word is given to another node",
-            Self::EpochTooLow => "its own epoch is not below the offered one",
+            Self::EpochTooLow => "its own epoch is above the offered one",
             Self::VoteSpent => "its vote in that epoch is spent",
             Self::OwnOffice => "it leads or stands itself",
             Self::Saving => "it is still saving an earlier record",

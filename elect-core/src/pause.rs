@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::elector::{Elector, Request, Role};
 use crate::event::{Event, Ignored, RequestRefused};
 use crate::frame::{Body, Header};
-use crate::members::MemberIndex;
+
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -89,12 +89,7 @@ impl Elector {
     }
 
     /// R42: the leader takes a request as its own; without a leader everybody may be thawed, nobody frozen.
-    pub(crate) fn on_pause(
-        &mut self,
-        _peer: MemberIndex,
-        header: &Header,
-        remaining: Duration,
-    ) -> Result<(), Ignored> {
+    pub(crate) fn on_pause(&mut self, header: &Header, remaining: Duration) -> Result<(), Ignored> {
         self.check_fresh(header)?;
         let leads = matches!(self.role, Role::Leader(_));
         if remaining.is_zero() && self.followed().is_none() {

@@ -1,6 +1,7 @@
 //! A leader's re-offer: it raises its own epoch without a leaderless gap.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
@@ -147,13 +148,7 @@ impl Elector {
     }
 
     /// Loses the old epoch and leads the new one, with its own way into office.
-    fn lose_office_for(
-        &mut self,
-        reason: StepDown,
-        re_offer: ReOffer,
-        detection: core::time::Duration,
-        lease_end: Time,
-    ) {
+    fn lose_office_for(&mut self, reason: StepDown, re_offer: ReOffer, detection: Duration, lease_end: Time) {
         let ballots: Box<[_]> = self.peers.iter().map(|peer| peer.view.ballot).collect();
         self.lose_office(reason);
         for (peer, ballot) in self.peers.iter_mut().zip(ballots) {

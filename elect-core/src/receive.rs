@@ -1,5 +1,7 @@
 //! What every frame goes through before its body counts: the shared rules first, then the role.
 
+use core::time::Duration;
+
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Event, Ignored, LeaderLost, Stopped};
@@ -208,7 +210,7 @@ impl Elector {
             &Body::Accept { epoch, position } => self.on_accept(peer, header, epoch, position),
             &Body::Refuse { epoch, refusal } => self.on_refuse(peer, epoch, refusal),
             &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
-            &Body::Pause { remaining } => self.on_pause(peer, header, remaining),
+            &Body::Pause { remaining } => self.on_pause(header, remaining),
             &Body::Reject { rejected, known } => self.on_reject(peer, rejected, known),
         }
     }
@@ -263,7 +265,7 @@ impl Elector {
     }
 
     /// R47: a detection time above this node's maximum is ignored: no promise outlasts what the record says.
-    pub(crate) fn check_detection(&self, detection: core::time::Duration) -> Result<(), Ignored> {
+    pub(crate) fn check_detection(&self, detection: Duration) -> Result<(), Ignored> {
         if detection.is_zero() || detection > self.config.detection.ceiling() {
             return Err(Ignored::Detection(detection));
         }
