@@ -199,6 +199,16 @@ impl Options {
         options
     }
 
+    /// The same with clocks far outside ρ: safe but for what may use clocks, and without demands on liveness.
+    /// Lost disks are left out, because their return (S13) rests on clocks.
+    pub fn wild(seed: u64, nodes: Option<usize>, length: Real) -> Self {
+        let mut options = Self::swarm(seed, nodes, length);
+        options.wild_clocks = true;
+        options.faults.retain(|&fault| fault != Fault::LostDisk);
+        (options.safety, options.liveness) = (length, 0);
+        options
+    }
+
     fn draw_members(&mut self, random: &mut Random) {
         let count = self.kinds.len();
         if random.below(4) == 0 {

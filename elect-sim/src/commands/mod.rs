@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Real, SECOND};
+use elect_sim::{Options, Real, SECOND};
 
 /// How large and how long one simulated group is.
 #[derive(Clone, Copy, Debug, Args)]
@@ -27,20 +27,26 @@ pub(crate) struct Group {
     /// Simulated seconds instead of minutes
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u32).range(3..=7_200))]
     pub(crate) seconds: Option<u32>,
+    /// Clocks far outside the configured bound: everything that may not use clocks must still hold
+    #[arg(long)]
+    pub(crate) wild_clocks: bool,
 }
 
 impl Group {
-    pub(crate) fn size(self) -> Option<usize> {
-        self.nodes.map(usize::from)
+    fn length(self) -> Real {
+        u64::from(self.seconds.unwrap_or(self.minutes * 60)) * SECOND
     }
 
-    pub(crate) fn length(self) -> Real {
-        u64::from(self.seconds.unwrap_or(self.minutes * 60)) * SECOND
+    /// What one seed of such groups is made of.
+    pub(crate) fn options(self, seed: u64) -> Options {
+        let draw = if self.wild_clocks { Options::wild } else { Options::swarm };
+        draw(seed, self.nodes.map(usize::from), self.length())
     }
 
     /// The options that repeat this group, as typed.
     pub(crate) fn typed(self) -> String {
         let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+        let nodes = if self.wild_clocks { nodes + " --wild-clocks" } else { nodes };
         match self.seconds {
             Some(seconds) => format!("{nodes} --seconds {seconds}"),
             None if self.minutes == 1 => nodes,

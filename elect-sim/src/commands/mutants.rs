@@ -37,6 +37,8 @@ pub(crate) struct Arguments {
 struct Mutant {
     name: String,
     rule: String,
+    /// Why nothing can notice it, if that is known.
+    redundant: Option<String>,
     file: String,
     /// What is replaced by what.
     edits: Vec<(String, String)>,
@@ -85,9 +87,13 @@ fn mutate(arguments: &Arguments) -> Result<bool, String> {
             Caught::Campaign(seeds, checkers) => (checkers.join(", "), seeds.to_string()),
             Caught::Scenario(name) => (format!("scenario {name}"), "—".into()),
             Caught::NotBuilt(why) => (format!("NOT BUILT: {why}"), "—".into()),
-            Caught::Escaped => ("NOTHING".into(), "—".into()),
+            Caught::Escaped => match &mutant.redundant {
+                Some(why) => (format!("nothing: redundant {why}"), "—".into()),
+                None => ("NOTHING".into(), "—".into()),
+            },
         };
-        escaped += u32::from(!matches!(caught, Caught::Campaign(..) | Caught::Scenario(_)));
+        let noticed = matches!(caught, Caught::Campaign(..) | Caught::Scenario(_));
+        escaped += u32::from(!noticed && mutant.redundant.is_none());
         println!("{:<32} {by} ({seeds})", mutant.name);
         // Writing to a string does not fail.
         let _ = writeln!(table, "| {} | {} | {by} | {seeds} |", mutant.name, mutant.rule);
@@ -117,6 +123,8 @@ fn parse(text: &str) -> Result<Vec<Mutant>, String> {
         let mutant = mutants.last_mut().ok_or("the list begins with a mutant")?;
         if let Some(rule) = line.strip_prefix("rule ") {
             mutant.rule = rule.into();
+        } else if let Some(why) = line.strip_prefix("redundant ") {
+            mutant.redundant = Some(why.into());
         } else if let Some(file) = line.strip_prefix("file ") {
             mutant.file = file.into();
         } else if let Some(old) = line.strip_prefix('-') {

@@ -1,7 +1,7 @@
 //! `elect-sim replay`: one seed, with everything that a person wants to see.
 
 use clap::Args;
-use elect_sim::{Detail, swarm};
+use elect_sim::{Detail, Run};
 
 use super::Group;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         Arguments { frames: true, .. } => Detail::Frames,
         _ => Detail::Events,
     };
-    let run = swarm(arguments.seed, arguments.group.size(), arguments.group.length(), detail);
+    let run = Run::new(arguments.group.options(arguments.seed), detail);
     let outcome = run.outcome();
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&outcome).expect("an outcome is plain data"));

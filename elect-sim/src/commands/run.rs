@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Counts, Detail, Outcome, swarm};
+use elect_sim::{Counts, Detail, Outcome, Run};
 
 use super::progress::Progress;
 use super::{Group, default_jobs, in_parallel};
@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     let Arguments { seeds, seed, group, jobs, keep_going, json } = *arguments;
     let progress = std::cell::RefCell::new(Progress::new(seeds));
     let mut summary = Summary::default();
-    let work = |seed| swarm(seed, group.size(), group.length(), Detail::Hash).outcome();
+    let work = |seed| Run::new(group.options(seed), Detail::Hash).outcome();
     let take = |outcome: Outcome| {
         progress.borrow_mut().advance(Duration::from_nanos(outcome.simulated));
         let holds = outcome.violation.is_none();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use elect_sim::{Detail, Real, SCENARIOS, Scenario, Trace, Violation, Window, draw, swarm};
+use elect_sim::{Detail, Real, Run, SCENARIOS, Scenario, Trace, Violation, Window, draw};
 
 use super::Group;
 
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> bool {
     let drawn = match arguments.what.parse() {
         Ok(seed) => {
-            let run = swarm(seed, arguments.group.size(), arguments.group.length(), Detail::Events);
+            let run = Run::new(arguments.group.options(seed), Detail::Events);
             let nodes = run.world.node_count();
             picture(
                 arguments,
