@@ -70,9 +70,10 @@ pub(crate) struct Candidacy {
 }
 
 impl Elector {
-    pub(crate) fn followed(&self) -> Option<Followed> {
+    #[inline]
+    pub(crate) fn followed(&self) -> Option<&Followed> {
         match &self.role {
-            Role::Follower(follower) => follower.followed,
+            Role::Follower(follower) => follower.followed.as_ref(),
             _ => None,
         }
     }
@@ -100,7 +101,7 @@ impl Elector {
             paused_for: lead.paused_for,
         };
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch == epoch) {
-            self.renew(claim);
+            self.renew(&claim);
             return Ok(());
         }
         if epoch < self.record.epoch {
@@ -171,14 +172,14 @@ impl Elector {
         self.wait_until = Time::ZERO;
         self.limit_pause_request();
         self.rounds_lost = 0;
-        self.renew(claim);
+        self.renew(&claim);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);
     }
 
     /// The leader that this node follows was heard: R12, R13, and the answer that renews its lease.
     #[inline]
-    fn renew(&mut self, claim: Claim) {
+    fn renew(&mut self, claim: &Claim) {
         self.detection = claim.detection;
         if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
             followed.proven = followed.proven.max(claim.echoed);

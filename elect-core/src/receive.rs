@@ -57,7 +57,7 @@ impl Elector {
     }
 
     fn is_raised_by(&self, peer: MemberIndex, header: &Header) -> bool {
-        let raised = |followed: Followed| {
+        let raised = |followed: &Followed| {
             followed.leader == peer
                 && matches!(header.standing, Standing::Leading(epoch) if epoch > followed.epoch)
         };
