@@ -211,12 +211,16 @@ impl World {
             Event::EpochRaised { raised: Raised::InOffice(office), .. } => {
                 self.counts.raises += 1;
                 let epoch = office.epoch();
+                // A process that was stopped since it read the clock may learn of an office that is over.
+                let serves = office.check(self.local(node)).is_ok();
                 if let Some(own) = self.append(node, epoch) {
                     let offset = self.entries.offset(own);
                     if let Some(host) = self.host(node) {
                         host.way = Way::InOffice(office, offset);
                     }
-                    self.serves(node, epoch);
+                    if serves {
+                        self.serves(node, epoch);
+                    }
                 }
             }
             Event::Following { leader, epoch, .. } => {

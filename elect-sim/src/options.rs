@@ -191,7 +191,9 @@ impl Options {
         options.draw_spans(&mut random);
         options.draw_network(&mut random);
         options.faults = Fault::ALL.into_iter().filter(|_| random.below(2) == 0).collect();
-        options.fault_every = random.between(100 * MILLI, 3 * SECOND);
+        // A third of all groups hardly come to rest.
+        let calmest = if random.below(3) == 0 { 250 * MILLI } else { 3 * SECOND };
+        options.fault_every = random.between(50 * MILLI, calmest);
         options.client_every = random.between(20 * MILLI, 300 * MILLI);
         options.crash_evidence = random.below(2) == 0;
         options.liveness = length / 3;
@@ -226,7 +228,7 @@ impl Options {
             0 => Detection::Adaptive {
                 floor: detection,
                 ceiling: detection * u32::try_from(random.between(1, 4)).unwrap_or(1),
-                phi: 8,
+                phi: u8::try_from(random.between(1, 12)).unwrap_or(8),
             },
             _ => Detection::Fixed(detection),
         };
