@@ -1,0 +1,423 @@
+//! Building a configuration: every setting, and the checks that they must pass together.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Config, ConfigError, ConfigWarning, Detection, LagLimit, lease_span};
+use crate::frame::Address;
+use crate::members::{Member, MemberKind, Members, majority};
+use crate::name::{ClusterId, NodeId};
+use crate::time::nanos;
+
+/// Collects settings; [`build`](Self::build) checks them together.
+#[derive(Clone, Debug)]
+#[must_use = "a configuration begins to exist with `build`"]
+pub struct ConfigBuilder {
+    cluster: ClusterId,
+    node: NodeId,
+    group: u32,
+    members: Vec<Member>,
+    address: Address,
+    heartbeat_interval: Duration,
+    detection: Detection,
+    drift_ppm: u32,
+    clock_granularity: Duration,
+    round_trip: Duration,
+    save: Duration,
+    rank_step: Option<Duration>,
+    priority: u8,
+    never_leader: bool,
+    preferred_leader: Option<NodeId>,
+    fail_back_cooldown: Duration,
+    handover_timeout: Duration,
+    office_timeout: Duration,
+    lag_tolerance: u64,
+    lag_limit: Option<LagLimit>,
+    crash_evidence: bool,
+    application: u32,
+    seed: u64,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        $($(#[$doc])* pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        })*
+    };
+}
+
+impl ConfigBuilder {
+    pub(super) fn new(cluster: ClusterId, node: NodeId) -> Self {
+        Self {
+            cluster,
+            node,
+            group: 0,
+            members: Vec::new(),
+            address: Address::default(),
+            heartbeat_interval: Duration::from_millis(50),
+            detection: Detection::Fixed(Duration::from_millis(500)),
+            drift_ppm: 10_000,
+            clock_granularity: Duration::from_millis(1),
+            round_trip: Duration::from_millis(20),
+            save: Duration::from_millis(20),
+            rank_step: None,
+            priority: 100,
+            never_leader: false,
+            preferred_leader: None,
+            fail_back_cooldown: Duration::from_mins(2),
+            handover_timeout: Duration::from_secs(5),
+            office_timeout: Duration::from_secs(30),
+            lag_tolerance: 0,
+            lag_limit: None,
+            crash_evidence: false,
+            application: 0,
+            seed: 0,
+        }
+    }
+
+    /// Adds members. Every node of a group must be given the same list, in any order.
+    pub fn members(mut self, members: impl IntoIterator<Item = Member>) -> Self {
+        self.members.extend(members);
+        self
+    }
+
+    /// Adds voters: they vote, hold data and may lead.
+    pub fn voters(self, ids: impl IntoIterator<Item = NodeId>) -> Self {
+        self.members(ids.into_iter().map(|id| Member { id, kind: MemberKind::Voter }))
+    }
+
+    /// Adds witnesses: they vote, hold no data and never lead.
+    pub fn witnesses(self, ids: impl IntoIterator<Item = NodeId>) -> Self {
+        self.members(ids.into_iter().map(|id| Member { id, kind: MemberKind::Witness }))
+    }
+
+    /// Adds observers: they hold data and count for nothing.
+    pub fn observers(self, ids: impl IntoIterator<Item = NodeId>) -> Self {
+        self.members(ids.into_iter().map(|id| Member { id, kind: MemberKind::Observer }))
+    }
+
+    /// The delay per rank; it must exceed one round trip plus one save. Default: twice that.
+    pub fn rank_step(mut self, rank_step: Duration) -> Self {
+        self.rank_step = Some(rank_step);
+        self
+    }
+
+    /// The node that should lead whenever it is fit; acts only through handover.
+    pub fn preferred_leader(mut self, node: NodeId) -> Self {
+        self.preferred_leader = Some(node);
+        self
+    }
+
+    /// What a lag beyond a limit means. Default: no limit, lag only ranks.
+    pub fn lag_limit(mut self, limit: LagLimit) -> Self {
+        self.lag_limit = Some(limit);
+        self
+    }
+
+    setters! {
+        /// The number of this group between the same nodes. Default 0.
+        group: u32,
+        /// Where clients reach this node: carried to everyone by announcements. Default empty.
+        address: Address,
+        /// How often a leader sends heartbeats. Default 50 ms; 1 ms to 60 s.
+        heartbeat_interval: Duration,
+        /// How long silence lasts before a leader counts as gone. Default 500 ms, fixed; at most 1 h, whole microseconds.
+        detection: Detection,
+        /// ρ: how far the clock's rate may be off, in parts per million. Default 10,000 (1 %); at most 200,000.
+        drift_ppm: u32,
+        /// σ: granularity of the clock. Default 1 ms; 10 µs to 1 s.
+        clock_granularity: Duration,
+        /// A round trip on a bad day: dimensions leases and delays, is never waited for. Default 20 ms.
+        round_trip: Duration,
+        /// One save of the vote file on a bad day: likewise. Default 20 ms.
+        save: Duration,
+        /// Among equally fresh candidates the higher priority wins. Default 100.
+        priority: u8,
+        /// This node votes but never leads. Default false.
+        never_leader: bool,
+        /// How long the preferred node, or one of higher priority, must have been fit without interruption before
+        /// the leader hands over to it. Default 2 min.
+        fail_back_cooldown: Duration,
+        /// The deadline of a handover that names none. Default 5 s.
+        handover_timeout: Duration,
+        /// How long an elected node may take to enter office before it resigns. Default 30 s.
+        office_timeout: Duration,
+        /// Logs that differ by at most this count as equally fresh. Default 0.
+        lag_tolerance: u64,
+        /// Whether [`LinkState::Refused`](crate::LinkState::Refused) ends promises to a dead process. Default false.
+        crash_evidence: bool,
+        /// The host's version number: peers report a newer one as an event. Default 0.
+        application: u32,
+        /// Everything random comes from this. Draw it from the operating system at every start.
+        seed: u64,
+    }
+
+    /// Checks everything together.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        self.check_members()?;
+        self.check_spans()?;
+        let rank_step = self.checked_rank_step()?;
+        self.check_lease()?;
+        let voting = self.members.iter().filter(|member| member.kind.votes()).count();
+        let voters = self.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
+        let quorum = majority(voting);
+        let mut warnings = Vec::new();
+        if voting.is_multiple_of(2) {
+            warnings.push(ConfigWarning::EvenVoters(voting));
+        }
+        if voters < voting && voters <= quorum {
+            warnings.push(ConfigWarning::NoSpareVoter { voters, quorum });
+        }
+        let members = Members::new(self.members);
+        let Some(me) = members.index(self.node) else {
+            return Err(ConfigError {
+                field: "members",
+                value: self.node.to_string(),
+                rule: "must hold this node".into(),
+            });
+        };
+        Ok(Config {
+            me,
+            digest: members.digest(self.cluster),
+            cluster: self.cluster,
+            node: self.node,
+            group: self.group,
+            members,
+            address: self.address,
+            heartbeat_interval: self.heartbeat_interval,
+            detection: self.detection,
+            drift_ppm: self.drift_ppm,
+            clock_granularity: self.clock_granularity,
+            round_trip: self.round_trip,
+            save: self.save,
+            rank_step,
+            priority: self.priority,
+            never_leader: self.never_leader,
+            preferred_leader: self.preferred_leader,
+            fail_back_cooldown: self.fail_back_cooldown,
+            handover_timeout: self.handover_timeout,
+            office_timeout: self.office_timeout,
+            lag_tolerance: self.lag_tolerance,
+            lag_limit: self.lag_limit,
+            crash_evidence: self.crash_evidence,
+            application: self.application,
+            seed: self.seed,
+            warnings,
+        })
+    }
+
+    fn check_members(&self) -> Result<(), ConfigError> {
+        let listed = || {
+            if self.members.is_empty() { "(none)".into() } else { list(self.members.iter().map(|m| m.id)) }
+        };
+        let refuse = |rule: String| Err(ConfigError { field: "members", value: listed(), rule });
+        if self.members.is_empty() {
+            return refuse("must hold at least one voter".into());
+        }
+        if self.members.len() > Members::COUNT_MAX {
+            let value = self.members.len().to_string();
+            return Err(ConfigError {
+                field: "members",
+                value,
+                rule: format!("must be at most {}", Members::COUNT_MAX),
+            });
+        }
+        let mut ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
+        ids.sort_unstable();
+        if let Some([twice, _]) = ids.array_windows().find(|[left, right]| left == right) {
+            return refuse(format!("must hold each name once, {twice} stands twice"));
+        }
+        if !ids.contains(&self.node) {
+            return refuse(format!("must hold this node, {}", self.node));
+        }
+        let count = |kind| self.members.iter().filter(|member| member.kind == kind).count();
+        let (voters, witnesses) = (count(MemberKind::Voter), count(MemberKind::Witness));
+        let quorum = majority(voters + witnesses);
+        if voters < quorum {
+            return refuse(format!(
+                "must leave a quorum of data-holding voters: {witnesses} witnesses leave {voters} voters, a quorum is {quorum}"
+            ));
+        }
+        match self.preferred_leader {
+            Some(id) if !self.members.iter().any(|m| m.id == id && m.kind == MemberKind::Voter) => {
+                Err(ConfigError {
+                    field: "preferred_leader",
+                    value: id.to_string(),
+                    rule: "must be a voter".into(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_spans(&self) -> Result<(), ConfigError> {
+        let ms = Duration::from_millis;
+        within("heartbeat_interval", self.heartbeat_interval, ms(1), ms(60_000))?;
+        within("clock_granularity", self.clock_granularity, Duration::from_micros(10), ms(1_000))?;
+        within("round_trip", self.round_trip, Duration::from_micros(1), ms(60_000))?;
+        within("save", self.save, Duration::ZERO, ms(60_000))?;
+        within("fail_back_cooldown", self.fail_back_cooldown, Duration::ZERO, ms(7 * 24 * 3_600_000))?;
+        within("handover_timeout", self.handover_timeout, ms(1), ms(3_600_000))?;
+        within("office_timeout", self.office_timeout, ms(1), ms(24 * 3_600_000))?;
+        if self.drift_ppm > 200_000 {
+            let rule = "must be at most 200000 (20 %)".into();
+            return Err(ConfigError { field: "drift_ppm", value: self.drift_ppm.to_string(), rule });
+        }
+        for span in [self.detection.floor(), self.detection.ceiling()] {
+            within("detection", span, ms(1), ms(3_600_000))?;
+            if !nanos(span).is_multiple_of(1_000) {
+                return refuse("detection", span, "must be whole microseconds, as frames carry it".into());
+            }
+        }
+        match self.detection {
+            Detection::Adaptive { floor, ceiling, .. } if floor > ceiling => {
+                refuse("detection", floor, format!("the floor must not exceed the ceiling, {ceiling:?}"))
+            }
+            Detection::Adaptive { phi, .. } if !(1..=12).contains(&phi) => Err(ConfigError {
+                field: "detection",
+                value: phi.to_string(),
+                rule: "phi must be 1 to 12".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn checked_rank_step(&self) -> Result<Duration, ConfigError> {
+        let needed = self.round_trip + self.save;
+        let step = self.rank_step.unwrap_or(needed * 2);
+        if step <= needed || step > Duration::from_mins(10) {
+            let rule = format!("must exceed round_trip + save = {needed:?} and be at most 600 s");
+            return refuse("rank_step", step, rule);
+        }
+        Ok(step)
+    }
+
+    /// R54: the arithmetic of leases: the shortest lease must outlast two heartbeats, a round trip and a save.
+    fn check_lease(&self) -> Result<(), ConfigError> {
+        let floor = self.detection.floor();
+        let lease = lease_span(floor, self.drift_ppm, self.clock_granularity);
+        let needed = self.heartbeat_interval * 2 + self.round_trip + self.save;
+        if lease < needed {
+            let rule = format!(
+                "leads to a lease of {lease:?} (detection less drift and clock granularity), which must be at least two \
+                 heartbeats, a round trip and a save: {needed:?}"
+            );
+            return refuse("detection", floor, rule);
+        }
+        Ok(())
+    }
+}
+
+fn list(ids: impl Iterator<Item = NodeId>) -> String {
+    let names: Vec<_> = ids.map(|id| id.to_string()).collect();
+    names.join(", ")
+}
+
+fn refuse<T>(field: &'static str, value: Duration, rule: String) -> Result<T, ConfigError> {
+    Err(ConfigError { field, value: format!("{value:?}"), rule })
+}
+
+fn within(field: &'static str, value: Duration, min: Duration, max: Duration) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, value, format!("must be {min:?} to {max:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    fn builder() -> ConfigBuilder {
+        Config::builder(ClusterId::new("test").unwrap(), id("a")).voters([id("a"), id("b"), id("c")])
+    }
+
+    fn bare() -> ConfigBuilder {
+        Config::builder(ClusterId::new("test").unwrap(), id("a"))
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_field_value_and_rule() {
+        let ms = Duration::from_millis;
+        let fixed = |span| Detection::Fixed(span);
+        let adaptive =
+            |floor, ceiling, phi| Detection::Adaptive { floor: ms(floor), ceiling: ms(ceiling), phi };
+        let table: [(ConfigBuilder, &str, &str); 20] = [
+            (bare(), "members", "at least one voter"),
+            (bare().voters([id("b")]), "members", "must hold this node, a"),
+            (builder().voters([id("b")]), "members", "b stands twice"),
+            (
+                bare().voters([id("a")]).witnesses([id("w")]),
+                "members",
+                "1 witnesses leave 1 voters, a quorum is 2",
+            ),
+            (bare().observers([id("a")]), "members", "a quorum is 1"),
+            (builder().heartbeat_interval(ms(0)), "heartbeat_interval", "1ms to 60s"),
+            (builder().heartbeat_interval(Duration::MAX), "heartbeat_interval", "1ms to 60s"),
+            (builder().clock_granularity(ms(0)), "clock_granularity", "10µs to 1s"),
+            (builder().round_trip(ms(0)), "round_trip", "1µs to 60s"),
+            (builder().save(Duration::MAX), "save", "0ns to 60s"),
+            (builder().drift_ppm(200_001), "drift_ppm", "at most 200000"),
+            (builder().detection(fixed(ms(0))), "detection", "1ms to 3600s"),
+            (
+                builder().detection(fixed(Duration::from_nanos(500_000_001))),
+                "detection",
+                "whole microseconds",
+            ),
+            (
+                builder().detection(fixed(ms(120))),
+                "detection",
+                "two heartbeats, a round trip and a save: 140ms",
+            ),
+            (builder().detection(adaptive(600, 500, 8)), "detection", "must not exceed the ceiling"),
+            (builder().detection(adaptive(500, 600, 13)), "detection", "phi must be 1 to 12"),
+            (builder().rank_step(ms(40)), "rank_step", "must exceed round_trip + save = 40ms"),
+            (builder().preferred_leader(id("x")), "preferred_leader", "must be a voter"),
+            (builder().office_timeout(ms(0)), "office_timeout", "1ms"),
+            (builder().handover_timeout(Duration::MAX), "handover_timeout", "1ms"),
+        ];
+        for (builder, field, rule) in table {
+            let error = builder.build().expect_err(rule);
+            assert_eq!(error.field, field, "{error}");
+            assert!(error.to_string().contains(rule), "{error} should say: {rule}");
+        }
+    }
+
+    #[test]
+    fn an_even_number_of_voters_is_a_warning_with_its_reason() {
+        let config = builder().voters([id("d")]).build().unwrap();
+        assert_eq!(config.warnings(), [ConfigWarning::EvenVoters(4)]);
+        assert!(config.warnings()[0].to_string().contains("no more failures than 3"));
+        assert!(builder().build().unwrap().warnings().is_empty());
+    }
+
+    #[test]
+    fn witnesses_that_leave_no_spare_voter_are_a_warning() {
+        let config = bare().voters([id("a"), id("b")]).witnesses([id("w")]).build().unwrap();
+        assert_eq!(config.warnings(), [ConfigWarning::NoSpareVoter { voters: 2, quorum: 2 }]);
+        let config = builder().voters([id("d")]).witnesses([id("w")]).build().unwrap();
+        assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+    }
+
+    #[test]
+    fn promises_outlast_leases_at_the_edges_of_drift() {
+        let ms = Duration::from_millis;
+        let config = builder().build().unwrap();
+        assert_eq!(config.promise_span(ms(500)), ms(505));
+        assert_eq!(config.lease_span(ms(500)), ms(494));
+        // The voter's clock fast by ρ, the leader's slow by ρ: in real time the lease still ends first.
+        for detection in [200, 500, 999, 10_000].map(ms) {
+            let real = nanos(detection);
+            assert!(nanos(config.lease_span(detection)) * 100 < real * 99);
+            assert!(nanos(config.promise_span(detection)) * 100 >= real * 101);
+        }
+    }
+}
