@@ -1,0 +1,84 @@
+//! Connections: how they are made, refused and closed, and who notices.
+
+use elect_core::LinkState;
+
+use crate::checkers::node_name;
+use crate::clock::{MILLI, Real, SECOND};
+use crate::process::{Input, State};
+use crate::queue::{Life, NodeIndex, What};
+use crate::world::{World, index_from};
+
+impl World {
+    pub(crate) fn dial(&mut self, from: NodeIndex, to: NodeIndex, life: Life) {
+        let dialler = self.node(from);
+        if dialler.life != life || dialler.state == State::Down || dialler.connected[usize::from(to)] {
+            return;
+        }
+        let retry = self.now + 50 * MILLI + self.chance.below(50 * MILLI);
+        self.queue.push(retry, What::Dial { from, to, life });
+        if self.node(from).state == State::Running && !self.network.is_cut(from, to) {
+            let at = self.now + self.network.delay();
+            self.queue.push(at, What::DialArrives { from, to, life, began: self.now });
+        }
+    }
+
+    pub(crate) fn dial_arrives(&mut self, from: NodeIndex, to: NodeIndex, life: Life, began: Real) {
+        let target = self.node(to);
+        if target.dark || self.network.is_cut(to, from) {
+            return;
+        }
+        // A stopped process does not refuse: its kernel accepts for it.
+        let accepted = target.state != State::Down;
+        let at = self.now + self.network.delay();
+        self.queue.push(at, What::DialAnswered { from, to, life, began, accepted });
+    }
+
+    pub(crate) fn dial_answered(
+        &mut self,
+        from: NodeIndex,
+        to: NodeIndex,
+        life: Life,
+        began: Real,
+        accepted: bool,
+    ) {
+        let dialler = self.node(from);
+        if dialler.life != life || dialler.state == State::Down || dialler.connected[usize::from(to)] {
+            return;
+        }
+        if accepted && self.node(to).state == State::Down {
+            return; // It died meanwhile; the next attempt tells.
+        }
+        let state = if accepted {
+            LinkState::Up
+        } else {
+            LinkState::Refused { attempt_began: self.clocks[usize::from(from)].read(began) }
+        };
+        self.node_mut(from).connected[usize::from(to)] = accepted;
+        self.note(Some(from), || {
+            format!("link to {} {}", node_name(to), if accepted { "up" } else { "refused" })
+        });
+        self.input(from, Input::Link { peer: to, state });
+    }
+
+    /// Peers notice that the connections of a dead process are closed, unless nothing can tell them.
+    pub(crate) fn break_connections(&mut self, node: NodeIndex) {
+        self.node_mut(node).connected = Default::default();
+        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+            let life = self.node(peer).life;
+            let silent = self.node(node).dark || self.network.is_cut(node, peer);
+            let wait = if silent { 2 * SECOND } else { self.network.delay() };
+            self.queue.push(self.now + wait, What::Closed { node: peer, peer: node, life });
+        }
+    }
+
+    pub(crate) fn closed(&mut self, node: NodeIndex, peer: NodeIndex, life: Life) {
+        let noticing = self.node(node);
+        if noticing.life != life || noticing.state == State::Down || !noticing.connected[usize::from(peer)] {
+            return;
+        }
+        self.node_mut(node).connected[usize::from(peer)] = false;
+        self.note(Some(node), || format!("link to {} closed", node_name(peer)));
+        self.input(node, Input::Link { peer, state: LinkState::Closed });
+        self.queue.push(self.now + self.chance.below(MILLI), What::Dial { from: node, to: peer, life });
+    }
+}

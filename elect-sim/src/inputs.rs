@@ -1,0 +1,358 @@
+//! What reaches an elector, what it asks for in return, and the agenda of its ticks and saves.
+
+use elect_core::{
+    Driver, Elector, Event, Fence, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Step, Time,
+};
+
+use crate::checkers::{Checker, Sent};
+use crate::clock::{MICRO, SECOND};
+use crate::disk::Outcome;
+use crate::log::ModelLog;
+use crate::options::Sabotage;
+use crate::process::{Action, Input, Interrupt, Request, State};
+use crate::queue::{Life, NodeIndex, What};
+use crate::world::{World, index_of};
+
+/// Collects what a step asks for, in its order.
+struct Collector<'a>(&'a mut Vec<Action>);
+
+impl Driver for Collector<'_> {
+    fn lost(&mut self, loss: Loss) {
+        self.0.push(Action::Lost(loss));
+    }
+
+    fn send(&mut self, to: NodeId, frame: &Frame) {
+        // A frame for somebody outside the group has nowhere to go.
+        if let Some(to) = index_of(to) {
+            self.0.push(Action::Send(to, frame.clone()));
+        }
+    }
+
+    fn save(&mut self, gate: Gate) {
+        self.0.push(Action::Save(gate));
+    }
+
+    fn happened(&mut self, event: Event) {
+        self.0.push(Action::Happened(event));
+    }
+}
+
+/// The real fence, or none on a witness, and what a gate raised it to.
+struct WatchedFloor<'a> {
+    fence: Option<&'a Fence<ModelLog>>,
+    raised: std::cell::Cell<Option<(elect_core::Epoch, Option<elect_core::Epoch>)>>,
+}
+
+impl Floor for WatchedFloor<'_> {
+    fn raise(&self, raise: Raise) -> Option<Position> {
+        self.raised.set(Some((raise.floor(), raise.kept())));
+        self.fence.and_then(|fence| fence.raise(raise))
+    }
+}
+
+impl World {
+    pub(crate) fn input_of(&mut self, node: NodeIndex, life: Life, input: Input) {
+        if self.node(node).life == life && self.node(node).state != State::Down {
+            self.input(node, input);
+        }
+    }
+
+    /// A process gets something to deal with: at once, or when it goes on.
+    pub(crate) fn input(&mut self, node: NodeIndex, input: Input) {
+        match self.node(node).state {
+            State::Down => self.drop_input(input),
+            State::Paused => self.node_mut(node).inbox.push_back(input),
+            State::Running => {
+                let now = self.local(node);
+                if self.pauses_after_clock(node) {
+                    if let Some(process) = &mut self.node_mut(node).process {
+                        process.held = Some((input, now));
+                    }
+                } else {
+                    self.handle(node, input, now);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn pauses_after_clock(&mut self, node: NodeIndex) -> bool {
+        match self.node(node).interrupt {
+            Some((0, Interrupt::PauseAfterClock(span))) => {
+                self.node_mut(node).interrupt = None;
+                self.pause(node, span);
+                true
+            }
+            Some((left, interrupt @ Interrupt::PauseAfterClock(_))) => {
+                self.node_mut(node).interrupt = Some((left - 1, interrupt));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn drop_input(&mut self, input: Input) {
+        match input {
+            Input::Frame { slot, .. } => self.frames.free(slot),
+            Input::Message { slot, .. } => self.messages.free(slot),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn handle(&mut self, node: NodeIndex, input: Input, now: Time) {
+        match input {
+            Input::Frame { from, slot } => self.on_frame(node, from, slot, now),
+            Input::Message { from, slot } => {
+                let message = *self.messages.get(slot);
+                self.messages.free(slot);
+                self.on_host_message(node, from, message);
+            }
+            Input::Tick => {
+                self.elector(node, now, |elector| Ok(elector.tick(now)));
+                if let Some(process) = &self.node(node).process {
+                    let deadline = process.elector.deadline();
+                    self.checks.ticked(self.now, node, now, deadline);
+                }
+            }
+            Input::SaveDone => self.commit(node),
+            Input::Gated => {
+                let gated = self.node_mut(node).process.as_mut().and_then(|process| process.gated.take());
+                if let Some(gated) = gated {
+                    self.elector(node, now, |elector| Ok(elector.on_gated(gated, now)));
+                }
+            }
+            Input::SyncDone => self.on_sync_done(node),
+            Input::Link { peer, state } => {
+                let peer = self.node(peer).id;
+                self.elector(node, now, |elector| Ok(elector.on_link(peer, state, now)));
+            }
+            Input::Host(task) => self.on_task(node, task),
+            Input::Request(request) => self.on_request(node, request, now),
+        }
+    }
+
+    pub(crate) fn on_frame(&mut self, node: NodeIndex, from: NodeIndex, slot: u32, now: Time) {
+        if self.is_sabotaged(Sabotage::GarbledBytes) && self.chaos.below(50) == 0 {
+            self.frames.get_mut(slot).garble();
+        }
+        let decoded = self.frames.get(slot).decode();
+        self.frames.free(slot);
+        let peer = self.node(from).id;
+        match decoded {
+            Ok(frame) => self.elector(node, now, |elector| Ok(elector.on_message(peer, &frame, now))),
+            Err(error) => self.checks.fail(Checker::WireRoundTrip, self.now, node, || {
+                format!("a frame of {peer} does not decode: {error}")
+            }),
+        }
+    }
+
+    pub(crate) fn on_request(&mut self, node: NodeIndex, request: Request, now: Time) {
+        self.note(Some(node), || format!("request {request:?}"));
+        self.elector(node, now, |elector| match request {
+            Request::Resign => elector.resign(now),
+            Request::Handover(to) => elector.request_handover(to, None, now),
+            Request::Freeze(span) => elector.pause(span, now),
+            Request::Thaw => elector.resume(now),
+            Request::Health(health) => Ok(elector.set_health(health, now)),
+        });
+    }
+
+    /// One input of the elector, and everything that follows from it.
+    pub(crate) fn elector(
+        &mut self,
+        node: NodeIndex,
+        now: Time,
+        input: impl FnOnce(&mut Elector) -> Result<Step<'_>, elect_core::RequestRefused>,
+    ) {
+        let mut actions = std::mem::take(&mut self.actions);
+        if let Some(process) = self.nodes[usize::from(node)].process.as_mut() {
+            match input(&mut process.elector) {
+                Ok(step) => step.resolve(&mut Collector(&mut actions)),
+                Err(refused) => self.note(Some(node), || format!("refused: {refused}")),
+            }
+        }
+        self.check(node, &actions, now);
+        actions = self.carry_out(node, actions);
+        self.actions = actions;
+        self.schedule_tick(node);
+    }
+
+    /// Shows the checkers what an elector let go, before anything of it takes effect.
+    pub(crate) fn check(&mut self, node: NodeIndex, actions: &[Action], now: Time) {
+        for action in actions {
+            match action {
+                Action::Lost(loss) => self.checks.lost(self.now, node, *loss),
+                Action::Happened(Event::Elected(elected)) => {
+                    self.checks.elected(self.now, node, elected.epoch());
+                }
+                Action::Happened(Event::EpochRaised { from, raised }) => {
+                    let to = match raised {
+                        Raised::InOffice(office) => office.epoch(),
+                        Raised::OnTheWay(elected) => elected.epoch(),
+                    };
+                    self.checks.raised(self.now, node, *from, to);
+                }
+                _ => {}
+            }
+        }
+        let Some(process) = &self.nodes[usize::from(node)].process else { return };
+        // A process that stopped between reading the clock and this step is silent as of what it read.
+        let lease_runs = process.authority.lease(now).is_some();
+        let lease = process.authority.lease(self.clocks[usize::from(node)].read(self.now));
+        if let Some(lease) = lease {
+            self.mark_lease(node, lease);
+            let mut others = [(0, lease.epoch); 4];
+            let mut count = 0;
+            for other in self.leases(Some(node)).take(others.len()) {
+                others[count] = other;
+                count += 1;
+            }
+            self.checks.lease(self.now, node, lease.epoch, others[..count].iter().copied());
+        }
+        for action in actions {
+            match action {
+                Action::Send(to, frame) => self.checks.sent(&Sent {
+                    at: self.now,
+                    node,
+                    to: *to,
+                    frame,
+                    lease_runs,
+                    clocks: &self.clocks,
+                }),
+                Action::Save(gate) => {
+                    if let Some(record) = gate.record() {
+                        self.checks.saving(self.now, node, record);
+                    }
+                }
+                Action::Happened(Event::Stopped { .. }) => self.checks.stopped(node),
+                _ => {}
+            }
+        }
+    }
+
+    /// Carries out actions one by one; an interrupt may strike between any two. Returns the emptied list.
+    pub(crate) fn carry_out(&mut self, node: NodeIndex, mut actions: Vec<Action>) -> Vec<Action> {
+        let mut rest = Vec::new();
+        for action in actions.drain(..) {
+            if !rest.is_empty() || self.is_interrupted(node) {
+                rest.push(action);
+                continue;
+            }
+            match action {
+                Action::Lost(loss) => self.on_lost(node, loss),
+                Action::Send(to, frame) => self.send(node, to, &frame),
+                Action::Save(gate) => self.on_save(node, gate),
+                Action::Happened(event) => self.on_event(node, event),
+            }
+        }
+        if !rest.is_empty()
+            && let Some(process) = &mut self.node_mut(node).process
+        {
+            process.rest = rest;
+        }
+        actions
+    }
+
+    pub(crate) fn is_interrupted(&mut self, node: NodeIndex) -> bool {
+        match self.node(node).interrupt {
+            None | Some((_, Interrupt::PauseAfterClock(_))) => return false,
+            Some((left @ 1.., interrupt)) => {
+                self.node_mut(node).interrupt = Some((left - 1, interrupt));
+                return false;
+            }
+            Some((0, Interrupt::Pause(span))) => self.pause(node, span),
+            Some((0, Interrupt::Crash)) => {
+                let wait = self.chaos.waiting(SECOND);
+                self.crash(node, Some(wait));
+            }
+        }
+        self.node_mut(node).interrupt = None;
+        true
+    }
+
+    // Ticks.
+
+    /// A clock changed: the deadline lies elsewhere in real time.
+    pub(crate) fn wake(&mut self, node: NodeIndex) {
+        if let Some(process) = &mut self.node_mut(node).process {
+            process.tick_at = 0;
+        }
+        self.schedule_tick(node);
+    }
+
+    pub(crate) fn schedule_tick(&mut self, node: NodeIndex) {
+        let life = self.node(node).life;
+        let Some(process) = &self.nodes[usize::from(node)].process else { return };
+        let Some(at) = self.clocks[usize::from(node)].reaches(process.elector.deadline()) else { return };
+        let at = at.max(self.now);
+        if at < process.tick_at || process.tick_at <= self.now {
+            self.queue.push(at, What::Tick { node, life });
+            if let Some(process) = &mut self.node_mut(node).process {
+                process.tick_at = at;
+            }
+        }
+    }
+
+    pub(crate) fn tick_due(&mut self, node: NodeIndex, life: Life) {
+        if self.node(node).life != life {
+            return;
+        }
+        let now = self.local(node);
+        let Some(process) = &self.node(node).process else { return };
+        if process.tick_at > self.now {
+            return;
+        }
+        if now >= process.elector.deadline() {
+            self.input(node, Input::Tick);
+        } else {
+            self.schedule_tick(node);
+        }
+    }
+
+    // Saves.
+
+    pub(crate) fn on_save(&mut self, node: NodeIndex, gate: Gate) {
+        let needs_disk = gate.record().is_some();
+        let life = self.node(node).life;
+        let duration = if needs_disk {
+            self.node_mut(node).disk.duration()
+        } else {
+            Some(self.chance.below(10 * MICRO))
+        };
+        let now = self.now;
+        let Some(process) = &mut self.node_mut(node).process else { return };
+        assert!(process.saving.is_none() && process.gated.is_none(), "one gate at a time");
+        process.saving = Some(gate);
+        match duration {
+            Some(duration) => self.queue.push(now + duration, What::SaveDone { node, life }),
+            None => process.hung_save = true,
+        }
+    }
+
+    pub(crate) fn commit(&mut self, node: NodeIndex) {
+        let now = self.now;
+        if self.is_sabotaged(Sabotage::LyingDisk) && self.chaos.below(5) == 0 {
+            self.node_mut(node).disk.next_save = Outcome::Lies;
+        }
+        let watched = &mut self.nodes[usize::from(node)];
+        let Some(process) = &mut watched.process else { return };
+        let Some(gate) = process.saving.take() else { return };
+        let before = watched.disk.record().copied();
+        let floor = WatchedFloor { fence: process.fence.as_ref(), raised: std::cell::Cell::new(None) };
+        let result = gate.commit(&mut watched.disk, &floor);
+        if watched.disk.record() != before.as_ref()
+            && let Some(record) = watched.disk.record()
+        {
+            self.checks.saved(now, node, record);
+        }
+        if let Some((raised, kept)) = floor.raised.get() {
+            self.checks.fence_raised(node, raised, kept);
+        }
+        if result.is_ok() {
+            self.checks.committed(now, node);
+        }
+        process.gated = Some(result);
+        let life = watched.life;
+        let wait = self.chance.below(50 * MICRO);
+        self.queue.push(now + wait, What::Gated { node, life });
+    }
+}
