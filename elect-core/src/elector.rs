@@ -15,17 +15,18 @@ use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::handover::HeadStart;
 use crate::leader::Leader;
-use crate::members::{Digest, MemberIndex, MemberKind};
-use crate::name::{ClusterId, NodeId};
+use crate::members::{MemberIndex, MemberKind};
+use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::outbox::Outbox;
 use crate::pause::PauseRequest;
-use crate::peer::{Link, Peer};
+use crate::peer::Peer;
 use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
 use crate::standing::Stance;
+use crate::start::{StartRefused, check_record};
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::time::Time;
@@ -118,42 +119,6 @@ pub(crate) enum Role {
     Follower(Follower),
     Candidate(Candidate),
     Leader(Box<Leader>),
-}
-
-/// Why an elector did not start: the record is not this node's, or not of this group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartRefused {
-    /// Another cluster's.
-    #[error(
-        "the record belongs to cluster {record}, the configuration to {config}: check the path and the cluster name"
-    )]
-    OtherCluster {
-        /// In the record.
-        record: ClusterId,
-        /// In the configuration.
-        config: ClusterId,
-    },
-    /// Another node's.
-    #[error(
-        "the record belongs to node {record}, the configuration to {config}: check the path and the node name"
-    )]
-    OtherNode {
-        /// In the record.
-        record: NodeId,
-        /// In the configuration.
-        config: NodeId,
-    },
-    /// Another member list: two lists could have quorums without a common member.
-    #[error(
-        "the record was made for another member list (digest {record:?}, now {config:?}): members cannot be changed yet, \
-         start with the list of the first boot"
-    )]
-    OtherMembers {
-        /// In the record.
-        record: Digest,
-        /// In the configuration.
-        config: Digest,
-    },
 }
 
 impl Elector {
@@ -335,49 +300,6 @@ impl Elector {
         }
     }
 
-    fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
-        match state {
-            LinkState::Up => {
-                self.peers[peer.get()].pair.link = Link::Open;
-                if self.life == Life::Running {
-                    self.send_heartbeat(peer);
-                }
-            }
-            LinkState::Closed => self.disconnect(peer),
-            LinkState::Refused { attempt_began } => {
-                self.disconnect(peer);
-                self.note_crash_evidence(peer, attempt_began);
-            }
-        }
-    }
-
-    /// R17: a closed connection ends *connected* at once.
-    fn disconnect(&mut self, peer: MemberIndex) {
-        let Peer { pair, view } = &mut self.peers[peer.get()];
-        pair.link = Link::Closed;
-        pair.echoed = None;
-        view.announced = false;
-        view.fit_since = None;
-    }
-
-    /// R16: a process whose address refuses a connection is dead, in the incarnation known before the attempt:
-    /// a promise to it that was last renewed before the attempt ends, and its frames still under way count for
-    /// nothing.
-    fn note_crash_evidence(&mut self, peer: MemberIndex, attempt_began: Time) {
-        if !self.config.crash_evidence {
-            return;
-        }
-        let pair = &mut self.peers[peer.get()].pair;
-        let Some((_, since)) = pair.incarnation else { return };
-        if since >= attempt_began {
-            return;
-        }
-        pair.dead = true;
-        if self.promise.is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
-            self.end_promise(LeaderLost::Dead);
-        }
-    }
-
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
     /// before. A promise to oneself is over at once; at a first boot there is none.
     pub(crate) fn promise_of_restart(&mut self) {
@@ -473,17 +395,6 @@ impl Elector {
         nonce.incarnation == self.record.incarnation && nonce.sent <= self.last_nonce
     }
 
-    /// R17: its link is up and it echoed a nonce that left within the last D.
-    #[inline]
-    pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
-        let pair = &self.peers[peer.get()].pair;
-        pair.link == Link::Open
-            && !pair.dead
-            && pair
-                .echoed
-                .is_some_and(|sent| sent >= self.connected_floor && self.now <= sent + self.detection)
-    }
-
     pub(crate) fn lost(&mut self, loss: Loss) {
         self.authority.revoke();
         self.out.losses.push(loss);
@@ -546,20 +457,6 @@ impl Drop for Elector {
     }
 }
 
-/// R51: a record is only ever used by the node, cluster and member list that it was made for.
-fn check_record(config: &Config, record: &Record) -> Result<(), StartRefused> {
-    if record.cluster != config.cluster() {
-        return Err(StartRefused::OtherCluster { record: record.cluster, config: config.cluster() });
-    }
-    if record.node != config.node() {
-        return Err(StartRefused::OtherNode { record: record.node, config: config.node() });
-    }
-    if record.members != config.digest() {
-        return Err(StartRefused::OtherMembers { record: record.members, config: config.digest() });
-    }
-    Ok(())
-}
-
 /// What a request returns: its step, or why it was refused.
 pub(crate) type Request<'a> = Result<Step<'a>, RequestRefused>;
 
@@ -580,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_dropped_elector_takes_its_lease_along() {
-        let (cluster, node) = (ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
+        let (cluster, node) = (crate::name::ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
         let config = Config::builder(cluster, node).voters([node]).build().unwrap();
         let record = Record::first_boot(&config);
         let mut now = Time::ZERO;

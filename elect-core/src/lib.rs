@@ -109,6 +109,7 @@ mod follower;
 mod frame;
 mod handover;
 mod leader;
+mod links;
 mod members;
 mod name;
 mod nonce;
@@ -125,6 +126,7 @@ mod receive;
 mod record;
 mod saving;
 mod standing;
+mod start;
 mod status;
 mod step;
 mod tally;
@@ -135,7 +137,7 @@ pub mod wire;
 
 pub use authority::{Authority, Lease};
 pub use config::{BeyondLagLimit, Config, ConfigBuilder, ConfigError, ConfigWarning, Detection, LagLimit};
-pub use elector::{Elector, StartRefused};
+pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
     Event, HandoverAborted, HandoverCause, Health, Ignored, LeaderLost, LinkState, Loss, Raised, RebuiltTo,
@@ -154,6 +156,7 @@ pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Offic
 pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 pub use standing::Blocker;
+pub use start::StartRefused;
 pub use status::{PeerStatus, RoleName, Status};
 pub use step::{Driver, Floor, Gate, Gated, NoLog, Raise, Step, StorageFailed, VoteStore};
 pub use time::Time;

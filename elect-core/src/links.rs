@@ -1,0 +1,63 @@
+//! Connections: what the driver learned about them, and who counts as connected.
+
+use crate::elector::{Elector, Life};
+use crate::event::{LeaderLost, LinkState};
+use crate::members::MemberIndex;
+use crate::peer::{Link, Peer};
+use crate::time::Time;
+
+impl Elector {
+    pub(crate) fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
+        match state {
+            LinkState::Up => {
+                self.peers[peer.get()].pair.link = Link::Open;
+                if self.life == Life::Running {
+                    self.send_heartbeat(peer);
+                }
+            }
+            LinkState::Closed => self.disconnect(peer),
+            LinkState::Refused { attempt_began } => {
+                self.disconnect(peer);
+                self.note_crash_evidence(peer, attempt_began);
+            }
+        }
+    }
+
+    /// R17: a closed connection ends *connected* at once.
+    fn disconnect(&mut self, peer: MemberIndex) {
+        let Peer { pair, view } = &mut self.peers[peer.get()];
+        pair.link = Link::Closed;
+        pair.echoed = None;
+        view.announced = false;
+        view.fit_since = None;
+    }
+
+    /// R16: a process whose address refuses a connection is dead, in the incarnation known before the attempt:
+    /// a promise to it that was last renewed before the attempt ends, and its frames still under way count for
+    /// nothing.
+    fn note_crash_evidence(&mut self, peer: MemberIndex, attempt_began: Time) {
+        if !self.config.crash_evidence {
+            return;
+        }
+        let pair = &mut self.peers[peer.get()].pair;
+        let Some((_, since)) = pair.incarnation else { return };
+        if since >= attempt_began {
+            return;
+        }
+        pair.dead = true;
+        if self.promise.is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
+            self.end_promise(LeaderLost::Dead);
+        }
+    }
+
+    /// R17: its link is up and it echoed a nonce that left within the last D.
+    #[inline]
+    pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
+        let pair = &self.peers[peer.get()].pair;
+        pair.link == Link::Open
+            && !pair.dead
+            && pair
+                .echoed
+                .is_some_and(|sent| sent >= self.connected_floor && self.now <= sent + self.detection)
+    }
+}
