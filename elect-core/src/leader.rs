@@ -169,6 +169,9 @@ impl Elector {
     /// R24: a leader without a quorum steps down at the end of its lease, and falls silent as leader.
     pub(crate) fn on_lease_over(&mut self) {
         self.lose_office(StepDown::LeaseOver);
+        // R33: only an echo of what it says from here on makes a peer connected. Otherwise an isolated leader would
+        // count everybody as connected for the rest of D, stand, and add an epoch (L4).
+        self.connected_floor = self.last_nonce;
     }
 
     /// R24: exactly one step-down for each leadership. The lease cell falls here, before anything leaves and

@@ -128,7 +128,8 @@ impl ConfigBuilder {
         detection: Detection,
         /// ρ: how far the clock's rate may be off, in parts per million. Default 10,000 (1 %); at most 200,000.
         drift_ppm: u32,
-        /// σ: granularity of the clock. Default 1 ms; 10 µs to 1 s.
+        /// σ: twice the step in which the coarsest clock of the group is read, since a lease and a promise are each read
+        /// once. Default 1 ms; 10 µs to 1 s.
         clock_granularity: Duration,
         /// A round trip on a bad day: dimensions leases and delays, is never waited for. Default 20 ms.
         round_trip: Duration,

@@ -187,6 +187,8 @@ fn isolated_primary() {
     assert_eq!(group.count("a", |seen| *seen == Seen::Lost(e(1), StepDown::LeaseOver)), 1);
     group.run_to_leader(ms(3000));
     assert!(office.check(group.now).is_err());
+    group.run(ms(3000));
+    assert_eq!(group.node("a").disk.record.epoch, e(1), "L4: alone it adds no epochs");
 }
 
 /// The other half: the process sleeps through its own deposition, and nothing has told it yet.
