@@ -6,11 +6,12 @@ use elect_core::{MemberKind, Storage};
 
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
+use crate::counts::Counts;
 use crate::options::Options;
 use crate::queue::NodeIndex;
 use crate::random::Random;
 use crate::trace::Detail;
-use crate::world::{Counts, World, index_from};
+use crate::world::{World, index_from};
 
 /// How long it takes at most, without faults, until processes run and connections stand.
 const RECONNECTED: Real = 110 * MILLI;

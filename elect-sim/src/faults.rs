@@ -11,7 +11,8 @@ use crate::network::Quality;
 use crate::options::{Fault, Sabotage};
 use crate::process::{Input, Interrupt, Request, State};
 use crate::queue::{Mend, NodeIndex, What};
-use crate::world::{World, draw_rate, index_from};
+use crate::setup::draw_rate;
+use crate::world::{World, index_from};
 
 impl World {
     /// The next fault of a swarm run.

@@ -10,11 +10,12 @@ use super::{Forged, Name, Scenario, State, Step};
 use crate::campaign::Run;
 use crate::checkers::node_name;
 use crate::clock::MILLI;
+use crate::counts::Counts;
 use crate::process::{Input, Request};
 use crate::queue::{NodeIndex, What};
 use crate::rule::Rule;
 use crate::trace::Detail;
-use crate::world::{Counts, World, id_of, index_from};
+use crate::world::{World, id_of, index_from};
 
 /// What came of a scenario.
 #[derive(Debug)]

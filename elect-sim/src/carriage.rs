@@ -1,0 +1,67 @@
+//! Frames on their way: encoded, carried, held back, delivered.
+
+use elect_core::Frame;
+
+use crate::checkers::node_name;
+use crate::network::{Fate, Held};
+use crate::process::{Input, State};
+use crate::queue::{NodeIndex, What};
+use crate::trace::Detail;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn send(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
+        self.counts.frames += 1;
+        let fate = match self.apply_rules(from, to, frame) {
+            Some(fate) => fate,
+            None => self.network.carry(from, to, self.now),
+        };
+        if self.trace.wants(Detail::Frames) {
+            let text = format!("→ {} {:?} {:?}", node_name(to), frame.header, frame.body);
+            let lost =
+                if matches!(fate, Fate::Arrives(arrivals) if arrivals.count == 0) { " LOST" } else { "" };
+            self.note(Some(from), || format!("{text}{lost}"));
+        }
+        if self.trace.wants(Detail::Events) {
+            self.mark_message(from, to, frame, fate);
+        }
+        match fate {
+            Fate::Arrives(arrivals) => {
+                for &at in &arrivals.at[..arrivals.count] {
+                    let slot = self.frames.take();
+                    self.frames.get_mut(slot).encode(frame, self.now);
+                    self.queue.push(at, What::Deliver { from, to, slot });
+                }
+            }
+            Fate::Waits => {
+                let slot = self.frames.take();
+                self.frames.get_mut(slot).encode(frame, self.now);
+                self.network.hold(from, to, Held::Frame(slot));
+            }
+        }
+    }
+
+    pub(crate) fn frame_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
+        let is_ghost = self.calm_since.is_some_and(|since| {
+            self.frames.get(slot).sent < since && self.now > since + self.network.quality.delay_max
+        });
+        if is_ghost || self.node(to).state == State::Down {
+            self.frames.free(slot);
+            return;
+        }
+        let word = u64::from(from) << 8 | u64::from(to);
+        self.trace.absorb(word);
+        self.trace.absorb_bytes(self.frames.get(slot).as_slice());
+        self.input(to, Input::Frame { from, slot });
+    }
+
+    pub(crate) fn unclog(&mut self, from: NodeIndex, to: NodeIndex) {
+        for held in self.network.unclog(from, to) {
+            let at = self.now + self.network.delay();
+            match held {
+                Held::Frame(slot) => self.queue.push(at, What::Deliver { from, to, slot }),
+                Held::Message(slot) => self.queue.push(at, What::Message { from, to, slot }),
+            }
+        }
+    }
+}

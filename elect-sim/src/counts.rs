@@ -1,0 +1,48 @@
+//! What happened in a run, counted.
+
+/// What happened how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Events of any kind.
+    pub events: u64,
+    /// Frames that left an elector.
+    pub frames: u64,
+    /// Elections won.
+    pub elections: u64,
+    /// Elections won by a node that was behind a voter.
+    pub behind: u64,
+    /// Epochs raised by a leader in office.
+    pub raises: u64,
+    /// Authority lost.
+    pub losses: u64,
+    /// Faults injected.
+    pub faults: u64,
+    /// Starts of a process.
+    pub starts: u64,
+    /// Times a host entered office.
+    pub offices: u64,
+    /// Writes acknowledged.
+    pub acknowledged: u64,
+    /// Reads served.
+    pub reads: u64,
+    /// Replaced disks that earned their vote back.
+    pub rebuilt: u64,
+}
+
+impl Counts {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.frames += other.frames;
+        self.elections += other.elections;
+        self.behind += other.behind;
+        self.raises += other.raises;
+        self.losses += other.losses;
+        self.faults += other.faults;
+        self.starts += other.starts;
+        self.offices += other.offices;
+        self.acknowledged += other.acknowledged;
+        self.reads += other.reads;
+        self.rebuilt += other.rebuilt;
+    }
+}

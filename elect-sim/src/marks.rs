@@ -1,0 +1,59 @@
+//! What a run notes down, to be read and to be drawn.
+
+use elect_core::{Body, Frame, Lease};
+
+use crate::network::Fate;
+use crate::queue::NodeIndex;
+use crate::trace::{Detail, Marked};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn note(&mut self, node: Option<NodeIndex>, text: impl FnOnce() -> String) {
+        self.trace.note(self.now, node, text);
+    }
+
+    /// A change of the network, to be read and drawn.
+    pub(crate) fn note_network(&mut self, text: &str) {
+        self.note(None, || text.to_owned());
+        if self.trace.wants(Detail::Events) {
+            self.trace.mark(self.now, None, Marked::Network(text.to_owned()), String::new());
+        }
+    }
+
+    /// Something to draw, with what the node says of itself.
+    pub(crate) fn mark(&mut self, node: NodeIndex, what: Marked) {
+        if self.trace.wants(Detail::Events) {
+            let why = match &self.node(node).process {
+                Some(process) => process.elector.explain(self.local(node)).to_string(),
+                None => String::new(),
+            };
+            self.trace.mark(self.now, Some(node), what, why);
+        }
+    }
+
+    pub(crate) fn mark_lease(&mut self, node: NodeIndex, lease: Lease) {
+        if self.trace.wants(Detail::Events) {
+            let end = self.clocks[usize::from(node)].reaches(lease.end).unwrap_or(self.now);
+            let what = Marked::Lease(lease.epoch.number(), end);
+            self.trace.mark(self.now, Some(node), what, String::new());
+        }
+    }
+
+    pub(crate) fn mark_message(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame, fate: Fate) {
+        let kind = match frame.body {
+            Body::Heartbeat(_) => return,
+            Body::Offer { .. } => "offer",
+            Body::Accept { .. } => "accept",
+            Body::Refuse { .. } => "refuse",
+            Body::Announce { .. } => "announce",
+            Body::Release { .. } => "release",
+            Body::Pause { .. } => "pause",
+            Body::Reject { .. } => "reject",
+        };
+        let arrives = match fate {
+            Fate::Arrives(arrivals) if arrivals.count > 0 => Some(arrivals.at[0]),
+            _ => None,
+        };
+        self.trace.mark(self.now, Some(from), Marked::Message { to, kind, arrives }, String::new());
+    }
+}

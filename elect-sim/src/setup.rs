@@ -1,0 +1,121 @@
+//! How a world begins: members, clocks and disks as drawn, and the configuration of each life.
+
+use elect_core::{ClusterId, Config, MemberKind, Record};
+
+use crate::checkers::{Checkers, LeaseRule};
+use crate::clock::{Clock, Real, SECOND};
+use crate::counts::Counts;
+use crate::disk::Disk;
+use crate::log::Entries;
+use crate::network::Network;
+use crate::options::{Options, Sabotage};
+use crate::process::Node;
+use crate::queue::{Life, NodeIndex, Queue, What};
+use crate::random::{Random, mix};
+use crate::slab::Slab;
+use crate::trace::{Detail, Trace};
+use crate::world::{World, id_of, index_from};
+
+impl World {
+    /// A world as `options` say, with every node about to boot for the first time.
+    ///
+    /// # Panics
+    /// If `options` make no valid configuration.
+    pub fn new(options: Options, detail: Detail) -> Self {
+        let seed = options.seed;
+        let count = options.kinds.len();
+        let mut chaos = Random::stream(seed, 2);
+        let rule = LeaseRule { drift_ppm: options.drift_ppm, granularity: options.granularity };
+        let mut world = Self {
+            now: 0,
+            queue: Queue::default(),
+            nodes: Vec::with_capacity(count),
+            clocks: (0..count).map(|_| draw_clock(&options, &mut chaos, 0)).collect(),
+            network: Network::new(count, options.stormy, Random::stream(seed, 3)),
+            frames: Slab::default(),
+            messages: Slab::default(),
+            entries: Entries::new(),
+            checks: Checkers::new(count, rule),
+            trace: Trace::new(detail),
+            chance: Random::stream(seed, 4),
+            calm_since: None,
+            episodes: Vec::new(),
+            rules: Vec::new(),
+            counts: Counts::default(),
+            actions: Vec::new(),
+            chaos,
+            options,
+        };
+        world.checks.clocks_are_sound = !world.options.wild_clocks;
+        let save = u64::try_from(world.options.save.as_nanos()).unwrap_or(u64::MAX);
+        for (index, &kind) in world.options.kinds.iter().enumerate() {
+            let id = id_of(index_from(index));
+            let disk = Disk::new(save / 40, save / 2, Random::stream(seed, 100 + index as u64));
+            world.nodes.push(Node::new(id, kind, disk));
+        }
+        world.boot();
+        world
+    }
+
+    fn boot(&mut self) {
+        for node in 0..index_from(self.nodes.len()) {
+            let record = Record::first_boot(&self.config(node, 0));
+            self.nodes[usize::from(node)].disk.install(record);
+            let at = self.chance.below(self.options.boot_spread);
+            self.queue.push(at, What::Start { node });
+        }
+        if !self.options.faults.is_empty() {
+            let wait = self.chaos.waiting(self.options.fault_every);
+            self.queue.push(wait, What::Fault);
+        }
+        self.queue.push(self.options.client_every, What::Clients);
+    }
+
+    /// The configuration of one life of a node.
+    pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Config {
+        let options = &self.options;
+        let ids = |wanted: MemberKind| {
+            let chosen = self.options.kinds.iter().enumerate().filter(move |&(_, &kind)| kind == wanted);
+            chosen.map(|(index, _)| id_of(index_from(index)))
+        };
+        let cluster = ClusterId::new("sim").expect("a valid name");
+        let id = id_of(node);
+        let builder = Config::builder(cluster, id);
+        let builder = match options.preferred {
+            Some(node) => builder.preferred_leader(id_of(index_from(node))),
+            None => builder,
+        };
+        builder
+            .voters(ids(MemberKind::Voter))
+            .witnesses(ids(MemberKind::Witness))
+            .observers(ids(MemberKind::Observer))
+            .heartbeat_interval(options.heartbeat)
+            .detection(options.detection)
+            .drift_ppm(options.drift_ppm)
+            .clock_granularity(options.granularity)
+            .round_trip(options.round_trip)
+            .save(options.save)
+            .crash_evidence(options.crash_evidence)
+            .fail_back_cooldown(options.cooldown)
+            .office_timeout(options.office_timeout)
+            .seed(mix(options.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
+            .build()
+            .expect("drawn options make a valid configuration")
+    }
+}
+
+/// A clock within ρ (or, if wild, far outside it) that was started at some other time.
+fn draw_clock(options: &Options, random: &mut Random, now: Real) -> Clock {
+    let origin = random.between(SECOND, 1_000_000 * SECOND);
+    Clock::new(now, origin, draw_rate(options, random), options.reading)
+}
+
+pub(crate) fn draw_rate(options: &Options, random: &mut Random) -> i64 {
+    let secret = options.sabotage == Some(Sabotage::SecretDrift);
+    let bound = if options.wild_clocks || secret { 500_000 } else { i64::from(options.drift_ppm) };
+    match random.below(4) {
+        0 => bound,
+        1 => -bound,
+        _ => random.between(0, bound.unsigned_abs() * 2).cast_signed() - bound,
+    }
+}
