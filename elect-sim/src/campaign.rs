@@ -1,5 +1,6 @@
 //! Campaigns: many seeds, each a storm and then a calm in which there must be a leader.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use elect_core::{MemberKind, Storage};
@@ -59,7 +60,7 @@ pub struct Topology {
 
 impl Topology {
     /// Half of the time everything works; else some links stay cut and some nodes down.
-    fn draw(random: &mut Random, nodes: usize) -> Self {
+    pub(crate) fn draw(random: &mut Random, nodes: usize) -> Self {
         let mut topology = Self::default();
         if random.below(2) == 0 {
             return topology;
@@ -84,14 +85,18 @@ impl Run {
         // After a panic only the time and the trace are looked at, and both are whole at every instruction.
         let panicked = catch_unwind(AssertUnwindSafe(|| run.storm_and_calm())).err();
         if let Some(payload) = panicked {
-            let text = payload.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
-            let at = run.world.now();
-            run.world
-                .checks
-                .fail(Checker::NoPanic, at, 0, || text.unwrap_or_else(|| "a panic without words".into()));
+            run.panicked(payload.as_ref());
         }
         run
+    }
+
+    /// A panic is a violation like any other.
+    pub(crate) fn panicked(&mut self, payload: &(dyn Any + Send)) {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        let text = text.unwrap_or_else(|| "a panic without words".into());
+        let at = self.world.now();
+        self.world.checks.fail(Checker::NoPanic, at, 0, || text);
     }
 
     /// A world that its caller takes where it wants.
@@ -119,12 +124,16 @@ impl Run {
         if self.world.options.wild_clocks {
             return; // Nothing is demanded afterwards.
         }
-        let mut random = Random::stream(self.world.options.seed, 5);
-        let topology = Topology::draw(&mut random, self.world.nodes.len());
-        self.full_mesh = topology.cuts.is_empty() && topology.retired.is_empty();
+        self.demand(liveness);
+    }
+
+    /// Everything heals but what remains broken, and from then on there must be a leader where there can be one.
+    pub(crate) fn demand(&mut self, liveness: Real) {
+        let Topology { cuts, retired } = self.world.options.remaining.clone();
+        self.full_mesh = cuts.is_empty() && retired.is_empty();
         if self.world.violation().is_none() {
-            self.world.heal(&topology.cuts, &topology.retired);
-            self.calm(safety + liveness);
+            self.world.heal(&cuts, &retired);
+            self.calm(self.world.now() + liveness);
         }
     }
 

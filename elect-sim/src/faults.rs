@@ -6,11 +6,12 @@ use elect_core::Health;
 
 use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
+use crate::deed::{Deed, Wiped};
 use crate::disk::{Mood, Outcome};
 use crate::network::Quality;
 use crate::options::{Fault, Sabotage};
 use crate::process::{Input, Interrupt, Request, State};
-use crate::queue::{Mend, NodeIndex, What};
+use crate::queue::{NodeIndex, What};
 use crate::setup::draw_rate;
 use crate::world::{World, index_from};
 
@@ -46,12 +47,12 @@ impl World {
             Fault::Clog => self.clog_some(node),
             Fault::Crash => {
                 let wait = self.some_span();
-                self.crash(node, Some(wait));
+                self.kill(Deed::Crash(node), node, wait);
             }
             Fault::PowerCut => self.power_cut(),
             Fault::Pause => {
                 let span = self.some_span();
-                self.pause(node, span);
+                self.act(Deed::Pause(node, span));
             }
             Fault::Interrupt => self.interrupt(node),
             Fault::SlowDisk => {
@@ -62,34 +63,35 @@ impl World {
             Fault::FailedSave => {
                 let outcomes = [Outcome::FailsBefore, Outcome::FailsAfter];
                 let outcome = outcomes[self.chaos.index(2)];
-                self.node_mut(node).disk.next_save = outcome;
+                self.act(Deed::NextSave(node, outcome));
             }
             Fault::LostDisk => self.lose_disk(node),
             Fault::Reset => {
                 let peer = index_from(self.chaos.index(self.nodes.len()));
-                let life = self.node(node).life;
-                self.closed(node, peer, life);
+                self.act(Deed::Close(node, peer));
             }
             Fault::Drift => {
                 let rate = draw_rate(&self.options, &mut self.chaos);
-                let now = self.now;
-                self.clocks[usize::from(node)].set_rate(now, rate);
-                if self.node(node).state == State::Running {
-                    self.wake(node);
-                }
+                self.act(Deed::Rate(node, rate));
             }
             Fault::Unfit => {
-                self.input(node, Input::Request(Request::Health(Health::Unfit)));
+                self.act(Deed::Ask(node, Request::Health(Health::Unfit)));
                 let span = self.some_span();
-                self.queue.push(self.now + span, What::Mend { mend: Mend::Health { node } });
+                self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
             }
-            Fault::Resign => self.input(node, Input::Request(Request::Resign)),
-            Fault::Handover => self.input(node, Input::Request(Request::Handover(None))),
+            Fault::Resign => self.act(Deed::Ask(node, Request::Resign)),
+            Fault::Handover => self.act(Deed::Ask(node, Request::Handover(None))),
             Fault::Freeze => {
                 let span = Duration::from_millis(self.chaos.between(1, 3_000));
-                self.input(node, Input::Request(Request::Freeze(span)));
+                self.act(Deed::Ask(node, Request::Freeze(span)));
             }
         }
+    }
+
+    /// The process ends by this deed and starts again so much later.
+    fn kill(&mut self, deed: Deed, node: NodeIndex, wait: u64) {
+        self.act(deed);
+        self.act_later(wait, vec![Deed::Start(node)]);
     }
 
     /// Mostly short, sometimes long: around the detection time is where it matters.
@@ -98,19 +100,17 @@ impl World {
         self.chaos.waiting(mean).max(MICRO)
     }
 
-    fn begin_episode(&mut self, links: Vec<(NodeIndex, NodeIndex)>) {
-        for &(from, to) in &links {
-            self.network.cut(from, to);
-        }
+    fn begin_episode(&mut self, links: &[(NodeIndex, NodeIndex)]) {
         self.note(None, || {
             let names: Vec<_> =
                 links.iter().map(|&(from, to)| node_name(from) + "→" + &node_name(to)).collect();
             format!("cuts {}", names.join(" "))
         });
-        let episode = u32::try_from(self.episodes.len()).unwrap_or(u32::MAX);
-        self.episodes.push(links);
+        for &(from, to) in links {
+            self.act(Deed::Cut(from, to));
+        }
         let span = self.some_span() * 2;
-        self.queue.push(self.now + span, What::Mend { mend: Mend::Cuts { episode } });
+        self.act_later(span, links.iter().map(|&(from, to)| Deed::Heal(from, to)).collect());
     }
 
     fn pairs(&self) -> impl Iterator<Item = (NodeIndex, NodeIndex)> + use<> {
@@ -121,24 +121,24 @@ impl World {
     fn cut_some(&mut self) {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
         let pairs: Vec<_> = self.pairs().collect();
-        let links = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
-        self.begin_episode(links);
+        let links: Vec<_> = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
+        self.begin_episode(&links);
     }
 
     fn isolate(&mut self, node: NodeIndex) {
         let (out, inward) = [(true, true), (true, false), (false, true)][self.chaos.index(3)];
-        let links =
+        let links: Vec<_> =
             self.pairs().filter(|&(from, to)| (out && from == node) || (inward && to == node)).collect();
-        self.begin_episode(links);
+        self.begin_episode(&links);
     }
 
     fn clog_some(&mut self, node: NodeIndex) {
         for peer in 0..index_from(self.nodes.len()) {
             if peer != node && self.chaos.below(2) == 0 {
                 let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
-                self.network.clog(from, to);
+                self.act(Deed::Clog(from, to));
                 let span = self.some_span();
-                self.queue.push(self.now + span, What::Mend { mend: Mend::Clog { from, to } });
+                self.act_later(span, vec![Deed::Unclog(from, to)]);
             }
         }
     }
@@ -148,38 +148,37 @@ impl World {
     fn power_cut(&mut self) {
         let spared = self.leader().map(|(node, _)| index_from(node)).filter(|_| self.chaos.below(2) == 0);
         if let Some(leader) = spared {
-            self.begin_episode(self.pairs().filter(|&(from, to)| from == leader || to == leader).collect());
+            let links: Vec<_> = self.pairs().filter(|&(from, to)| from == leader || to == leader).collect();
+            self.begin_episode(&links);
         }
         for node in (0..index_from(self.nodes.len())).filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
-            self.power_off(node, wait);
+            self.kill(Deed::PowerOff(node), node, wait);
         }
     }
 
     fn interrupt(&mut self, node: NodeIndex) {
         let span = self.some_span();
-        let interrupt =
-            [Interrupt::Pause(span), Interrupt::PauseAfterClock(span), Interrupt::Crash][self.chaos.index(3)];
+        let restart = self.chaos.waiting(SECOND);
+        let interrupts =
+            [Interrupt::Pause(span), Interrupt::PauseAfterClock(span), Interrupt::Crash(restart)];
+        let interrupt = interrupts[self.chaos.index(3)];
         let after = u32::try_from(self.chaos.below(40)).unwrap_or(0);
-        self.node_mut(node).interrupt = Some((after, interrupt));
+        self.act(Deed::Interrupt(node, after, interrupt));
     }
 
     fn spoil_disk(&mut self, node: NodeIndex, mood: Mood) {
-        self.node_mut(node).disk.mood = mood;
+        self.act(Deed::Disk(node, mood));
         let span = self.some_span();
-        self.queue.push(self.now + span, What::Mend { mend: Mend::Disk { node } });
+        self.act_later(span, vec![Deed::Disk(node, Mood::Well)]);
     }
 
     /// The machine dies; when it comes back its record is gone, and half of the time its log too.
     fn lose_disk(&mut self, node: NodeIndex) {
         let wait = self.some_span();
-        self.crash(node, Some(wait));
-        if self.node(node).process.is_none() {
-            self.node_mut(node).disk.wipe();
-            if self.chaos.below(2) == 0 {
-                self.node_mut(node).log = 0;
-            }
-        }
+        self.kill(Deed::Crash(node), node, wait);
+        let wiped = [Wiped::Record, Wiped::RecordAndLog][self.chaos.index(2)];
+        self.act(Deed::Wipe(node, wiped));
     }
 
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes stay down.
@@ -188,7 +187,7 @@ impl World {
         self.calm_since = Some(self.now);
         self.network.quality = self.calm_quality();
         self.network.heal_all();
-        self.episodes.iter_mut().for_each(Vec::clear);
+        self.ends.iter_mut().for_each(Vec::clear);
         let pairs: Vec<_> = self.pairs().collect();
         for (from, to) in pairs {
             self.unclog(from, to);

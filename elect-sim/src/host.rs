@@ -217,7 +217,7 @@ impl World {
             Task::Report => self.report(node),
             Task::Rejoin => self.rejoin(node),
             Task::Repair => {
-                let wait = self.chaos.waiting(SECOND);
+                let wait = self.luck.waiting(SECOND);
                 self.crash(node, Some(wait));
             }
         }

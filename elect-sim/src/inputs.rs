@@ -5,7 +5,7 @@ use elect_core::{
 };
 
 use crate::checkers::{Checker, Sent};
-use crate::clock::{MICRO, SECOND};
+use crate::clock::MICRO;
 use crate::disk::Outcome;
 use crate::log::ModelLog;
 use crate::options::Sabotage;
@@ -131,7 +131,7 @@ impl World {
     }
 
     pub(crate) fn on_frame(&mut self, node: NodeIndex, from: NodeIndex, slot: u32, now: Time) {
-        if self.is_sabotaged(Sabotage::GarbledBytes) && self.chaos.below(50) == 0 {
+        if self.is_sabotaged(Sabotage::GarbledBytes) && self.luck.below(50) == 0 {
             self.frames.get_mut(slot).garble();
         }
         let decoded = self.frames.get(slot).decode();
@@ -260,10 +260,7 @@ impl World {
                 return false;
             }
             Some((0, Interrupt::Pause(span))) => self.pause(node, span),
-            Some((0, Interrupt::Crash)) => {
-                let wait = self.chaos.waiting(SECOND);
-                self.crash(node, Some(wait));
-            }
+            Some((0, Interrupt::Crash(wait))) => self.crash(node, Some(wait)),
         }
         self.node_mut(node).interrupt = None;
         true
@@ -330,7 +327,7 @@ impl World {
 
     pub(crate) fn commit(&mut self, node: NodeIndex) {
         let now = self.now;
-        if self.is_sabotaged(Sabotage::LyingDisk) && self.chaos.below(5) == 0 {
+        if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
             self.node_mut(node).disk.next_save = Outcome::Lies;
         }
         let watched = &mut self.nodes[usize::from(node)];

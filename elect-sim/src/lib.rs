@@ -6,6 +6,7 @@ mod checkers;
 mod clock;
 mod connections;
 mod counts;
+mod deed;
 mod disk;
 mod faults;
 mod host;

@@ -93,10 +93,10 @@ impl World {
     }
 
     /// The machine loses power: nothing tells its peers.
-    pub(crate) fn power_off(&mut self, node: NodeIndex, wait: u64) {
+    pub(crate) fn power_off(&mut self, node: NodeIndex) {
         self.node_mut(node).dark = true;
-        self.crash(node, Some(wait));
-        let origin = self.chaos.below(10 * SECOND);
+        self.crash(node, None);
+        let origin = self.luck.below(10 * SECOND);
         let now = self.now;
         self.clocks[usize::from(node)].reboot(now, origin);
     }
@@ -130,7 +130,7 @@ impl World {
             self.handle(node, input, now);
         }
         // A host's threads wake up in any order: half of the time what they wait for comes before the elector's.
-        if self.chaos.below(2) == 0 {
+        if self.luck.below(2) == 0 {
             let inbox = &mut self.node_mut(node).inbox;
             inbox
                 .make_contiguous()

@@ -103,7 +103,7 @@ impl World {
         if matches!(reason, Stopped::Cloned { .. }) {
             self.node_mut(node).disk.wipe();
         }
-        let wait = self.chaos.between(SECOND, 5 * SECOND);
+        let wait = self.luck.between(SECOND, 5 * SECOND);
         let life = self.node(node).life;
         self.queue.push(self.now + wait, What::Host { node, life, task: Task::Repair });
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use elect_core::{Detection, MemberKind};
 
+use crate::campaign::Topology;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::network::Quality;
 use crate::random::Random;
@@ -97,6 +98,27 @@ pub enum Sabotage {
     Panics,
 }
 
+impl Sabotage {
+    /// All of them, with their names in scenarios.
+    pub const ALL: [(Self, &str); 11] = [
+        (Self::LyingDisk, "lying-disk"),
+        (Self::GarbledBytes, "garbled-bytes"),
+        (Self::OwnCopyIsEnough, "own-copy-is-enough"),
+        (Self::NoFence, "no-fence"),
+        (Self::UncheckedRead, "unchecked-read"),
+        (Self::ServesAtOnce, "serves-at-once"),
+        (Self::NeverOpens, "never-opens"),
+        (Self::SecretDrift, "secret-drift"),
+        (Self::NeverHeals, "never-heals"),
+        (Self::Stalls, "stalls"),
+        (Self::Panics, "panics"),
+    ];
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(sabotage, _)| sabotage)
+    }
+}
+
 /// What one run is made of.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -132,6 +154,8 @@ pub struct Options {
     pub fault_every: u64,
     /// Mean time between clients' requests.
     pub client_every: u64,
+    /// What stays broken when faults end.
+    pub remaining: Topology,
     /// How long faults last.
     pub safety: Real,
     /// How long the run goes on without them.
@@ -171,6 +195,7 @@ impl Options {
             faults: Vec::new(),
             fault_every: SECOND,
             client_every: 100 * MILLI,
+            remaining: Topology::default(),
             safety: 0,
             liveness: 60 * SECOND,
             wild_clocks: false,
@@ -198,6 +223,7 @@ impl Options {
         options.crash_evidence = random.below(2) == 0;
         options.liveness = length / 3;
         options.safety = length - options.liveness;
+        options.remaining = Topology::draw(&mut Random::stream(seed, 5), count);
         options
     }
 

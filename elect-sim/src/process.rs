@@ -31,8 +31,8 @@ pub(crate) enum Interrupt {
     Pause(u64),
     /// The process stops for this long between reading the clock and using what it read.
     PauseAfterClock(u64),
-    /// The process dies.
-    Crash,
+    /// The process dies, and starts again so much later.
+    Crash(u64),
 }
 
 /// One machine and what runs on it.

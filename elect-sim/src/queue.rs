@@ -44,8 +44,8 @@ pub(crate) enum What {
     Clients,
     /// The next fault.
     Fault,
-    /// The end of a fault.
-    Mend { mend: Mend },
+    /// The end of a fault: what was to be done then.
+    End { number: u32 },
 }
 
 /// What a host's thread does next.
@@ -69,19 +69,6 @@ pub(crate) enum Task {
     Rejoin,
     /// An operator repairs a node that has stopped.
     Repair,
-}
-
-/// The end of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mend {
-    /// All cuts of this episode heal.
-    Cuts { episode: u32 },
-    /// A clogged link flows again.
-    Clog { from: NodeIndex, to: NodeIndex },
-    /// A disk is as quick as before.
-    Disk { node: NodeIndex },
-    /// A host is fit again.
-    Health { node: NodeIndex },
 }
 
 #[derive(Clone, Copy, Debug)]

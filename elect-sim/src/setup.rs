@@ -39,11 +39,13 @@ impl World {
             trace: Trace::new(detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
-            episodes: Vec::new(),
+            ends: Vec::new(),
+            deeds: Vec::new(),
             rules: Vec::new(),
             counts: Counts::default(),
             actions: Vec::new(),
             chaos,
+            luck: Random::stream(seed, 6),
             options,
         };
         world.checks.clocks_are_sound = !world.options.wild_clocks;

@@ -5,13 +5,14 @@ use elect_core::{NodeId, Time};
 use crate::checkers::{Checkers, Violation, node_name};
 use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
+use crate::deed::Deed;
 use crate::disk::Mood;
 use crate::host::Message;
 use crate::log::Entries;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
-use crate::process::{Action, Input, Node, Request};
-use crate::queue::{Mend, NodeIndex, Queue, What};
+use crate::process::{Action, Input, Node};
+use crate::queue::{NodeIndex, Queue, What};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
@@ -31,14 +32,18 @@ pub struct World {
     pub(crate) entries: Entries,
     pub(crate) checks: Checkers,
     pub(crate) trace: Trace,
-    /// Chance for faults.
+    /// Chance for clocks and faults.
     pub(crate) chaos: Random,
+    /// Chance for what follows from faults: it is the same whether they are drawn or listed.
+    pub(crate) luck: Random,
     /// Chance for hosts and clients.
     pub(crate) chance: Random,
     /// Frames sent before this and not arrived a while after it are lost.
     pub(crate) calm_since: Option<Real>,
-    /// Links cut by each episode.
-    pub(crate) episodes: Vec<Vec<(NodeIndex, NodeIndex)>>,
+    /// What ends each fault that has an end.
+    pub(crate) ends: Vec<Vec<Deed>>,
+    /// Everything that was done to this world so far, and when.
+    pub(crate) deeds: Vec<(Real, Deed)>,
     /// What a scenario does to single frames.
     pub(crate) rules: Vec<Rule>,
     /// Counts for reports.
@@ -94,7 +99,10 @@ impl World {
             let Some((at, what)) = self.queue.pop(until) else { break };
             self.now = at;
             self.counts.events += 1;
-            self.trace.absorb(at);
+            // A list of the same deeds must lead to the same hash.
+            if !matches!(what, What::Fault | What::End { .. }) {
+                self.trace.absorb(at);
+            }
             assert!(at < 10 * SECOND || !self.is_sabotaged(Sabotage::Panics), "a planted panic");
             self.happen(what);
         }
@@ -139,7 +147,7 @@ impl World {
             What::Closed { node, peer, life } => self.closed(node, peer, life),
             What::Clients => self.clients(),
             What::Fault => self.fault(),
-            What::Mend { mend } => self.mend(mend),
+            What::End { number } => self.end(number),
         }
     }
 
@@ -159,22 +167,6 @@ impl World {
 
     pub(crate) fn node_mut(&mut self, node: NodeIndex) -> &mut Node {
         &mut self.nodes[usize::from(node)]
-    }
-
-    pub(crate) fn mend(&mut self, mend: Mend) {
-        match mend {
-            Mend::Cuts { episode } => {
-                for (from, to) in std::mem::take(&mut self.episodes[episode as usize]) {
-                    self.network.heal(from, to);
-                }
-                self.note_network("cuts heal");
-            }
-            Mend::Clog { from, to } => self.unclog(from, to),
-            Mend::Disk { node } => self.mend_disk(node),
-            Mend::Health { node } => {
-                self.input(node, Input::Request(Request::Health(elect_core::Health::Healthy)));
-            }
-        }
     }
 
     pub(crate) fn mend_disk(&mut self, node: NodeIndex) {

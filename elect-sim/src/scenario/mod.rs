@@ -6,8 +6,10 @@
 mod parse;
 mod play;
 
+use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::options::Options;
+use crate::process::Interrupt;
 use crate::rule::Rule;
 
 pub use parse::ParseError;
@@ -63,7 +65,12 @@ enum Step {
     Crash(Name),
     PowerOff(Name),
     Start(Name),
-    Wipe(Name),
+    Wipe(Name, Wiped),
+    Close(Name, Name),
+    Interrupt(Name, u32, Interrupt),
+    Rate(Name, i64),
+    /// Faults end, and for so long there must be a leader where there can be one.
+    Calm(u64),
     Pause(Name, u64),
     Mood(Name, Mood),
     NextSave(Name, Outcome),

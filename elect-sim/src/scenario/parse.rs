@@ -6,9 +6,11 @@ use elect_core::{Detection, MemberKind};
 
 use super::{Forged, Name, Scenario, State, Step};
 use crate::clock::{MICRO, MILLI, SECOND};
+use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::network::Quality;
-use crate::options::Options;
+use crate::options::{Options, Sabotage};
+use crate::process::Interrupt;
 use crate::rule::{Kind, Rule, Treatment};
 
 /// A line that is not understood.
@@ -28,16 +30,7 @@ type Parsed<T> = Result<T, String>;
 impl Scenario {
     /// Reads a scenario.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let options = Options {
-            boot_spread: 0,
-            calm: Quality::calm(MILLI, MILLI),
-            stormy: Quality::calm(MILLI, MILLI),
-            client_every: 50 * MILLI,
-            // No faults of its own, but never "calm" either: a scenario heals what it broke.
-            liveness: 0,
-            ..Options::quiet(1, 3)
-        };
-        let mut scenario = Self { about: String::new(), options, steps: Vec::new() };
+        let mut scenario = Self { about: String::new(), options: Self::usual_options(), steps: Vec::new() };
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             let line = line.trim();
@@ -58,9 +51,22 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// What a scenario is made of before its settings.
+    pub(crate) fn usual_options() -> Options {
+        Options {
+            boot_spread: 0,
+            calm: Quality::calm(MILLI, MILLI),
+            stormy: Quality::calm(MILLI, MILLI),
+            client_every: 50 * MILLI,
+            // No faults of its own, and "calm" only where it says so: a scenario heals what it broke.
+            liveness: 0,
+            ..Options::quiet(1, 3)
+        }
+    }
+
     fn line(&mut self, number: usize, line: &str) -> Parsed<()> {
         let words: Vec<_> = line.split_whitespace().collect();
-        if self.setting(&words)? {
+        if self.setting(&words)? || self.setting_of_a_storm(&words)? {
             return if self.steps.is_empty() { Ok(()) } else { Err("settings come before steps".into()) };
         }
         for step in steps(&words)? {
@@ -82,8 +88,7 @@ impl Scenario {
             ["drift", ppm] => options.drift_ppm = whole(ppm)?,
             ["writes", span] => options.client_every = nanos(span)?,
             ["preferred", node] => {
-                let Name::Node(node) = name(node)? else { return Err("name a node".into()) };
-                options.preferred = Some(usize::from(node));
+                options.preferred = Some(letter(name(node)?)?);
             }
             ["cooldown", span] => options.cooldown = duration(span)?,
             ["office-timeout", span] => options.office_timeout = duration(span)?,
@@ -94,6 +99,52 @@ impl Scenario {
                 options.round_trip = options.round_trip.max(Duration::from_nanos(delay * 2));
             }
             ["save", span] => options.save = duration(span)? * 2,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What a swarm draws: with these and the deeds that it drew, its run is a scenario.
+    fn setting_of_a_storm(&mut self, words: &[&str]) -> Parsed<bool> {
+        let options = &mut self.options;
+        match *words {
+            ["detection", floor, "to", ceiling, "phi", phi] => {
+                let (floor, ceiling) = (duration(floor)?, duration(ceiling)?);
+                options.detection = Detection::Adaptive { floor, ceiling, phi: whole(phi)? };
+            }
+            ["delay", least, "to", most] => {
+                options.calm = Quality::calm(nanos(least)?, nanos(most)?);
+                options.stormy = options.calm;
+            }
+            ["calm-delay", least, "to", most] => {
+                options.calm = Quality::calm(nanos(least)?, nanos(most)?);
+            }
+            ["loss", ppm] => options.stormy.loss_ppm = whole(ppm)?,
+            ["duplicates", ppm] => options.stormy.duplicate_ppm = whole(ppm)?,
+            ["tail", ppm, most] => {
+                (options.stormy.tail_ppm, options.stormy.tail_max) = (whole(ppm)?, nanos(most)?);
+            }
+            ["stale", ppm, most] => {
+                (options.stormy.stale_ppm, options.stormy.stale_max) = (whole(ppm)?, nanos(most)?);
+            }
+            ["store-loss", ppm] => options.store_loss_ppm = whole(ppm)?,
+            ["reading", span] => options.reading = nanos(span)?,
+            ["boot-spread", span] => options.boot_spread = nanos(span)?,
+            ["wild-clocks"] => options.wild_clocks = true,
+            ["remains-cut", ref links @ ..] => {
+                for text in links {
+                    let (from, to) = link(text)?;
+                    options.remaining.cuts.push((letter(from)?, letter(to)?));
+                }
+            }
+            ["remains-down", ref nodes @ ..] => {
+                for node in nodes {
+                    options.remaining.retired.push(letter(name(node)?)?);
+                }
+            }
+            ["sabotage", word] => {
+                options.sabotage = Some(Sabotage::parse(word).ok_or("no such sabotage")?);
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -116,7 +167,14 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["crash", ref nodes @ ..] => on_nodes(nodes, Step::Crash),
         ["power-off", ref nodes @ ..] => on_nodes(nodes, Step::PowerOff),
         ["start", ref nodes @ ..] => on_nodes(nodes, Step::Start),
-        ["wipe", ref nodes @ ..] => on_nodes(nodes, Step::Wipe),
+        ["wipe", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::RecordAndLog)),
+        ["wipe-record", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::Record)),
+        ["interrupt", node, "after", after, what, span] => {
+            one(Step::Interrupt(name(node)?, whole(after)?, interrupt(what, nanos(span)?)?))
+        }
+        ["close", ref links @ ..] => on_links(links, Step::Close),
+        ["rate", node, ppm] => one(Step::Rate(name(node)?, whole(ppm)?)),
+        ["calm", span] => one(Step::Calm(nanos(span)?)),
         ["pause", node, span] => one(Step::Pause(name(node)?, nanos(span)?)),
         ["disk", node, "slow", span] => one(Step::Mood(name(node)?, Mood::Slow(nanos(span)?))),
         ["disk", node, mood] => one(disk(name(node)?, mood)?),
@@ -141,7 +199,17 @@ fn disk(node: Name, mood: &str) -> Parsed<Step> {
         "hung" => Step::Mood(node, Mood::Hung),
         "fails-before" => Step::NextSave(node, Outcome::FailsBefore),
         "fails-after" => Step::NextSave(node, Outcome::FailsAfter),
-        _ => return Err("a disk is well, hung, slow <span>, fails-before or fails-after".into()),
+        "lies" => Step::NextSave(node, Outcome::Lies),
+        _ => return Err("a disk is well, hung, slow <span>, fails-before, fails-after or lies".into()),
+    })
+}
+
+fn interrupt(what: &str, span: u64) -> Parsed<Interrupt> {
+    Ok(match what {
+        "pause" => Interrupt::Pause(span),
+        "pause-after-clock" => Interrupt::PauseAfterClock(span),
+        "crash" => Interrupt::Crash(span),
+        _ => return Err("an interrupt is a pause, a pause-after-clock or a crash".into()),
     })
 }
 
@@ -216,12 +284,21 @@ fn name(text: &str) -> Parsed<Name> {
     }
 }
 
+/// A node in a setting, where nobody leads yet.
+fn letter(name: Name) -> Parsed<usize> {
+    match name {
+        Name::Node(node) => Ok(usize::from(node)),
+        Name::Leader => Err("name a node".into()),
+    }
+}
+
 fn whole<T: std::str::FromStr>(text: &str) -> Parsed<T> {
     text.parse().map_err(|_| format!("`{text}` is not a number that fits"))
 }
 
 fn nanos(text: &str) -> Parsed<u64> {
     let (unit, length) = match text {
+        _ if text.ends_with("ns") => (1, 2),
         _ if text.ends_with("us") => (MICRO, 2),
         _ if text.ends_with("ms") => (MILLI, 2),
         _ if text.ends_with('s') => (SECOND, 1),

@@ -1,5 +1,6 @@
 //! Playing a scenario.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use elect_core::{
@@ -11,8 +12,9 @@ use crate::campaign::Run;
 use crate::checkers::node_name;
 use crate::clock::MILLI;
 use crate::counts::Counts;
-use crate::process::{Input, Request};
-use crate::queue::{NodeIndex, What};
+use crate::deed::Deed;
+use crate::process::Request;
+use crate::queue::NodeIndex;
 use crate::rule::Rule;
 use crate::trace::Detail;
 use crate::world::{World, id_of, index_from};
@@ -39,8 +41,11 @@ impl Scenario {
         let mut player = Player { run, leader: None, mark: Counts::default() };
         let mut failure = None;
         for &(line, step) in &self.steps {
-            if let Err(why) = player.step(step) {
-                failure = Some(format!("line {line}: {why}"));
+            // After a panic only the time and the trace are looked at, as in a swarm.
+            match catch_unwind(AssertUnwindSafe(|| player.step(step))) {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => failure = Some(format!("line {line}: {why}")),
+                Err(payload) => player.run.panicked(payload.as_ref()),
             }
             if let Some(violation) = player.run.world.violation() {
                 failure = Some(format!("line {line}: {violation}"));
@@ -73,6 +78,10 @@ impl Player {
             Step::Expect(state) => self.expect(state),
             Step::Mark => {
                 self.mark = self.run.world.counts();
+                Ok(())
+            }
+            Step::Calm(span) => {
+                self.run.demand(span);
                 Ok(())
             }
             _ => self.act(step),
@@ -140,12 +149,12 @@ impl Player {
             Step::Cut(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.note(&format!("cut {}→{}", node_name(from), node_name(to)));
-                self.run.world.network.cut(from, to);
+                self.run.world.act(Deed::Cut(from, to));
             }
             Step::Heal(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.note(&format!("heal {}→{}", node_name(from), node_name(to)));
-                self.run.world.network.heal(from, to);
+                self.run.world.act(Deed::Heal(from, to));
             }
             Step::HealAll => {
                 self.note("heal");
@@ -155,17 +164,21 @@ impl Player {
                 let node = self.node(name)?;
                 self.note(&format!("isolate {}", node_name(node)));
                 for peer in (0..index_from(self.run.world.nodes.len())).filter(|&peer| peer != node) {
-                    self.run.world.network.cut(node, peer);
-                    self.run.world.network.cut(peer, node);
+                    self.run.world.act(Deed::Cut(node, peer));
+                    self.run.world.act(Deed::Cut(peer, node));
                 }
             }
             Step::Clog(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.network.clog(from, to);
+                self.run.world.act(Deed::Clog(from, to));
             }
             Step::Unclog(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.unclog(from, to);
+                self.run.world.act(Deed::Unclog(from, to));
+            }
+            Step::Close(node, peer) => {
+                let (node, peer) = (self.node(node)?, self.node(peer)?);
+                self.run.world.act(Deed::Close(node, peer));
             }
             Step::Rule(from, to, rule) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
@@ -184,40 +197,43 @@ impl Player {
         match step {
             Step::Crash(name) => {
                 let node = self.node(name)?;
-                self.run.world.crash(node, None);
+                self.run.world.act(Deed::Crash(node));
             }
             Step::PowerOff(name) => {
                 let node = self.node(name)?;
-                self.run.world.power_off(node, u64::MAX / 2);
+                self.run.world.act(Deed::PowerOff(node));
             }
             Step::Start(name) => {
-                let (node, now) = (self.node(name)?, self.run.world.now());
-                self.run.world.queue.push(now, What::Start { node });
+                let node = self.node(name)?;
+                self.run.world.act(Deed::Start(node));
             }
-            Step::Wipe(name) => {
+            Step::Wipe(name, wiped) => {
                 let node = self.node(name)?;
                 if self.run.world.node(node).process.is_some() {
                     return Err("only the disk of a dead node is wiped".into());
                 }
-                self.run.world.node_mut(node).disk.wipe();
-                self.run.world.node_mut(node).log = 0;
+                self.run.world.act(Deed::Wipe(node, wiped));
             }
             Step::Pause(name, span) => {
                 let node = self.node(name)?;
-                self.run.world.pause(node, span);
+                self.run.world.act(Deed::Pause(node, span));
+            }
+            Step::Interrupt(name, after, interrupt) => {
+                let node = self.node(name)?;
+                self.run.world.act(Deed::Interrupt(node, after, interrupt));
+            }
+            Step::Rate(name, ppm) => {
+                let node = self.node(name)?;
+                self.run.world.act(Deed::Rate(node, ppm));
             }
             Step::Mood(name, mood) => {
                 let node = self.node(name)?;
                 self.note(&format!("the disk of {} is {mood:?}", node_name(node)));
-                if mood == crate::disk::Mood::Well {
-                    self.run.world.mend_disk(node);
-                } else {
-                    self.run.world.node_mut(node).disk.mood = mood;
-                }
+                self.run.world.act(Deed::Disk(node, mood));
             }
             Step::NextSave(name, outcome) => {
                 let node = self.node(name)?;
-                self.run.world.node_mut(node).disk.next_save = outcome;
+                self.run.world.act(Deed::NextSave(node, outcome));
             }
             Step::Resign(name) => self.request(name, Request::Resign)?,
             Step::Handover(name, target) => {
@@ -235,7 +251,7 @@ impl Player {
 
     fn request(&mut self, name: Name, request: Request) -> Result<(), String> {
         let node = self.node(name)?;
-        self.run.world.input(node, Input::Request(request));
+        self.run.world.act(Deed::Ask(node, request));
         Ok(())
     }
 
