@@ -71,7 +71,7 @@ impl World {
                 self.act(Deed::Close(node, peer));
             }
             Fault::Drift => {
-                let rate = draw_rate(&self.options, &mut self.chaos);
+                let rate = draw_rate(&self.options, node, &mut self.chaos);
                 self.act(Deed::Rate(node, rate));
             }
             Fault::Unfit => {

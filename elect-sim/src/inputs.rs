@@ -163,6 +163,7 @@ impl World {
         now: Time,
         input: impl FnOnce(&mut Elector) -> Result<Step<'_>, elect_core::RequestRefused>,
     ) {
+        self.counts.inputs += 1;
         let mut actions = std::mem::take(&mut self.actions);
         if let Some(process) = self.nodes[usize::from(node)].process.as_mut() {
             match input(&mut process.elector) {

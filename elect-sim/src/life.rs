@@ -15,23 +15,22 @@ impl World {
             return;
         }
         let life = self.node(node).life + 1;
+        let (elector, record) = match self.load(node, life) {
+            Ok(loaded) => loaded,
+            Err(why) => {
+                self.note(Some(node), || format!("does not start: {why}"));
+                self.node_mut(node).refusal = Some(why);
+                return;
+            }
+        };
         self.node_mut(node).life = life;
         self.node_mut(node).dark = false;
-        let config = self.config(node, life);
-        let record = if let Some(record) = self.node(node).disk.record() {
-            *record
-        } else {
-            let record = Record::replacement(&config);
-            self.node_mut(node).disk.install(record);
-            record
-        };
-        let now = self.local(node);
+        self.node_mut(node).refusal = None;
         self.counts.starts += 1;
         self.note(Some(node), || {
             format!("starts, record {:?} {:?} {:?}", record.epoch, record.holder, record.storage)
         });
         self.checks.started(node, life, record);
-        let elector = Elector::new(config, record, now).expect("the record belongs to this node");
         let fence = (self.node(node).kind != MemberKind::Witness)
             .then(|| Fence::new(ModelLog::load(&self.entries, self.node(node).log)));
         let node_mut = self.node_mut(node);
@@ -58,6 +57,20 @@ impl World {
         self.mark(node, Marked::Starts);
         self.input(node, Input::Tick);
         self.host_task(node, 0, Task::Report);
+    }
+
+    /// An elector from what the operator wrote and what the disk holds, or why they make none.
+    fn load(&mut self, node: NodeIndex, life: Life) -> Result<(Elector, Record), String> {
+        let config = self.written_config(node, life)?;
+        let record = if let Some(record) = self.node(node).disk.record() {
+            *record
+        } else {
+            let record = Record::replacement(&config);
+            self.node_mut(node).disk.install(record);
+            record
+        };
+        let elector = Elector::new(config, record, self.local(node)).map_err(|why| why.to_string())?;
+        Ok((elector, record))
     }
 
     /// The process dies. With `wait` it starts again so much later.

@@ -6,7 +6,7 @@ use crate::clock::{MICRO, MILLI, SECOND};
 use crate::host::Message;
 use crate::log::{EntryId, ModelLog};
 use crate::options::Sabotage;
-use crate::process::{Host, Way};
+use crate::process::{Host, Setup, Way};
 use crate::queue::{NodeIndex, Task, What};
 use crate::trace::{Detail, Marked};
 use crate::world::{World, index_of};
@@ -109,6 +109,10 @@ impl World {
     }
 
     pub(crate) fn begin_way(&mut self, node: NodeIndex, elected: Elected) {
+        if self.node(node).setup == Setup::Fails {
+            self.note(Some(node), || "its setup fails".into());
+            return;
+        }
         if self.is_sabotaged(Sabotage::NeverOpens) {
             return;
         }

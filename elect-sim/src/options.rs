@@ -7,6 +7,7 @@ use elect_core::{Detection, MemberKind};
 use crate::campaign::Topology;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::network::Quality;
+use crate::own::Own;
 use crate::random::Random;
 
 /// A kind of fault that a run may contain.
@@ -170,6 +171,8 @@ pub struct Options {
     pub cooldown: Duration,
     /// How long a winner may take into office.
     pub office_timeout: Duration,
+    /// What single nodes are set to differently, by node.
+    pub own: Vec<Own>,
     /// A planted bug, for tests.
     pub sabotage: Option<Sabotage>,
 }
@@ -203,6 +206,7 @@ impl Options {
             preferred: None,
             cooldown: Duration::from_mins(2),
             office_timeout: Duration::from_secs(30),
+            own: Vec::new(),
             sabotage: None,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use elect_core::{
     Authority, CaughtUp, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Gated, LinkState, Loss,
-    MemberKind, NodeId, Office, StorageFailed, Time,
+    MemberKind, NodeId, Office, Record, StorageFailed, Time,
 };
 
 use crate::checkers::NODES_MAX;
@@ -35,6 +35,15 @@ pub(crate) enum Interrupt {
     Crash(u64),
 }
 
+/// Whether a host gets into office at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// As it should.
+    Works,
+    /// Something that it needs is missing: it never enters office.
+    Fails,
+}
+
 /// One machine and what runs on it.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -43,6 +52,11 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// The durable tip of the log.
     pub(crate) log: EntryId,
+    /// What an operator put aside of both.
+    pub(crate) backup: Option<(Record, EntryId)>,
+    /// Why its last start was refused.
+    pub(crate) refusal: Option<String>,
+    pub(crate) setup: Setup,
     pub(crate) life: Life,
     pub(crate) state: State,
     /// Number of the last pause: an older end of a pause means nothing.
@@ -183,6 +197,9 @@ impl Node {
             kind,
             disk,
             log: 0,
+            backup: None,
+            refusal: None,
+            setup: Setup::Works,
             life: 0,
             state: State::Down,
             pause: 0,

@@ -1,6 +1,6 @@
 //! How a world begins: members, clocks and disks as drawn, and the configuration of each life.
 
-use elect_core::{ClusterId, Config, MemberKind, Record};
+use elect_core::{ClusterId, Config, Record};
 
 use crate::checkers::{Checkers, LeaseRule};
 use crate::clock::{Clock, Real, SECOND};
@@ -25,17 +25,18 @@ impl World {
         let seed = options.seed;
         let count = options.kinds.len();
         let mut chaos = Random::stream(seed, 2);
-        let rule = LeaseRule { drift_ppm: options.drift_ppm, granularity: options.granularity };
+        let nodes = || 0..index_from(count);
+        let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
         let mut world = Self {
             now: 0,
             queue: Queue::default(),
             nodes: Vec::with_capacity(count),
-            clocks: (0..count).map(|_| draw_clock(&options, &mut chaos, 0)).collect(),
+            clocks: nodes().map(|node| draw_clock(&options, node, &mut chaos, 0)).collect(),
             network: Network::new(count, options.stormy, Random::stream(seed, 3)),
             frames: Slab::default(),
             messages: Slab::default(),
             entries: Entries::new(),
-            checks: Checkers::new(count, rule),
+            checks: Checkers::new(nodes().map(rule).collect()),
             trace: Trace::new(detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
@@ -75,11 +76,12 @@ impl World {
 
     /// The configuration of one life of a node.
     pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Config {
+        self.written_config(node, life).expect("drawn options make a valid configuration")
+    }
+
+    /// The same, where an operator may have written nonsense.
+    pub(crate) fn written_config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         let options = &self.options;
-        let ids = |wanted: MemberKind| {
-            let chosen = self.options.kinds.iter().enumerate().filter(move |&(_, &kind)| kind == wanted);
-            chosen.map(|(index, _)| id_of(index_from(index)))
-        };
         let cluster = ClusterId::new("sim").expect("a valid name");
         let id = id_of(node);
         let builder = Config::builder(cluster, id);
@@ -87,13 +89,11 @@ impl World {
             Some(node) => builder.preferred_leader(id_of(index_from(node))),
             None => builder,
         };
+        let builder = options.with_members(node, builder)?;
         builder
-            .voters(ids(MemberKind::Voter))
-            .witnesses(ids(MemberKind::Witness))
-            .observers(ids(MemberKind::Observer))
             .heartbeat_interval(options.heartbeat)
             .detection(options.detection)
-            .drift_ppm(options.drift_ppm)
+            .drift_ppm(options.drift_of(node))
             .clock_granularity(options.granularity)
             .round_trip(options.round_trip)
             .save(options.save)
@@ -102,19 +102,19 @@ impl World {
             .office_timeout(options.office_timeout)
             .seed(mix(options.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
             .build()
-            .expect("drawn options make a valid configuration")
+            .map_err(|why| why.to_string())
     }
 }
 
 /// A clock within ρ (or, if wild, far outside it) that was started at some other time.
-fn draw_clock(options: &Options, random: &mut Random, now: Real) -> Clock {
+fn draw_clock(options: &Options, node: NodeIndex, random: &mut Random, now: Real) -> Clock {
     let origin = random.between(SECOND, 1_000_000 * SECOND);
-    Clock::new(now, origin, draw_rate(options, random), options.reading)
+    Clock::new(now, origin, draw_rate(options, node, random), options.reading)
 }
 
-pub(crate) fn draw_rate(options: &Options, random: &mut Random) -> i64 {
+pub(crate) fn draw_rate(options: &Options, node: NodeIndex, random: &mut Random) -> i64 {
     let secret = options.sabotage == Some(Sabotage::SecretDrift);
-    let bound = if options.wild_clocks || secret { 500_000 } else { i64::from(options.drift_ppm) };
+    let bound = if options.wild_clocks || secret { 500_000 } else { i64::from(options.drift_of(node)) };
     match random.below(4) {
         0 => bound,
         1 => -bound,

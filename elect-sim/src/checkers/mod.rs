@@ -200,13 +200,15 @@ pub(crate) struct Checkers {
     /// The last primary that entered office, and the tip of its log then.
     served: (Epoch, EntryId),
     violation: Option<Violation>,
-    lease_rule: LeaseRule,
+    /// By leader.
+    lease_rules: Vec<LeaseRule>,
     /// Whether drift beyond the configured bound is simulated: then clocks prove nothing.
     pub(crate) clocks_are_sound: bool,
 }
 
 impl Checkers {
-    pub(crate) fn new(nodes: usize, lease_rule: LeaseRule) -> Self {
+    pub(crate) fn new(lease_rules: Vec<LeaseRule>) -> Self {
+        let nodes = lease_rules.len();
         assert!(nodes <= NODES_MAX, "a world has at most {NODES_MAX} nodes");
         Self {
             nodes: vec![Watched::default(); nodes],
@@ -218,7 +220,7 @@ impl Checkers {
             acknowledged: vec![0],
             served: (Epoch::ZERO, 0),
             violation: None,
-            lease_rule,
+            lease_rules,
             clocks_are_sound: true,
         }
     }

@@ -91,7 +91,7 @@ impl Checkers {
         let life = leader.life;
         let earlier = leader.promises.detections.iter().rev().find(|(since, _)| *since <= echo.sent);
         let Some(&(_, detection)) = earlier else { return };
-        let end = echo.sent + self.lease_rule.span(detection);
+        let end = echo.sent + self.lease_rules[usize::from(to)].span(detection);
         let grant = &mut self.at(node).promises.grants[usize::from(to)];
         if grant.life != life || end > grant.end {
             *grant = Grant { epoch, life, end };

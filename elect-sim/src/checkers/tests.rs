@@ -48,7 +48,7 @@ fn heartbeat(standing: Standing) -> Body {
 impl Group {
     fn new() -> Self {
         let rule = LeaseRule { drift_ppm: 10_000, granularity: Duration::from_millis(1) };
-        let mut checks = Checkers::new(3, rule);
+        let mut checks = Checkers::new(vec![rule; 3]);
         (0..3).for_each(|node| checks.started(node, 1, record(0, 0)));
         Self { checks, clocks: vec![Clock::new(0, 0, 0, 1); 3], now: SECOND }
     }

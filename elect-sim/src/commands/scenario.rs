@@ -9,21 +9,25 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   settings  voters 3 | witnesses 1 | observers 1 | seed 7 | delay 1ms | save 1ms | detection 500ms | heartbeat 50ms
             drift 20000 | writes 50ms | crash-evidence | preferred a | cooldown 2s | office-timeout 2s
             detection 200ms to 800ms phi 8 | delay 200us to 4ms | reading 500us | boot-spread 20ms | wild-clocks
+            round-trip 2ms (as configured, where delays exceed it)
             until it is calm, per million: loss 30000 | duplicates 30000 | tail 5000 1s | stale 5000 9s | store-loss 30000
             once it is calm: calm-delay 200us to 2ms | remains-cut a>b c>d | remains-down e
             sabotage no-fence: a bug planted around the elector, to see a checker fail
+  one node  of a drift 0 | of a members a b c (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
-            epoch a at-most 5 | elections 1 | losses 0 | acknowledged 10 (the last three since the mark)
+            epoch a at-most 5 | epoch a at-least 5 | no office | refused a WORDS (its start) | explains a WORDS
+            elections 1 | losses 0 | acknowledged 10 | frames at-most 99 | inputs at-most 99 (all since the mark)
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
-            close a>b (a sees the connection break)
+            close a>b (a sees the connection break) | delays 1ms 80ms (from now on)
             lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s
   nodes     crash a | power-off a | start a | wipe a | wipe-record a | pause a 3s | rate a -20000
-            disk a hung|well|slow 50ms|fails-before|fails-after
+            disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
+  hosts     setup a fails|works | claim-rebuilt a
   requests  resign a | handover a | handover a to b | unfit a | fit a | freeze a 5s | thaw a
-  forgery   forge b>a accept|announce|offer|heartbeat 9 (or max)";
+  forgery   forge b>a accept|announce|offer|heartbeat 9 (or max), `fresh` at its end: with an echo of what a sent";
 
 /// Plays scenarios.
 #[derive(Debug, Args)]

@@ -3,13 +3,16 @@
 //! A file begins with comment lines that say what used to go wrong, and where. Then come settings, then steps; one
 //! each per line. `elect-sim scenario --help` lists them.
 
+mod forge;
 mod parse;
 mod play;
+mod state;
 
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::options::Options;
-use crate::process::Interrupt;
+use crate::own::Own;
+use crate::process::{Interrupt, Setup};
 use crate::rule::Rule;
 
 pub use parse::ParseError;
@@ -32,7 +35,7 @@ enum Name {
 }
 
 /// What a script can wait for or expect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// A lease runs: anybody's, this node's, or another's.
     Leads(Option<Name>),
@@ -50,9 +53,35 @@ enum State {
     Losses(u64),
     /// At least this many more writes were acknowledged since the last mark.
     Acknowledged(u64),
+    /// At most this many frames left, or inputs reached the electors.
+    FramesAtMost(u64),
+    InputsAtMost(u64),
+    NoOffice,
+    /// The durable epoch is at least this.
+    EpochAtLeast(Name, u64),
+    /// The last start failed, for a reason that has these words.
+    Refused(Name, String),
+    /// Its elector explains itself with these words.
+    Explains(Name, String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A setting of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OwnSetting {
+    Drift(u32),
+    Members(Vec<String>),
+}
+
+impl OwnSetting {
+    fn apply(&self, own: &mut Own) {
+        match self {
+            Self::Drift(ppm) => own.drift_ppm = Some(*ppm),
+            Self::Members(written) => own.members = Some(written.clone()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Wait(u64),
     Until(State, u64),
@@ -83,7 +112,25 @@ enum Step {
     Clog(Name, Name),
     Unclog(Name, Name),
     Rule(Name, Name, Rule),
-    Forge(u8, Name, Forged),
+    Forge(u8, Name, Forged, Echo),
+    /// Delays lie between these from now on.
+    Delays(u64, u64),
+    /// From its next start on.
+    Own(usize, OwnSetting),
+    BackUp(Name),
+    Restore(Name),
+    Setup(Name, Setup),
+    /// The host claims that its replaced storage holds everything up to the end of its log.
+    ClaimRebuilt(Name),
+}
+
+/// Which nonce a forged frame sends back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Echo {
+    /// One that the receiver has not sent yet.
+    Unsent,
+    /// One that it sent a moment ago: a member whose memory is wrong.
+    Recent,
 }
 
 /// A frame that no elector wrote.

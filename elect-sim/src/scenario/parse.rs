@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use elect_core::{Detection, MemberKind};
 
-use super::{Forged, Name, Scenario, State, Step};
+use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::network::Quality;
 use crate::options::{Options, Sabotage};
-use crate::process::Interrupt;
+use crate::process::{Interrupt, Setup};
 use crate::rule::{Kind, Rule, Treatment};
 
 /// A line that is not understood.
@@ -66,6 +66,15 @@ impl Scenario {
 
     fn line(&mut self, number: usize, line: &str) -> Parsed<()> {
         let words: Vec<_> = line.split_whitespace().collect();
+        if let ["of", node, ref setting @ ..] = words[..] {
+            let (node, setting) = (letter(name(node)?)?, own(setting)?);
+            if self.steps.is_empty() {
+                setting.apply(self.options.own_mut(node));
+            } else {
+                self.steps.push((number, Step::Own(node, setting)));
+            }
+            return Ok(());
+        }
         if self.setting(&words)? || self.setting_of_a_storm(&words)? {
             return if self.steps.is_empty() { Ok(()) } else { Err("settings come before steps".into()) };
         }
@@ -98,6 +107,7 @@ impl Scenario {
                 options.stormy = options.calm;
                 options.round_trip = options.round_trip.max(Duration::from_nanos(delay * 2));
             }
+            ["round-trip", span] => options.round_trip = duration(span)?,
             ["save", span] => options.save = duration(span)? * 2,
             _ => return Ok(false),
         }
@@ -175,6 +185,12 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["close", ref links @ ..] => on_links(links, Step::Close),
         ["rate", node, ppm] => one(Step::Rate(name(node)?, whole(ppm)?)),
         ["calm", span] => one(Step::Calm(nanos(span)?)),
+        ["back-up", node] => one(Step::BackUp(name(node)?)),
+        ["restore", node] => one(Step::Restore(name(node)?)),
+        ["setup", node, "fails"] => one(Step::Setup(name(node)?, Setup::Fails)),
+        ["setup", node, "works"] => one(Step::Setup(name(node)?, Setup::Works)),
+        ["claim-rebuilt", node] => one(Step::ClaimRebuilt(name(node)?)),
+        ["delays", min, max] => one(Step::Delays(nanos(min)?, nanos(max)?)),
         ["pause", node, span] => one(Step::Pause(name(node)?, nanos(span)?)),
         ["disk", node, "slow", span] => one(Step::Mood(name(node)?, Mood::Slow(nanos(span)?))),
         ["disk", node, mood] => one(disk(name(node)?, mood)?),
@@ -188,7 +204,8 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["lose", link, kind, count] => rule(link, kind, count, Treatment::Lose),
         ["late", link, kind, count, "by", span] => rule(link, kind, count, Treatment::Late(nanos(span)?)),
         ["again", link, kind, count, "by", span] => rule(link, kind, count, Treatment::Again(nanos(span)?)),
-        ["forge", link, what, epoch] => forge(link, what, epoch).and_then(one),
+        ["forge", link, what, epoch] => forge(link, what, epoch, Echo::Unsent).and_then(one),
+        ["forge", link, what, epoch, "fresh"] => forge(link, what, epoch, Echo::Recent).and_then(one),
         _ => Err("no such setting or step".into()),
     }
 }
@@ -224,10 +241,29 @@ fn parse_state(words: &[&str]) -> Parsed<State> {
         ["replaced", node] => State::Replaced(name(node)?),
         ["intact", node] => State::Intact(name(node)?),
         ["epoch", node, "at-most", epoch] => State::EpochAtMost(name(node)?, whole(epoch)?),
+        ["epoch", node, "at-least", epoch] => State::EpochAtLeast(name(node)?, whole(epoch)?),
+        ["no", "office"] => State::NoOffice,
+        ["refused", node, ref words @ ..] => State::Refused(name(node)?, said(words)?),
+        ["explains", node, ref words @ ..] => State::Explains(name(node)?, said(words)?),
+        ["frames", "at-most", count] => State::FramesAtMost(whole(count)?),
+        ["inputs", "at-most", count] => State::InputsAtMost(whole(count)?),
         ["elections", count] => State::Elections(whole(count)?),
         ["losses", count] => State::Losses(whole(count)?),
         ["acknowledged", count] => State::Acknowledged(whole(count)?),
         _ => return Err("no such state".into()),
+    })
+}
+
+/// Words that a node says.
+fn said(words: &[&str]) -> Parsed<String> {
+    if words.is_empty() { Err("say which words".into()) } else { Ok(words.join(" ")) }
+}
+
+fn own(words: &[&str]) -> Parsed<OwnSetting> {
+    Ok(match *words {
+        ["drift", ppm] => OwnSetting::Drift(whole(ppm)?),
+        ["members", ref ids @ ..] => OwnSetting::Members(ids.iter().map(|&id| id.into()).collect()),
+        _ => return Err("of a node: drift 0 or members a b c".into()),
     })
 }
 
@@ -239,7 +275,7 @@ fn rule(text: &str, kind: &str, count: &str, treatment: Treatment) -> Parsed<Vec
     Ok(vec![Step::Rule(from, to, rule)])
 }
 
-fn forge(text: &str, what: &str, epoch: &str) -> Parsed<Step> {
+fn forge(text: &str, what: &str, epoch: &str, echo: Echo) -> Parsed<Step> {
     let (Name::Node(from), to) = link(text)? else { return Err("a forged sender has a name".into()) };
     let epoch = if epoch == "max" { u64::MAX } else { whole(epoch)? };
     let forged = match what {
@@ -249,7 +285,7 @@ fn forge(text: &str, what: &str, epoch: &str) -> Parsed<Step> {
         "heartbeat" => Forged::Heartbeat(epoch),
         _ => return Err("forge an accept, announce, offer or heartbeat".into()),
     };
-    Ok(Step::Forge(from, to, forged))
+    Ok(Step::Forge(from, to, forged, echo))
 }
 
 fn on_nodes(nodes: &[&str], step: impl Fn(Name) -> Step) -> Parsed<Vec<Step>> {
@@ -326,6 +362,9 @@ mod tests {
             ("lose a>b song 1", "no such kind of frame"),
             ("disk a sad", "a disk is well"),
             ("expect joy", "no such state"),
+            ("expect refused a", "say which words"),
+            ("of a colour red", "of a node: drift"),
+            ("of LEADER drift 0", "name a node"),
         ];
         for (text, why) in table {
             let error = Scenario::parse(text).unwrap_err();

@@ -3,16 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use elect_core::{
-    Address, Body, Epoch, Frame, Header, Health, Heartbeat, Incarnation, Lead, Nonce, Standing, Storage,
-};
+use elect_core::Health;
 
-use super::{Forged, Name, Scenario, State, Step};
+use super::{Name, Scenario, State, Step};
 use crate::campaign::Run;
 use crate::checkers::node_name;
 use crate::clock::MILLI;
 use crate::counts::Counts;
 use crate::deed::Deed;
+use crate::network::Quality;
 use crate::process::Request;
 use crate::queue::NodeIndex;
 use crate::rule::Rule;
@@ -28,10 +27,10 @@ pub struct Report {
     pub failure: Option<String>,
 }
 
-struct Player {
-    run: Run,
+pub(super) struct Player {
+    pub(super) run: Run,
     leader: Option<NodeIndex>,
-    mark: Counts,
+    pub(super) mark: Counts,
 }
 
 impl Scenario {
@@ -40,7 +39,7 @@ impl Scenario {
         let run = Run::of(World::new(self.options.clone(), detail));
         let mut player = Player { run, leader: None, mark: Counts::default() };
         let mut failure = None;
-        for &(line, step) in &self.steps {
+        for (line, step) in &self.steps {
             // After a panic only the time and the trace are looked at, as in a swarm.
             match catch_unwind(AssertUnwindSafe(|| player.step(step))) {
                 Ok(Ok(())) => {}
@@ -59,7 +58,7 @@ impl Scenario {
 }
 
 impl Player {
-    fn node(&self, name: Name) -> Result<NodeIndex, String> {
+    pub(super) fn node(&self, name: Name) -> Result<NodeIndex, String> {
         match name {
             Name::Node(node) if usize::from(node) < self.run.world.nodes.len() => Ok(node),
             Name::Node(node) => Err(format!("there is no node {}", node_name(node))),
@@ -67,15 +66,15 @@ impl Player {
         }
     }
 
-    fn step(&mut self, step: Step) -> Result<(), String> {
-        match step {
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
             Step::Wait(span) => {
                 let until = self.run.world.now() + span;
                 self.run.world.run_until(until);
                 Ok(())
             }
-            Step::Until(state, span) => self.until(state, span),
-            Step::Expect(state) => self.expect(state),
+            Step::Until(ref state, span) => self.until(state, span),
+            Step::Expect(ref state) => self.expect(state),
             Step::Mark => {
                 self.mark = self.run.world.counts();
                 Ok(())
@@ -88,7 +87,7 @@ impl Player {
         }
     }
 
-    fn until(&mut self, state: State, span: u64) -> Result<(), String> {
+    fn until(&mut self, state: &State, span: u64) -> Result<(), String> {
         let until = self.run.world.now() + span;
         loop {
             if self.holds(state)? {
@@ -99,15 +98,29 @@ impl Player {
             }
             let world = &mut self.run.world;
             if world.now() >= until || world.violation().is_some() {
-                return Err(format!("{state:?} did not come within {:?}", Duration::from_nanos(span)));
+                let span = Duration::from_nanos(span);
+                return Err(format!("{state:?} did not come within {span:?}{}", self.said(state)));
             }
             let next = world.now() + MILLI / 10;
             world.run_until(next);
         }
     }
 
-    fn expect(&mut self, state: State) -> Result<(), String> {
-        if self.holds(state)? { Ok(()) } else { Err(format!("expected {state:?}; {}", self.situation())) }
+    fn expect(&mut self, state: &State) -> Result<(), String> {
+        if self.holds(state)? {
+            Ok(())
+        } else {
+            Err(format!("expected {state:?}; {}{}", self.situation(), self.said(state)))
+        }
+    }
+
+    /// What a node said instead.
+    fn said(&self, state: &State) -> String {
+        let node = match *state {
+            State::Explains(name, _) | State::Refused(name, _) => self.node(name),
+            _ => return String::new(),
+        };
+        node.map(|node| format!("; it says: {}", self.explanation(node))).unwrap_or_default()
     }
 
     fn situation(&self) -> String {
@@ -117,35 +130,8 @@ impl Player {
         format!("{:?} leads, {elections} elections and {losses} step-downs since the mark", world.leader())
     }
 
-    fn holds(&self, state: State) -> Result<bool, String> {
-        let world = &self.run.world;
-        let leader = world.leader().map(|(node, _)| index_from(node));
-        let counts = world.counts();
-        let storage = |name| -> Result<_, String> {
-            let node = world.node(self.node(name)?);
-            Ok(node.process.as_ref().and_then(|_| node.disk.record()).map(|record| record.storage))
-        };
-        Ok(match state {
-            State::Leads(None) => leader.is_some(),
-            State::Leads(Some(name)) => leader == Some(self.node(name)?),
-            State::LeadsNot(name) => leader.is_some() && leader != Some(self.node(name)?),
-            State::InOffice(name) => world.in_office() == Some(self.node(name)?),
-            State::Nobody => leader.is_none(),
-            State::Stopped(name) => world.checks.is_stopped(self.node(name)?),
-            State::Replaced(name) => storage(name)? == Some(Storage::Replaced),
-            State::Intact(name) => storage(name)? == Some(Storage::Intact),
-            State::EpochAtMost(name, epoch) => {
-                let record = world.node(self.node(name)?).disk.record();
-                record.is_some_and(|record| record.epoch <= Epoch::new(epoch))
-            }
-            State::Elections(count) => counts.elections - self.mark.elections == count,
-            State::Losses(count) => counts.losses - self.mark.losses == count,
-            State::Acknowledged(count) => counts.acknowledged - self.mark.acknowledged >= count,
-        })
-    }
-
-    fn act(&mut self, step: Step) -> Result<(), String> {
-        match step {
+    fn act(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
             Step::Cut(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.note(&format!("cut {}→{}", node_name(from), node_name(to)));
@@ -184,17 +170,25 @@ impl Player {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.run.world.rules.push(Rule { from, to, ..rule });
             }
-            Step::Forge(from, to, forged) => {
+            Step::Forge(from, to, forged, echo) => {
                 let to = self.node(to)?;
-                self.forge(from, to, forged);
+                self.forge(from, to, forged, echo);
+            }
+            Step::Delays(min, max) => {
+                self.note(&format!(
+                    "delays of {:?} to {:?}",
+                    Duration::from_nanos(min),
+                    Duration::from_nanos(max)
+                ));
+                self.run.world.network.quality = Quality::calm(min, max);
             }
             _ => self.act_on_node(step)?,
         }
         Ok(())
     }
 
-    fn act_on_node(&mut self, step: Step) -> Result<(), String> {
-        match step {
+    fn act_on_node(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
             Step::Crash(name) => {
                 let node = self.node(name)?;
                 self.run.world.act(Deed::Crash(node));
@@ -213,6 +207,21 @@ impl Player {
                     return Err("only the disk of a dead node is wiped".into());
                 }
                 self.run.world.act(Deed::Wipe(node, wiped));
+            }
+            Step::Own(node, ref setting) => {
+                setting.apply(self.run.world.options.own_mut(node));
+            }
+            Step::BackUp(name) => {
+                let node = self.node(name)?;
+                self.run.world.back_up(node);
+            }
+            Step::Restore(name) => {
+                let node = self.node(name)?;
+                self.run.world.restore(node)?;
+            }
+            Step::Setup(name, setup) => {
+                let node = self.node(name)?;
+                self.run.world.node_mut(node).setup = setup;
             }
             Step::Pause(name, span) => {
                 let node = self.node(name)?;
@@ -244,6 +253,10 @@ impl Player {
             Step::Fit(name) => self.request(name, Request::Health(Health::Healthy))?,
             Step::Freeze(name, span) => self.request(name, Request::Freeze(Duration::from_nanos(span)))?,
             Step::Thaw(name) => self.request(name, Request::Thaw)?,
+            Step::ClaimRebuilt(name) => {
+                let node = self.node(name)?;
+                self.run.world.claim_rebuilt(node);
+            }
             _ => return Err(format!("{step:?} is not for a node")),
         }
         Ok(())
@@ -257,53 +270,5 @@ impl Player {
 
     fn note(&mut self, text: &str) {
         self.run.world.note_network(text);
-    }
-
-    /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
-    fn forge(&mut self, from: u8, to: NodeIndex, forged: Forged) {
-        let world = &mut self.run.world;
-        let now = world.local(to);
-        let echo =
-            world.node(to).disk.record().map(|record| Nonce { incarnation: record.incarnation, sent: now });
-        let incarnation = match world.nodes.get(usize::from(from)).and_then(|node| node.disk.record()) {
-            Some(record) => record.incarnation,
-            None => Incarnation { counter: 1, random: 1 },
-        };
-        let nonce = Nonce {
-            incarnation,
-            sent: world.clocks.get(usize::from(from)).unwrap_or(&world.clocks[0]).read(world.now),
-        };
-        let detection = Duration::from_millis(500);
-        let (standing, epoch, body) = forged_body(forged, detection);
-        let header = Header { group: 0, members: world.config(to, 0).digest(), epoch, standing, nonce, echo };
-        world.note(Some(to), || format!("forged from {}: {standing:?} {body:?}", node_name(from)));
-        world.elector(to, now, |elector| Ok(elector.on_message(id_of(from), &Frame { header, body }, now)));
-    }
-}
-
-fn forged_body(forged: Forged, detection: Duration) -> (Standing, Epoch, Body) {
-    let beat = |lead| Heartbeat {
-        position: None,
-        eligible: true,
-        healthy: true,
-        priority: 100,
-        application: 0,
-        lead,
-    };
-    match forged {
-        Forged::Accept(epoch) => {
-            let epoch = Epoch::new(epoch);
-            (Standing::Bound, epoch, Body::Accept { epoch, position: None })
-        }
-        Forged::Announce(epoch) => {
-            let epoch = Epoch::new(epoch);
-            let heartbeat = beat(Some(Lead { detection, paused_for: Duration::ZERO }));
-            (Standing::Leading(epoch), epoch, Body::Announce { heartbeat, address: Address::default() })
-        }
-        Forged::Offer(epoch) => {
-            let epoch = Epoch::new(epoch);
-            (Standing::Standing(epoch), Epoch::ZERO, Body::Offer { epoch, detection })
-        }
-        Forged::Heartbeat(epoch) => (Standing::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
     }
 }

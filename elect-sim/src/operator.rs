@@ -1,0 +1,37 @@
+//! What an operator does to a machine besides asking its elector.
+
+use elect_core::{Log as _, RebuiltTo};
+
+use crate::log::ModelLog;
+use crate::queue::NodeIndex;
+use crate::world::World;
+
+impl World {
+    /// Puts a copy of what is durable aside.
+    pub(crate) fn back_up(&mut self, node: NodeIndex) {
+        let copied = self.node_mut(node);
+        copied.backup = copied.disk.record().map(|record| (*record, copied.log));
+        self.note(Some(node), || "is backed up".into());
+    }
+
+    /// Puts the copy back in place of what is there.
+    pub(crate) fn restore(&mut self, node: NodeIndex) -> Result<(), String> {
+        let restored = self.node_mut(node);
+        if restored.process.is_some() {
+            return Err("only the disk of a dead node is restored".into());
+        }
+        let (record, log) = restored.backup.ok_or("there is no backup")?;
+        restored.disk.install(record);
+        restored.log = log;
+        self.note(Some(node), || "is restored from its backup".into());
+        Ok(())
+    }
+
+    /// A host claims that its replaced storage holds everything up to the end of its log.
+    pub(crate) fn claim_rebuilt(&mut self, node: NodeIndex) {
+        let entry = self.fence(node).and_then(|fence| fence.inspect(ModelLog::last_durable));
+        let now = self.local(node);
+        self.note(Some(node), || format!("claims to be rebuilt up to {entry:?}"));
+        self.elector(node, now, |elector| elector.on_rebuilt(RebuiltTo { entry }, now));
+    }
+}

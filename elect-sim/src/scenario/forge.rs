@@ -1,0 +1,67 @@
+//! Frames that no elector wrote.
+
+use std::time::Duration;
+
+use elect_core::{Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, Standing, Time};
+
+use super::play::Player;
+use super::{Echo, Forged};
+use crate::checkers::node_name;
+use crate::clock::MILLI;
+use crate::queue::NodeIndex;
+use crate::world::id_of;
+
+impl Player {
+    /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
+    pub(super) fn forge(&mut self, from: u8, to: NodeIndex, forged: Forged, echo: Echo) {
+        let world = &mut self.run.world;
+        let now = world.local(to);
+        let sent = match echo {
+            Echo::Unsent => now,
+            // Every node sends more often than this.
+            Echo::Recent => Time::from_nanos(now.as_nanos() - 200 * MILLI),
+        };
+        let record = world.node(to).disk.record();
+        let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });
+        let incarnation = match world.nodes.get(usize::from(from)).and_then(|node| node.disk.record()) {
+            Some(record) => record.incarnation,
+            None => Incarnation { counter: 1, random: 1 },
+        };
+        let nonce = Nonce {
+            incarnation,
+            sent: world.clocks.get(usize::from(from)).unwrap_or(&world.clocks[0]).read(world.now),
+        };
+        let detection = Duration::from_millis(500);
+        let (standing, epoch, body) = forged_body(forged, detection);
+        let header = Header { group: 0, members: world.config(to, 0).digest(), epoch, standing, nonce, echo };
+        world.note(Some(to), || format!("forged from {}: {standing:?} {body:?}", node_name(from)));
+        world.elector(to, now, |elector| Ok(elector.on_message(id_of(from), &Frame { header, body }, now)));
+    }
+}
+
+fn forged_body(forged: Forged, detection: Duration) -> (Standing, Epoch, Body) {
+    let beat = |lead| Heartbeat {
+        position: None,
+        eligible: true,
+        healthy: true,
+        priority: 100,
+        application: 0,
+        lead,
+    };
+    match forged {
+        Forged::Accept(epoch) => {
+            let epoch = Epoch::new(epoch);
+            (Standing::Bound, epoch, Body::Accept { epoch, position: None })
+        }
+        Forged::Announce(epoch) => {
+            let epoch = Epoch::new(epoch);
+            let heartbeat = beat(Some(Lead { detection, paused_for: Duration::ZERO }));
+            (Standing::Leading(epoch), epoch, Body::Announce { heartbeat, address: Address::default() })
+        }
+        Forged::Offer(epoch) => {
+            let epoch = Epoch::new(epoch);
+            (Standing::Standing(epoch), Epoch::ZERO, Body::Offer { epoch, detection })
+        }
+        Forged::Heartbeat(epoch) => (Standing::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
+    }
+}

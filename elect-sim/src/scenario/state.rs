@@ -1,0 +1,57 @@
+//! What a script can wait for or expect.
+
+use elect_core::{Epoch, Storage};
+
+use super::State;
+use super::play::Player;
+use crate::queue::NodeIndex;
+use crate::world::index_from;
+
+impl Player {
+    pub(super) fn holds(&self, state: &State) -> Result<bool, String> {
+        let world = &self.run.world;
+        let leader = world.leader().map(|(node, _)| index_from(node));
+        let counts = world.counts();
+        let storage = |name| -> Result<_, String> {
+            let node = world.node(self.node(name)?);
+            Ok(node.process.as_ref().and_then(|_| node.disk.record()).map(|record| record.storage))
+        };
+        Ok(match *state {
+            State::Leads(None) => leader.is_some(),
+            State::Leads(Some(name)) => leader == Some(self.node(name)?),
+            State::LeadsNot(name) => leader.is_some() && leader != Some(self.node(name)?),
+            State::InOffice(name) => world.in_office() == Some(self.node(name)?),
+            State::Nobody => leader.is_none(),
+            State::Stopped(name) => world.checks.is_stopped(self.node(name)?),
+            State::Replaced(name) => storage(name)? == Some(Storage::Replaced),
+            State::Intact(name) => storage(name)? == Some(Storage::Intact),
+            State::EpochAtMost(name, epoch) => {
+                let record = world.node(self.node(name)?).disk.record();
+                record.is_some_and(|record| record.epoch <= Epoch::new(epoch))
+            }
+            State::Elections(count) => counts.elections - self.mark.elections == count,
+            State::Losses(count) => counts.losses - self.mark.losses == count,
+            State::Acknowledged(count) => counts.acknowledged - self.mark.acknowledged >= count,
+            State::FramesAtMost(count) => counts.frames - self.mark.frames <= count,
+            State::InputsAtMost(count) => counts.inputs - self.mark.inputs <= count,
+            State::NoOffice => world.in_office().is_none(),
+            State::EpochAtLeast(name, epoch) => {
+                let record = world.node(self.node(name)?).disk.record();
+                record.is_some_and(|record| record.epoch >= Epoch::new(epoch))
+            }
+            State::Refused(name, ref words) => {
+                world.node(self.node(name)?).refusal.as_ref().is_some_and(|why| why.contains(words))
+            }
+            State::Explains(name, ref words) => self.explanation(self.node(name)?).contains(words),
+        })
+    }
+
+    /// What a node says of itself.
+    pub(super) fn explanation(&self, node: NodeIndex) -> String {
+        let world = &self.run.world;
+        match &world.node(node).process {
+            Some(process) => process.elector.explain(world.local(node)).to_string(),
+            None => "no process".into(),
+        }
+    }
+}
