@@ -57,6 +57,9 @@ enum State {
     FramesAtMost(u64),
     InputsAtMost(u64),
     NoOffice,
+    /// The detection time in use is at most this.
+    DetectionAtMost(Name, u64),
+    DetectionAtLeast(Name, u64),
     /// The durable epoch is at least this.
     EpochAtLeast(Name, u64),
     /// The last start failed, for a reason that has these words.

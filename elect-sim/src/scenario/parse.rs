@@ -242,6 +242,8 @@ fn parse_state(words: &[&str]) -> Parsed<State> {
         ["intact", node] => State::Intact(name(node)?),
         ["epoch", node, "at-most", epoch] => State::EpochAtMost(name(node)?, whole(epoch)?),
         ["epoch", node, "at-least", epoch] => State::EpochAtLeast(name(node)?, whole(epoch)?),
+        ["detection", node, "at-most", span] => State::DetectionAtMost(name(node)?, nanos(span)?),
+        ["detection", node, "at-least", span] => State::DetectionAtLeast(name(node)?, nanos(span)?),
         ["no", "office"] => State::NoOffice,
         ["refused", node, ref words @ ..] => State::Refused(name(node)?, said(words)?),
         ["explains", node, ref words @ ..] => State::Explains(name(node)?, said(words)?),

@@ -34,6 +34,8 @@ impl Player {
             State::Acknowledged(count) => counts.acknowledged - self.mark.acknowledged >= count,
             State::FramesAtMost(count) => counts.frames - self.mark.frames <= count,
             State::InputsAtMost(count) => counts.inputs - self.mark.inputs <= count,
+            State::DetectionAtMost(name, span) => self.detection(self.node(name)?) <= span,
+            State::DetectionAtLeast(name, span) => self.detection(self.node(name)?) >= span,
             State::NoOffice => world.in_office().is_none(),
             State::EpochAtLeast(name, epoch) => {
                 let record = world.node(self.node(name)?).disk.record();
@@ -43,6 +45,15 @@ impl Player {
                 world.node(self.node(name)?).refusal.as_ref().is_some_and(|why| why.contains(words))
             }
             State::Explains(name, ref words) => self.explanation(self.node(name)?).contains(words),
+        })
+    }
+
+    /// The detection time that a node uses, in nanoseconds; zero without a process.
+    fn detection(&self, node: NodeIndex) -> u64 {
+        let world = &self.run.world;
+        world.node(node).process.as_ref().map_or(0, |process| {
+            let detection = process.elector.status(world.local(node)).detection;
+            u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX)
         })
     }
 
