@@ -14,6 +14,8 @@ Examples:
   elect-sim run --seeds 100000 --json | jq .  a summary for machines
   elect-sim replay 4711                       what happened in one of them
   elect-sim replay 4711 --frames              with every frame
+  elect-sim shrink 4711 -o failing.txt        the same failure as a short scenario
+  elect-sim scenario failing.txt              which is played like any other
   elect-sim scenario --all                    every story of the repository
   elect-sim scenario one-cut-link             one of them, with its trace
   elect-sim mutants                           every planted bug, and what notices it
@@ -37,6 +39,8 @@ enum Command {
     Run(commands::run::Arguments),
     /// Runs one seed and shows what happened
     Replay(commands::replay::Arguments),
+    /// Makes a short scenario out of a seed that fails
+    Shrink(commands::shrink::Arguments),
     /// Plays stories with expectations: everything that ever went wrong somewhere
     Scenario(commands::scenario::Arguments),
     /// Plants bugs into a copy of the library and looks who notices
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let holds = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
+        Command::Shrink(arguments) => commands::shrink::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
         Command::Mutants(arguments) => commands::mutants::run(&arguments),
         Command::Timeline(arguments) => commands::timeline::run(&arguments),

@@ -115,8 +115,14 @@ impl Sabotage {
         (Self::Panics, "panics"),
     ];
 
-    pub(crate) fn parse(word: &str) -> Option<Self> {
+    /// By its name.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, name)| *name == word).map(|&(sabotage, _)| sabotage)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(sabotage, _)| *sabotage == self).map_or("none", |&(_, name)| name)
     }
 }
 
@@ -247,7 +253,9 @@ impl Options {
             self.kinds[count - 1] = MemberKind::Witness;
         }
         if count > 3 && random.below(6) == 0 {
-            self.kinds[count - 2] = MemberKind::Observer;
+            // Voters come first, as in a scenario.
+            let last_voter = count - 1 - usize::from(self.kinds[count - 1] != MemberKind::Voter);
+            self.kinds[last_voter] = MemberKind::Observer;
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod progress;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod scenario;
+pub(crate) mod shrink;
 pub(crate) mod timeline;
 pub(crate) mod topologies;
 
@@ -13,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Options, Real, SECOND};
+use elect_sim::{Options, Real, SECOND, Sabotage};
 
 /// How large and how long one simulated group is.
 #[derive(Clone, Copy, Debug, Args)]
@@ -30,6 +31,9 @@ pub(crate) struct Group {
     /// Clocks far outside the configured bound: everything that may not use clocks must still hold
     #[arg(long)]
     pub(crate) wild_clocks: bool,
+    /// Plant a bug around the elector, to see a checker fail: no-fence, lying-disk, …
+    #[arg(long, value_parser = sabotage)]
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl Group {
@@ -40,19 +44,28 @@ impl Group {
     /// What one seed of such groups is made of.
     pub(crate) fn options(self, seed: u64) -> Options {
         let draw = if self.wild_clocks { Options::wild } else { Options::swarm };
-        draw(seed, self.nodes.map(usize::from), self.length())
+        Options { sabotage: self.sabotage, ..draw(seed, self.nodes.map(usize::from), self.length()) }
     }
 
     /// The options that repeat this group, as typed.
     pub(crate) fn typed(self) -> String {
         let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
         let nodes = if self.wild_clocks { nodes + " --wild-clocks" } else { nodes };
+        let nodes = match self.sabotage {
+            Some(sabotage) => format!("{nodes} --sabotage {}", sabotage.name()),
+            None => nodes,
+        };
         match self.seconds {
             Some(seconds) => format!("{nodes} --seconds {seconds}"),
             None if self.minutes == 1 => nodes,
             None => format!("{nodes} --minutes {}", self.minutes),
         }
     }
+}
+
+fn sabotage(word: &str) -> Result<Sabotage, String> {
+    let names: Vec<_> = Sabotage::ALL.iter().map(|(_, name)| *name).collect();
+    Sabotage::parse(word).ok_or_else(|| format!("one of {}", names.join(", ")))
 }
 
 /// Does `work` for every number of a range on `jobs` threads and hands the results to `take` as they come;

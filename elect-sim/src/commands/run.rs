@@ -112,7 +112,9 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         if let Some(violation) = outcome.violation.as_ref().filter(|_| !json) {
             progress.borrow().clear();
             println!("seed {} FAILS {violation}", outcome.seed);
-            println!("  replay it: elect-sim replay {}{}", outcome.seed, group.typed());
+            let typed = format!("{}{}", outcome.seed, group.typed());
+            println!("  replay it: elect-sim replay {typed}");
+            println!("  shrink it: elect-sim shrink {typed} -o failing.txt");
         }
         summary.add(outcome);
         holds || keep_going

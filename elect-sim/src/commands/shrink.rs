@@ -1,0 +1,115 @@
+//! `elect-sim shrink`: a seed that fails becomes a short scenario that fails likewise.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use elect_sim::{Effort, SECOND, Shrinking, Shrunk, Size, shrink};
+
+use super::Group;
+
+/// Makes a short scenario out of a seed that fails.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The seed
+    seed: u64,
+    #[command(flatten)]
+    group: Group,
+    /// Where the scenario goes; to standard output if not given
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+    /// With how many other seeds each change is tried: more take longer and get further
+    #[arg(long, default_value_t = Effort::default().seeds)]
+    tries: u64,
+    /// Simulated hours at most, in all runs together
+    #[arg(long, default_value_t = Effort::default().simulated / SECOND / 3_600)]
+    hours: u64,
+    /// Sizes and scenario as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> bool {
+    // Runs that panic are part of the work.
+    std::panic::set_hook(Box::new(|_| {}));
+    let typed = format!("{}{}", arguments.seed, arguments.group.typed());
+    let effort = Effort { seeds: arguments.tries, simulated: arguments.hours * 3_600 * SECOND };
+    let mut display = Display::new();
+    let options = arguments.group.options(arguments.seed);
+    let shrunk = shrink(&options, &typed, effort, &mut |shrinking| display.show(shrinking));
+    display.clear();
+    let Some(shrunk) = shrunk else {
+        eprintln!("seed {} holds: there is nothing to shrink", arguments.seed);
+        return false;
+    };
+    report(arguments, &shrunk)
+}
+
+fn report(arguments: &Arguments, shrunk: &Shrunk) -> bool {
+    if let Some(output) = &arguments.output
+        && let Err(error) = std::fs::write(output, &shrunk.scenario)
+    {
+        eprintln!("{}: {error}", output.display());
+        return false;
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(shrunk).expect("plain data"));
+        return true;
+    }
+    let words = |size: Size| {
+        let Size { nodes, deeds, lines, simulated } = size;
+        let seconds = Duration::from_nanos(simulated).as_secs_f64();
+        format!("{deeds} deeds, {lines} lines, {nodes} nodes, {seconds:.1} s")
+    };
+    eprintln!("{}: {}", shrunk.violation.checker, shrunk.violation.detail.lines().next().unwrap_or_default());
+    eprintln!("from {} to {}, in {} runs", words(shrunk.before), words(shrunk.after), shrunk.plays);
+    match &arguments.output {
+        Some(output) => eprintln!("play it: elect-sim scenario {}", output.display()),
+        None => print!("{}", shrunk.scenario),
+    }
+    true
+}
+
+/// A line that says how far it is: rewritten in place on a terminal, now and then a new one elsewhere.
+struct Display {
+    terminal: bool,
+    every: Duration,
+    shown: Instant,
+}
+
+impl Display {
+    fn new() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let every = if terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
+        Self { terminal, every, shown: Instant::now() }
+    }
+
+    fn show(&mut self, shrinking: &Shrinking) {
+        if self.shown.elapsed() < self.every {
+            return;
+        }
+        self.shown = Instant::now();
+        let line = line(shrinking);
+        if self.terminal {
+            eprint!("\r\x1b[K{line}");
+            // Progress that cannot be shown is no reason to stop.
+            let _ = std::io::stderr().flush();
+        } else {
+            eprintln!("{line}");
+        }
+    }
+
+    fn clear(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn line(shrinking: &Shrinking) -> String {
+    let Shrinking { stage, size, plays, simulated, simulated_max } = *shrinking;
+    let share = simulated * 100 / simulated_max.max(1);
+    let Size { nodes, deeds, lines, .. } = size;
+    format!("{stage}: {deeds} deeds, {lines} lines, {nodes} nodes; {plays} runs, {share} % of the effort")
+}

@@ -1,0 +1,263 @@
+//! A run as a list: what it is made of, what is done to it and when. Its text is a scenario.
+
+use std::fmt::Write as _;
+
+use elect_core::{Detection, MemberKind};
+
+use crate::checkers::node_name;
+use crate::clock::Real;
+use crate::deed::{Deed, duration, span};
+use crate::options::Options;
+use crate::process::{Interrupt, Request};
+use crate::queue::NodeIndex;
+use crate::scenario::Scenario;
+use crate::world::index_from;
+
+/// What is played.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) options: Options,
+    /// In the order of their times.
+    pub(super) deeds: Vec<(Real, Deed)>,
+    /// How long it is stormy.
+    pub(super) end: Real,
+    /// How long it is calm afterwards, if it is.
+    pub(super) calm: Option<Real>,
+}
+
+impl Plan {
+    /// The scenario, without the comment that says what it is about.
+    pub(super) fn text(&self) -> String {
+        let mut lines = self.settings();
+        let mut now = 0;
+        let mut begin = lines.len();
+        for &(at, deed) in &self.deeds {
+            if at > now {
+                lines.push(format!("wait {}", span(at - now)));
+                now = at;
+                begin = lines.len();
+            }
+            push(&mut lines, begin, &deed.to_string());
+        }
+        if self.end > now {
+            lines.push(format!("wait {}", span(self.end - now)));
+        }
+        if let Some(calm) = self.calm {
+            lines.push(format!("calm {}", span(calm)));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// Where it differs from what a scenario usually is.
+    fn settings(&self) -> Vec<String> {
+        let usual = Scenario::usual_options();
+        // Every option is named here: a new one must find its line, or its reason for having none.
+        let Options {
+            seed,
+            kinds,
+            heartbeat,
+            detection,
+            drift_ppm,
+            granularity: _,
+            reading,
+            round_trip: _,
+            save,
+            crash_evidence,
+            stormy: _,
+            store_loss_ppm,
+            calm: _,
+            faults: _,
+            fault_every: _,
+            client_every,
+            remaining: _,
+            safety: _,
+            liveness: _,
+            wild_clocks,
+            boot_spread,
+            preferred,
+            cooldown,
+            office_timeout,
+            sabotage,
+        } = &self.options;
+        let mut lines = members(kinds);
+        let mut set = |differs: bool, line: String| {
+            if differs {
+                lines.push(line);
+            }
+        };
+        set(*seed != usual.seed, format!("seed {seed}"));
+        set(*heartbeat != usual.heartbeat, format!("heartbeat {}", duration(*heartbeat)));
+        set(*detection != usual.detection, detection_line(*detection));
+        set(*drift_ppm != usual.drift_ppm, format!("drift {drift_ppm}"));
+        set(*reading != usual.reading, format!("reading {}", span(*reading)));
+        set(*save != usual.save, format!("save {}", duration(*save / 2)));
+        set(*crash_evidence, "crash-evidence".into());
+        set(*client_every != usual.client_every, format!("writes {}", span(*client_every)));
+        set(*boot_spread != usual.boot_spread, format!("boot-spread {}", span(*boot_spread)));
+        let preferred = preferred.map(|node| node_name(index_from(node)));
+        set(preferred.is_some(), format!("preferred {}", preferred.unwrap_or_default()));
+        set(*cooldown != usual.cooldown, format!("cooldown {}", duration(*cooldown)));
+        set(*office_timeout != usual.office_timeout, format!("office-timeout {}", duration(*office_timeout)));
+        set(*wild_clocks, "wild-clocks".into());
+        set(*store_loss_ppm != 0, format!("store-loss {store_loss_ppm}"));
+        if let Some(sabotage) = sabotage {
+            set(true, format!("sabotage {}", sabotage.name()));
+        }
+        lines.extend(self.network());
+        lines
+    }
+
+    fn network(&self) -> Vec<String> {
+        let (usual, stormy, calm) = (Scenario::usual_options().calm, self.options.stormy, self.options.calm);
+        let delays = |of: crate::network::Quality| (of.delay_min, of.delay_max);
+        let mut lines = Vec::new();
+        if delays(stormy) != delays(usual) {
+            lines.push(format!("delay {} to {}", span(stormy.delay_min), span(stormy.delay_max)));
+        }
+        if stormy.loss_ppm != 0 {
+            lines.push(format!("loss {}", stormy.loss_ppm));
+        }
+        if stormy.duplicate_ppm != 0 {
+            lines.push(format!("duplicates {}", stormy.duplicate_ppm));
+        }
+        if stormy.tail_ppm != 0 {
+            lines.push(format!("tail {} {}", stormy.tail_ppm, span(stormy.tail_max)));
+        }
+        if stormy.stale_ppm != 0 {
+            lines.push(format!("stale {} {}", stormy.stale_ppm, span(stormy.stale_max)));
+        }
+        if self.calm.is_none() {
+            return lines;
+        }
+        if delays(calm) != delays(stormy) {
+            lines.push(format!("calm-delay {} to {}", span(calm.delay_min), span(calm.delay_max)));
+        }
+        let name = |&node: &usize| node_name(index_from(node));
+        let remaining = &self.options.remaining;
+        let cuts: Vec<_> = remaining.cuts.iter().map(|(from, to)| name(from) + ">" + &name(to)).collect();
+        let retired: Vec<_> = remaining.retired.iter().map(name).collect();
+        for (word, list) in [("remains-cut", cuts), ("remains-down", retired)] {
+            if !list.is_empty() {
+                lines.push(format!("{word} {}", list.join(" ")));
+            }
+        }
+        lines
+    }
+
+    /// The same without one node, and without what was done to it.
+    pub(super) fn without_node(&self, gone: NodeIndex) -> Self {
+        let mut plan = self.clone();
+        let keep = |node: NodeIndex| (node != gone).then_some(node - u8::from(node > gone));
+        let kept = |node: usize| keep(index_from(node)).map(usize::from);
+        plan.options.kinds.remove(usize::from(gone));
+        plan.options.preferred = plan.options.preferred.and_then(kept);
+        let remaining = &mut plan.options.remaining;
+        remaining.cuts =
+            remaining.cuts.iter().filter_map(|&(from, to)| Some((kept(from)?, kept(to)?))).collect();
+        remaining.retired = remaining.retired.iter().filter_map(|&node| kept(node)).collect();
+        plan.deeds = plan.deeds.iter().filter_map(|&(at, deed)| Some((at, renamed(deed, keep)?))).collect();
+        plan
+    }
+
+    /// Everything from the deed at `index` on (the end counts as one) happens at another time.
+    pub(super) fn moved(&self, index: usize, at: Real) -> Self {
+        let mut plan = self.clone();
+        let old = self.time_of(index);
+        let shift = |time: Real| if at < old { time - (old - at) } else { time + (at - old) };
+        for (time, _) in &mut plan.deeds[index..] {
+            *time = shift(*time);
+        }
+        plan.end = shift(plan.end);
+        plan
+    }
+
+    pub(super) fn time_of(&self, index: usize) -> Real {
+        self.deeds.get(index).map_or(self.end, |&(at, _)| at)
+    }
+
+    /// The spans that stand inside a deed, to be changed.
+    pub(super) fn span_in(&mut self, index: usize) -> Option<&mut u64> {
+        match &mut self.deeds[index].1 {
+            Deed::Pause(_, span)
+            | Deed::Disk(_, crate::disk::Mood::Slow(span))
+            | Deed::Interrupt(
+                _,
+                _,
+                Interrupt::Pause(span) | Interrupt::PauseAfterClock(span) | Interrupt::Crash(span),
+            ) => Some(span),
+            _ => None,
+        }
+    }
+}
+
+fn members(kinds: &[MemberKind]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for run in kinds.chunk_by(|one, next| one == next) {
+        let word = match run[0] {
+            MemberKind::Voter => "voters",
+            MemberKind::Witness => "witnesses",
+            MemberKind::Observer => "observers",
+        };
+        lines.push(format!("{word} {}", run.len()));
+    }
+    if lines == ["voters 3"] { Vec::new() } else { lines }
+}
+
+fn detection_line(detection: Detection) -> String {
+    match detection {
+        Detection::Fixed(span) => format!("detection {}", duration(span)),
+        Detection::Adaptive { floor, ceiling, phi } => {
+            format!("detection {} to {} phi {phi}", duration(floor), duration(ceiling))
+        }
+    }
+}
+
+/// Adds a step, to the last line if that does the same to something else. Lines before `begin` are of another time.
+fn push(lines: &mut Vec<String>, begin: usize, step: &str) {
+    const LISTS: [&str; 10] =
+        ["cut", "heal", "clog", "unclog", "close", "crash", "power-off", "start", "wipe", "wipe-record"];
+    let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+    let is_open = lines.len() > begin && LISTS.contains(&verb);
+    let last = lines.last_mut().filter(|last| is_open && last.split(' ').next() == Some(verb));
+    let Some(last) = last else {
+        lines.push(step.to_owned());
+        return;
+    };
+    // Both directions are one word; in which order links are cut or healed at one moment is all the same.
+    if let (Some((from, to)), true) = (rest.split_once('>'), verb == "cut" || verb == "heal") {
+        let back = format!("{to}>{from}");
+        if last.split(' ').any(|word| word == back) {
+            let words: Vec<_> = last
+                .split(' ')
+                .map(|word| if word == back { format!("{to}-{from}") } else { word.to_owned() })
+                .collect();
+            *last = words.join(" ");
+            return;
+        }
+    }
+    // Writing to a string does not fail.
+    let _ = write!(last, " {rest}");
+}
+
+/// The same deed in a group with other numbers; `None` if it was done to somebody who is gone.
+fn renamed(deed: Deed, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<Deed> {
+    Some(match deed {
+        Deed::Cut(from, to) => Deed::Cut(keep(from)?, keep(to)?),
+        Deed::Heal(from, to) => Deed::Heal(keep(from)?, keep(to)?),
+        Deed::Clog(from, to) => Deed::Clog(keep(from)?, keep(to)?),
+        Deed::Unclog(from, to) => Deed::Unclog(keep(from)?, keep(to)?),
+        Deed::Close(node, peer) => Deed::Close(keep(node)?, keep(peer)?),
+        Deed::Crash(node) => Deed::Crash(keep(node)?),
+        Deed::PowerOff(node) => Deed::PowerOff(keep(node)?),
+        Deed::Start(node) => Deed::Start(keep(node)?),
+        Deed::Wipe(node, wiped) => Deed::Wipe(keep(node)?, wiped),
+        Deed::Pause(node, span) => Deed::Pause(keep(node)?, span),
+        Deed::Interrupt(node, after, interrupt) => Deed::Interrupt(keep(node)?, after, interrupt),
+        Deed::Disk(node, mood) => Deed::Disk(keep(node)?, mood),
+        Deed::NextSave(node, outcome) => Deed::NextSave(keep(node)?, outcome),
+        Deed::Rate(node, rate) => Deed::Rate(keep(node)?, rate),
+        // No swarm names the target of a handover.
+        Deed::Ask(_, Request::Handover(Some(_))) => return None,
+        Deed::Ask(node, request) => Deed::Ask(keep(node)?, request),
+    })
+}
