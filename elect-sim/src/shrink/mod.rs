@@ -189,7 +189,7 @@ impl Shrinker<'_> {
         let words = violation.to_string();
         let head = format!(
             "# Shrunk from `elect-sim replay {typed}`, which fails likewise:\n# {}\n",
-            words.lines().next().unwrap_or_default()
+            words.lines().next().unwrap_or_default().chars().take(160).collect::<String>()
         );
         let after = self.size();
         Some(Shrunk { scenario: head + &plan.text(), violation, before, after, plays: self.plays })

@@ -204,7 +204,8 @@ impl Shrinker<'_> {
 
 /// Simpler spans than this one, the simplest first.
 fn rounder(span: u64) -> Vec<u64> {
-    let mut simpler: Vec<u64> = vec![0];
+    let shorter = [0, SECOND, 2 * SECOND, 5 * SECOND];
+    let mut simpler: Vec<u64> = shorter.into_iter().filter(|&shorter| shorter < span).collect();
     for unit in [SECOND, 100 * MILLI, 10 * MILLI, MILLI, 100 * MICRO, 10 * MICRO, MICRO] {
         let down = span - span % unit;
         simpler.push(down);

@@ -78,6 +78,8 @@ impl Plan {
             cooldown,
             office_timeout,
             sabotage,
+            // Every node of a swarm is set alike.
+            own: _,
         } = &self.options;
         let mut lines = members(kinds);
         let mut set = |differs: bool, line: String| {
