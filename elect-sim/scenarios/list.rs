@@ -63,6 +63,7 @@ scenarios! {
     "power-cut"
     "power-cut-old-leader-stays-away"
     "prevote-cross-cohort"
+    "promise-shortened"
     "rebuilt-too-early"
     "rejoin-disrupts"
     "resign"

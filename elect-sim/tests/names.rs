@@ -59,6 +59,7 @@ const IN_THE_SIMULATOR: &[&str] = &[
     "unfenced-old-primary",
     "echo-while-saving",
     "abandoned-reoffer",
+    "promise-shortened",
     "ghost-heartbeats",
     "dead-incarnation-frame",
     "leads-before-own-save",
@@ -89,7 +90,6 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("bad-address", "elect-tcp/src/config.rs", "nonsense_is_refused_with_field_value_and_rule"),
     ("wrong-port", "elect-kv/tests/failover.rs", "wrong_port_followers_redirect_to_the_primarys_client_port"),
     ("lease-after-d-raised", "elect-core/tests/scenarios/promises.rs", "lease_after_d_raised"),
-    ("promise-shortened", "elect-core/tests/scenarios/promises.rs", "promise_shortened"),
     ("mixed-position", "elect-core/tests/scenarios/data.rs", "mixed_position"),
     ("fence-outruns-record", "elect-core/tests/scenarios/data.rs", "fence_outruns_record"),
     (
