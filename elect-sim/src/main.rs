@@ -12,6 +12,7 @@ Examples:
   elect-sim run --seeds 10000                 ten thousand groups, one simulated minute each
   elect-sim run --nodes 5 --minutes 10        groups of five, ten minutes each
   elect-sim run --seeds 100000 --json | jq .  a summary for machines
+  elect-sim run --kept                        the seeds that failed once, and the worst that held
   elect-sim replay 4711                       what happened in one of them
   elect-sim replay 4711 --frames              with every frame
   elect-sim shrink 4711 -o failing.txt        the same failure as a short scenario

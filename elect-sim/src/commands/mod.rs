@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Options, Real, SECOND, Sabotage};
+use elect_sim::{Kept, Options, Real, SECOND, Sabotage};
 
 /// How large and how long one simulated group is.
 #[derive(Clone, Copy, Debug, Args)]
@@ -38,7 +38,35 @@ pub(crate) struct Group {
 
 impl Group {
     fn length(self) -> Real {
-        u64::from(self.seconds.unwrap_or(self.minutes * 60)) * SECOND
+        u64::from(self.seconds()) * SECOND
+    }
+
+    fn seconds(self) -> u32 {
+        self.seconds.unwrap_or(self.minutes * 60)
+    }
+
+    /// How a kept seed is run.
+    pub(crate) fn of(kept: &Kept) -> Self {
+        let seconds = u32::try_from(kept.seconds).unwrap_or(u32::MAX);
+        let whole_minutes = seconds.is_multiple_of(60);
+        Self {
+            nodes: kept.nodes.and_then(|nodes| u8::try_from(nodes).ok()),
+            minutes: seconds / 60,
+            seconds: (!whole_minutes).then_some(seconds),
+            wild_clocks: kept.wild_clocks,
+            sabotage: None,
+        }
+    }
+
+    /// One seed of such groups, as the list of kept seeds has it.
+    pub(crate) fn kept(self, seed: u64) -> Kept {
+        Kept {
+            seed,
+            nodes: self.nodes.map(usize::from),
+            seconds: u64::from(self.seconds()),
+            wild_clocks: self.wild_clocks,
+            why: String::new(),
+        }
     }
 
     /// What one seed of such groups is made of.

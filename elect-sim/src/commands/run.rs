@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Counts, Detail, Outcome, Run};
+use elect_sim::{Counts, Detail, KEPT, Kept, Outcome, Run};
 
 use super::progress::Progress;
 use super::{Group, default_jobs, in_parallel};
@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Threads; as many as there are processors if not given
     #[arg(long)]
     jobs: Option<usize>,
+    /// Run the seeds that are kept for ever instead: those that failed once, and the worst that held
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "nodes", "minutes", "seconds", "wild_clocks"])]
+    kept: bool,
     /// Do not stop at the first seed that fails
     #[arg(long)]
     keep_going: bool,
@@ -102,11 +105,22 @@ impl Summary {
 pub(crate) fn run(arguments: &Arguments) -> bool {
     // A panic is a violation, with its words: nothing is lost by keeping the terminal clean.
     std::panic::set_hook(Box::new(|_| {}));
-    let Arguments { seeds, seed, group, jobs, keep_going, json } = *arguments;
+    let Arguments { seeds, seed, group, jobs, kept, keep_going, json } = *arguments;
+    let kept =
+        if kept { Kept::parse(KEPT).expect("the list is understood, a test says so") } else { Vec::new() };
+    let numbers = if kept.is_empty() { seed..seed + seeds } else { 0..kept.len() as u64 };
+    let seeds = numbers.end - numbers.start;
+    let of_number = |number: u64| match usize::try_from(number).ok().and_then(|index| kept.get(index)) {
+        Some(kept) => (kept.clone(), Group::of(kept)),
+        None => (group.kept(number), group),
+    };
     let progress = std::cell::RefCell::new(Progress::new(seeds));
     let mut summary = Summary::default();
-    let work = |seed| Run::new(group.options(seed), Detail::Hash).outcome();
-    let take = |outcome: Outcome| {
+    let work = |number| {
+        let (kept, group) = of_number(number);
+        (Run::new(group.options(kept.seed), Detail::Hash).outcome(), kept, group)
+    };
+    let take = |(outcome, kept, group): (Outcome, Kept, Group)| {
         progress.borrow_mut().advance(Duration::from_nanos(outcome.simulated));
         let holds = outcome.violation.is_none();
         if let Some(violation) = outcome.violation.as_ref().filter(|_| !json) {
@@ -115,11 +129,16 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
             let typed = format!("{}{}", outcome.seed, group.typed());
             println!("  replay it: elect-sim replay {typed}");
             println!("  shrink it: elect-sim shrink {typed} -o failing.txt");
+            // What a planted bug does is not worth keeping.
+            if group.sabotage.is_none() {
+                let kept = Kept { why: format!("failed by {}: <the bug>", violation.checker), ..kept };
+                println!("  keep it, in elect-sim/seeds/kept.txt: {}", kept.to_line());
+            }
         }
         summary.add(outcome);
         holds || keep_going
     };
-    in_parallel(seed..seed + seeds, jobs.unwrap_or_else(default_jobs), work, take, || {
+    in_parallel(numbers, jobs.unwrap_or_else(default_jobs), work, take, || {
         progress.borrow_mut().show();
     });
     let progress = progress.into_inner();

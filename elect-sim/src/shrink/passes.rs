@@ -47,6 +47,26 @@ const SIMPLER: [fn(&mut Options); 16] = [
     |options| options.wild_clocks = false,
 ];
 
+/// How often something happens to a message, per million.
+const SHARES: [fn(&mut Options) -> &mut u32; 5] = [
+    |options| &mut options.stormy.loss_ppm,
+    |options| &mut options.stormy.duplicate_ppm,
+    |options| &mut options.stormy.tail_ppm,
+    |options| &mut options.stormy.stale_ppm,
+    |options| &mut options.store_loss_ppm,
+];
+
+/// How long something takes.
+const SPANS: [fn(&mut Options) -> &mut u64; 7] = [
+    |options| &mut options.stormy.delay_max,
+    |options| &mut options.stormy.delay_min,
+    |options| &mut options.stormy.tail_max,
+    |options| &mut options.stormy.stale_max,
+    |options| &mut options.calm.delay_max,
+    |options| &mut options.calm.delay_min,
+    |options| &mut options.client_every,
+];
+
 fn usual() -> Options {
     Scenario::usual_options()
 }
@@ -65,6 +85,7 @@ impl Shrinker<'_> {
             }
         }
         self.rounder_times();
+        self.rounder_world();
         self.fewer_deeds();
         self.rounder_times();
         self.round_end();
@@ -190,6 +211,34 @@ impl Shrinker<'_> {
                 }
             }
             index += 1;
+        }
+    }
+
+    /// The world's numbers become round.
+    fn rounder_world(&mut self) {
+        self.stage = "a rounder world";
+        for share in SHARES {
+            let now = *share(&mut self.best.options);
+            for unit in [100_000, 10_000, 1_000].into_iter().filter(|unit| unit < &now) {
+                let mut candidate = self.best.clone();
+                *share(&mut candidate.options) = now - now % unit;
+                if now % unit == 0 || self.holds_on(candidate, self.effort.seeds / 4) {
+                    break;
+                }
+            }
+        }
+        for span in SPANS {
+            let now = *span(&mut self.best.options);
+            for unit in
+                [SECOND, 100 * MILLI, 10 * MILLI, MILLI, 100 * MICRO].into_iter().filter(|&unit| unit < now)
+            {
+                let mut candidate = self.best.clone();
+                *span(&mut candidate.options) = now - now % unit;
+                let is_shown = candidate.text() != self.best.text();
+                if now % unit == 0 || !is_shown || self.holds_on(candidate, self.effort.seeds / 4) {
+                    break;
+                }
+            }
         }
     }
 
