@@ -65,7 +65,8 @@ fn heartbeat_in(criterion: &mut Criterion) {
                 heartbeats += 1;
                 elector.on_message(from, black_box(&frame), now).resolve(&mut answers);
             });
-            assert_eq!(answers.frames, heartbeats, "every heartbeat was answered");
+            // Now and then its own heartbeat to the others falls due as well.
+            assert!(answers.frames >= heartbeats, "every heartbeat was answered");
         });
     }
     benches.finish();

@@ -27,6 +27,7 @@ use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
 use crate::standing::Stance;
 use crate::start::{StartRefused, check_record};
+use crate::steady::Steady;
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::time::Time;
@@ -94,6 +95,10 @@ pub struct Elector {
     pub(crate) told: Option<(MemberIndex, Epoch)>,
     /// Why the last leader is not followed any more.
     pub(crate) leader_lost: LeaderLost,
+    /// The last heartbeat of a leader that was answered and did nothing else.
+    pub(crate) steady: Option<Steady>,
+    /// Nothing has changed since.
+    pub(crate) is_steady: bool,
     pub(crate) authority: Authority,
     pub(crate) timers: Timers,
     pub(crate) out: Outbox,
@@ -168,6 +173,8 @@ impl Elector {
             said: None,
             told: None,
             leader_lost: LeaderLost::Silent,
+            steady: None,
+            is_steady: false,
             authority: Authority::new(),
             timers: Timers::new(),
             out: Outbox::new(config.node(), count),
@@ -194,11 +201,11 @@ impl Elector {
     ///
     /// A frame that counts for nothing yields [`Event::Ignored`] with the reason; never an error or a panic.
     pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> {
-        self.begin(now);
-        if let Err(reason) = self.receive(from, frame) {
-            self.out.happened(Event::Ignored { from, reason });
+        if let Some(claim) = self.repeated(from, frame, now) {
+            self.on_repeated(&claim);
+        } else {
+            self.on_news(from, frame, now);
         }
-        self.settle();
         Step::new(self)
     }
 
@@ -260,6 +267,7 @@ impl Elector {
     pub(crate) fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.step_nonce = None;
+        self.is_steady = false;
         while let Some(timer) = self.timers.take_due(self.now) {
             self.on_timer(timer);
         }

@@ -180,6 +180,13 @@ impl Elector {
     /// The leader that this node follows was heard: R12, R13, and the answer that renews its lease.
     #[inline]
     fn renew(&mut self, claim: &Claim) {
+        self.renew_promise(claim);
+        self.rebuild_witness();
+        self.send_heartbeat(claim.leader);
+    }
+
+    #[inline]
+    pub(crate) fn renew_promise(&mut self, claim: &Claim) {
         self.detection = claim.detection;
         if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
             followed.proven = followed.proven.max(claim.echoed);
@@ -192,8 +199,6 @@ impl Elector {
             self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
         }
         self.note_pause(claim.paused_for);
-        self.rebuild_witness();
-        self.send_heartbeat(claim.leader);
     }
 
     fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {

@@ -128,6 +128,7 @@ mod saving;
 mod standing;
 mod start;
 mod status;
+mod steady;
 mod step;
 mod tally;
 mod time;

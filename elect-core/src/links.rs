@@ -53,11 +53,14 @@ impl Elector {
     /// R17: its link is up and it echoed a nonce that left within the last D.
     #[inline]
     pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
+        self.is_connected_at(peer, self.now)
+    }
+
+    #[inline]
+    pub(crate) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
         let pair = &self.peers[peer.get()].pair;
         pair.link == Link::Open
             && !pair.dead
-            && pair
-                .echoed
-                .is_some_and(|sent| sent >= self.connected_floor && self.now <= sent + self.detection)
+            && pair.echoed.is_some_and(|sent| sent >= self.connected_floor && now <= sent + self.detection)
     }
 }

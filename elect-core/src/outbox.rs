@@ -34,6 +34,11 @@ impl Outbox {
         self.losses.is_empty() && self.frames.used == 0 && self.gate.is_none() && self.events.is_empty()
     }
 
+    /// One frame and nothing else.
+    pub(crate) fn holds_one_frame(&self) -> bool {
+        self.frames.used == 1 && self.losses.is_empty() && self.gate.is_none() && self.events.is_empty()
+    }
+
     pub(crate) fn happened(&mut self, event: Event) {
         self.events.push(event);
     }
@@ -61,6 +66,14 @@ impl Frames {
         }
         self.used += 1;
         &mut self.slots[self.used - 1]
+    }
+
+    /// The only frame of an earlier step once more, in a step that has no other: the caller knows that no other was
+    /// made since.
+    #[inline]
+    pub(crate) fn again(&mut self) -> &mut Frame {
+        self.used = 1;
+        &mut self.slots[0].1
     }
 
     pub(crate) fn last_mut(&mut self) -> Option<&mut (NodeId, Frame)> {

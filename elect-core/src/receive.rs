@@ -148,28 +148,33 @@ impl Elector {
     }
 
     /// R4: a frame older than one already seen from this peer changes nothing but maxima.
-    fn check_order(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
-        let pair = &mut self.peers[peer.get()].pair;
+    fn check_order(&self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
+        let pair = &self.peers[peer.get()].pair;
         if pair.newest.is_some_and(|newest| header.nonce.sent < newest.sent) {
             return Err(Ignored::Older);
         }
-        pair.newest = Some(header.nonce);
         Ok(())
     }
 
     #[inline]
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
-        let now = self.now;
-        let peer_state = &mut self.peers[peer.get()];
-        peer_state.pair.heard_at = Some(now);
-        peer_state.pair.echoed = peer_state.pair.echoed.max(echoed);
-        peer_state.view.epoch = frame.header.epoch;
-        let before = core::mem::replace(&mut peer_state.view.standing, frame.header.standing);
+        self.note_receipt(peer, frame.header.nonce, echoed);
+        let view = &mut self.peers[peer.get()].view;
+        view.epoch = frame.header.epoch;
+        let before = core::mem::replace(&mut view.standing, frame.header.standing);
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
         }
         self.note_standing(peer, before, frame.header.standing);
+    }
+
+    #[inline]
+    pub(crate) fn note_receipt(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
+        let pair = &mut self.peers[peer.get()].pair;
+        pair.newest = Some(nonce);
+        pair.heard_at = Some(self.now);
+        pair.echoed = pair.echoed.max(echoed);
     }
 
     #[inline]
@@ -251,8 +256,13 @@ impl Elector {
     /// R6: a claim to lead and an offer count only if their frame echoes a nonce that left within the last D.
     /// Returns that nonce's send time.
     pub(crate) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
-        let fresh = |nonce: &Nonce| self.is_own(nonce) && self.now <= nonce.sent + self.detection;
-        header.echo.filter(fresh).map(|nonce| nonce.sent).ok_or(Ignored::NotFresh)
+        self.fresh_at(header, self.now).ok_or(Ignored::NotFresh)
+    }
+
+    #[inline]
+    pub(crate) fn fresh_at(&self, header: &Header, now: Time) -> Option<Time> {
+        let echo = header.echo.as_ref()?;
+        (self.is_own(echo) && now <= echo.sent + self.detection).then_some(echo.sent)
     }
 
     /// R7: one frame raises the durable epoch by at most 2³².

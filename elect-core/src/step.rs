@@ -61,8 +61,8 @@ impl<'a> Step<'a> {
 
     fn hand_out(self, driver: &mut impl Driver) {
         let out = self.elector.out_mut();
-        for loss in out.losses.drain(..) {
-            driver.lost(loss);
+        if !out.losses.is_empty() {
+            out.losses.drain(..).for_each(|loss| driver.lost(loss));
         }
         for (to, frame) in out.frames.as_slice() {
             driver.send(*to, frame);
@@ -71,8 +71,8 @@ impl<'a> Step<'a> {
         if let Some(gate) = out.gate.take() {
             driver.save(gate);
         }
-        for event in out.events.drain(..) {
-            driver.happened(event);
+        if !out.events.is_empty() {
+            out.events.drain(..).for_each(|event| driver.happened(event));
         }
     }
 

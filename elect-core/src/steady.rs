@@ -1,0 +1,126 @@
+//! The steady state: the leader says again what it said last, and nothing else has happened since.
+//!
+//! Most rules ask only what a frame says and what this node is, so they would decide about such a frame as they
+//! did about the one before. What time changes is looked at again, by the same functions: the nonce's order (R4),
+//! the echo's age (R6, R17) and the promise (R12). It is a short way to the same result and no rule of its own:
+//! `steady/tests.rs` compares it, step by step, with electors that never take it.
+
+use crate::elector::Elector;
+use crate::epoch::Epoch;
+use crate::event::Event;
+use crate::follower::{Claim, Followed};
+use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
+use crate::name::NodeId;
+use crate::time::Time;
+
+/// A heartbeat of the followed leader that was answered and did nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steady {
+    from: NodeId,
+    header: Header,
+    heartbeat: Heartbeat,
+    claim: Claim,
+}
+
+impl Steady {
+    /// Whether `frame` differs from it in nothing but its send time and echo.
+    #[inline]
+    fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
+        let Header { group, members, epoch, standing, nonce, echo: _ } = &frame.header;
+        let said = &self.header;
+        from == self.from
+            && *group == said.group
+            && *members == said.members
+            && *epoch == said.epoch
+            && *standing == said.standing
+            && nonce.incarnation == said.nonce.incarnation
+            && matches!(&frame.body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
+    }
+}
+
+impl Elector {
+    /// The claim in `frame`, if it only repeats the last one and nothing is due before it.
+    #[inline]
+    pub(crate) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<Claim> {
+        let steady = self.steady.as_ref().filter(|_| self.is_steady)?;
+        let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.now.max(now));
+        let newest = self.peers[leader.get()].pair.newest?;
+        if received >= self.timers.deadline()
+            || !self.out.is_empty()
+            || nonce.sent <= newest.sent
+            || !steady.is_said_again(from, frame)
+            || !self.is_connected_at(leader, received)
+        {
+            return None;
+        }
+        let echoed = self.fresh_at(&frame.header, received)?;
+        Some(Claim { nonce, echoed, received, ..steady.claim })
+    }
+
+    /// Promises on, and answers what it answered before.
+    #[inline]
+    pub(crate) fn on_repeated(&mut self, claim: &Claim) {
+        self.now = claim.received;
+        self.step_nonce = None;
+        self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
+        self.renew_promise(claim);
+        let (nonce, echo) = (self.nonce(), self.echo(claim.leader));
+        let answer = self.out.frames.again();
+        answer.header.nonce = nonce;
+        answer.header.echo = echo;
+    }
+
+    /// A frame that says something new, or comes after something else has changed.
+    #[inline(never)]
+    pub(crate) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
+        let was_steady = self.is_steady;
+        self.begin(now);
+        let result = self.receive(from, frame);
+        if let Err(reason) = result {
+            self.out.happened(Event::Ignored { from, reason });
+        }
+        self.settle();
+        if result.is_ok()
+            && let Body::Heartbeat(heartbeat) = frame.body
+        {
+            self.note_steady(from, &frame.header, heartbeat, was_steady);
+        }
+    }
+
+    /// Whether the leader's next heartbeat will find everything as it is now.
+    fn note_steady(&mut self, from: NodeId, header: &Header, heartbeat: Heartbeat, was_steady: bool) {
+        match header.standing {
+            Standing::Leading(epoch) => {
+                if let Some(claim) = self.steady_claim(from, header, heartbeat, epoch) {
+                    self.steady = Some(Steady { from, header: *header, heartbeat, claim });
+                    self.is_steady = true;
+                }
+            }
+            // Others are heard without consequence for it, as long as this node has nothing to say.
+            Standing::Following(..) | Standing::Free | Standing::Bound => {
+                let is_leader = self.steady.as_ref().is_some_and(|steady| steady.from == from);
+                self.is_steady = was_steady && !is_leader && self.out.is_empty();
+            }
+            _ => {}
+        }
+    }
+
+    fn steady_claim(
+        &self,
+        from: NodeId,
+        header: &Header,
+        heartbeat: Heartbeat,
+        epoch: Epoch,
+    ) -> Option<Claim> {
+        let Lead { detection, paused_for } = heartbeat.lead?;
+        let Followed { leader, epoch: followed, .. } = *self.followed()?;
+        let is_followed = epoch == followed && from == self.config.members.id(leader);
+        let is_quiet = !self.is_replaced() && self.out.holds_one_frame();
+        let (nonce, now) = (header.nonce, self.now);
+        let claim = Claim { leader, epoch, nonce, echoed: now, received: now, detection, paused_for };
+        (is_followed && is_quiet).then_some(claim)
+    }
+}
+
+#[cfg(test)]
+mod tests;
