@@ -10,8 +10,8 @@ use clap::Args;
 /// Plants each bug of a list into a copy of the workspace and counts the seeds until a checker notices.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Only mutants whose name contains this
-    filter: Option<String>,
+    /// Only mutants whose name contains one of these
+    filters: Vec<String>,
     /// The workspace
     #[arg(long, default_value = ".")]
     workspace: PathBuf,
@@ -70,8 +70,13 @@ fn mutate(arguments: &Arguments) -> Result<bool, String> {
     let list = arguments.workspace.join("elect-sim/mutants/list.txt");
     let mutants = parse(&read(&list)?)?;
     let chosen = |mutant: &&Mutant| {
-        arguments.filter.as_ref().is_none_or(|filter| mutant.name.contains(filter.as_str()))
+        let named = |filter: &String| mutant.name.contains(filter.as_str());
+        arguments.filters.is_empty() || arguments.filters.iter().any(named)
     };
+    let unknown = |filter: &&String| !mutants.iter().any(|mutant| mutant.name.contains(filter.as_str()));
+    if let Some(filter) = arguments.filters.iter().find(unknown) {
+        return Err(format!("no mutant's name contains `{filter}`"));
+    }
     if arguments.dry_run {
         for mutant in mutants.iter().filter(chosen) {
             mutated(&arguments.workspace, mutant)?;
@@ -189,15 +194,18 @@ fn judge(arguments: &Arguments, command: &Path) -> Result<Caught, String> {
     let mut needed = Vec::new();
     let mut checkers = Vec::new();
     for start in 0..arguments.starts {
-        let first = (u64::from(start) * 1_000_000).to_string();
+        let first = u64::from(start) * 1_000_000;
         let output = Command::new(command)
-            .args(["run", "--json", "--jobs", "1", "--seed", &first, "--seeds", &arguments.seeds.to_string()])
+            .args(["run", "--json", "--jobs", "1"])
+            .args(["--seed", &first.to_string(), "--seeds", &arguments.seeds.to_string()])
             .output()
             .map_err(|error| error.to_string())?;
         let summary: serde_json::Value =
             serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
         if let Some(checker) = summary["failed"][0]["violation"]["checker"].as_str() {
-            needed.push(summary["seeds"].as_u64().unwrap_or(0));
+            // The run went on for a moment after the first seed that failed.
+            let seed = summary["failed"][0]["seed"].as_u64().ok_or("a seed that failed has a number")?;
+            needed.push(seed - first + 1);
             checkers.push(checker.to_owned());
         } else if start == 1 && needed.is_empty() {
             break; // Twice in vain: leave it to the scenarios.
