@@ -8,6 +8,7 @@ use elect_core::{MemberKind, Storage};
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
 use crate::counts::Counts;
+use crate::liveness::{Liveness, Measured};
 use crate::options::Options;
 use crate::queue::NodeIndex;
 use crate::random::Random;
@@ -30,13 +31,8 @@ pub struct Outcome {
     pub simulated: Real,
     /// What happened how often.
     pub counts: Counts,
-    /// How long it took to a leader after healing, in thousandths of an election timeout; `None` where there
-    /// rightly is none.
-    pub settled: Option<u64>,
-    /// Whether every link worked after healing.
-    pub full_mesh: bool,
-    /// How long it took to somebody in office, likewise.
-    pub served: Option<u64>,
+    /// What was measured of liveness.
+    pub measured: Vec<Measured>,
 }
 
 /// A world that is taken through its storm and its calm.
@@ -44,9 +40,7 @@ pub struct Outcome {
 pub struct Run {
     /// The world.
     pub world: World,
-    settled: Option<u64>,
-    served: Option<u64>,
-    full_mesh: bool,
+    pub(crate) measured: Vec<Measured>,
 }
 
 /// What remains broken after healing.
@@ -59,6 +53,11 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// Whether nothing remains broken.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.cuts.is_empty() && self.retired.is_empty()
+    }
+
     /// Half of the time everything works; else some links stay cut and some nodes down.
     pub(crate) fn draw(random: &mut Random, nodes: usize) -> Self {
         let mut topology = Self::default();
@@ -101,7 +100,7 @@ impl Run {
 
     /// A world that its caller takes where it wants.
     pub(crate) fn of(world: World) -> Self {
-        Self { world, settled: None, served: None, full_mesh: false }
+        Self { world, measured: Vec::new() }
     }
 
     /// What came of it.
@@ -112,9 +111,7 @@ impl Run {
             hash: format!("{:016x}", self.world.trace().hash()),
             simulated: self.world.now(),
             counts: self.world.counts(),
-            settled: self.settled,
-            full_mesh: self.full_mesh,
-            served: self.served,
+            measured: self.measured.clone(),
         }
     }
 
@@ -129,21 +126,29 @@ impl Run {
 
     /// Everything heals but what remains broken, and from then on there must be a leader where there can be one.
     pub(crate) fn demand(&mut self, liveness: Real) {
+        if self.world.now() == 0 {
+            self.peace();
+            if self.world.options.preferred.is_some() {
+                return; // A preferred leader comes back into office whenever it may.
+            }
+        }
         let Topology { cuts, retired } = self.world.options.remaining.clone();
-        self.full_mesh = cuts.is_empty() && retired.is_empty();
         if self.world.violation().is_none() {
             self.world.heal(&cuts, &retired);
-            self.calm(self.world.now() + liveness);
+            self.calm(self.world.now() + liveness, self.world.options.remaining.is_whole());
+            if self.world.options.remaining.is_whole() {
+                self.drills();
+            }
         }
     }
 
     /// After healing: a leader in time where there can be one, and it stays; none where there cannot.
-    fn calm(&mut self, end: Real) {
+    fn calm(&mut self, end: Real, full_mesh: bool) {
         let healed = self.world.now();
         let timeout = self.world.election_timeout();
         // Processes that start and links that are made belong to the healing.
         let begin = healed + RECONNECTED;
-        let bound = timeout * if self.full_mesh { 2 } else { 4 };
+        let bound = timeout * if full_mesh { 2 } else { 4 };
         let led =
             |world: &World| world.leader().is_some_and(|(node, _)| world.able_to_lead().contains(&node));
         let mut settled = self.wait_until(begin, led);
@@ -162,7 +167,8 @@ impl Run {
             self.fail(Checker::Settles, &detail);
             return;
         };
-        self.settled = Some((settled - healed) * 1_000 / timeout);
+        let what = if full_mesh { Liveness::SettlesInFullMesh } else { Liveness::Settles };
+        self.measure(what, settled - healed, RECONNECTED + bound);
         self.stays(begin, timeout, &able, end);
     }
 
@@ -172,11 +178,13 @@ impl Run {
             self.fail(Checker::Serves, "nobody is in office within 8 election timeouts");
             return;
         }
-        self.served = served.map(|at| (at - begin) * 1_000 / timeout);
+        if let Some(served) = served {
+            self.measure(Liveness::Serves, served - begin, 8 * timeout);
+        }
         self.world.run_until((begin + 8 * timeout).min(end));
         let losses = self.world.counts().losses;
         self.world.run_until(end);
-        if self.world.counts().losses > losses && self.served.is_some() {
+        if self.world.counts().losses > losses && served.is_some() {
             self.fail(Checker::Stays, "a leader lost its authority although nothing was wrong");
         }
         if self.world.leader().is_none() && self.can_serve(able) {

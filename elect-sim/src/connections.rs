@@ -54,6 +54,9 @@ impl World {
             LinkState::Refused { attempt_began: self.clocks[usize::from(from)].read(began) }
         };
         self.node_mut(from).connected[usize::from(to)] = accepted;
+        if accepted {
+            self.moments.linked(self.now, from, to);
+        }
         self.note(Some(from), || {
             format!("link to {} {}", node_name(to), if accepted { "up" } else { "refused" })
         });

@@ -59,6 +59,11 @@ impl World {
     /// Does it, now.
     pub(crate) fn act(&mut self, deed: Deed) {
         self.deeds.push((self.now, deed));
+        self.perform(deed);
+    }
+
+    /// Does it without keeping it: it follows from something else that is kept.
+    pub(crate) fn perform(&mut self, deed: Deed) {
         match deed {
             Deed::Cut(from, to) => self.network.cut(from, to),
             Deed::Heal(from, to) => self.network.heal(from, to),

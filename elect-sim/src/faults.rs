@@ -186,6 +186,10 @@ impl World {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
         self.network.quality = self.calm_quality();
+        if self.is_sabotaged(Sabotage::SlowSaves) {
+            self.nodes.iter_mut().for_each(|node| node.disk.save_min += 60 * MILLI);
+            self.nodes.iter_mut().for_each(|node| node.disk.save_max += 60 * MILLI);
+        }
         self.network.heal_all();
         self.ends.iter_mut().for_each(Vec::clear);
         let pairs: Vec<_> = self.pairs().collect();
@@ -204,6 +208,7 @@ impl World {
         let calm = self.options.calm;
         match self.options.sabotage {
             Some(Sabotage::NeverHeals) => Quality { loss_ppm: 1_000_000, ..calm },
+            Some(Sabotage::SlowLinks) => Quality { delay_max: 10 * calm.delay_max, ..calm },
             Some(Sabotage::Stalls) => Quality { tail_ppm: 500_000, tail_max: 3 * SECOND, ..calm },
             _ => calm,
         }

@@ -240,7 +240,8 @@ impl World {
     /// A client asks every node that was in office when it last worked: a deposed one must refuse, also one
     /// that does not know it yet. What is asked of a stopped process waits for it.
     pub(crate) fn clients(&mut self) {
-        for node in 0..index_from(self.nodes.len()) {
+        let asked = if self.clients_rest { 0 } else { index_from(self.nodes.len()) };
+        for node in 0..asked {
             let now = self.local(node);
             let state = self.node(node).state;
             let Some(host) = self.host(node) else { continue };

@@ -181,17 +181,11 @@ impl World {
     pub(crate) fn check(&mut self, node: NodeIndex, actions: &[Action], now: Time) {
         for action in actions {
             match action {
-                Action::Lost(loss) => self.checks.lost(self.now, node, *loss),
-                Action::Happened(Event::Elected(elected)) => {
-                    self.checks.elected(self.now, node, elected.epoch());
+                Action::Lost(loss) => {
+                    self.moments.lost(self.now, node);
+                    self.checks.lost(self.now, node, *loss);
                 }
-                Action::Happened(Event::EpochRaised { from, raised }) => {
-                    let to = match raised {
-                        Raised::InOffice(office) => office.epoch(),
-                        Raised::OnTheWay(elected) => elected.epoch(),
-                    };
-                    self.checks.raised(self.now, node, *from, to);
-                }
+                Action::Happened(event) => self.check_event(node, event),
                 _ => {}
             }
         }
@@ -227,6 +221,21 @@ impl World {
                 Action::Happened(Event::Stopped { .. }) => self.checks.stopped(node),
                 _ => {}
             }
+        }
+    }
+
+    fn check_event(&mut self, node: NodeIndex, event: &Event) {
+        self.moments.happened(self.now, node, event);
+        match event {
+            Event::Elected(elected) => self.checks.elected(self.now, node, elected.epoch()),
+            Event::EpochRaised { from, raised } => {
+                let to = match raised {
+                    Raised::InOffice(office) => office.epoch(),
+                    Raised::OnTheWay(elected) => elected.epoch(),
+                };
+                self.checks.raised(self.now, node, *from, to);
+            }
+            _ => {}
         }
     }
 
@@ -341,6 +350,7 @@ impl World {
             && let Some(record) = watched.disk.record()
         {
             self.checks.saved(now, node, record);
+            self.moments.saved(now, node);
         }
         if let Some((raised, kept)) = floor.raised.get() {
             self.checks.fence_raised(node, raised, kept);

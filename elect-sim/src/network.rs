@@ -81,6 +81,8 @@ struct Link {
     cuts: u32,
     clogged: bool,
     held: Vec<Held>,
+    /// When the last message arrives, where order is kept.
+    last: Real,
 }
 
 /// All directed links of a world.
@@ -89,6 +91,8 @@ pub(crate) struct Network {
     nodes: usize,
     links: Vec<Link>,
     pub(crate) quality: Quality,
+    /// Whether nothing overtakes anything, as on a connection.
+    pub(crate) in_order: bool,
     random: Random,
 }
 
@@ -103,7 +107,7 @@ pub(crate) enum Fate {
 
 impl Network {
     pub(crate) fn new(nodes: usize, quality: Quality, random: Random) -> Self {
-        Self { nodes, links: vec![Link::default(); nodes * nodes], quality, random }
+        Self { nodes, links: vec![Link::default(); nodes * nodes], quality, in_order: false, random }
     }
 
     fn at(&self, from: NodeIndex, to: NodeIndex) -> usize {
@@ -120,7 +124,13 @@ impl Network {
         if link.clogged {
             return Fate::Waits;
         }
-        arrivals.add(now + self.quality.delay(&mut self.random));
+        let mut first = now + self.quality.delay(&mut self.random);
+        if self.in_order {
+            let at = self.at(from, to);
+            first = first.max(self.links[at].last);
+            self.links[at].last = first;
+        }
+        arrivals.add(first);
         if self.random.chance(self.quality.duplicate_ppm) {
             arrivals.add(now + self.quality.delay(&mut self.random));
         }

@@ -6,6 +6,7 @@ use elect_core::{Detection, MemberKind};
 
 use crate::campaign::Topology;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::own::Own;
 use crate::random::Random;
@@ -95,13 +96,21 @@ pub enum Sabotage {
     NeverHeals,
     /// The network goes on stalling for long after it has healed.
     Stalls,
+    /// A node that is cut off finds a higher epoch on its disk.
+    CountsAlone,
+    /// Saves take far longer than configured once the faults are over.
+    SlowSaves,
+    /// Links are far slower than they should be once the faults are over.
+    SlowLinks,
+    /// No leader knows who is preferred.
+    ForgetsPreference,
     /// The process panics after ten simulated seconds.
     Panics,
 }
 
 impl Sabotage {
     /// All of them, with their names in scenarios.
-    pub const ALL: [(Self, &str); 11] = [
+    pub const ALL: [(Self, &str); 15] = [
         (Self::LyingDisk, "lying-disk"),
         (Self::GarbledBytes, "garbled-bytes"),
         (Self::OwnCopyIsEnough, "own-copy-is-enough"),
@@ -112,6 +121,10 @@ impl Sabotage {
         (Self::SecretDrift, "secret-drift"),
         (Self::NeverHeals, "never-heals"),
         (Self::Stalls, "stalls"),
+        (Self::CountsAlone, "counts-alone"),
+        (Self::SlowSaves, "slow-saves"),
+        (Self::SlowLinks, "slow-links"),
+        (Self::ForgetsPreference, "forgets-preference"),
         (Self::Panics, "panics"),
     ];
 
@@ -179,6 +192,8 @@ pub struct Options {
     pub office_timeout: Duration,
     /// What single nodes are set to differently, by node.
     pub own: Vec<Own>,
+    /// What is measured when the faults are over and the group has settled.
+    pub drills: Vec<Drill>,
     /// A planted bug, for tests.
     pub sabotage: Option<Sabotage>,
 }
@@ -213,12 +228,40 @@ impl Options {
             cooldown: Duration::from_mins(2),
             office_timeout: Duration::from_secs(30),
             own: Vec::new(),
+            drills: Vec::new(),
             sabotage: None,
         }
     }
 
     /// Draws which faults exist and how strong they are. Two thirds of the time are stormy, one third calm.
+    /// Then come three drills. One group in sixteen is at peace instead, and goes through all of them.
     pub fn swarm(seed: u64, nodes: Option<usize>, length: Real) -> Self {
+        let mut options = Self::drawn(seed, nodes, length);
+        let mut random = Random::stream(seed, 6);
+        options.drills = (0..3).map(|_| Drill::ALL[random.index(Drill::ALL.len())].0).collect();
+        if random.below(16) == 0 {
+            options.make_peaceful(&mut random);
+        }
+        options
+    }
+
+    /// No faults from the first boot on: what that takes is measured, then all drills, or the return of a preferred
+    /// leader.
+    fn make_peaceful(&mut self, random: &mut Random) {
+        self.faults.clear();
+        self.stormy = self.calm;
+        self.store_loss_ppm = 0;
+        self.remaining = Topology::default();
+        (self.boot_spread, self.safety) = (0, 0);
+        self.drills = Drill::ALL.map(|(drill, _)| drill).to_vec();
+        if random.below(2) == 0 {
+            let voters = self.kinds.iter().filter(|&&kind| kind == MemberKind::Voter).count();
+            self.preferred = Some(random.index(voters));
+            self.cooldown = Duration::from_millis(random.between(500, 3_000));
+        }
+    }
+
+    fn drawn(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut random = Random::stream(seed, 1);
         let count = nodes.unwrap_or_else(|| 3 + random.index(5));
         let mut options = Self::quiet(seed, count);
@@ -240,7 +283,7 @@ impl Options {
     /// The same with clocks far outside ρ: safe but for what may use clocks, and without demands on liveness.
     /// Lost disks are left out, because their return (S13) rests on clocks.
     pub fn wild(seed: u64, nodes: Option<usize>, length: Real) -> Self {
-        let mut options = Self::swarm(seed, nodes, length);
+        let mut options = Self::drawn(seed, nodes, length);
         options.wild_clocks = true;
         options.faults.retain(|&fault| fault != Fault::LostDisk);
         (options.safety, options.liveness) = (length, 0);

@@ -6,6 +6,7 @@ use crate::checkers::{Checkers, LeaseRule};
 use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
 use crate::disk::Disk;
+use crate::liveness::Moments;
 use crate::log::Entries;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
@@ -44,6 +45,8 @@ impl World {
             deeds: Vec::new(),
             rules: Vec::new(),
             counts: Counts::default(),
+            moments: Moments::default(),
+            clients_rest: false,
             actions: Vec::new(),
             chaos,
             luck: Random::stream(seed, 6),
@@ -86,8 +89,10 @@ impl World {
         let id = id_of(node);
         let builder = Config::builder(cluster, id);
         let builder = match options.preferred {
-            Some(node) => builder.preferred_leader(id_of(index_from(node))),
-            None => builder,
+            Some(node) if !self.is_sabotaged(Sabotage::ForgetsPreference) => {
+                builder.preferred_leader(id_of(index_from(node)))
+            }
+            _ => builder,
         };
         let builder = options.with_members(node, builder)?;
         builder

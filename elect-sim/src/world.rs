@@ -8,6 +8,7 @@ use crate::counts::Counts;
 use crate::deed::Deed;
 use crate::disk::Mood;
 use crate::host::Message;
+use crate::liveness::Moments;
 use crate::log::Entries;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
@@ -48,6 +49,10 @@ pub struct World {
     pub(crate) rules: Vec<Rule>,
     /// Counts for reports.
     pub(crate) counts: Counts,
+    /// When what happened since the last measurement began.
+    pub(crate) moments: Moments,
+    /// Whether clients leave the group alone.
+    pub(crate) clients_rest: bool,
     pub(crate) actions: Vec<Action>,
 }
 

@@ -41,6 +41,11 @@ impl Checkers {
         }
     }
 
+    /// The highest epoch in which anybody ever voted.
+    pub(crate) fn highest_vote(&self) -> Epoch {
+        self.votes.keys().map(|&(_, epoch)| epoch).max().unwrap_or(Epoch::ZERO)
+    }
+
     fn voted(&mut self, at: Real, node: NodeIndex, epoch: Epoch, candidate: NodeIndex) {
         let earlier = *self.votes.entry((node, epoch)).or_insert(candidate);
         if earlier != candidate {

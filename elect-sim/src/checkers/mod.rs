@@ -67,6 +67,26 @@ pub enum Checker {
     RightlyNoLeader,
     /// L5: a leader gets into office once faults stop.
     Serves,
+    /// L3: a leader without a quorum steps down by the end of its lease.
+    StepsDownInTime,
+    /// L4: a node that is cut off adds no epochs, in the middle of its election at most one.
+    AddsNoEpoch,
+    /// L6: a node that returns follows within two heartbeats and a round trip, whatever its epoch.
+    FollowsAgain,
+    /// L7: a follower is free as soon as it hears that its leader no longer leads.
+    FreeAtOnce,
+    /// L7: who missed the announcement learns of the leader from the next heartbeat.
+    LearnsLeader,
+    /// L8: a first boot, and a power cut of all, elect without waiting for D.
+    BootsInTime,
+    /// L9: from the end of a quorum's promises to a new leader, three delays and one save.
+    ElectsAtOnce,
+    /// S9, L9: the target of a handover leads three delays and one save after the step-down.
+    HandsOver,
+    /// A dead leader is replaced within one election timeout, with crash evidence in a few round trips.
+    DetectsInTime,
+    /// A preferred node leads when its cooldown is over.
+    FailsBack,
     /// A tick moves the deadline: the elector does not spin.
     DeadlineMoves,
     /// Real bytes: what one node encodes the other decodes to the same frame.
@@ -77,7 +97,7 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::OneLeaderPerEpoch,
         Self::NotLedAgain,
         Self::OneAcceptPerEpoch,
@@ -97,6 +117,16 @@ impl Checker {
         Self::Stays,
         Self::RightlyNoLeader,
         Self::Serves,
+        Self::StepsDownInTime,
+        Self::AddsNoEpoch,
+        Self::FollowsAgain,
+        Self::FreeAtOnce,
+        Self::LearnsLeader,
+        Self::BootsInTime,
+        Self::ElectsAtOnce,
+        Self::HandsOver,
+        Self::DetectsInTime,
+        Self::FailsBack,
         Self::DeadlineMoves,
         Self::WireRoundTrip,
         Self::NoPanic,
@@ -124,6 +154,16 @@ impl Checker {
             Self::Stays => "stays",
             Self::RightlyNoLeader => "rightly-no-leader",
             Self::Serves => "serves",
+            Self::StepsDownInTime => "steps-down-in-time",
+            Self::AddsNoEpoch => "adds-no-epoch",
+            Self::FollowsAgain => "follows-again",
+            Self::FreeAtOnce => "free-at-once",
+            Self::LearnsLeader => "learns-leader",
+            Self::BootsInTime => "boots-in-time",
+            Self::ElectsAtOnce => "elects-at-once",
+            Self::HandsOver => "hands-over",
+            Self::DetectsInTime => "detects-in-time",
+            Self::FailsBack => "fails-back",
             Self::DeadlineMoves => "deadline-moves",
             Self::WireRoundTrip => "wire-round-trip",
             Self::NoPanic => "no-panic",

@@ -6,6 +6,7 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod scenario;
 pub(crate) mod shrink;
+mod summary;
 pub(crate) mod timeline;
 pub(crate) mod topologies;
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Counts, Detail, KEPT, Kept, Outcome, Run};
+use elect_sim::{Detail, KEPT, Kept, Outcome, Run};
 
 use super::progress::Progress;
+use super::summary::Summary;
 use super::{Group, default_jobs, in_parallel};
 
 /// Runs many seeds.
@@ -33,75 +34,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What came of a campaign.
-#[derive(Debug, Default, serde::Serialize)]
-struct Summary {
-    seeds: u64,
-    failed: Vec<Outcome>,
-    /// Simulated seconds per second of this machine, all threads together.
-    times_real_time: f64,
-    seconds: f64,
-    settled: Spread,
-    settled_in_full_mesh: Spread,
-    counts: Counts,
-}
-
-/// How long it took to a leader after healing, in thousandths of an election timeout.
-#[derive(Debug, Default, serde::Serialize)]
-struct Spread {
-    measured: u64,
-    median: u64,
-    p99: u64,
-    worst: u64,
-    worst_seed: u64,
-    #[serde(skip)]
-    all: Vec<(u64, u64)>,
-}
-
-impl Spread {
-    fn finish(&mut self) {
-        self.all.sort_unstable();
-        let Some(&(worst, worst_seed)) = self.all.last() else { return };
-        let at = |percent: usize| self.all[(self.all.len() - 1) * percent / 100].0;
-        (self.measured, self.median, self.p99) = (self.all.len() as u64, at(50), at(99));
-        (self.worst, self.worst_seed) = (worst, worst_seed);
-    }
-}
-
-impl Summary {
-    fn add(&mut self, outcome: Outcome) {
-        self.seeds += 1;
-        self.counts.add(&outcome.counts);
-        if let Some(settled) = outcome.settled {
-            let spread = if outcome.full_mesh { &mut self.settled_in_full_mesh } else { &mut self.settled };
-            spread.all.push((settled, outcome.seed));
-        }
-        if outcome.violation.is_some() {
-            self.failed.push(outcome);
-        }
-    }
-
-    fn print(&self) {
-        let counts = self.counts;
-        println!("{} seeds in {:.1} s, {:.0} × real time", self.seeds, self.seconds, self.times_real_time);
-        let Counts { elections, behind, losses, raises, rebuilt, .. } = counts;
-        println!(
-            "  {elections} elections ({behind} by a node that was behind), {losses} step-downs, {raises} epochs raised"
-        );
-        println!("  {rebuilt} replaced disks earned their vote back");
-        println!(
-            "  {} writes acknowledged, {} reads, {} faults",
-            counts.acknowledged, counts.reads, counts.faults
-        );
-        for (name, spread) in [("full mesh", &self.settled_in_full_mesh), ("some links cut", &self.settled)] {
-            println!(
-                "  a leader after healing, {name}: median {}, p99 {}, worst {} thousandths of an election timeout (seed {}, {} runs)",
-                spread.median, spread.p99, spread.worst, spread.worst_seed, spread.measured
-            );
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> bool {
     // A panic is a violation, with its words: nothing is lost by keeping the terminal clean.
     std::panic::set_hook(Box::new(|_| {}));
@@ -114,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         Some(kept) => (kept.clone(), Group::of(kept)),
         None => (group.kept(number), group),
     };
+    let jobs = jobs.unwrap_or_else(default_jobs);
     let progress = std::cell::RefCell::new(Progress::new(seeds));
     let mut summary = Summary::default();
     let work = |number| {
@@ -138,14 +71,13 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         summary.add(outcome);
         holds || keep_going
     };
-    in_parallel(numbers, jobs.unwrap_or_else(default_jobs), work, take, || {
+    in_parallel(numbers, jobs, work, take, || {
         progress.borrow_mut().show();
     });
     let progress = progress.into_inner();
     progress.clear();
-    summary.failed.sort_by_key(|outcome| outcome.seed);
-    summary.settled.finish();
-    summary.settled_in_full_mesh.finish();
+    summary.finish();
+    summary.jobs = jobs;
     summary.seconds = progress.elapsed().as_secs_f64();
     summary.times_real_time = progress.speed();
     if json {

@@ -12,6 +12,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             round-trip 2ms (as configured, where delays exceed it)
             until it is calm, per million: loss 30000 | duplicates 30000 | tail 5000 1s | stale 5000 9s | store-loss 30000
             once it is calm: calm-delay 200us to 2ms | remains-cut a>b c>d | remains-down e
+            drill isolate-leader: measured once it is calm and a leader is in office, as often as named
             sabotage no-fence: a bug planted around the elector, to see a checker fail
   one node  of a drift 0 | of a members a b c (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark

@@ -8,6 +8,7 @@ use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
+use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::options::{Options, Sabotage};
 use crate::process::{Interrupt, Setup};
@@ -151,6 +152,9 @@ impl Scenario {
                 for node in nodes {
                     options.remaining.retired.push(letter(name(node)?)?);
                 }
+            }
+            ["drill", word] => {
+                options.drills.push(Drill::parse(word).ok_or("no such drill")?);
             }
             ["sabotage", word] => {
                 options.sabotage = Some(Sabotage::parse(word).ok_or("no such sabotage")?);

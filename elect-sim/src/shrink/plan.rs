@@ -80,6 +80,7 @@ impl Plan {
             sabotage,
             // Every node of a swarm is set alike.
             own: _,
+            drills,
         } = &self.options;
         let mut lines = members(kinds);
         let mut set = |differs: bool, line: String| {
@@ -102,6 +103,9 @@ impl Plan {
         set(*office_timeout != usual.office_timeout, format!("office-timeout {}", duration(*office_timeout)));
         set(*wild_clocks, "wild-clocks".into());
         set(*store_loss_ppm != 0, format!("store-loss {store_loss_ppm}"));
+        for drill in drills {
+            set(true, format!("drill {}", drill.name()));
+        }
         if let Some(sabotage) = sabotage {
             set(true, format!("sabotage {}", sabotage.name()));
         }

@@ -1,0 +1,343 @@
+//! Drills: one deliberate trouble at a time in a group that is at rest, and how long it takes to get over it.
+//!
+//! The bounds are those of PROTOCOL.md with this group's own δ, S and D, not with the configured ones, which
+//! leave room.
+
+use elect_core::{Epoch, Holder, MemberKind, Record, Word};
+
+use super::{Liveness, Moments};
+use crate::campaign::Run;
+use crate::checkers::node_name;
+use crate::clock::{MICRO, MILLI, Real};
+use crate::deed::Deed;
+use crate::options::Sabotage;
+use crate::queue::NodeIndex;
+use crate::random::Random;
+use crate::world::{World, id_of, index_from};
+
+/// One deliberate trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drill {
+    /// The leader resigns.
+    Resign,
+    /// The leader resigns, and one follower misses every first announcement.
+    LoseAnnounce,
+    /// The leader hands over to a chosen voter.
+    HandOver,
+    /// The leader's machine loses power and returns later: nothing but silence tells.
+    PowerOffLeader,
+    /// The leader's process is killed and returns later.
+    KillLeader,
+    /// The leader is cut off, in one direction or both, and returns.
+    IsolateLeader,
+    /// Another node is cut off, in one direction or both, and returns.
+    IsolateFollower,
+    /// A voter restarts with a higher epoch than anybody's: a candidate whose round nobody heard of.
+    HigherEpoch,
+    /// A candidate is cut off when it has just stood, and returns.
+    CutOffCandidate,
+    /// Every machine loses power, and all return at once.
+    PowerCut,
+    /// Every machine loses power, and all but the old leader's return at once.
+    PowerCutWithoutLeader,
+}
+
+impl Drill {
+    /// All of them, with their names in scenarios.
+    pub const ALL: [(Self, &str); 11] = [
+        (Self::Resign, "resign"),
+        (Self::LoseAnnounce, "lose-announce"),
+        (Self::HandOver, "hand-over"),
+        (Self::PowerOffLeader, "power-off-leader"),
+        (Self::KillLeader, "kill-leader"),
+        (Self::IsolateLeader, "isolate-leader"),
+        (Self::IsolateFollower, "isolate-follower"),
+        (Self::HigherEpoch, "higher-epoch"),
+        (Self::CutOffCandidate, "cut-off-candidate"),
+        (Self::PowerCut, "power-cut"),
+        (Self::PowerCutWithoutLeader, "power-cut-without-leader"),
+    ];
+
+    /// By its name.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(drill, _)| drill)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(drill, _)| *drill == self).map_or("none", |&(_, name)| name)
+    }
+}
+
+/// A group at rest, and the spans that its bounds are made of.
+#[derive(Debug)]
+pub(super) struct Steady {
+    pub(super) leader: NodeIndex,
+    /// δ: the longest delay of this network.
+    pub(super) delay: Real,
+    /// S: the longest save, with the time that its news takes to the elector.
+    pub(super) save: Real,
+    pub(super) heartbeat: Real,
+    /// One election timeout.
+    pub(super) timeout: Real,
+    pub(super) random: Random,
+}
+
+impl Steady {
+    /// The same group under another leader.
+    pub(super) fn under(&self, leader: NodeIndex) -> Self {
+        Self { leader, random: self.random.clone(), ..*self }
+    }
+
+    /// 3δ + S.
+    pub(super) fn election(&self) -> Real {
+        3 * self.delay + self.save
+    }
+
+    /// Two heartbeats and a round trip; the saves that lie on the way are the disk's.
+    pub(super) fn return_of(&self) -> Real {
+        2 * self.heartbeat + 2 * self.delay + 2 * self.save
+    }
+}
+
+impl Run {
+    /// Plays the drills that the options name, each in a group at rest.
+    pub(crate) fn drills(&mut self) {
+        self.world.network.in_order = true;
+        for (number, drill) in (0u64..).zip(self.world.options.drills.clone()) {
+            let mut random = Random::stream(self.world.options.seed, 1_000 + number);
+            self.world.clients_rest = random.below(2) == 0;
+            let Some(steady) = self.steady(random) else { return };
+            // Positions reach everybody, if they are at rest.
+            let rested = self.world.now() + steady.timeout;
+            self.world.run_until(rested);
+            self.world.note_network(&format!("DRILL {}", drill.name()));
+            self.world.moments = Moments::default();
+            self.drill(drill, steady);
+            self.world.rules.clear();
+            self.world.clients_rest = false;
+        }
+    }
+
+    fn drill(&mut self, drill: Drill, steady: Steady) {
+        match drill {
+            Drill::Resign => self.resignation(&steady),
+            Drill::LoseAnnounce => self.lost_announcement(steady),
+            Drill::HandOver => self.handover(steady),
+            Drill::PowerOffLeader => self.silence(&steady),
+            Drill::KillLeader => self.kill(&steady),
+            Drill::IsolateLeader => self.isolated_leader(steady),
+            Drill::IsolateFollower => self.isolated_follower(steady),
+            Drill::HigherEpoch => self.higher_epoch(steady),
+            Drill::CutOffCandidate => self.cut_off_candidate(&steady),
+            Drill::PowerCut => self.power_cut(&steady, None),
+            Drill::PowerCutWithoutLeader => self.power_cut(&steady, Some(steady.leader)),
+        }
+    }
+
+    /// Waits until everybody runs and follows a leader in office; `None` if that takes too long, as where a
+    /// lost disk is still being rebuilt.
+    pub(super) fn steady(&mut self, random: Random) -> Option<Steady> {
+        let timeout = self.world.election_timeout();
+        let until = self.world.now() + 4 * timeout;
+        self.wait_until(until, |world| world.leader_at_rest().is_some())?;
+        let leader = self.world.leader_at_rest()?;
+        Some(self.world.spans(leader, timeout, random))
+    }
+
+    // What does not cost an election.
+
+    fn isolated_follower(&mut self, mut steady: Steady) {
+        let node = self.another(&mut steady, |_| true);
+        let before = self.world.durable_epoch(node);
+        self.world.cut_off_somehow(node, &mut steady.random);
+        self.undisturbed(&steady, 2);
+        self.plant_epoch(node);
+        self.adds(Liveness::EpochsAlone, node, before, 0);
+        self.rejoins(node, steady.leader, &steady);
+        self.undisturbed(&steady, 2);
+    }
+
+    /// L2, L6: the leader passes the higher epoch without a gap, and the node follows.
+    fn higher_epoch(&mut self, mut steady: Steady) {
+        let node = self.another(&mut steady, |kind| kind == MemberKind::Voter);
+        self.world.perform(Deed::Crash(node));
+        self.undisturbed(&steady, 1);
+        let ahead = 1 + steady.random.below(3);
+        self.world.raise_record(node, ahead);
+        self.returns(node, steady.leader, &steady);
+        self.undisturbed(&steady, 2);
+    }
+
+    // Parts of drills.
+
+    /// A node of such a kind other than the leader.
+    pub(super) fn another(&self, steady: &mut Steady, fits: impl Fn(MemberKind) -> bool) -> NodeIndex {
+        let nodes = 0..index_from(self.world.nodes.len());
+        let others: Vec<_> =
+            nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind)).collect();
+        others[steady.random.index(others.len())]
+    }
+
+    /// L2: the leader's lease runs on for so many election timeouts, and nothing is lost.
+    pub(super) fn undisturbed(&mut self, steady: &Steady, timeouts: u64) {
+        let losses = self.world.counts().losses;
+        let until = self.world.now() + timeouts * steady.timeout;
+        while self.world.now() < until && self.world.violation().is_none() {
+            let next = self.world.now() + MILLI;
+            self.world.run_until(next);
+            let leader = self.world.leader().map(|(node, _)| index_from(node));
+            if leader != Some(steady.leader) {
+                let words = format!("{leader:?} leads in place of {}", node_name(steady.leader));
+                self.fail(Liveness::Undisturbed.checker(), &words);
+            }
+        }
+        self.measure(Liveness::Undisturbed, self.world.counts().losses - losses, 0);
+    }
+
+    /// L4: how far the durable epoch of `node` has risen above its own and what the others have.
+    pub(super) fn adds(&mut self, what: Liveness, node: NodeIndex, before: Epoch, bound: u64) {
+        let others = (0..index_from(self.world.nodes.len())).filter(|&other| other != node);
+        let known = others.map(|other| self.world.durable_epoch(other)).fold(before, Epoch::max);
+        let added = self.world.durable_epoch(node).number().saturating_sub(known.number());
+        self.measure(what, added, bound);
+    }
+
+    /// L6: the dead `node` starts, and follows `leader`.
+    pub(super) fn returns(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
+        self.world.moments = Moments::default();
+        self.world.perform(Deed::Start(node));
+        self.follows(Liveness::FollowsAgain, node, leader, steady);
+    }
+
+    /// L6: the cuts heal, and `node` follows `leader`.
+    pub(super) fn rejoins(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
+        self.world.moments = Moments::default();
+        self.world.note_network("cuts heal");
+        self.world.heal_links();
+        self.follows(Liveness::Rejoins, node, leader, steady);
+    }
+
+    fn follows(&mut self, what: Liveness, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
+        let begin = self.world.now();
+        let place = usize::from(node);
+        let is_there = move |world: &World| {
+            world.moments.followed[place].is_some() || world.follows(node) == Some(leader)
+        };
+        let Some(_) = self.wait_until(begin + 4 * steady.timeout, is_there) else {
+            return self.never(what);
+        };
+        let moments = &self.world.moments;
+        // Whoever never ceased to follow is there at once.
+        let Some((_, followed)) = moments.followed[place] else { return };
+        let saved = moments.saved[place].unwrap_or(0);
+        let ready = match what {
+            Liveness::FollowsAgain => saved.max(moments.talking(place, usize::from(leader))),
+            _ => 0,
+        };
+        self.measure(what, followed.saturating_sub(ready.max(begin)), steady.return_of());
+    }
+
+    /// Waits for a new leader: who, and when.
+    pub(super) fn successor(&mut self, what: Liveness, steady: &Steady) -> Option<(NodeIndex, Real)> {
+        let until = self.world.now() + 4 * steady.timeout;
+        if self.wait_until(until, |world| world.moments.elected.is_some()).is_none() {
+            self.never(what);
+        }
+        self.world.moments.elected
+    }
+
+    /// Whether the first candidacy was the only one: what "the first round does not split" means.
+    pub(super) fn in_one_round(&mut self) -> bool {
+        let rounds = u64::from(self.world.moments.rounds);
+        let rests = self.world.clients_rest;
+        let what = if rests { Liveness::FurtherRounds } else { Liveness::FurtherRoundsAmidWrites };
+        self.measure(what, rounds.saturating_sub(1), u64::MAX);
+        rounds <= 1
+    }
+
+    fn plant_epoch(&mut self, node: NodeIndex) {
+        if self.world.is_sabotaged(Sabotage::CountsAlone) {
+            self.world.raise_record(node, 1);
+        }
+    }
+}
+
+impl World {
+    pub(super) fn spans(&self, leader: NodeIndex, timeout: Real, random: Random) -> Steady {
+        let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Steady {
+            leader,
+            delay: self.options.calm.delay_max,
+            save: nanos(self.options.save) / 2 + 60 * MICRO,
+            heartbeat: nanos(self.options.heartbeat),
+            timeout,
+            random,
+        }
+    }
+
+    /// The leader, if everybody runs and follows it, and it is in office.
+    fn leader_at_rest(&self) -> Option<NodeIndex> {
+        let leader = self.in_office()?;
+        let (_, epoch) = self.leases(None).next()?;
+        let rests = |node: NodeIndex| {
+            let process = self.node(node).process.as_ref();
+            let quiet = process.is_some_and(|process| process.saving.is_none() && process.gated.is_none());
+            let follows = process.is_some_and(|process| process.host.following == Some((leader, epoch)));
+            quiet && self.is_intact(node) && (node == leader || follows)
+        };
+        (0..index_from(self.nodes.len())).all(rests).then_some(leader)
+    }
+
+    fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
+        let host = &self.node(node).process.as_ref()?.host;
+        host.following.map(|(leader, _)| leader)
+    }
+
+    pub(super) fn durable_epoch(&self, node: NodeIndex) -> Epoch {
+        self.node(node).disk.record().map_or(Epoch::ZERO, |record| record.epoch)
+    }
+
+    /// Cuts a node off, in one direction or both.
+    pub(super) fn cut_off_somehow(&mut self, node: NodeIndex, random: &mut Random) {
+        let (out, inward) = [(true, true), (true, false), (false, true)][random.index(3)];
+        self.cut_off(node, out, inward);
+    }
+
+    pub(super) fn cut_off(&mut self, node: NodeIndex, out: bool, inward: bool) {
+        let directions = match (out, inward) {
+            (true, true) => "in both directions",
+            (true, false) => "from being heard",
+            _ => "from hearing",
+        };
+        self.note_network(&format!("cuts {} off {directions}", node_name(node)));
+        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+            if out {
+                self.perform(Deed::Cut(node, peer));
+            }
+            if inward {
+                self.perform(Deed::Cut(peer, node));
+            }
+        }
+    }
+
+    /// A dead node stood in an epoch above everybody's, and nobody heard of it.
+    fn raise_record(&mut self, node: NodeIndex, by: u64) {
+        let everybody = (0..index_from(self.nodes.len())).map(|node| self.durable_epoch(node));
+        let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.checks.highest_vote());
+        let Some(record) = self.node(node).disk.record().copied() else { return };
+        let holder = Some(Holder { node: id_of(node), word: Word::Vote });
+        let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
+        self.node_mut(node).disk.install(record);
+        self.checks.saved(self.now, node, &record);
+    }
+
+    fn heal_links(&mut self) {
+        let nodes = index_from(self.nodes.len());
+        for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))) {
+            if self.network.is_cut(from, to) {
+                self.perform(Deed::Heal(from, to));
+            }
+        }
+    }
+}

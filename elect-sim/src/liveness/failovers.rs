@@ -1,0 +1,304 @@
+//! The drills that cost an election.
+
+use elect_core::MemberKind;
+
+use super::drills::Steady;
+use super::{Liveness, Moments};
+use crate::campaign::Run;
+use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::deed::Deed;
+use crate::process::Request;
+use crate::queue::NodeIndex;
+use crate::random::Random;
+use crate::rule::{Kind, Rule, Treatment};
+use crate::world::{World, id_of, index_from};
+
+/// How long a lost connection takes until the next attempt, at most.
+const REDIALLED: Real = 100 * MILLI;
+
+impl Run {
+    /// L7: everybody is free as soon as it hears so; L9: then somebody is elected.
+    pub(super) fn resignation(&mut self, steady: &Steady) {
+        let followers = self.world.followers_of(steady.leader);
+        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        let Some((_, lost)) = self.world.moments.lost else { return };
+        let all_free =
+            |world: &World| followers.iter().all(|&node| world.moments.freed[usize::from(node)].is_some());
+        if self.wait_until(lost + 4 * steady.timeout, all_free).is_none() {
+            return self.never(Liveness::FreeAtOnce);
+        }
+        let freed = followers.iter().filter_map(|&node| self.world.moments.freed[usize::from(node)]).max();
+        let seen = freed.unwrap_or(lost).saturating_sub(lost);
+        self.measure(Liveness::FreeAtOnce, seen, steady.delay);
+        let Some((_, elected)) = self.successor(Liveness::Elects, steady) else { return };
+        if self.in_one_round() {
+            self.measure(Liveness::Elects, elected - lost, steady.election());
+        }
+    }
+
+    /// L7: who missed the announcement learns of the leader from the next heartbeat.
+    pub(super) fn lost_announcement(&mut self, mut steady: Steady) {
+        let deaf = self.another(&mut steady, |_| true);
+        for from in (0..index_from(self.world.nodes.len())).filter(|&from| from != deaf) {
+            let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
+            self.world.rules.push(rule);
+        }
+        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        if self.world.moments.lost.is_none() {
+            return;
+        }
+        let Some((leader, elected)) = self.successor(Liveness::Elects, &steady) else { return };
+        if leader == deaf {
+            return;
+        }
+        let place = usize::from(deaf);
+        let until = elected + 4 * steady.timeout;
+        self.wait_until(until, |world| world.moments.followed[place].is_some());
+        match self.world.moments.followed[place] {
+            Some((followed, at)) if followed == leader => {
+                let bound = steady.heartbeat + steady.delay + steady.save;
+                self.measure(Liveness::LearnsLeader, at - elected, bound);
+            }
+            _ => self.never(Liveness::LearnsLeader),
+        }
+    }
+
+    /// S9, L9: the target leads as soon as the old leader has let go.
+    pub(super) fn handover(&mut self, mut steady: Steady) {
+        let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
+        self.world.perform(Deed::Ask(steady.leader, Request::Handover(Some(id_of(target)))));
+        let until = self.world.now() + 2 * SECOND;
+        self.wait_until(until, |world| world.moments.lost.is_some());
+        let Some((_, lost)) = self.world.moments.lost else { return };
+        let Some((winner, elected)) = self.successor(Liveness::HandsOver, &steady) else { return };
+        if winner != target {
+            return self.never(Liveness::HandsOver);
+        }
+        if self.in_one_round() {
+            self.measure(Liveness::HandsOver, elected - lost, steady.election());
+        }
+    }
+
+    /// Only silence tells that the leader is gone; it returns and follows.
+    pub(super) fn silence(&mut self, steady: &Steady) {
+        let begin = self.world.now();
+        self.world.perform(Deed::PowerOff(steady.leader));
+        let Some(new) = self.silent_failover(begin, steady) else { return };
+        self.returns(steady.leader, new.leader, &new);
+        self.undisturbed(&new, 2);
+    }
+
+    /// The process is killed: its connections close, and its address refuses new ones.
+    pub(super) fn kill(&mut self, steady: &Steady) {
+        let (old, begin) = (steady.leader, self.world.now());
+        self.world.perform(Deed::Crash(old));
+        let new = if self.world.options.crash_evidence {
+            self.evident_failover(begin, steady)
+        } else {
+            self.silent_failover(begin, steady)
+        };
+        let Some(new) = new else { return };
+        self.returns(old, new.leader, &new);
+        self.undisturbed(&new, 2);
+    }
+
+    fn evident_failover(&mut self, begin: Real, steady: &Steady) -> Option<Steady> {
+        let (leader, elected) = self.successor(Liveness::DetectsByEvidence, steady)?;
+        // The close, a new attempt and its refusal; another attempt where a frame overtook the close.
+        let noticed = steady.delay + MILLI + 2 * steady.delay;
+        let bound = noticed + REDIALLED + 2 * steady.delay + steady.election();
+        if self.in_one_round() {
+            self.measure(Liveness::DetectsByEvidence, elected - begin, bound);
+        }
+        Some(steady.under(leader))
+    }
+
+    /// L3, L4: the leader gives up in time and counts no epochs up; L2: its return disturbs nobody.
+    pub(super) fn isolated_leader(&mut self, mut steady: Steady) {
+        let (old, begin) = (steady.leader, self.world.now());
+        let before = self.world.durable_epoch(old);
+        self.world.cut_off_somehow(old, &mut steady.random);
+        let until = begin + 4 * steady.timeout;
+        self.wait_until(until, |world| world.moments.lost.is_some());
+        match self.world.moments.lost {
+            Some((node, lost)) if node == old => {
+                let detection = self.world.options.detection.ceiling();
+                let bound = u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX);
+                self.measure(Liveness::StepsDown, lost - begin, bound);
+            }
+            _ => return self.never(Liveness::StepsDown),
+        }
+        let Some(new) = self.silent_failover(begin, &steady) else { return };
+        self.undisturbed(&new, 2);
+        self.adds(Liveness::EpochsAlone, old, before, 0);
+        self.rejoins(old, new.leader, &new);
+        self.undisturbed(&new, 2);
+    }
+
+    /// L4: a candidate that is cut off adds one epoch at most; L1: the others elect; L2: it disturbs nobody.
+    pub(super) fn cut_off_candidate(&mut self, steady: &Steady) {
+        let epochs: Vec<_> =
+            (0..index_from(self.world.nodes.len())).map(|node| self.world.durable_epoch(node)).collect();
+        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        let until = self.world.now() + steady.timeout;
+        while self.world.moments.stood.is_none() && self.world.now() < until {
+            let next = self.world.now() + 10 * MICRO;
+            self.world.run_until(next);
+        }
+        let Some((candidate, _)) = self.world.moments.stood else { return };
+        let cut = self.world.now();
+        self.world.cut_off(candidate, true, true);
+        let Some((leader, elected)) = self.successor(Liveness::Settles, steady) else { return };
+        if leader == candidate {
+            return; // What it needed was under way before the cut.
+        }
+        self.measure(Liveness::Settles, elected - cut, 4 * steady.timeout);
+        let new = steady.under(leader);
+        self.undisturbed(&new, 2);
+        self.adds(Liveness::EpochsOfCutOffCandidate, candidate, epochs[usize::from(candidate)], 1);
+        self.rejoins(candidate, leader, &new);
+        self.undisturbed(&new, 2);
+    }
+
+    /// L8: everybody loses power; all but one, if one is `away`, come back at once.
+    pub(super) fn power_cut(&mut self, steady: &Steady, away: Option<NodeIndex>) {
+        let nodes = 0..index_from(self.world.nodes.len());
+        for node in nodes.clone() {
+            self.world.perform(Deed::PowerOff(node));
+        }
+        let dark = self.world.now() + 100 * MILLI;
+        self.world.run_until(dark);
+        self.world.moments = Moments::default();
+        for node in nodes.filter(|&node| Some(node) != away) {
+            self.world.perform(Deed::Start(node));
+        }
+        let Some(away) = away else { return self.boots(Liveness::PowerCut, steady) };
+        let begin = self.world.now();
+        let Some((leader, elected)) = self.successor(Liveness::PowerCutWithoutLeader, steady) else { return };
+        if self.in_one_round() {
+            self.measure(Liveness::PowerCutWithoutLeader, elected - begin, steady.timeout);
+        }
+        let new = steady.under(leader);
+        self.returns(away, leader, &new);
+        self.undisturbed(&new, 2);
+    }
+
+    /// L8: from a connected quorum to a leader.
+    pub(super) fn boots(&mut self, what: Liveness, steady: &Steady) {
+        let Some((leader, elected)) = self.successor(what, steady) else { return };
+        let Some(connected) = self.world.quorum_connected() else { return };
+        let rank = match self.world.moments.stood {
+            Some((node, rank)) if node == leader => u64::from(rank),
+            _ => 0,
+        };
+        let bound = 4 * steady.delay + steady.save + rank * self.world.rank_step();
+        if self.in_one_round() {
+            self.measure(what, elected.saturating_sub(connected), bound);
+        }
+    }
+
+    /// A group that is at peace from its first boot on: L8, and where a leader is preferred, how it comes back.
+    pub(crate) fn peace(&mut self) {
+        self.world.network.in_order = true;
+        let (random, timeout) = (Random::stream(self.world.options.seed, 7), self.world.election_timeout());
+        let first = self.world.spans(0, timeout, random);
+        self.boots(Liveness::FirstBoot, &first);
+        let Some(preferred) = self.world.options.preferred.map(index_from) else { return };
+        self.fails_back(preferred, &first);
+        let random = Random::stream(self.world.options.seed, 8);
+        let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
+        self.world.moments = Moments::default();
+        self.world.perform(Deed::Crash(preferred));
+        let Some(_) = self.successor(Liveness::Detects, &steady) else { return };
+        let after = self.world.now() + timeout;
+        self.world.run_until(after);
+        self.world.perform(Deed::Start(preferred));
+        self.fails_back(preferred, &steady);
+    }
+
+    /// The preferred node is fit from now on, or soon.
+    fn fails_back(&mut self, preferred: NodeIndex, steady: &Steady) {
+        let begin = self.world.now();
+        let cooldown = u64::try_from(self.world.options.cooldown.as_nanos()).unwrap_or(u64::MAX);
+        let bound = cooldown + steady.timeout;
+        let leads = |world: &World| world.in_office() == Some(preferred);
+        let Some(at) = self.wait_until(begin + bound + 4 * steady.timeout, leads) else {
+            return self.never(Liveness::FailsBack);
+        };
+        self.measure(Liveness::FailsBack, (at - begin).saturating_sub(cooldown), steady.timeout);
+    }
+
+    /// The old leader fell silent at `begin`: the group under the new one.
+    fn silent_failover(&mut self, begin: Real, steady: &Steady) -> Option<Steady> {
+        let (leader, elected) = self.successor(Liveness::Detects, steady)?;
+        if self.in_one_round() {
+            self.measure(Liveness::Detects, elected - begin, steady.timeout);
+            if let Some(free) = self.world.quorum_free(steady.leader) {
+                // A free voter counts as a better candidate also where it hears nobody.
+                let is_audible = self.world.is_heard(steady.leader);
+                let (what, delays) = if self.world.clients_rest && !is_audible {
+                    (Liveness::ElectsAfterSilence, 0)
+                } else {
+                    (Liveness::ElectsBehindAnother, self.world.rank_step())
+                };
+                // The best candidate's own promise may end last.
+                let free = free.max(self.world.moments.freed[usize::from(leader)].unwrap_or(0));
+                self.measure(what, elected.saturating_sub(free), steady.election() + delays);
+            }
+        }
+        let after = self.world.now() + steady.timeout;
+        self.world.run_until(after);
+        Some(steady.under(leader))
+    }
+}
+
+impl World {
+    fn followers_of(&self, leader: NodeIndex) -> Vec<NodeIndex> {
+        (0..index_from(self.nodes.len())).filter(|&node| node != leader).collect()
+    }
+
+    /// Whether a node that runs reaches somebody.
+    fn is_heard(&self, node: NodeIndex) -> bool {
+        let peers = (0..index_from(self.nodes.len())).filter(|&peer| peer != node);
+        self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
+    }
+
+    /// One step of rank delays, as the configuration derives it.
+    fn rank_step(&self) -> Real {
+        let step = 2 * (self.options.round_trip + self.options.save);
+        u64::try_from(step.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// When the promises of a quorum to the old leader had ended.
+    fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
+        let mut freed: Vec<_> = (0..self.nodes.len())
+            .filter(|&node| node != usize::from(old) && self.options.kinds[node].votes())
+            .filter_map(|node| self.moments.freed[node])
+            .collect();
+        freed.sort_unstable();
+        freed.get(self.quorum() - 1).copied()
+    }
+
+    /// When some voter that started anew first stood connected with a quorum of others that did.
+    fn quorum_connected(&self) -> Option<Real> {
+        let moments = &self.moments;
+        let with = |node: usize| {
+            let mut times: Vec<_> = (0..self.nodes.len())
+                .filter(|&peer| self.options.kinds[peer].votes())
+                .filter_map(|peer| {
+                    let both = moments.saved[node]?.max(moments.saved[peer]?);
+                    if peer == node {
+                        return Some(both);
+                    }
+                    Some(both.max(moments.linked[node][peer]?).max(moments.linked[peer][node]?))
+                })
+                .collect();
+            times.sort_unstable();
+            times.get(self.quorum() - 1).copied()
+        };
+        (0..self.nodes.len())
+            .filter(|&node| self.options.kinds[node] == MemberKind::Voter)
+            .filter_map(with)
+            .min()
+    }
+}
