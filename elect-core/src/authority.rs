@@ -76,6 +76,17 @@ impl Authority {
         self.0.draining.store(draining, Ordering::SeqCst);
     }
 
+    /// A cell of its own that shows the same.
+    #[cfg(feature = "explore")]
+    pub(crate) fn detached(&self) -> Self {
+        let cell = &*self.0;
+        Self(Arc::new(Cell {
+            epoch: AtomicU64::new(cell.epoch.load(Ordering::SeqCst)),
+            lease_end: AtomicU64::new(cell.lease_end.load(Ordering::SeqCst)),
+            draining: AtomicBool::new(self.is_draining()),
+        }))
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

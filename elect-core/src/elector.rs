@@ -119,7 +119,7 @@ pub(crate) enum Life {
 }
 
 /// What a node does. `become_…` functions are the only changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Role {
     Follower(Follower),
     Candidate(Candidate),

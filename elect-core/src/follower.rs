@@ -64,9 +64,9 @@ impl Accepting {
 /// One round of one life of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidacy {
-    candidate: MemberIndex,
-    incarnation: Incarnation,
-    epoch: Epoch,
+    pub(crate) candidate: MemberIndex,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) epoch: Epoch,
 }
 
 impl Elector {

@@ -87,6 +87,7 @@
 //!
 //! * `std` (default): the [`Fence`], which needs a lock. Without it the crate is `no_std` + `alloc`.
 //! * `wire` (default): the byte formats, and `Serialize` for [`Status`] and [`Explanation`].
+//! * `explore`: a second elector in the same state, and what that state is, for model checkers. No host needs it.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -103,6 +104,8 @@ mod elector;
 mod epoch;
 mod event;
 mod explain;
+#[cfg(feature = "explore")]
+mod explore;
 #[cfg(feature = "std")]
 mod fence;
 mod follower;
@@ -145,6 +148,8 @@ pub use event::{
     RequestRefused, RoundLost, StepDown, Stopped, Unfit,
 };
 pub use explain::{Explanation, Hearing, PeerSays};
+#[cfg(feature = "explore")]
+pub use explore::StateSink;
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{

@@ -48,7 +48,7 @@ impl Outbox {
 /// handling a heartbeat.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    slots: Vec<(NodeId, Frame)>,
+    pub(crate) slots: Vec<(NodeId, Frame)>,
     used: usize,
     blank: NodeId,
 }

@@ -4,7 +4,7 @@ use crate::name::NodeId;
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// Keyed by seed, node and a number that changes with each life: two nodes with one seed differ.

@@ -14,10 +14,10 @@ use crate::timers::Timer;
 /// A gate that is under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Saving {
-    ticket: Ticket,
-    record: Option<Record>,
-    kept: Option<Epoch>,
-    purpose: Purpose,
+    pub(crate) ticket: Ticket,
+    pub(crate) record: Option<Record>,
+    pub(crate) kept: Option<Epoch>,
+    pub(crate) purpose: Purpose,
     pub(crate) since: Time,
     /// It takes longer than D (R43).
     pub(crate) stalled: bool,

@@ -16,10 +16,10 @@ use crate::time::Time;
 /// A heartbeat of the followed leader that was answered and did nothing else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Steady {
-    from: NodeId,
-    header: Header,
-    heartbeat: Heartbeat,
-    claim: Claim,
+    pub(crate) from: NodeId,
+    pub(crate) header: Header,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) claim: Claim,
 }
 
 impl Steady {

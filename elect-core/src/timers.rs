@@ -27,7 +27,7 @@ pub(crate) enum Timer {
 
 impl Timer {
     const COUNT: usize = 9;
-    const ALL: [Self; Self::COUNT] = [
+    pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Lease,
         Self::Save,
         Self::Office,

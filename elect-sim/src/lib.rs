@@ -2,6 +2,7 @@
 
 mod campaign;
 mod carriage;
+pub mod check;
 mod checkers;
 mod clock;
 mod connections;

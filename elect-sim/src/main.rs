@@ -19,6 +19,7 @@ Examples:
   elect-sim scenario failing.txt              which is played like any other
   elect-sim scenario --all                    every story of the repository
   elect-sim scenario one-cut-link             one of them, with its trace
+  elect-sim check                             every state of a small group
   elect-sim mutants                           every planted bug, and what notices it
   elect-sim timeline 4711 -o run.svg          a picture of it
   elect-sim topologies --nodes 4              every set of cut links in a steady group of four";
@@ -44,6 +45,8 @@ enum Command {
     Shrink(commands::shrink::Arguments),
     /// Plays stories with expectations: everything that ever went wrong somewhere
     Scenario(commands::scenario::Arguments),
+    /// Tries what can happen in a group of three in every order, until no state is left
+    Check(commands::check::Arguments),
     /// Plants bugs into a copy of the library and looks who notices
     Mutants(commands::mutants::Arguments),
     /// Draws a seed or a scenario as an SVG that needs nothing else
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Shrink(arguments) => commands::shrink::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
         Command::Mutants(arguments) => commands::mutants::run(&arguments),
         Command::Timeline(arguments) => commands::timeline::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),

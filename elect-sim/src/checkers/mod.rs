@@ -321,7 +321,7 @@ impl Checkers {
 }
 
 /// The highest epoch up to which the sender of such a frame never acts again (PROTOCOL.md, "What is over").
-fn ended(frame: &Frame) -> Epoch {
+pub(crate) fn ended(frame: &Frame) -> Epoch {
     let header = &frame.header;
     match header.standing {
         Standing::Leading(epoch) | Standing::Standing(epoch) => {

@@ -1,0 +1,555 @@
+//! What a model checker needs of an elector: a second one in the same state, and what that state is.
+//!
+//! A checker that tries every order of events comes back to a state again and again. [`Elector::fork`] lets it go
+//! on from one state in two ways; [`Elector::describe`] lets it see that it was here before. Neither is of any use
+//! to a host: two electors with one record would be two nodes with one vote.
+
+use core::time::Duration;
+
+use crate::authority::Authority;
+use crate::config::{Config, Detection};
+use crate::elector::{Elector, Life, Role};
+use crate::epoch::Position;
+use crate::follower::{Accepting, Claim};
+use crate::frame::{Body, Frame, Standing};
+use crate::leader::Leader;
+use crate::members::{MemberIndex, Members};
+use crate::name::NodeId;
+use crate::nonce::{Incarnation, Nonce};
+use crate::outbox::Outbox;
+use crate::peer::{Link, Pair, Peer, View};
+use crate::promise::Promise;
+use crate::record::{Holder, Record, Storage, Word};
+use crate::saving::{Purpose, Saving};
+use crate::steady::Steady;
+use crate::step::{Gate, Raise, Ticket};
+use crate::time::{Time, nanos};
+use crate::timers::Timer;
+
+/// Takes a state in, part by part, always in the same order.
+///
+/// Points of time come by what an elector does with them, so that a sink can leave out what makes no difference:
+/// where the clock stands, and by how many nanoseconds two frames of one moment differ.
+pub trait StateSink {
+    /// Anything but time.
+    fn word(&mut self, word: u64);
+
+    /// A point of the elector's clock of which is only asked whether it has come.
+    fn until(&mut self, point: Time);
+
+    /// A past point of the elector's clock of which is only asked how long ago it was, and that only up to `horizon`.
+    fn since(&mut self, point: Time, horizon: Duration);
+
+    /// A nonce of `owner`, seen by `owner` and `other` alone: its order among those of the pair, and its age up to the
+    /// detection time.
+    fn nonce(&mut self, owner: usize, other: usize, nonce: Nonce);
+
+    /// The newest nonce of `owner` that `other` has echoed: as good as none once it is older than the detection time.
+    fn echoed(&mut self, owner: usize, other: usize, nonce: Nonce);
+
+    /// A point from which nonces of `owner` count, whoever echoes them: its order among them.
+    fn floor(&mut self, owner: usize, from: Time);
+}
+
+impl Elector {
+    /// A second elector in the same state, with a lease cell of its own, and the same of the gate that it waits for.
+    ///
+    /// # Panics
+    /// If a step was not resolved: what it would have handed out belongs to one elector only.
+    pub fn fork(&self, gate: Option<&Gate>) -> (Self, Option<Gate>) {
+        assert!(self.out.is_empty(), "a step is resolved before its elector is forked");
+        let authority = self.authority.detached();
+        let ticket = |ticket: &Ticket| Ticket { elector: authority.clone(), number: ticket.number };
+        let gate = gate.map(|gate| Gate {
+            ticket: ticket(&gate.ticket),
+            record: gate.record,
+            raise: Raise::new(gate.raise.floor(), gate.raise.kept()),
+        });
+        let saving =
+            self.saving.as_ref().map(|saving| Saving { ticket: ticket(&saving.ticket), ..saving.clone() });
+        (self.copied(saving, authority), gate)
+    }
+
+    fn copied(&self, saving: Option<Saving>, authority: Authority) -> Self {
+        Self {
+            saving,
+            authority,
+            config: self.config.clone(),
+            life: self.life.clone(),
+            role: self.role.clone(),
+            peers: self.peers.clone(),
+            random: self.random.clone(),
+            tally: self.tally.clone(),
+            timers: self.timers.clone(),
+            out: self.copied_out(),
+            steady: self.steady,
+            is_steady: self.is_steady,
+            me: self.me,
+            kind: self.kind,
+            now: self.now,
+            record: self.record,
+            gates: self.gates,
+            lives_taken: self.lives_taken,
+            deferred: self.deferred,
+            answered: self.answered,
+            pulled: self.pulled,
+            kept: self.kept,
+            promise: self.promise,
+            heard: self.heard,
+            detection: self.detection,
+            health: self.health,
+            position: self.position,
+            paused_until: self.paused_until,
+            pause_request: self.pause_request,
+            head_start: self.head_start,
+            released: self.released,
+            favoured: self.favoured,
+            rounds_lost: self.rounds_lost,
+            wait_until: self.wait_until,
+            connected_floor: self.connected_floor,
+            ready_since: self.ready_since,
+            failed_at: self.failed_at,
+            last_nonce: self.last_nonce,
+            step_nonce: self.step_nonce,
+            said: self.said,
+            told: self.told,
+            leader_lost: self.leader_lost,
+        }
+    }
+
+    /// Empty but for the frame that a repeated heartbeat is answered with.
+    fn copied_out(&self) -> Outbox {
+        let mut out = Outbox::new(self.config.node, 0);
+        if let Some(answer) = self.out.frames.slots.first().filter(|_| self.is_steady) {
+            *out.frames.next_slot() = answer.clone();
+            out.frames.clear();
+        }
+        out
+    }
+
+    /// Hands everything to `sink` that this elector's answers to later inputs depend on.
+    ///
+    /// Two electors of one configuration whose descriptions are equal answer equal inputs equally. The names of the
+    /// fields stand here one by one: a new one does not compile until somebody has decided.
+    ///
+    /// # Panics
+    /// If the detection time adapts, or the storage was replaced: both depend on more than is described.
+    pub fn describe(&self, sink: &mut impl StateSink) {
+        let Self {
+            // What does not change in one life, and what is only scratch space.
+            config: _,
+            me: _,
+            kind: _,
+            tally: _,
+            // Every input brings a later one.
+            now: _,
+            last_nonce: _,
+            step_nonce: _,
+            // A number that is only compared with that of the gate under way.
+            gates: _,
+            // What the host is told follows from the rest, and changes nothing.
+            leader_lost: _,
+            // The lease cell shows what the role says.
+            authority: _,
+            // Empty once a step is resolved, but for the answer to a repeated heartbeat: `describe_waits`.
+            out: _,
+            steady: _,
+            is_steady: _,
+            // What this node waits for, and what it has said: `describe_waits`.
+            paused_until: _,
+            pause_request: _,
+            head_start: _,
+            released: _,
+            favoured: _,
+            rounds_lost: _,
+            wait_until: _,
+            connected_floor: _,
+            ready_since: _,
+            failed_at: _,
+            random: _,
+            said: _,
+            told: _,
+            timers: _,
+            life,
+            record,
+            saving,
+            lives_taken,
+            deferred,
+            answered,
+            pulled,
+            kept,
+            role,
+            promise,
+            peers,
+            heard,
+            detection,
+            health,
+            position,
+        } = self;
+        assert!(matches!(self.config.detection, Detection::Fixed(_)), "the detection time is fixed");
+        let own = self.me.get();
+        sink.word(match life {
+            Life::Starting => 0,
+            Life::Running => 1,
+            Life::Stopped(_) => 2,
+        });
+        self.describe_record(sink, record);
+        sink.word(*lives_taken as u64);
+        option(sink, saving.as_ref(), |sink, saving| self.describe_saving(sink, saving));
+        option(sink, deferred.as_ref(), |sink, deferred| {
+            self.describe_accepting(sink, &deferred.0, self.detection);
+        });
+        option(sink, answered.as_ref(), |sink, answered| {
+            sink.word(answered.candidate.get() as u64);
+            describe_incarnation(sink, answered.incarnation);
+            sink.word(answered.epoch.number());
+        });
+        describe_position(sink, *pulled);
+        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
+        self.describe_role(sink, role);
+        option(sink, promise.as_ref(), |sink, promise| describe_promise(sink, promise));
+        for (index, peer) in peers.iter().enumerate().filter(|&(index, _)| index != own) {
+            self.describe_peer(sink, index, peer);
+        }
+        sink.word(heard.number());
+        sink.word(nanos(*detection));
+        sink.word(*health as u64);
+        describe_position(sink, *position);
+        self.describe_waits(sink);
+    }
+
+    fn describe_waits(&self, sink: &mut impl StateSink) {
+        let own = self.me.get();
+        option(sink, self.paused_until.as_ref(), |sink, until| sink.until(*until));
+        option(sink, self.pause_request.as_ref(), |sink, request| {
+            option(sink, request.until.as_ref(), |sink, until| sink.until(*until));
+            sink.until(request.asks_until);
+        });
+        option(sink, self.head_start.as_ref(), |sink, head_start| {
+            sink.word(head_start.target.get() as u64);
+            sink.until(head_start.until);
+            option(sink, head_start.released.as_ref(), |sink, released| sink.word(released.number()));
+        });
+        sink.word(self.released.number());
+        option(sink, self.favoured.as_ref(), |sink, favoured| sink.word(favoured.number()));
+        // More make no difference to waits and rounds.
+        sink.word(u64::from(self.rounds_lost.min(4)));
+        sink.until(self.wait_until);
+        sink.floor(own, self.connected_floor);
+        option(sink, self.ready_since.as_ref(), |sink, since| {
+            let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+            let horizon = self.config.rank_step.saturating_mul(ranks) + self.election_timeout();
+            sink.since(*since, horizon);
+        });
+        option(sink, self.failed_at.as_ref(), |sink, failed_at| describe_position(sink, failed_at.0));
+        sink.word(self.random.0);
+        option(sink, self.said.as_ref(), |sink, (_, epoch)| {
+            // The stance is that of the moment, or the next input says so.
+            sink.word(u64::from(self.said == Some((self.stance(), *epoch))));
+            sink.word(epoch.number());
+        });
+        option(sink, self.told.as_ref(), |sink, (leader, epoch)| {
+            sink.word(leader.get() as u64);
+            sink.word(epoch.number());
+        });
+        self.describe_steady(sink);
+        for timer in Timer::ALL {
+            sink.until(self.timers.get(timer));
+        }
+    }
+
+    /// What the last heartbeat of its leader said, and the answer to it, as long as both will do again.
+    fn describe_steady(&self, sink: &mut impl StateSink) {
+        option(sink, self.steady.as_ref().filter(|_| self.is_steady), |sink, steady| {
+            let Steady { from, header, heartbeat, claim } = steady;
+            let members = &self.config.members;
+            describe_node(sink, members, *from);
+            describe_incarnation(sink, header.nonce.incarnation);
+            describe_words(sink, members, &Frame { header: *header, body: Body::Heartbeat(*heartbeat) });
+            // Its nonce, its echo and its receipt are those of the next heartbeat.
+            words(sink, [claim.leader.get() as u64, claim.epoch.number()]);
+            words(sink, [nanos(claim.detection), nanos(claim.paused_for)]);
+            option(sink, self.out.frames.slots.first(), |sink, (to, answer)| {
+                describe_node(sink, members, *to);
+                describe_words(sink, members, answer);
+            });
+        });
+    }
+
+    fn describe_role(&self, sink: &mut impl StateSink, role: &Role) {
+        let own = self.me.get();
+        match role {
+            Role::Follower(follower) => {
+                sink.word(0);
+                option(sink, follower.followed.as_ref(), |sink, followed| {
+                    // Since when, and how surely, only a replaced node asks.
+                    assert!(self.record.storage == Storage::Intact, "the storage was not replaced");
+                    sink.word(followed.leader.get() as u64);
+                    sink.word(followed.epoch.number());
+                });
+            }
+            Role::Candidate(candidate) => {
+                sink.word(1);
+                sink.word(candidate.epoch.number());
+                sink.floor(own, candidate.first);
+                sink.word(nanos(candidate.detection));
+                sink.word(u64::from(candidate.saved));
+            }
+            Role::Leader(leader) => {
+                sink.word(2);
+                self.describe_leader(sink, leader);
+            }
+        }
+    }
+
+    fn describe_leader(&self, sink: &mut impl StateSink, leader: &Leader) {
+        let Leader {
+            epoch,
+            first,
+            lease_end,
+            // Both follow a detection time that changes.
+            detection: _,
+            detector: _,
+            in_office,
+            source,
+            re_offer,
+            wants_epoch,
+            wants_positions,
+            handover,
+            positions,
+        } = leader;
+        let own = self.me.get();
+        sink.word(epoch.number());
+        sink.floor(own, *first);
+        sink.until(*lease_end);
+        sink.word(u64::from(*in_office));
+        option(sink, source.as_ref(), |sink, source| {
+            describe_node(sink, &self.config.members, source.peer);
+            describe_position(sink, Some(source.position));
+        });
+        option(sink, re_offer.as_ref(), |sink, re_offer| {
+            sink.word(re_offer.epoch.number());
+            sink.floor(own, re_offer.first);
+            sink.word(u64::from(re_offer.saved));
+        });
+        sink.word(u64::from(*wants_epoch));
+        sink.word(u64::from(*wants_positions));
+        option(sink, handover.as_ref(), |sink, handover| {
+            sink.word(handover.target.get() as u64);
+            sink.word(u64::from(handover.drained));
+        });
+        for position in positions {
+            describe_position(sink, *position);
+        }
+    }
+
+    fn describe_saving(&self, sink: &mut impl StateSink, saving: &Saving) {
+        // The ticket is the gate's, and since when it is under way only `explain` asks.
+        let Saving { ticket: _, record, kept, purpose, since: _, stalled } = saving;
+        option(sink, record.as_ref(), |sink, record| self.describe_record(sink, record));
+        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
+        sink.word(u64::from(*stalled));
+        match purpose {
+            Purpose::Speak => sink.word(0),
+            Purpose::Stand(epoch) => words(sink, [1, epoch.number()]),
+            Purpose::Accept(accepting) => {
+                sink.word(2);
+                self.describe_accepting(sink, accepting, self.config.promise_span(accepting.detection));
+            }
+            Purpose::Follow(claim) => {
+                sink.word(3);
+                self.describe_claim(sink, claim);
+            }
+            Purpose::ReOffer(epoch) => words(sink, [4, epoch.number()]),
+            Purpose::Raise(epoch) => words(sink, [5, epoch.number()]),
+            Purpose::Rebuild => sink.word(6),
+        }
+    }
+
+    fn describe_accepting(&self, sink: &mut impl StateSink, accepting: &Accepting, horizon: Duration) {
+        let Accepting { candidate, epoch, nonce, received, detection } = *accepting;
+        sink.word(epoch.number());
+        sink.word(candidate.get() as u64);
+        sink.nonce(candidate.get(), self.me.get(), nonce);
+        sink.since(received, horizon);
+        sink.word(nanos(detection));
+    }
+
+    fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
+        // What it echoes proves for how long its leader led, to a replaced node alone.
+        let Claim { leader, epoch, nonce, echoed: _, received, detection, paused_for } = *claim;
+        words(sink, [leader.get() as u64, epoch.number()]);
+        sink.nonce(leader.get(), self.me.get(), nonce);
+        sink.since(received, self.config.promise_span(detection));
+        words(sink, [nanos(detection), nanos(paused_for)]);
+    }
+
+    fn describe_peer(&self, sink: &mut impl StateSink, index: usize, peer: &Peer) {
+        let Pair {
+            link,
+            // Since when a life is known only crash evidence asks.
+            incarnation,
+            dead,
+            newest,
+            covered,
+            echoed,
+            // Only for status.
+            heard_at: _,
+            answered_at,
+            ended,
+            // Only where the detection time adapts.
+            acknowledged_at: _,
+            grant,
+        } = &peer.pair;
+        let own = self.me.get();
+        words(sink, [u64::from(*link == Link::Open), u64::from(*dead), ended.number()]);
+        option(sink, incarnation.as_ref(), |sink, (incarnation, _)| describe_incarnation(sink, *incarnation));
+        for nonce in [newest, covered] {
+            option(sink, nonce.as_ref(), |sink, nonce| sink.nonce(index, own, *nonce));
+        }
+        option(sink, echoed.as_ref(), |sink, sent| {
+            sink.echoed(own, index, Nonce { incarnation: self.record.incarnation, sent: *sent });
+        });
+        option(sink, answered_at.as_ref(), |sink, at| {
+            sink.since(*at, self.config.heartbeat_interval / 2);
+        });
+        sink.until(*grant);
+        self.describe_view(sink, &peer.view);
+    }
+
+    fn describe_view(&self, sink: &mut impl StateSink, view: &View) {
+        let View {
+            epoch,
+            standing,
+            position,
+            eligible,
+            healthy,
+            priority,
+            application,
+            // Only told to the host.
+            address: _,
+            ballot,
+            announced,
+            fit_since,
+        } = view;
+        sink.word(epoch.number());
+        describe_standing(sink, &self.config.members, *standing);
+        describe_position(sink, *position);
+        words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
+        words(sink, [u64::from(*application), u64::from(*announced)]);
+        option(sink, ballot.as_ref(), |sink, ballot| {
+            sink.until(ballot.grant);
+            describe_position(sink, ballot.position);
+        });
+        option(sink, fit_since.as_ref(), |sink, since| {
+            sink.since(*since, self.config.fail_back_cooldown);
+        });
+    }
+
+    /// Cluster, node and members stay what they are.
+    fn describe_record(&self, sink: &mut impl StateSink, record: &Record) {
+        let Record { cluster: _, node: _, members: _, incarnation, epoch, holder, detection_max, storage } =
+            record;
+        describe_incarnation(sink, *incarnation);
+        words(sink, [epoch.number(), nanos(*detection_max), u64::from(*storage == Storage::Intact)]);
+        option(sink, holder.as_ref(), |sink, Holder { node, word }| {
+            describe_node(sink, &self.config.members, *node);
+            sink.word(u64::from(*word == Word::Vote));
+        });
+    }
+}
+
+impl Config {
+    /// Hands a frame to `sink` that is under way between two members of the group.
+    pub fn describe_frame(&self, sink: &mut impl StateSink, from: usize, to: usize, frame: &Frame) {
+        describe_words(sink, &self.members, frame);
+        sink.nonce(from, to, frame.header.nonce);
+        option(sink, frame.header.echo.as_ref(), |sink, echo| sink.nonce(to, from, *echo));
+    }
+}
+
+/// What a frame says, when it was sent and what it echoes aside.
+fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
+    sink.word(frame.header.epoch.number());
+    describe_standing(sink, members, frame.header.standing);
+    match &frame.body {
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
+            let is_announcement = matches!(frame.body, Body::Announce { .. });
+            words(sink, [0, u64::from(is_announcement)]);
+            describe_position(sink, heartbeat.position);
+            words(sink, [u64::from(heartbeat.eligible), u64::from(heartbeat.healthy)]);
+            words(sink, [u64::from(heartbeat.priority), u64::from(heartbeat.application)]);
+            option(sink, heartbeat.lead.as_ref(), |sink, lead| {
+                words(sink, [nanos(lead.detection), nanos(lead.paused_for)]);
+            });
+        }
+        Body::Offer { epoch, detection } => words(sink, [1, epoch.number(), nanos(*detection)]),
+        Body::Accept { epoch, position } => {
+            words(sink, [2, epoch.number()]);
+            describe_position(sink, *position);
+        }
+        Body::Refuse { epoch, refusal } => words(sink, [3, epoch.number(), *refusal as u64]),
+        Body::Release { epoch, target } => {
+            words(sink, [4, epoch.number()]);
+            describe_node(sink, members, *target);
+        }
+        Body::Pause { remaining } => words(sink, [5, nanos(*remaining)]),
+        Body::Reject { rejected, known } => {
+            sink.word(6);
+            describe_incarnation(sink, *rejected);
+            describe_incarnation(sink, *known);
+        }
+    }
+}
+
+fn words<const N: usize>(sink: &mut impl StateSink, words: [u64; N]) {
+    for word in words {
+        sink.word(word);
+    }
+}
+
+/// A mark whether there is something, and the thing.
+fn option<S: StateSink, T>(sink: &mut S, value: Option<&T>, describe: impl FnOnce(&mut S, &T)) {
+    sink.word(u64::from(value.is_some()));
+    if let Some(value) = value {
+        describe(sink, value);
+    }
+}
+
+fn describe_standing(sink: &mut impl StateSink, members: &Members, standing: Standing) {
+    match standing {
+        Standing::Leading(epoch) => words(sink, [0, epoch.number()]),
+        Standing::Standing(epoch) => words(sink, [1, epoch.number()]),
+        Standing::Following(leader, epoch) => {
+            words(sink, [2, epoch.number()]);
+            describe_node(sink, members, leader);
+        }
+        Standing::Bound => sink.word(3),
+        Standing::Free => sink.word(4),
+        Standing::Replaced => sink.word(5),
+        Standing::Stopped => sink.word(6),
+    }
+}
+
+fn describe_node(sink: &mut impl StateSink, members: &Members, node: NodeId) {
+    let index = members.index(node).map_or(usize::MAX, MemberIndex::get);
+    sink.word(index as u64);
+}
+
+fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incarnation) {
+    words(sink, [u64::from(incarnation.counter), u64::from(incarnation.random)]);
+}
+
+fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {
+    option(sink, position.as_ref(), |sink, Position { epoch, offset }| {
+        words(sink, [epoch.number(), *offset]);
+    });
+}
+
+fn describe_promise(sink: &mut impl StateSink, promise: &Promise) {
+    // When it was renewed last only crash evidence asks.
+    let Promise { to, epoch, life, until, renewed_at: _ } = promise;
+    words(sink, [to.get() as u64, epoch.number()]);
+    option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
+    sink.until(*until);
+}
