@@ -4,27 +4,28 @@
 //! on from one state in two ways; [`Elector::describe`] lets it see that it was here before. Neither is of any use
 //! to a host: two electors with one record would be two nodes with one vote.
 
+mod parts;
+mod role;
+
 use core::time::Duration;
 
 use crate::authority::Authority;
 use crate::config::{Config, Detection};
-use crate::elector::{Elector, Life, Role};
-use crate::epoch::Position;
-use crate::follower::{Accepting, Claim};
-use crate::frame::{Body, Frame, Standing};
-use crate::leader::Leader;
-use crate::members::{MemberIndex, Members};
-use crate::name::NodeId;
-use crate::nonce::{Incarnation, Nonce};
+use crate::elector::{Elector, Life};
+use crate::frame::{Body, Frame};
+use crate::nonce::Nonce;
 use crate::outbox::Outbox;
 use crate::peer::{Link, Pair, Peer, View};
-use crate::promise::Promise;
 use crate::record::{Holder, Record, Storage, Word};
-use crate::saving::{Purpose, Saving};
+use crate::saving::Saving;
 use crate::steady::Steady;
 use crate::step::{Gate, Raise, Ticket};
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
+use parts::{
+    describe_incarnation, describe_node, describe_position, describe_promise, describe_standing,
+    describe_words, option, words,
+};
 
 /// Takes a state in, part by part, always in the same order.
 ///
@@ -276,114 +277,6 @@ impl Elector {
         });
     }
 
-    fn describe_role(&self, sink: &mut impl StateSink, role: &Role) {
-        let own = self.me.get();
-        match role {
-            Role::Follower(follower) => {
-                sink.word(0);
-                option(sink, follower.followed.as_ref(), |sink, followed| {
-                    // Since when, and how surely, only a replaced node asks.
-                    assert!(self.record.storage == Storage::Intact, "the storage was not replaced");
-                    sink.word(followed.leader.get() as u64);
-                    sink.word(followed.epoch.number());
-                });
-            }
-            Role::Candidate(candidate) => {
-                sink.word(1);
-                sink.word(candidate.epoch.number());
-                sink.floor(own, candidate.first);
-                sink.word(nanos(candidate.detection));
-                sink.word(u64::from(candidate.saved));
-            }
-            Role::Leader(leader) => {
-                sink.word(2);
-                self.describe_leader(sink, leader);
-            }
-        }
-    }
-
-    fn describe_leader(&self, sink: &mut impl StateSink, leader: &Leader) {
-        let Leader {
-            epoch,
-            first,
-            lease_end,
-            // Both follow a detection time that changes.
-            detection: _,
-            detector: _,
-            in_office,
-            source,
-            re_offer,
-            wants_epoch,
-            wants_positions,
-            handover,
-            positions,
-        } = leader;
-        let own = self.me.get();
-        sink.word(epoch.number());
-        sink.floor(own, *first);
-        sink.until(*lease_end);
-        sink.word(u64::from(*in_office));
-        option(sink, source.as_ref(), |sink, source| {
-            describe_node(sink, &self.config.members, source.peer);
-            describe_position(sink, Some(source.position));
-        });
-        option(sink, re_offer.as_ref(), |sink, re_offer| {
-            sink.word(re_offer.epoch.number());
-            sink.floor(own, re_offer.first);
-            sink.word(u64::from(re_offer.saved));
-        });
-        sink.word(u64::from(*wants_epoch));
-        sink.word(u64::from(*wants_positions));
-        option(sink, handover.as_ref(), |sink, handover| {
-            sink.word(handover.target.get() as u64);
-            sink.word(u64::from(handover.drained));
-        });
-        for position in positions {
-            describe_position(sink, *position);
-        }
-    }
-
-    fn describe_saving(&self, sink: &mut impl StateSink, saving: &Saving) {
-        // The ticket is the gate's, and since when it is under way only `explain` asks.
-        let Saving { ticket: _, record, kept, purpose, since: _, stalled } = saving;
-        option(sink, record.as_ref(), |sink, record| self.describe_record(sink, record));
-        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
-        sink.word(u64::from(*stalled));
-        match purpose {
-            Purpose::Speak => sink.word(0),
-            Purpose::Stand(epoch) => words(sink, [1, epoch.number()]),
-            Purpose::Accept(accepting) => {
-                sink.word(2);
-                self.describe_accepting(sink, accepting, self.config.promise_span(accepting.detection));
-            }
-            Purpose::Follow(claim) => {
-                sink.word(3);
-                self.describe_claim(sink, claim);
-            }
-            Purpose::ReOffer(epoch) => words(sink, [4, epoch.number()]),
-            Purpose::Raise(epoch) => words(sink, [5, epoch.number()]),
-            Purpose::Rebuild => sink.word(6),
-        }
-    }
-
-    fn describe_accepting(&self, sink: &mut impl StateSink, accepting: &Accepting, horizon: Duration) {
-        let Accepting { candidate, epoch, nonce, received, detection } = *accepting;
-        sink.word(epoch.number());
-        sink.word(candidate.get() as u64);
-        sink.nonce(candidate.get(), self.me.get(), nonce);
-        sink.since(received, horizon);
-        sink.word(nanos(detection));
-    }
-
-    fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
-        // What it echoes proves for how long its leader led, to a replaced node alone.
-        let Claim { leader, epoch, nonce, echoed: _, received, detection, paused_for } = *claim;
-        words(sink, [leader.get() as u64, epoch.number()]);
-        sink.nonce(leader.get(), self.me.get(), nonce);
-        sink.since(received, self.config.promise_span(detection));
-        words(sink, [nanos(detection), nanos(paused_for)]);
-    }
-
     fn describe_peer(&self, sink: &mut impl StateSink, index: usize, peer: &Peer) {
         let Pair {
             link,
@@ -466,90 +359,4 @@ impl Config {
         sink.nonce(from, to, frame.header.nonce);
         option(sink, frame.header.echo.as_ref(), |sink, echo| sink.nonce(to, from, *echo));
     }
-}
-
-/// What a frame says, when it was sent and what it echoes aside.
-fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
-    sink.word(frame.header.epoch.number());
-    describe_standing(sink, members, frame.header.standing);
-    match &frame.body {
-        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
-            let is_announcement = matches!(frame.body, Body::Announce { .. });
-            words(sink, [0, u64::from(is_announcement)]);
-            describe_position(sink, heartbeat.position);
-            words(sink, [u64::from(heartbeat.eligible), u64::from(heartbeat.healthy)]);
-            words(sink, [u64::from(heartbeat.priority), u64::from(heartbeat.application)]);
-            option(sink, heartbeat.lead.as_ref(), |sink, lead| {
-                words(sink, [nanos(lead.detection), nanos(lead.paused_for)]);
-            });
-        }
-        Body::Offer { epoch, detection } => words(sink, [1, epoch.number(), nanos(*detection)]),
-        Body::Accept { epoch, position } => {
-            words(sink, [2, epoch.number()]);
-            describe_position(sink, *position);
-        }
-        Body::Refuse { epoch, refusal } => words(sink, [3, epoch.number(), *refusal as u64]),
-        Body::Release { epoch, target } => {
-            words(sink, [4, epoch.number()]);
-            describe_node(sink, members, *target);
-        }
-        Body::Pause { remaining } => words(sink, [5, nanos(*remaining)]),
-        Body::Reject { rejected, known } => {
-            sink.word(6);
-            describe_incarnation(sink, *rejected);
-            describe_incarnation(sink, *known);
-        }
-    }
-}
-
-fn words<const N: usize>(sink: &mut impl StateSink, words: [u64; N]) {
-    for word in words {
-        sink.word(word);
-    }
-}
-
-/// A mark whether there is something, and the thing.
-fn option<S: StateSink, T>(sink: &mut S, value: Option<&T>, describe: impl FnOnce(&mut S, &T)) {
-    sink.word(u64::from(value.is_some()));
-    if let Some(value) = value {
-        describe(sink, value);
-    }
-}
-
-fn describe_standing(sink: &mut impl StateSink, members: &Members, standing: Standing) {
-    match standing {
-        Standing::Leading(epoch) => words(sink, [0, epoch.number()]),
-        Standing::Standing(epoch) => words(sink, [1, epoch.number()]),
-        Standing::Following(leader, epoch) => {
-            words(sink, [2, epoch.number()]);
-            describe_node(sink, members, leader);
-        }
-        Standing::Bound => sink.word(3),
-        Standing::Free => sink.word(4),
-        Standing::Replaced => sink.word(5),
-        Standing::Stopped => sink.word(6),
-    }
-}
-
-fn describe_node(sink: &mut impl StateSink, members: &Members, node: NodeId) {
-    let index = members.index(node).map_or(usize::MAX, MemberIndex::get);
-    sink.word(index as u64);
-}
-
-fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incarnation) {
-    words(sink, [u64::from(incarnation.counter), u64::from(incarnation.random)]);
-}
-
-fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {
-    option(sink, position.as_ref(), |sink, Position { epoch, offset }| {
-        words(sink, [epoch.number(), *offset]);
-    });
-}
-
-fn describe_promise(sink: &mut impl StateSink, promise: &Promise) {
-    // When it was renewed last only crash evidence asks.
-    let Promise { to, epoch, life, until, renewed_at: _ } = promise;
-    words(sink, [to.get() as u64, epoch.number()]);
-    option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
-    sink.until(*until);
 }

@@ -1,0 +1,127 @@
+//! What an elector does, and what waits for its disk.
+
+use core::time::Duration;
+
+use super::StateSink;
+use super::parts::{describe_node, describe_position, option, words};
+use crate::elector::{Elector, Role};
+use crate::follower::{Accepting, Claim};
+use crate::leader::Leader;
+use crate::record::Storage;
+use crate::saving::{Purpose, Saving};
+use crate::time::nanos;
+
+impl Elector {
+    pub(super) fn describe_role(&self, sink: &mut impl StateSink, role: &Role) {
+        let own = self.me.get();
+        match role {
+            Role::Follower(follower) => {
+                sink.word(0);
+                option(sink, follower.followed.as_ref(), |sink, followed| {
+                    // Since when, and how surely, only a replaced node asks.
+                    assert!(self.record.storage == Storage::Intact, "the storage was not replaced");
+                    sink.word(followed.leader.get() as u64);
+                    sink.word(followed.epoch.number());
+                });
+            }
+            Role::Candidate(candidate) => {
+                sink.word(1);
+                sink.word(candidate.epoch.number());
+                sink.floor(own, candidate.first);
+                sink.word(nanos(candidate.detection));
+                sink.word(u64::from(candidate.saved));
+            }
+            Role::Leader(leader) => {
+                sink.word(2);
+                self.describe_leader(sink, leader);
+            }
+        }
+    }
+
+    pub(super) fn describe_leader(&self, sink: &mut impl StateSink, leader: &Leader) {
+        let Leader {
+            epoch,
+            first,
+            lease_end,
+            // Both follow a detection time that changes.
+            detection: _,
+            detector: _,
+            in_office,
+            source,
+            re_offer,
+            wants_epoch,
+            wants_positions,
+            handover,
+            positions,
+        } = leader;
+        let own = self.me.get();
+        sink.word(epoch.number());
+        sink.floor(own, *first);
+        sink.until(*lease_end);
+        sink.word(u64::from(*in_office));
+        option(sink, source.as_ref(), |sink, source| {
+            describe_node(sink, &self.config.members, source.peer);
+            describe_position(sink, Some(source.position));
+        });
+        option(sink, re_offer.as_ref(), |sink, re_offer| {
+            sink.word(re_offer.epoch.number());
+            sink.floor(own, re_offer.first);
+            sink.word(u64::from(re_offer.saved));
+        });
+        sink.word(u64::from(*wants_epoch));
+        sink.word(u64::from(*wants_positions));
+        option(sink, handover.as_ref(), |sink, handover| {
+            sink.word(handover.target.get() as u64);
+            sink.word(u64::from(handover.drained));
+        });
+        for position in positions {
+            describe_position(sink, *position);
+        }
+    }
+
+    pub(super) fn describe_saving(&self, sink: &mut impl StateSink, saving: &Saving) {
+        // The ticket is the gate's, and since when it is under way only `explain` asks.
+        let Saving { ticket: _, record, kept, purpose, since: _, stalled } = saving;
+        option(sink, record.as_ref(), |sink, record| self.describe_record(sink, record));
+        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
+        sink.word(u64::from(*stalled));
+        match purpose {
+            Purpose::Speak => sink.word(0),
+            Purpose::Stand(epoch) => words(sink, [1, epoch.number()]),
+            Purpose::Accept(accepting) => {
+                sink.word(2);
+                self.describe_accepting(sink, accepting, self.config.promise_span(accepting.detection));
+            }
+            Purpose::Follow(claim) => {
+                sink.word(3);
+                self.describe_claim(sink, claim);
+            }
+            Purpose::ReOffer(epoch) => words(sink, [4, epoch.number()]),
+            Purpose::Raise(epoch) => words(sink, [5, epoch.number()]),
+            Purpose::Rebuild => sink.word(6),
+        }
+    }
+
+    pub(super) fn describe_accepting(
+        &self,
+        sink: &mut impl StateSink,
+        accepting: &Accepting,
+        horizon: Duration,
+    ) {
+        let Accepting { candidate, epoch, nonce, received, detection } = *accepting;
+        sink.word(epoch.number());
+        sink.word(candidate.get() as u64);
+        sink.nonce(candidate.get(), self.me.get(), nonce);
+        sink.since(received, horizon);
+        sink.word(nanos(detection));
+    }
+
+    pub(super) fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
+        // What it echoes proves for how long its leader led, to a replaced node alone.
+        let Claim { leader, epoch, nonce, echoed: _, received, detection, paused_for } = *claim;
+        words(sink, [leader.get() as u64, epoch.number()]);
+        sink.nonce(leader.get(), self.me.get(), nonce);
+        sink.since(received, self.config.promise_span(detection));
+        words(sink, [nanos(detection), nanos(paused_for)]);
+    }
+}
