@@ -1,6 +1,7 @@
 scenarios! {
     "abandoned-reoffer"
     "accept-delayed"
+    "amnesiac-confirms-uncaught-leader"
     "amnesiac-voter"
     "amnesiac-with-accept-in-flight"
     "announce-lost"
@@ -30,6 +31,7 @@ scenarios! {
     "empty-replica-asks-first"
     "epoch-exhausted"
     "fence-during-reoffer"
+    "fence-outruns-record"
     "flapping-follower"
     "forged-announce"
     "frozen-failover"
@@ -49,6 +51,7 @@ scenarios! {
     "isolated-primary"
     "late-sync-acks"
     "leads-before-own-save"
+    "lease-after-d-raised"
     "lease-regress-on-self-campaign"
     "lists-differ"
     "nobody-primary"

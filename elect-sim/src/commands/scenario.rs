@@ -17,7 +17,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   one node  of a drift 0 | of a members a b c (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
-            epoch a at-most 5 | epoch a at-least 5 | detection a at-most 1s (or at-least) | no office | refused a WORDS (its start) | explains a WORDS
+            epoch a at-most 5 | fence a at-most 5 | detection a at-most 1s (each or at-least) | no office | refused a WORDS (its start) | explains a WORDS
             elections 1 | losses 0 | acknowledged 10 | frames at-most 99 | inputs at-most 99 (all since the mark)
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b

@@ -62,6 +62,9 @@ enum State {
     DetectionAtLeast(Name, u64),
     /// The durable epoch is at least this.
     EpochAtLeast(Name, u64),
+    /// The floor of its fence is at least, or at most this.
+    FenceAtLeast(Name, u64),
+    FenceAtMost(Name, u64),
     /// The last start failed, for a reason that has these words.
     Refused(Name, String),
     /// Its elector explains itself with these words.

@@ -41,6 +41,12 @@ impl Player {
                 let record = world.node(self.node(name)?).disk.record();
                 record.is_some_and(|record| record.epoch >= Epoch::new(epoch))
             }
+            State::FenceAtLeast(name, epoch) => {
+                world.fence(self.node(name)?).is_some_and(|fence| fence.floor() >= Epoch::new(epoch))
+            }
+            State::FenceAtMost(name, epoch) => {
+                world.fence(self.node(name)?).is_some_and(|fence| fence.floor() <= Epoch::new(epoch))
+            }
             State::Refused(name, ref words) => {
                 world.node(self.node(name)?).refusal.as_ref().is_some_and(|why| why.contains(words))
             }
