@@ -54,6 +54,7 @@ scenarios! {
     "lease-after-d-raised"
     "lease-regress-on-self-campaign"
     "lists-differ"
+    "mixed-position"
     "nobody-primary"
     "observer-counts-as-holder"
     "offer-while-candidate"

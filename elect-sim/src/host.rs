@@ -38,7 +38,11 @@ impl World {
         if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
             return;
         }
-        match self.network.carry(from, to, self.now) {
+        let fate = match self.apply_store_rules(from, to) {
+            Some(fate) => fate,
+            None => self.network.carry(from, to, self.now),
+        };
+        match fate {
             Fate::Arrives(arrivals) => {
                 for &at in &arrivals.at[..arrivals.count] {
                     let slot = self.messages.put(message);

@@ -1,5 +1,7 @@
 //! What reaches an elector, what it asks for in return, and the agenda of its ticks and saves.
 
+use std::cell::Cell;
+
 use elect_core::{
     Driver, Elector, Event, Fence, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Step, Time,
 };
@@ -7,7 +9,7 @@ use elect_core::{
 use crate::checkers::{Checker, Sent};
 use crate::clock::MICRO;
 use crate::disk::Outcome;
-use crate::log::ModelLog;
+use crate::log::{Entries, ModelLog};
 use crate::options::Sabotage;
 use crate::process::{Action, Input, Interrupt, Request, State};
 use crate::queue::{Life, NodeIndex, What};
@@ -37,16 +39,25 @@ impl Driver for Collector<'_> {
     }
 }
 
-/// The real fence, or none on a witness, and what a gate raised it to.
+/// The real fence, or none on a witness, what a gate raised it to, and the position that it reported then.
 struct WatchedFloor<'a> {
     fence: Option<&'a Fence<ModelLog>>,
-    raised: std::cell::Cell<Option<(elect_core::Epoch, Option<elect_core::Epoch>)>>,
+    /// Names the entries of logs that mix positions.
+    mixed: Option<&'a Entries>,
+    position: Cell<Option<Position>>,
+    raised: Cell<Option<(elect_core::Epoch, Option<elect_core::Epoch>)>>,
 }
 
 impl Floor for WatchedFloor<'_> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         self.raised.set(Some((raise.floor(), raise.kept())));
-        self.fence.and_then(|fence| fence.raise(raise))
+        let fence = self.fence?;
+        let mut position = fence.raise(raise);
+        if let (Some(entries), Some(position)) = (self.mixed, &mut position) {
+            position.epoch = fence.inspect(|log| entries.position(log.tip()).epoch);
+        }
+        self.position.set(position);
+        position
     }
 }
 
@@ -340,11 +351,13 @@ impl World {
         if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
             self.node_mut(node).disk.next_save = Outcome::Lies;
         }
+        let mixed = self.is_sabotaged(Sabotage::MixedPosition).then_some(&self.entries);
         let watched = &mut self.nodes[usize::from(node)];
         let Some(process) = &mut watched.process else { return };
         let Some(gate) = process.saving.take() else { return };
         let before = watched.disk.record().copied();
-        let floor = WatchedFloor { fence: process.fence.as_ref(), raised: std::cell::Cell::new(None) };
+        let fence = process.fence.as_ref();
+        let floor = WatchedFloor { fence, mixed, position: Cell::default(), raised: Cell::default() };
         let result = gate.commit(&mut watched.disk, &floor);
         if watched.disk.record() != before.as_ref()
             && let Some(record) = watched.disk.record()
@@ -354,6 +367,9 @@ impl World {
         }
         if let Some((raised, kept)) = floor.raised.get() {
             self.checks.fence_raised(node, raised, kept);
+        }
+        if let Some(position) = floor.position.get() {
+            self.checks.reports(now, node, position, self.entries.position(watched.log));
         }
         if result.is_ok() {
             self.checks.committed(now, node);

@@ -84,6 +84,8 @@ pub enum Sabotage {
     OwnCopyIsEnough,
     /// Nobody looks at the fence again before an acknowledgement leaves, and entries are applied without it.
     NoFence,
+    /// A log reports the epoch of an entry in memory with the offset of a durable one.
+    MixedPosition,
     /// A read does not check the lease after it took its value.
     UncheckedRead,
     /// A winner serves at once: no catching up, no entry of its own.
@@ -110,11 +112,12 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them, with their names in scenarios.
-    pub const ALL: [(Self, &str); 15] = [
+    pub const ALL: [(Self, &str); 16] = [
         (Self::LyingDisk, "lying-disk"),
         (Self::GarbledBytes, "garbled-bytes"),
         (Self::OwnCopyIsEnough, "own-copy-is-enough"),
         (Self::NoFence, "no-fence"),
+        (Self::MixedPosition, "mixed-position"),
         (Self::UncheckedRead, "unchecked-read"),
         (Self::ServesAtOnce, "serves-at-once"),
         (Self::NeverOpens, "never-opens"),

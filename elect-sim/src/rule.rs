@@ -1,4 +1,4 @@
-//! What a scenario does to single frames: lose them, hold them up, bring them again later.
+//! What a scenario does to single frames and messages of the store: lose them, hold them up, bring them again later.
 
 use elect_core::{Body, Frame};
 
@@ -6,9 +6,10 @@ use crate::network::{Arrivals, Fate};
 use crate::queue::NodeIndex;
 use crate::world::World;
 
-/// A kind of frame.
+/// A kind of frame, or what hosts tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Any frame.
     Any,
     Heartbeat,
     Offer,
@@ -18,6 +19,8 @@ pub(crate) enum Kind {
     Release,
     Pause,
     Reject,
+    /// Any message of the model store.
+    Store,
 }
 
 impl Kind {
@@ -32,6 +35,7 @@ impl Kind {
             "release" => Self::Release,
             "pause" => Self::Pause,
             "reject" => Self::Reject,
+            "store" => Self::Store,
             _ => return None,
         })
     }
@@ -47,6 +51,7 @@ impl Kind {
             Self::Release => matches!(body, Body::Release { .. }),
             Self::Pause => matches!(body, Body::Pause { .. }),
             Self::Reject => matches!(body, Body::Reject { .. }),
+            Self::Store => false,
         }
     }
 }
@@ -75,10 +80,17 @@ pub(crate) struct Rule {
 impl World {
     /// The fate of a frame to which a rule applies.
     pub(crate) fn apply_rules(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) -> Option<Fate> {
-        let index = self
-            .rules
-            .iter()
-            .position(|rule| (rule.from, rule.to) == (from, to) && rule.kind.matches(&frame.body))?;
+        self.apply_rule(from, to, |kind| kind.matches(&frame.body))
+    }
+
+    /// The fate of a message of the store to which a rule applies.
+    pub(crate) fn apply_store_rules(&mut self, from: NodeIndex, to: NodeIndex) -> Option<Fate> {
+        self.apply_rule(from, to, |kind| kind == Kind::Store)
+    }
+
+    fn apply_rule(&mut self, from: NodeIndex, to: NodeIndex, matches: impl Fn(Kind) -> bool) -> Option<Fate> {
+        let index =
+            self.rules.iter().position(|rule| (rule.from, rule.to) == (from, to) && matches(rule.kind))?;
         let rule = &mut self.rules[index];
         rule.left -= 1;
         let treatment = rule.treatment;

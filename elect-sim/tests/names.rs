@@ -66,6 +66,7 @@ const IN_THE_SIMULATOR: &[&str] = &[
     "leads-before-own-save",
     "holder-name-not-saved",
     "late-sync-acks",
+    "mixed-position",
     "fence-outruns-record",
     "serves-before-own-entry",
     "source-lost-its-disk",
@@ -92,7 +93,6 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("callback-panics", "elect-tcp/tests/process.rs", "callback_panics"),
     ("bad-address", "elect-tcp/src/config.rs", "nonsense_is_refused_with_field_value_and_rule"),
     ("wrong-port", "elect-kv/tests/failover.rs", "wrong_port_followers_redirect_to_the_primarys_client_port"),
-    ("mixed-position", "elect-core/tests/scenarios/data.rs", "mixed_position"),
     ("cloned-disk", "elect-core/tests/scenarios/storage.rs", "cloned_disk"),
 ];
 

@@ -42,6 +42,11 @@ fn followers_without_a_fence() {
 }
 
 #[test]
+fn positions_of_two_entries_at_once() {
+    finds(Sabotage::MixedPosition, 20, &[Checker::ClaimsDurable]);
+}
+
+#[test]
 fn reads_that_do_not_check_the_lease() {
     finds(Sabotage::UncheckedRead, 300, &[Checker::ReadsFresh]);
 }

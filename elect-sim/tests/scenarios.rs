@@ -62,3 +62,11 @@ fn an_expectation_that_does_not_hold_fails_with_its_line() {
     let failure = scenario.play(Detail::Hash).failure.unwrap();
     assert!(failure.starts_with("line 2: Leads(Some(Node(1))) did not come within 1s"), "{failure}");
 }
+
+#[test]
+fn a_story_fails_with_its_own_bug_planted() {
+    let (_, text) = SCENARIOS.iter().find(|(name, _)| *name == "mixed-position").unwrap();
+    let planted = text.replacen("voters 5", "voters 5\nsabotage mixed-position", 1);
+    let failure = Scenario::parse(&planted).unwrap().play(Detail::Hash).failure.unwrap();
+    assert!(failure.contains("claims-durable"), "{failure}");
+}

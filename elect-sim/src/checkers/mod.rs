@@ -39,7 +39,7 @@ pub enum Checker {
     DurableBeforeSent,
     /// S3: the durable epoch never falls, and no save raises it by more than 2³² over what was offered.
     EpochNeverFalls,
-    /// S3: no frame claims more than the durable epoch.
+    /// S3, S7: no frame claims more than the durable epoch, and no log reports what is not its last durable entry.
     ClaimsDurable,
     /// S5: leases are disjoint in real time, and their epochs rise.
     LeasesDisjoint,

@@ -1,6 +1,6 @@
 //! S6 and S7 on the model store: fences, acknowledged writes, reads.
 
-use elect_core::{Epoch, Stamp};
+use elect_core::{Epoch, Position, Stamp};
 
 use super::{Checker, Checkers, NodeIndex, Real};
 use crate::log::{Entries, EntryId, ModelLog};
@@ -21,6 +21,15 @@ impl Checkers {
         if floor < durable {
             self.fail(Checker::FenceAtApply, at, node, || {
                 format!("the fence stands at {floor} after epoch {durable} was made durable")
+            });
+        }
+    }
+
+    /// A commit of `node` reports a `position`, its disk ends with the entry at `held`.
+    pub(crate) fn reports(&mut self, at: Real, node: NodeIndex, position: Position, held: Position) {
+        if position != held {
+            self.fail(Checker::ClaimsDurable, at, node, || {
+                format!("its log reports {position}, its disk ends with {held}")
             });
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, Loss, NodeId, Nonce,
-    Record, Stamp, Standing, StepDown, Time, Word,
+    Position, Record, Stamp, Standing, StepDown, Time, Word,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -147,6 +147,12 @@ fn claims_durable_sees_each_claim_above_the_disk() {
     let standing = Standing::Standing(epoch(9));
     group.send(1, 0, 0, standing, heartbeat(standing));
     assert_eq!(group.found(), None, "what is offered is not claimed");
+    let held = Position::new(epoch(1), 5);
+    for (reported, found) in [(held, None), (Position::new(epoch(2), 5), Some(Checker::ClaimsDurable))] {
+        let mut group = Group::new();
+        group.checks.reports(group.now, 0, reported, held);
+        assert_eq!(group.found(), found, "{reported}");
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
             close a>b (a sees the connection break) | delays 1ms 80ms (from now on)
-            lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s
+            lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s (any frame) | lose a>b store 9 (what hosts send)
   nodes     crash a | power-off a | start a | wipe a | wipe-record a | pause a 3s | rate a -20000
             disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)

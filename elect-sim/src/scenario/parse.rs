@@ -277,7 +277,7 @@ fn own(words: &[&str]) -> Parsed<OwnSetting> {
 
 fn rule(text: &str, kind: &str, count: &str, treatment: Treatment) -> Parsed<Vec<Step>> {
     let (from, to) = link(text)?;
-    let kind = Kind::parse(kind).ok_or("no such kind of frame")?;
+    let kind = Kind::parse(kind).ok_or("no such kind of frame or message")?;
     // The nodes are filled in when the step is played.
     let rule = Rule { from: 0, to: 0, kind, left: whole(count)?, treatment };
     Ok(vec![Step::Rule(from, to, rule)])
@@ -367,7 +367,7 @@ mod tests {
             ("cut ab", "a link is written a>b"),
             ("crash 7", "neither a letter nor LEADER"),
             ("wait 1s\nvoters 5", "settings come before steps"),
-            ("lose a>b song 1", "no such kind of frame"),
+            ("lose a>b song 1", "no such kind of frame or message"),
             ("disk a sad", "a disk is well"),
             ("expect joy", "no such state"),
             ("expect fence a 5", "no such state"),
