@@ -49,9 +49,10 @@ impl World {
             self.frames.free(slot);
             return;
         }
-        let word = u64::from(from) << 8 | u64::from(to);
-        self.trace.absorb(word);
-        self.trace.absorb_bytes(self.frames.get(slot).as_slice());
+        if self.is_checked {
+            self.trace.absorb(u64::from(from) << 8 | u64::from(to));
+            self.trace.absorb_bytes(self.frames.get(slot).as_slice());
+        }
         self.input(to, Input::Frame { from, slot });
     }
 

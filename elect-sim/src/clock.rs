@@ -37,9 +37,12 @@ impl Clock {
     /// The first real time at which the clock shows `local` or more; `None` if that is out of reach.
     pub fn reaches(&self, local: Time) -> Option<Real> {
         let wanted = local.as_nanos().checked_next_multiple_of(self.granularity)?;
-        let ahead = i64::try_from(wanted.saturating_sub(self.local_origin)).ok()?;
-        let scaled = i128::from(ahead) * 1_000_000 / i128::from(1_000_000 + self.rate_ppm);
-        let mut real = self.real_origin + u64::try_from(scaled).ok()?;
+        let ahead = wanted.saturating_sub(self.local_origin);
+        i64::try_from(ahead).ok()?;
+        let rate = u64::try_from(1_000_000 + self.rate_ppm).ok()?;
+        // `ahead` × 10⁶ / `rate`, in steps that stay within 64 bits.
+        let scaled = (ahead / rate).checked_mul(1_000_000)? + ahead % rate * 1_000_000 / rate;
+        let mut real = self.real_origin.checked_add(scaled)?;
         while self.exact(real) < wanted {
             real += 1;
         }
@@ -94,6 +97,9 @@ mod tests {
 
     #[test]
     fn never_is_out_of_reach() {
-        assert_eq!(Clock::new(0, 0, 0, 1).reaches(Time::NEVER), None);
+        for rate in [0, 20_000, -20_000, 500_000, -500_000] {
+            assert_eq!(Clock::new(SECOND, 5, rate, 1).reaches(Time::NEVER), None, "{rate}");
+            assert_eq!(Clock::new(SECOND, 5, rate, MILLI).reaches(Time::NEVER), None, "{rate}");
+        }
     }
 }

@@ -7,6 +7,8 @@ pub struct Counts {
     pub events: u64,
     /// Frames that left an elector.
     pub frames: u64,
+    /// Frames that an elector decoded and handled.
+    pub handled: u64,
     /// Times that anything reached an elector: frames, ticks, ends of saves, requests.
     pub inputs: u64,
     /// Elections won.
@@ -36,6 +38,7 @@ impl Counts {
     pub fn add(&mut self, other: &Self) {
         self.events += other.events;
         self.frames += other.frames;
+        self.handled += other.handled;
         self.inputs += other.inputs;
         self.elections += other.elections;
         self.behind += other.behind;

@@ -149,7 +149,10 @@ impl World {
         self.frames.free(slot);
         let peer = self.node(from).id;
         match decoded {
-            Ok(frame) => self.elector(node, now, |elector| Ok(elector.on_message(peer, &frame, now))),
+            Ok(frame) => {
+                self.counts.handled += 1;
+                self.elector(node, now, |elector| Ok(elector.on_message(peer, &frame, now)));
+            }
             Err(error) => self.checks.fail(Checker::WireRoundTrip, self.now, node, || {
                 format!("a frame of {peer} does not decode: {error}")
             }),
@@ -182,7 +185,9 @@ impl World {
                 Err(refused) => self.note(Some(node), || format!("refused: {refused}")),
             }
         }
-        self.check(node, &actions, now);
+        if self.is_checked {
+            self.check(node, &actions, now);
+        }
         actions = self.carry_out(node, actions);
         self.actions = actions;
         self.schedule_tick(node);
@@ -253,18 +258,24 @@ impl World {
     /// Carries out actions one by one; an interrupt may strike between any two. Returns the emptied list.
     pub(crate) fn carry_out(&mut self, node: NodeIndex, mut actions: Vec<Action>) -> Vec<Action> {
         let mut rest = Vec::new();
-        for action in actions.drain(..) {
+        for action in &mut actions {
             if !rest.is_empty() || self.is_interrupted(node) {
-                rest.push(action);
+                rest.push(std::mem::replace(action, Action::Done));
                 continue;
             }
-            match action {
+            // A frame is large, and most actions are frames: they are not moved.
+            if let Action::Send(to, frame) = action {
+                self.send(node, *to, frame);
+                continue;
+            }
+            match std::mem::replace(action, Action::Done) {
                 Action::Lost(loss) => self.on_lost(node, loss),
-                Action::Send(to, frame) => self.send(node, to, &frame),
                 Action::Save(gate) => self.on_save(node, gate),
                 Action::Happened(event) => self.on_event(node, event),
+                Action::Send(..) | Action::Done => {}
             }
         }
+        actions.clear();
         if !rest.is_empty()
             && let Some(process) = &mut self.node_mut(node).process
         {
@@ -300,13 +311,17 @@ impl World {
     pub(crate) fn schedule_tick(&mut self, node: NodeIndex) {
         let life = self.node(node).life;
         let Some(process) = &self.nodes[usize::from(node)].process else { return };
-        let Some(at) = self.clocks[usize::from(node)].reaches(process.elector.deadline()) else { return };
+        let deadline = process.elector.deadline();
+        if deadline == process.tick_for && process.tick_at > self.now {
+            return;
+        }
+        let Some(at) = self.clocks[usize::from(node)].reaches(deadline) else { return };
         let at = at.max(self.now);
+        let Some(process) = &mut self.nodes[usize::from(node)].process else { return };
+        process.tick_for = deadline;
         if at < process.tick_at || process.tick_at <= self.now {
+            process.tick_at = at;
             self.queue.push(at, What::Tick { node, life });
-            if let Some(process) = &mut self.node_mut(node).process {
-                process.tick_at = at;
-            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The life of a process: it starts, stops between two instructions, goes on, and dies.
 
-use elect_core::{Elector, Fence, Gate, MemberKind, Record, Storage};
+use elect_core::{Elector, Fence, Gate, MemberKind, Record, Storage, Time};
 
 use crate::clock::{MILLI, SECOND};
 use crate::log::ModelLog;
@@ -46,6 +46,7 @@ impl World {
             rest: Vec::new(),
             held: None,
             tick_at: 0,
+            tick_for: Time::ZERO,
             hung_save: false,
             hung_sync: false,
         });

@@ -21,6 +21,7 @@ Examples:
   elect-sim scenario one-cut-link             one of them, with its trace
   elect-sim check                             every state of a small group
   elect-sim mutants                           every planted bug, and what notices it
+  elect-sim bench                             how fast the simulator is
   elect-sim timeline 4711 -o run.svg          a picture of it
   elect-sim topologies --nodes 4              every set of cut links in a steady group of four";
 
@@ -47,6 +48,8 @@ enum Command {
     Scenario(commands::scenario::Arguments),
     /// Tries what can happen in a group of three in every order, until no state is left
     Check(commands::check::Arguments),
+    /// Measures how fast the simulator is
+    Bench(commands::bench::Arguments),
     /// Plants bugs into a copy of the library and looks who notices
     Mutants(commands::mutants::Arguments),
     /// Draws a seed or a scenario as an SVG that needs nothing else
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Shrink(arguments) => commands::shrink::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Mutants(arguments) => commands::mutants::run(&arguments),
         Command::Timeline(arguments) => commands::timeline::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),

@@ -92,6 +92,8 @@ pub(crate) struct Process {
     pub(crate) held: Option<(Input, Time)>,
     /// When a tick is on the agenda.
     pub(crate) tick_at: Real,
+    /// The deadline that this was last derived from.
+    pub(crate) tick_for: Time,
     /// Operations that a hung disk does not end.
     pub(crate) hung_save: bool,
     pub(crate) hung_sync: bool,
@@ -128,6 +130,8 @@ pub(crate) enum Action {
     Send(NodeIndex, Frame),
     Save(Gate),
     Happened(Event),
+    /// Carried out.
+    Done,
 }
 
 /// The host's side: a replicated store in miniature.

@@ -47,6 +47,7 @@ impl World {
             counts: Counts::default(),
             moments: Moments::default(),
             clients_rest: false,
+            is_checked: true,
             actions: Vec::new(),
             chaos,
             luck: Random::stream(seed, 6),
@@ -61,6 +62,14 @@ impl World {
         }
         world.boot();
         world
+    }
+
+    /// The same without checkers and without the hash of the trace: to see what they cost.
+    ///
+    /// # Panics
+    /// If `options` make no valid configuration.
+    pub fn unchecked(options: Options, detail: Detail) -> Self {
+        Self { is_checked: false, ..Self::new(options, detail) }
     }
 
     fn boot(&mut self) {
