@@ -12,7 +12,7 @@ pub use builder::ConfigBuilder;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
-use crate::time::{Time, nanos};
+use crate::time::nanos;
 
 /// How long silence lasts before a leader counts as gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,14 +209,8 @@ impl Config {
 
     /// How long a voter waits on its clock for a promise of `detection` in real time: D(1 + ρ).
     pub(crate) fn promise_span(&self, detection: Duration) -> Duration {
-        self.promise_end(Time::ZERO, detection).since(Time::ZERO)
-    }
-
-    /// When such a promise ends that began at `received`.
-    #[inline]
-    pub(crate) fn promise_end(&self, received: Time, detection: Duration) -> Time {
         let span = nanos(detection);
-        Time::from_nanos(received.as_nanos().saturating_add(span).saturating_add(drift(span, self.drift_ppm)))
+        Duration::from_nanos(span.saturating_add(drift(span, self.drift_ppm)))
     }
 
     /// How long a leader may rely on that promise on its clock: L(D) = D(1 - ρ) - σ.

@@ -313,7 +313,7 @@ impl Elector {
     pub(crate) fn promise_of_restart(&mut self) {
         let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
-        let until = self.config.promise_end(self.now, self.record.detection_max);
+        let until = self.now + self.config.promise_span(self.record.detection_max);
         self.promise =
             Some(Promise { to, epoch: self.record.epoch, life: None, until, renewed_at: self.now });
         self.timers.set(Timer::Promise, until);

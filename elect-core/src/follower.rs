@@ -41,6 +41,8 @@ pub(crate) struct Claim {
     pub(crate) echoed: Time,
     pub(crate) received: Time,
     pub(crate) detection: Duration,
+    /// How long it binds on this node's clock: D(1 + ρ).
+    pub(crate) binds_for: Duration,
     pub(crate) paused_for: Duration,
 }
 
@@ -98,6 +100,7 @@ impl Elector {
             echoed,
             received: self.now,
             detection: lead.detection,
+            binds_for: self.config.promise_span(lead.detection),
             paused_for: lead.paused_for,
         };
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch == epoch) {
@@ -194,7 +197,7 @@ impl Elector {
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
         let known = self.promise.is_some_and(|promise| promise.epoch >= claim.epoch);
         if !(known && self.is_covered(claim.leader, claim.nonce)) {
-            self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.detection);
+            self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
             // R23: only what the promise covers is ever echoed to the leader.
             self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
         }
@@ -219,12 +222,12 @@ impl Elector {
         epoch: Epoch,
         nonce: Nonce,
         received: Time,
-        detection: Duration,
+        binds_for: Duration,
     ) {
-        let until = self.config.promise_end(received, detection);
+        let until = received + binds_for;
         let renewal = Promise { to, epoch, life: Some(nonce.incarnation), until, renewed_at: received };
-        let promise = Promise::renewed(self.promise, renewal);
-        self.promise = Some(promise);
+        let promise = self.promise.get_or_insert(renewal);
+        promise.renew(renewal);
         self.timers.set(Timer::Promise, promise.until);
     }
 
@@ -361,7 +364,7 @@ impl Elector {
             return;
         }
         self.answered = Some(accepting.candidacy());
-        self.give_promise(candidate, epoch, nonce, received, detection);
+        self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
         self.end_promise_if_over(candidate);
         if self.promise.is_none() {
             return;

@@ -19,18 +19,17 @@ pub(crate) struct Promise {
 }
 
 impl Promise {
-    /// The promise after `renewal` is added. R13: a promise to the same node is never shortened, neither in
-    /// time nor in epoch; one to another node is replaced only by its caller's own right (R14).
-    pub(crate) fn renewed(current: Option<Self>, renewal: Self) -> Self {
-        match current {
-            Some(current) if current.to == renewal.to => Self {
-                to: renewal.to,
-                epoch: current.epoch.max(renewal.epoch),
-                life: renewal.life,
-                until: current.until.max(renewal.until),
-                renewed_at: current.renewed_at.max(renewal.renewed_at),
-            },
-            _ => renewal,
+    /// Adds `renewal`. R13: a promise to the same node is never shortened, neither in time nor in epoch; one to
+    /// another node is replaced only by its caller's own right (R14).
+    #[inline]
+    pub(crate) fn renew(&mut self, renewal: Self) {
+        if self.to != renewal.to {
+            *self = renewal;
+            return;
         }
+        self.epoch = self.epoch.max(renewal.epoch);
+        self.life = renewal.life;
+        self.until = self.until.max(renewal.until);
+        self.renewed_at = self.renewed_at.max(renewal.renewed_at);
     }
 }

@@ -70,8 +70,9 @@ impl Elector {
         answer.header.echo = echo;
     }
 
-    /// A frame that says something new, or comes after something else has changed.
-    #[inline(never)]
+    /// A frame that says something new, or comes after something else has changed. Called cold for the sake of the
+    /// short way, which the compiler would otherwise take for the less likely one and not inline.
+    #[cold]
     pub(crate) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
         let was_steady = self.is_steady;
         self.begin(now);
@@ -117,7 +118,9 @@ impl Elector {
         let is_followed = epoch == followed && from == self.config.members.id(leader);
         let is_quiet = !self.is_replaced() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);
-        let claim = Claim { leader, epoch, nonce, echoed: now, received: now, detection, paused_for };
+        let binds_for = self.config.promise_span(detection);
+        let claim =
+            Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for, paused_for };
         (is_followed && is_quiet).then_some(claim)
     }
 }

@@ -44,6 +44,7 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     /// Saturates at [`Time::NEVER`].
+    #[inline]
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(nanos(span)))
     }
@@ -53,6 +54,7 @@ impl Sub<Duration> for Time {
     type Output = Self;
 
     /// Saturates at [`Time::ZERO`].
+    #[inline]
     fn sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(span)))
     }
@@ -69,6 +71,7 @@ impl fmt::Debug for Time {
 }
 
 /// A span in nanoseconds, saturating after 584 years.
+#[inline]
 pub(crate) fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()))
 }

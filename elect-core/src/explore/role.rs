@@ -118,10 +118,10 @@ impl Elector {
 
     pub(super) fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
         // What it echoes proves for how long its leader led, to a replaced node alone.
-        let Claim { leader, epoch, nonce, echoed: _, received, detection, paused_for } = *claim;
+        let Claim { leader, epoch, nonce, echoed: _, received, detection, binds_for, paused_for } = *claim;
         words(sink, [leader.get() as u64, epoch.number()]);
         sink.nonce(leader.get(), self.me.get(), nonce);
-        sink.since(received, self.config.promise_span(detection));
+        sink.since(received, binds_for);
         words(sink, [nanos(detection), nanos(paused_for)]);
     }
 }
