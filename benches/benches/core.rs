@@ -1,4 +1,4 @@
-//! The election path: encode, decode, idle tick, heartbeat in.
+//! The election path: encode, decode, idle tick, heartbeats in: repeated, changed, and those that renew a lease.
 //!
 //! `cargo bench -p elect-benches --bench core`
 
@@ -7,22 +7,24 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use elect_benches::{Count, Group};
-use elect_core::{Time, wire};
+use elect_core::{Body, Frame, Position, Time, wire};
 
 fn wire_bytes(criterion: &mut Criterion) {
     let mut group = Group::steady(3);
     let follower = usize::from(group.leader() == 0);
-    let frame = group.leader_heartbeat(follower);
-    let mut bytes = [0; wire::FRAME_BYTES_MAX];
-    let length = wire::encode(&frame, &mut bytes);
-    assert!(length <= 96, "a heartbeat with 8-byte names takes {length} bytes");
+    let frames = [("", group.leader_heartbeat(follower)), (" (follower's)", group.acknowledgement(follower))];
     let mut benches = criterion.benchmark_group("heartbeat");
-    benches.bench_function("encode", |bencher| {
-        bencher.iter(|| wire::encode(black_box(&frame), black_box(&mut bytes)));
-    });
-    benches.bench_function("decode", |bencher| {
-        bencher.iter(|| wire::decode(black_box(&bytes[..length])));
-    });
+    for (whose, frame) in frames {
+        let mut bytes = [0; wire::FRAME_BYTES_MAX];
+        let length = wire::encode(&frame, &mut bytes);
+        assert!(length <= 96, "a heartbeat with 8-byte names takes {length} bytes");
+        benches.bench_function(format!("encode{whose}"), |bencher| {
+            bencher.iter(|| wire::encode(black_box(&frame), black_box(&mut bytes)));
+        });
+        benches.bench_function(format!("decode{whose}"), |bencher| {
+            bencher.iter(|| wire::decode(black_box(&bytes[..length])));
+        });
+    }
     benches.finish();
 }
 
@@ -43,10 +45,24 @@ fn idle_tick(criterion: &mut Criterion) {
     benches.finish();
 }
 
+fn heartbeat_in(criterion: &mut Criterion) {
+    follow(criterion, "heartbeat in, step resolved", |_| {});
+}
+
+/// The leader's position moves with each heartbeat: none is handled as a repetition of the one before.
+fn changed_heartbeat_in(criterion: &mut Criterion) {
+    let mut offset = 0;
+    follow(criterion, "first heartbeat after a change, step resolved", |frame| {
+        let Body::Heartbeat(heartbeat) = &mut frame.body else { panic!("a heartbeat") };
+        offset += 1;
+        heartbeat.position = Some(Position::new(frame.header.epoch, offset));
+    });
+}
+
 /// The same heartbeat over and over would be a duplicate; so each carries the next nanosecond as its nonce, and
 /// echoes the answer to the one before, as in life.
-fn heartbeat_in(criterion: &mut Criterion) {
-    let mut benches = criterion.benchmark_group("heartbeat in, step resolved");
+fn follow(criterion: &mut Criterion, name: &str, mut change: impl FnMut(&mut Frame)) {
+    let mut benches = criterion.benchmark_group(name);
     for count in [3, 101] {
         let mut group = Group::steady(count);
         let leader = group.leader();
@@ -62,6 +78,7 @@ fn heartbeat_in(criterion: &mut Criterion) {
                 now = now + Duration::from_nanos(1);
                 frame.header.nonce.sent = Time::from_nanos(frame.header.nonce.sent.as_nanos() + 1);
                 frame.header.echo = answers.nonce.or(frame.header.echo);
+                change(&mut frame);
                 heartbeats += 1;
                 elector.on_message(from, black_box(&frame), now).resolve(&mut answers);
             });
@@ -72,5 +89,38 @@ fn heartbeat_in(criterion: &mut Criterion) {
     benches.finish();
 }
 
-criterion_group!(benches, wire_bytes, idle_tick, heartbeat_in);
+/// Each acknowledgement echoes a nonce that is one nanosecond newer, so that each renews the lease of a leader
+/// that one other member carries. Those that the leader has said last for one heartbeat interval.
+fn acknowledgement_in(criterion: &mut Criterion) {
+    let mut group = Group::steady(3);
+    let leader = group.leader();
+    let follower = usize::from(leader == 0);
+    let mut frame = group.acknowledgement(follower);
+    let from = group.names[follower];
+    let mut now = group.now;
+    let mut echo = frame.header.echo.expect("an acknowledgement echoes");
+    let elector = group.elector(leader);
+    let mut said = echo.sent;
+    let mut benches = criterion.benchmark_group("follower's heartbeat in, step resolved");
+    benches.bench_function("leader, lease renewed, N = 3", |bencher| {
+        bencher.iter(|| {
+            if echo.sent == said {
+                now = elector.deadline();
+                elector.tick(now).resolve(&mut Count::default());
+                said = now;
+            }
+            echo.sent = echo.sent + Duration::from_nanos(1);
+            frame.header.nonce.sent = frame.header.nonce.sent + Duration::from_nanos(1);
+            frame.header.echo = Some(echo);
+            elector.on_message(from, black_box(&frame), now).resolve(&mut Count::default());
+        });
+        let config = elector.config();
+        let renewed = echo.sent + config.lease_span(config.detection().floor());
+        let lease = elector.authority().lease(now).expect("it leads");
+        assert_eq!(lease.end, renewed, "every acknowledgement renewed the lease");
+    });
+    benches.finish();
+}
+
+criterion_group!(benches, wire_bytes, idle_tick, heartbeat_in, changed_heartbeat_in, acknowledgement_in);
 criterion_main!(benches);

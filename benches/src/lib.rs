@@ -163,10 +163,28 @@ impl Group {
     pub fn leader_heartbeat(&mut self, follower: usize) -> Frame {
         let leader = self.leader();
         self.now = self.now.max(self.electors[leader].deadline());
-        let mut sink = Sink::default();
-        let now = self.now;
-        self.electors[leader].tick(now).resolve(&mut sink);
-        let to = self.names[follower];
-        sink.frames.into_iter().find(|(addressee, _)| *addressee == to).expect("heartbeats go to everybody").1
+        self.frame(leader, follower, Elector::tick)
+    }
+
+    /// `follower`'s answer to that heartbeat, as the leader receives it next.
+    ///
+    /// # Panics
+    /// If the leader sends nothing, or `follower` does not answer.
+    pub fn acknowledgement(&mut self, follower: usize) -> Frame {
+        let leader = self.leader();
+        let (from, heartbeat) = (self.names[leader], self.leader_heartbeat(follower));
+        self.frame(follower, leader, |elector, now| elector.on_message(from, &heartbeat, now))
+    }
+
+    /// What `input` makes one elector send to another.
+    fn frame(
+        &mut self,
+        from: usize,
+        to: usize,
+        input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>,
+    ) -> Frame {
+        let (mut sink, to) = (Sink::default(), self.names[to]);
+        input(&mut self.electors[from], self.now).resolve(&mut sink);
+        sink.frames.into_iter().find(|(addressee, _)| *addressee == to).expect("a frame goes to it").1
     }
 }
