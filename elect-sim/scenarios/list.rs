@@ -13,6 +13,7 @@ scenarios! {
     "bridge-hears-quorumless-leader"
     "candidates-in-step"
     "cannot-reach-catch-up-source"
+    "cloned-disk"
     "cloudflare-2020-11-02"
     "cooldown-two-masters"
     "crash-after-cluster-id"

@@ -198,7 +198,7 @@ impl Run {
         let quorum = world.quorum();
         able.iter().all(|&node| {
             let data = |&peer: &usize| {
-                world.options.kinds[peer] == MemberKind::Voter
+                world.nodes[peer].kind == MemberKind::Voter
                     && world.is_intact(index_from(peer))
                     && world.network.is_open_both_ways(index_from(node), index_from(peer))
             };
@@ -264,7 +264,7 @@ impl World {
     /// The voters that are connected in both directions with a live quorum.
     pub(crate) fn able_to_lead(&self) -> Vec<usize> {
         let count = self.nodes.len();
-        let live = |node: usize| self.is_intact(index_from(node)) && self.options.kinds[node].votes();
+        let live = |node: usize| self.is_intact(index_from(node)) && self.nodes[node].kind.votes();
         let reaches = |node: usize| {
             (0..count)
                 .filter(|&peer| live(peer))
@@ -275,7 +275,7 @@ impl World {
         };
         (0..count)
             .filter(|&node| {
-                live(node) && self.options.kinds[node] == MemberKind::Voter && reaches(node) >= self.quorum()
+                live(node) && self.nodes[node].kind == MemberKind::Voter && reaches(node) >= self.quorum()
             })
             .collect()
     }

@@ -10,7 +10,15 @@ use crate::trace::Detail;
 use crate::world::World;
 
 impl World {
-    pub(crate) fn send(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
+    /// A frame leaves for a member: for every machine that bears its name.
+    pub(crate) fn send(&mut self, from: NodeIndex, member: NodeIndex, frame: &Frame) {
+        self.send_to_machine(from, member, frame);
+        for twin in self.twins_of(member) {
+            self.send_to_machine(from, twin, frame);
+        }
+    }
+
+    fn send_to_machine(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
         self.counts.frames += 1;
         let fate = match self.apply_rules(from, to, frame) {
             Some(fate) => fate,

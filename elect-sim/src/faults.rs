@@ -181,7 +181,7 @@ impl World {
         self.act(Deed::Wipe(node, wiped));
     }
 
-    /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes stay down.
+    /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
     pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
@@ -200,7 +200,8 @@ impl World {
             self.network.cut(index_from(from), index_from(to));
         }
         for node in 0..index_from(self.nodes.len()) {
-            self.heal_node(node, retired.contains(&usize::from(node)));
+            let is_twin = !self.members().contains(&node);
+            self.heal_node(node, is_twin || retired.contains(&usize::from(node)));
         }
     }
 

@@ -34,7 +34,15 @@ pub(crate) enum Message {
 impl World {
     // Messages.
 
-    pub(crate) fn tell(&mut self, from: NodeIndex, to: NodeIndex, message: Message) {
+    /// A message leaves for a member: for every machine that bears its name.
+    pub(crate) fn tell(&mut self, from: NodeIndex, member: NodeIndex, message: Message) {
+        self.tell_machine(from, member, message);
+        for twin in self.twins_of(member) {
+            self.tell_machine(from, twin, message);
+        }
+    }
+
+    fn tell_machine(&mut self, from: NodeIndex, to: NodeIndex, message: Message) {
         if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
             return;
         }
@@ -65,6 +73,7 @@ impl World {
     }
 
     pub(crate) fn on_host_message(&mut self, node: NodeIndex, from: NodeIndex, message: Message) {
+        let from = self.member(from);
         match message {
             Message::None => {}
             Message::Append { stamp, tip } => self.on_append(node, from, stamp, tip),
@@ -125,10 +134,11 @@ impl World {
         }
         self.checks.admitted(self.now, node, Stamp::received(stamp));
         let offset = self.entries.offset(tip);
+        let member = usize::from(self.member(node));
         let Some(host) = self.host(node) else { return };
         let (to, counts) = (host.last_apply.1, !host.replaced);
         if to == node {
-            host.matched[usize::from(node)] = (stamp, offset);
+            host.matched[member] = (stamp, offset);
             self.advance(node);
         } else if counts {
             self.tell(node, to, Message::Acknowledged { stamp, offset });

@@ -7,7 +7,7 @@ use crate::log::ModelLog;
 use crate::process::{Host, Input, Process, State};
 use crate::queue::{Life, NodeIndex, Task, What};
 use crate::trace::Marked;
-use crate::world::{World, index_from};
+use crate::world::World;
 
 impl World {
     pub(crate) fn start(&mut self, node: NodeIndex) {
@@ -50,7 +50,8 @@ impl World {
             hung_save: false,
             hung_sync: false,
         });
-        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+        let member = self.member(node);
+        for peer in self.members().filter(|&peer| peer != member) {
             // Without a spread all processes start at the same moment, and the first attempt finds them there.
             let at = self.now + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
             self.queue.push(at, What::Dial { from: node, to: peer, life });

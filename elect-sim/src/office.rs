@@ -100,6 +100,9 @@ impl World {
 
     /// An operator notices, repairs or replaces the storage, and starts the node again.
     pub(crate) fn on_stopped(&mut self, node: NodeIndex, reason: &Stopped) {
+        if !self.members().contains(&node) {
+            return; // A machine that runs a copied disk is not repaired.
+        }
         if matches!(reason, Stopped::Cloned { .. }) {
             self.node_mut(node).disk.wipe();
         }
@@ -242,7 +245,7 @@ impl World {
             _ => return,
         };
         let offset = if self.is_sabotaged(Sabotage::OwnCopyIsEnough) {
-            process.host.matched[usize::from(node)].1
+            process.host.matched[usize::from(self.member(node))].1
         } else {
             self.on_write_quorum(&process.host, epoch)
         };
@@ -297,12 +300,13 @@ impl World {
     /// The highest offset that a write quorum of data-holding voters acknowledged under this stamp.
     pub(crate) fn on_write_quorum(&self, host: &Host, stamp: Epoch) -> u64 {
         let mut offsets = [0; crate::checkers::NODES_MAX];
-        for (index, &(acknowledged, offset)) in host.matched.iter().enumerate().take(self.nodes.len()) {
+        for (index, &(acknowledged, offset)) in host.matched.iter().enumerate().take(self.options.kinds.len())
+        {
             if self.nodes[index].kind == MemberKind::Voter && acknowledged == stamp {
                 offsets[index] = offset;
             }
         }
-        let voting = self.nodes.iter().filter(|node| node.kind.votes()).count();
+        let voting = self.options.kinds.iter().filter(|kind| kind.votes()).count();
         offsets.sort_unstable_by(|one, other| other.cmp(one));
         offsets[voting / 2]
     }

@@ -2,6 +2,7 @@
 
 use elect_core::{Log as _, RebuiltTo};
 
+use crate::checkers::node_name;
 use crate::log::ModelLog;
 use crate::queue::NodeIndex;
 use crate::world::World;
@@ -24,6 +25,20 @@ impl World {
         restored.disk.install(record);
         restored.log = log;
         self.note(Some(node), || "is restored from its backup".into());
+        Ok(())
+    }
+
+    /// Copies what is durable on one machine to another one, where no process runs.
+    pub(crate) fn copy_disk(&mut self, from: NodeIndex, to: NodeIndex) -> Result<(), String> {
+        if self.node(to).process.is_some() {
+            return Err("a disk is copied to a machine where nothing runs".into());
+        }
+        let copied = self.node(from);
+        let record = *copied.disk.record().ok_or("there is nothing on that disk")?;
+        let log = copied.log;
+        self.node_mut(to).disk.install(record);
+        self.node_mut(to).log = log;
+        self.note(Some(to), || format!("has a copy of the disk of {}", node_name(from)));
         Ok(())
     }
 

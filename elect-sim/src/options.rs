@@ -149,6 +149,8 @@ pub struct Options {
     pub seed: u64,
     /// What each member is.
     pub kinds: Vec<MemberKind>,
+    /// Further machines: each runs under the name of this member once its disk is copied there.
+    pub twins: Vec<usize>,
     /// The interval of a leader's heartbeats.
     pub heartbeat: Duration,
     /// The detection time.
@@ -208,6 +210,7 @@ impl Options {
         Self {
             seed,
             kinds: vec![MemberKind::Voter; nodes],
+            twins: Vec::new(),
             heartbeat: Duration::from_millis(50),
             detection: Detection::Fixed(Duration::from_millis(500)),
             drift_ppm: 20_000,

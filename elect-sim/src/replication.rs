@@ -7,7 +7,7 @@ use crate::host::Message;
 use crate::log::{EntryId, ModelLog};
 use crate::process::Way;
 use crate::queue::{Life, NodeIndex, Task};
-use crate::world::{World, index_from};
+use crate::world::World;
 
 /// How often a primary sends again what is not acknowledged.
 const REPLICATE_EVERY: u64 = 60 * MILLI;
@@ -24,9 +24,9 @@ impl World {
         let again = !std::mem::replace(&mut host.replicating, true);
         let matched = host.matched;
         let offset = self.entries.offset(tip);
-        for peer in 0..index_from(self.nodes.len()) {
+        for peer in self.members() {
             let lacks = matched[usize::from(peer)] < (stamp, offset);
-            if peer != node && lacks && self.node(peer).kind != MemberKind::Witness {
+            if peer != self.member(node) && lacks && self.node(peer).kind != MemberKind::Witness {
                 self.tell(node, peer, Message::Append { stamp, tip });
             }
         }

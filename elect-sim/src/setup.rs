@@ -24,7 +24,7 @@ impl World {
     /// If `options` make no valid configuration.
     pub fn new(options: Options, detail: Detail) -> Self {
         let seed = options.seed;
-        let count = options.kinds.len();
+        let count = options.kinds.len() + options.twins.len();
         let mut chaos = Random::stream(seed, 2);
         let nodes = || 0..index_from(count);
         let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
@@ -37,7 +37,7 @@ impl World {
             frames: Slab::default(),
             messages: Slab::default(),
             entries: Entries::new(),
-            checks: Checkers::new(nodes().map(rule).collect()),
+            checks: Checkers::new(nodes().map(rule).collect(), &options.twins),
             trace: Trace::new(detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
@@ -55,11 +55,12 @@ impl World {
         };
         world.checks.clocks_are_sound = !world.options.wild_clocks;
         let save = u64::try_from(world.options.save.as_nanos()).unwrap_or(u64::MAX);
-        for (index, &kind) in world.options.kinds.iter().enumerate() {
-            let id = id_of(index_from(index));
-            let disk = Disk::new(save / 40, save / 2, Random::stream(seed, 100 + index as u64));
-            world.nodes.push(Node::new(id, kind, disk));
-        }
+        let members = 0..world.options.kinds.len();
+        let machines = members.chain(world.options.twins.iter().copied());
+        world.nodes.extend(machines.zip(100..).map(|(member, stream)| {
+            let disk = Disk::new(save / 40, save / 2, Random::stream(seed, stream));
+            Node::new(id_of(index_from(member)), world.options.kinds[member], disk)
+        }));
         world.boot();
         world
     }
@@ -73,7 +74,7 @@ impl World {
     }
 
     fn boot(&mut self) {
-        for node in 0..index_from(self.nodes.len()) {
+        for node in self.members() {
             let record = Record::first_boot(&self.config(node, 0));
             self.nodes[usize::from(node)].disk.install(record);
             let at = self.chance.below(self.options.boot_spread);
@@ -95,7 +96,7 @@ impl World {
     pub(crate) fn written_config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         let options = &self.options;
         let cluster = ClusterId::new("sim").expect("a valid name");
-        let id = id_of(node);
+        let id = self.node(node).id;
         let builder = Config::builder(cluster, id);
         let builder = match options.preferred {
             Some(node) if !self.is_sabotaged(Sabotage::ForgetsPreference) => {

@@ -1,5 +1,7 @@
 //! The world: nodes, clocks, links and the agenda, and how one event leads to the next.
 
+use std::ops::Range;
+
 use elect_core::{NodeId, Time};
 
 use crate::checkers::{Checkers, Violation, node_name};
@@ -162,6 +164,23 @@ impl World {
 
     pub(crate) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
         self.options.sabotage == Some(sabotage)
+    }
+
+    /// Machines of the members: further ones are twins.
+    pub(crate) fn members(&self) -> Range<NodeIndex> {
+        0..index_from(self.options.kinds.len())
+    }
+
+    /// The member under whose name a machine runs.
+    pub(crate) fn member(&self, node: NodeIndex) -> NodeIndex {
+        index_of(self.node(node).id).unwrap_or(node)
+    }
+
+    /// Further machines with the name of a member.
+    pub(crate) fn twins_of(&self, member: NodeIndex) -> impl Iterator<Item = NodeIndex> + use<> {
+        let first = self.options.kinds.len();
+        let twins = self.options.twins.clone().into_iter().enumerate();
+        twins.filter(move |&(_, of)| of == usize::from(member)).map(move |(twin, _)| index_from(first + twin))
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {

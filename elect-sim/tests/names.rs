@@ -1,5 +1,5 @@
 //! Every failure that the project was made against has a home: a scenario of the simulator, or, where the simulator has
-//! no sockets, threads or hosts to show it, a test elsewhere. `scenarios/README.md` explains the choice.
+//! no sockets, threads or clients to show it, a test elsewhere. `scenarios/README.md` explains the choice.
 
 use std::fs;
 use std::path::PathBuf;
@@ -74,6 +74,7 @@ const IN_THE_SIMULATOR: &[&str] = &[
     "dirty-lease-read",
     "amnesiac-with-accept-in-flight",
     "amnesiac-confirms-uncaught-leader",
+    "cloned-disk",
     "restored-backup",
     "lists-differ",
     "drift-settings-differ",
@@ -93,7 +94,6 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("callback-panics", "elect-tcp/tests/process.rs", "callback_panics"),
     ("bad-address", "elect-tcp/src/config.rs", "nonsense_is_refused_with_field_value_and_rule"),
     ("wrong-port", "elect-kv/tests/failover.rs", "wrong_port_followers_redirect_to_the_primarys_client_port"),
-    ("cloned-disk", "elect-core/tests/scenarios/storage.rs", "cloned_disk"),
 ];
 
 #[test]

@@ -70,3 +70,18 @@ fn a_story_fails_with_its_own_bug_planted() {
     let failure = Scenario::parse(&planted).unwrap().play(Detail::Hash).failure.unwrap();
     assert!(failure.contains("claims-durable"), "{failure}");
 }
+
+#[test]
+fn a_step_that_cannot_be_done_fails_with_its_line() {
+    let table = [
+        ("wait 1ms\ncopy-disk a>b", "line 2: a disk is copied to a machine where nothing runs"),
+        ("twin c\ncopy-disk d>a", "line 2: there is nothing on that disk"),
+        ("twin c\nwait 1ms\ncopy-disk a>e", "line 3: there is no node e"),
+        ("wait 1ms\nrestore a", "line 2: only the disk of a dead node is restored"),
+        ("restore a", "line 1: there is no backup"),
+    ];
+    for (text, why) in table {
+        let failure = Scenario::parse(text).unwrap().play(Detail::Hash).failure;
+        assert_eq!(failure.as_deref(), Some(why));
+    }
+}

@@ -47,7 +47,8 @@ impl Checkers {
     }
 
     fn voted(&mut self, at: Real, node: NodeIndex, epoch: Epoch, candidate: NodeIndex) {
-        let earlier = *self.votes.entry((node, epoch)).or_insert(candidate);
+        let voter = self.member(node);
+        let earlier = *self.votes.entry((voter, epoch)).or_insert(candidate);
         if earlier != candidate {
             self.fail(Checker::OneAcceptPerEpoch, at, node, || {
                 let (earlier, candidate) = (node_name(earlier), node_name(candidate));
@@ -59,7 +60,8 @@ impl Checkers {
     /// A gate with `record` comes out of an elector.
     pub(crate) fn saving(&mut self, at: Real, node: NodeIndex, record: &Record) {
         let Some(leading) = self.leading(node) else { return };
-        let foreign = record.holder.and_then(|holder| crate::world::index_of(holder.node)) != Some(node);
+        let foreign =
+            record.holder.and_then(|holder| crate::world::index_of(holder.node)) != Some(self.member(node));
         if foreign && record.epoch > leading {
             self.fail(Checker::StepDownOnce, at, node, || {
                 format!("saves another's epoch {} before it steps down from {leading}", record.epoch)
@@ -85,7 +87,8 @@ impl Checkers {
                 format!("leads epoch {epoch}, which it led in an earlier life")
             });
         }
-        if self.votes.get(&(node, epoch)) != Some(&node) {
+        let member = self.member(node);
+        if self.votes.get(&(member, epoch)) != Some(&member) {
             self.fail(Checker::DurableBeforeSent, at, node, || {
                 format!("leads epoch {epoch} although no vote for itself was ever saved")
             });
@@ -192,17 +195,19 @@ impl Checkers {
     }
 
     fn speaks(&mut self, at: Real, node: NodeIndex, incarnation: Incarnation) {
+        let member = self.member(node);
         let watched = self.at(node);
         if watched.spoke == Some(incarnation) {
             return;
         }
         watched.spoke = Some(incarnation);
         let (life, durable) = (watched.life, watched.durable.map(|record| record.incarnation));
-        let key = (node, incarnation.counter, incarnation.random);
-        let first = *self.incarnations.entry(key).or_insert(life);
-        if durable != Some(incarnation) || first != life {
+        let key = (member, incarnation.counter, incarnation.random);
+        let (machine, first) = *self.incarnations.entry(key).or_insert((node, life));
+        if durable != Some(incarnation) || (machine, first) != (node, life) {
             self.fail(Checker::IncarnationFirst, at, node, || {
-                format!("life {life} speaks as {incarnation}, first used in life {first}, the disk holds {durable:?}")
+                let machine = node_name(machine);
+                format!("life {life} speaks as {incarnation}, first used in life {first} of {machine}, the disk holds {durable:?}")
             });
         }
     }
@@ -224,20 +229,23 @@ impl Checkers {
     }
 
     fn accepted(&mut self, sent: &Sent<'_>, epoch: Epoch) {
-        let Sent { at, node, to, .. } = *sent;
-        if self.votes.get(&(node, epoch)) != Some(&to) {
-            let saved = self.votes.get(&(node, epoch)).map(|&node| node_name(node));
+        let Sent { at, node, to, frame, .. } = *sent;
+        let voter = self.member(node);
+        let saved = self.votes.get(&(voter, epoch)).copied();
+        if saved != Some(to) {
+            let saved = saved.map(node_name);
             self.fail(Checker::DurableBeforeSent, at, node, || {
                 format!("accepts {} in epoch {epoch}, its disk says {saved:?}", node_name(to))
             });
         }
-        let earlier = *self.accepts.entry((node, epoch)).or_insert(to);
+        let earlier = *self.accepts.entry((voter, epoch)).or_insert(to);
         if earlier != to {
             self.fail(Checker::OneAcceptPerEpoch, at, node, || {
                 format!("accepts {} in epoch {epoch} after {}", node_name(to), node_name(earlier))
             });
         }
-        self.promises_allow(sent, to, epoch);
+        let candidate = frame.header.echo.map_or(to, |echo| self.machine(to, echo.incarnation));
+        self.promises_allow(sent, candidate, epoch);
     }
 
     /// What a tick must do to the deadline.

@@ -231,8 +231,8 @@ pub(crate) struct Checkers {
     votes: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
     /// Likewise, as its frames tell.
     accepts: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
-    /// Which life of which node spoke in each incarnation.
-    incarnations: BTreeMap<(NodeIndex, u32, u32), Life>,
+    /// Which life of which machine spoke in each incarnation of a member.
+    incarnations: BTreeMap<(NodeIndex, u32, u32), (NodeIndex, Life)>,
     /// The highest epoch under which anybody held a lease.
     lease_epoch: Epoch,
     /// The acknowledged entries by offset.
@@ -242,12 +242,14 @@ pub(crate) struct Checkers {
     violation: Option<Violation>,
     /// By leader.
     lease_rules: Vec<LeaseRule>,
+    /// The members whose names further machines bear.
+    twins: Vec<NodeIndex>,
     /// Whether drift beyond the configured bound is simulated: then clocks prove nothing.
     pub(crate) clocks_are_sound: bool,
 }
 
 impl Checkers {
-    pub(crate) fn new(lease_rules: Vec<LeaseRule>) -> Self {
+    pub(crate) fn new(lease_rules: Vec<LeaseRule>, twins: &[usize]) -> Self {
         let nodes = lease_rules.len();
         assert!(nodes <= NODES_MAX, "a world has at most {NODES_MAX} nodes");
         Self {
@@ -261,6 +263,7 @@ impl Checkers {
             served: (Epoch::ZERO, 0),
             violation: None,
             lease_rules,
+            twins: twins.iter().copied().map(crate::world::index_from).collect(),
             clocks_are_sound: true,
         }
     }
@@ -313,6 +316,23 @@ impl Checkers {
     /// Whether the node's elector has stopped for good.
     pub(crate) fn is_stopped(&self, node: NodeIndex) -> bool {
         self.nodes[usize::from(node)].stopped
+    }
+
+    /// The member under whose name a machine runs: members come first.
+    fn member(&self, node: NodeIndex) -> NodeIndex {
+        let twin = usize::from(node).checked_sub(self.nodes.len() - self.twins.len());
+        twin.map_or(node, |twin| self.twins[twin])
+    }
+
+    /// The machine that speaks as `incarnation` of `member`.
+    fn machine(&self, member: NodeIndex, incarnation: Incarnation) -> NodeIndex {
+        if self.twins.is_empty() {
+            return member;
+        }
+        let speaks = |&node: &NodeIndex| {
+            self.member(node) == member && self.nodes[usize::from(node)].spoke == Some(incarnation)
+        };
+        (0..).take(self.nodes.len()).find(speaks).unwrap_or(member)
     }
 
     fn at(&mut self, node: NodeIndex) -> &mut Watched {

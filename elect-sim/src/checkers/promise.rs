@@ -87,6 +87,7 @@ impl Checkers {
             _ => return,
         };
         let Some(echo) = frame.header.echo else { return };
+        let to = self.machine(to, echo.incarnation);
         let leader = &self.nodes[usize::from(to)];
         let life = leader.life;
         let earlier = leader.promises.detections.iter().rev().find(|(since, _)| *since <= echo.sent);

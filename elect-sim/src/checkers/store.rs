@@ -48,7 +48,7 @@ impl Checkers {
         // A stamp below the durable epoch passes only while its leader, and nobody else, has the node's word.
         let Some(durable) = durable.filter(|durable| epoch < durable.epoch) else { return };
         let holder = durable.holder.and_then(|holder| crate::world::index_of(holder.node));
-        let leader = self.led.get(&epoch).map(|(leader, _)| *leader);
+        let leader = self.led.get(&epoch).map(|(leader, _)| self.member(*leader));
         if holder.is_none() || holder != leader {
             self.fail(Checker::FenceAtApply, at, node, || {
                 format!("a stamp of {epoch} passed although the disk holds {durable:?}")

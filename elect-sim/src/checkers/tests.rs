@@ -48,7 +48,7 @@ fn heartbeat(standing: Standing) -> Body {
 impl Group {
     fn new() -> Self {
         let rule = LeaseRule { drift_ppm: 10_000, granularity: Duration::from_millis(1) };
-        let mut checks = Checkers::new(vec![rule; 3]);
+        let mut checks = Checkers::new(vec![rule; 3], &[]);
         (0..3).for_each(|node| checks.started(node, 1, record(0, 0)));
         Self { checks, clocks: vec![Clock::new(0, 0, 0, 1); 3], now: SECOND }
     }
@@ -112,6 +112,25 @@ fn one_accept_per_epoch_sees_a_forgotten_vote() {
     group.checks.started(2, 2, record(4, 0));
     group.vote(2, 5, 1);
     assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
+}
+
+#[test]
+fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
+    let twins = || Group { checks: Checkers::new(vec![LeaseRule::default(); 4], &[2]), ..Group::new() };
+    let mut group = twins();
+    group.vote(2, 5, 0);
+    group.vote(3, 5, 0);
+    group.vote(3, 6, 2);
+    group.checks.elected(group.now, 3, epoch(6));
+    assert!(group.checks.violation().is_none(), "a vote for its name is a vote for itself");
+    group.vote(2, 6, 0);
+    assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
+    let mut group = twins();
+    for (machine, life) in [(2, 2), (3, 1)] {
+        group.checks.started(machine, life, record(0, 0));
+        group.send(machine, 0, 0, Standing::Free, heartbeat(Standing::Free));
+    }
+    assert_eq!(group.found(), Some(Checker::IncarnationFirst));
 }
 
 #[test]

@@ -14,6 +14,8 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             once it is calm: calm-delay 200us to 2ms | remains-cut a>b c>d | remains-down e
             drill isolate-leader: measured once it is calm and a leader is in office, as often as named
             sabotage no-fence: a bug planted around the elector, to see a checker fail
+            twin c: one more machine, with the next letter. It is off until a copied disk is started there. It has the
+            name of c: what is sent to c reaches both, and what either sends is from c
   one node  of a drift 0 | of a members a b c (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
@@ -24,7 +26,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             close a>b (a sees the connection break) | delays 1ms 80ms (from now on)
             lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s (any frame) | lose a>b store 9 (what hosts send)
   nodes     crash a | power-off a | start a | wipe a | wipe-record a | pause a 3s | rate a -20000
-            disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a
+            disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a | copy-disk c>d
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
   hosts     setup a fails|works | claim-rebuilt a
   requests  resign a | handover a | handover a to b | unfit a | fit a | freeze a 5s | thaw a

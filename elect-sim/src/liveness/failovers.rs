@@ -272,7 +272,7 @@ impl World {
     /// When the promises of a quorum to the old leader had ended.
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
         let mut freed: Vec<_> = (0..self.nodes.len())
-            .filter(|&node| node != usize::from(old) && self.options.kinds[node].votes())
+            .filter(|&node| node != usize::from(old) && self.nodes[node].kind.votes())
             .filter_map(|node| self.moments.freed[node])
             .collect();
         freed.sort_unstable();
@@ -284,7 +284,7 @@ impl World {
         let moments = &self.moments;
         let with = |node: usize| {
             let mut times: Vec<_> = (0..self.nodes.len())
-                .filter(|&peer| self.options.kinds[peer].votes())
+                .filter(|&peer| self.nodes[peer].kind.votes())
                 .filter_map(|peer| {
                     let both = moments.saved[node]?.max(moments.saved[peer]?);
                     if peer == node {
@@ -297,7 +297,7 @@ impl World {
             times.get(self.quorum() - 1).copied()
         };
         (0..self.nodes.len())
-            .filter(|&node| self.options.kinds[node] == MemberKind::Voter)
+            .filter(|&node| self.nodes[node].kind == MemberKind::Voter)
             .filter_map(with)
             .min()
     }

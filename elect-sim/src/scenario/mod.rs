@@ -123,6 +123,7 @@ enum Step {
     Delays(u64, u64),
     /// From its next start on.
     Own(usize, OwnSetting),
+    CopyDisk(Name, Name),
     BackUp(Name),
     Restore(Name),
     Setup(Name, Setup),

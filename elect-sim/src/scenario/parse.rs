@@ -88,9 +88,19 @@ impl Scenario {
     fn setting(&mut self, words: &[&str]) -> Parsed<bool> {
         let options = &mut self.options;
         match words {
+            ["voters" | "witnesses" | "observers", _] if !options.twins.is_empty() => {
+                return Err("members come before twins".into());
+            }
             ["voters", count] => options.kinds = vec![MemberKind::Voter; whole(count)?],
             ["witnesses", count] => options.kinds.extend(vec![MemberKind::Witness; whole(count)?]),
             ["observers", count] => options.kinds.extend(vec![MemberKind::Observer; whole(count)?]),
+            ["twin", node] => {
+                let member = letter(name(node)?)?;
+                if member >= options.kinds.len() {
+                    return Err("a twin has the name of a member".into());
+                }
+                options.twins.push(member);
+            }
             ["seed", seed] => options.seed = whole(seed)?,
             ["crash-evidence"] => options.crash_evidence = true,
             ["detection", span] => options.detection = Detection::Fixed(duration(span)?),
@@ -189,6 +199,10 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["close", ref links @ ..] => on_links(links, Step::Close),
         ["rate", node, ppm] => one(Step::Rate(name(node)?, whole(ppm)?)),
         ["calm", span] => one(Step::Calm(nanos(span)?)),
+        ["copy-disk", text] => {
+            let (from, to) = link(text)?;
+            one(Step::CopyDisk(from, to))
+        }
         ["back-up", node] => one(Step::BackUp(name(node)?)),
         ["restore", node] => one(Step::Restore(name(node)?)),
         ["setup", node, "fails"] => one(Step::Setup(name(node)?, Setup::Fails)),
@@ -374,6 +388,10 @@ mod tests {
             ("expect refused a", "say which words"),
             ("of a colour red", "of a node: drift"),
             ("of LEADER drift 0", "name a node"),
+            ("twin d", "a twin has the name of a member"),
+            ("twin LEADER", "name a node"),
+            ("twin c\nvoters 5", "members come before twins"),
+            ("copy-disk c", "a link is written a>b"),
         ];
         for (text, why) in table {
             let error = Scenario::parse(text).unwrap_err();

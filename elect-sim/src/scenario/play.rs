@@ -211,6 +211,10 @@ impl Player {
             Step::Own(node, ref setting) => {
                 setting.apply(self.run.world.options.own_mut(node));
             }
+            Step::CopyDisk(from, to) => {
+                let (from, to) = (self.node(from)?, self.node(to)?);
+                self.run.world.copy_disk(from, to)?;
+            }
             Step::BackUp(name) => {
                 let node = self.node(name)?;
                 self.run.world.back_up(node);

@@ -78,8 +78,9 @@ impl Plan {
             cooldown,
             office_timeout,
             sabotage,
-            // Every node of a swarm is set alike.
+            // Every node of a swarm is set alike, and no disk is copied.
             own: _,
+            twins: _,
             drills,
         } = &self.options;
         let mut lines = members(kinds);
