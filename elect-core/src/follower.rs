@@ -189,19 +189,30 @@ impl Elector {
     }
 
     #[inline]
-    pub(crate) fn renew_promise(&mut self, claim: &Claim) {
+    fn renew_promise(&mut self, claim: &Claim) {
         self.detection = claim.detection;
-        if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
-            followed.proven = followed.proven.max(claim.echoed);
-        }
+        self.note_proof(claim.echoed);
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
         let known = self.promise.is_some_and(|promise| promise.epoch >= claim.epoch);
         if !(known && self.is_covered(claim.leader, claim.nonce)) {
-            self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
-            // R23: only what the promise covers is ever echoed to the leader.
-            self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
+            self.cover(claim);
         }
         self.note_pause(claim.paused_for);
+    }
+
+    /// The leader that this node follows led later than `echoed`.
+    #[inline]
+    pub(crate) fn note_proof(&mut self, echoed: Time) {
+        if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
+            followed.proven = followed.proven.max(echoed);
+        }
+    }
+
+    /// Promises on for a claim that was not covered before. R23: only what is covered is ever echoed to the leader.
+    #[inline]
+    pub(crate) fn cover(&mut self, claim: &Claim) {
+        self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
+        self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
     }
 
     fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {

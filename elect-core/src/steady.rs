@@ -57,17 +57,18 @@ impl Elector {
         Some(Claim { nonce, echoed, received, ..steady.claim })
     }
 
-    /// Promises on, and answers what it answered before.
+    /// Promises on, and answers what it answered before. The detection time is the one in use already, there is no
+    /// pause to prolong, and a nonce newer than all before it is not covered yet.
     #[inline]
     pub(crate) fn on_repeated(&mut self, claim: &Claim) {
         self.now = claim.received;
-        self.step_nonce = None;
         self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
-        self.renew_promise(claim);
-        let (nonce, echo) = (self.nonce(), self.echo(claim.leader));
+        self.note_proof(claim.echoed);
+        self.cover(claim);
+        let sent = self.renew_nonce();
         let answer = self.out.frames.again();
-        answer.header.nonce = nonce;
-        answer.header.echo = echo;
+        answer.header.nonce.sent = sent;
+        answer.header.echo = Some(claim.nonce);
     }
 
     /// A frame that says something new, or comes after something else has changed. Called cold for the sake of the
@@ -116,7 +117,8 @@ impl Elector {
         let Lead { detection, paused_for } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         let is_followed = epoch == followed && from == self.config.members.id(leader);
-        let is_quiet = !self.is_replaced() && self.out.holds_one_frame();
+        // A pause would run from the receipt of each heartbeat.
+        let is_quiet = !self.is_replaced() && paused_for.is_zero() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);
         let binds_for = self.config.promise_span(detection);
         let claim =
