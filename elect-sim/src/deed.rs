@@ -64,6 +64,7 @@ impl World {
 
     /// Does it without keeping it: it follows from something else that is kept.
     pub(crate) fn perform(&mut self, deed: Deed) {
+        let is_of_links = matches!(deed, Deed::Cut(..) | Deed::Heal(..) | Deed::Clog(..) | Deed::Unclog(..));
         match deed {
             Deed::Cut(from, to) => self.network.cut(from, to),
             Deed::Heal(from, to) => self.network.heal(from, to),
@@ -88,6 +89,9 @@ impl World {
                 }
             }
             Deed::Ask(node, request) => self.input(node, crate::process::Input::Request(request)),
+        }
+        if is_of_links {
+            self.mark_links();
         }
     }
 

@@ -113,7 +113,8 @@ impl World {
         self.act_later(span, links.iter().map(|&(from, to)| Deed::Heal(from, to)).collect());
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (NodeIndex, NodeIndex)> + use<> {
+    /// All directed links.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeIndex, NodeIndex)> + use<> {
         let count = index_from(self.nodes.len());
         (0..count).flat_map(move |from| (0..count).map(move |to| (from, to))).filter(|(from, to)| from != to)
     }
@@ -199,6 +200,7 @@ impl World {
         for &(from, to) in cuts {
             self.network.cut(index_from(from), index_from(to));
         }
+        self.mark_links();
         for node in 0..index_from(self.nodes.len()) {
             let is_twin = !self.members().contains(&node);
             self.heal_node(node, is_twin || retired.contains(&usize::from(node)));

@@ -31,6 +31,15 @@ impl World {
         }
     }
 
+    /// The links that changed.
+    pub(crate) fn mark_links(&mut self) {
+        if self.trace.wants(Detail::Events) {
+            for (from, to) in self.pairs() {
+                self.trace.mark_link(self.now, (from, to), self.network.trouble(from, to));
+            }
+        }
+    }
+
     pub(crate) fn mark_lease(&mut self, node: NodeIndex, lease: Lease) {
         if self.trace.wants(Detail::Events) {
             let end = self.clocks[usize::from(node)].reaches(lease.end).unwrap_or(self.now);

@@ -75,6 +75,13 @@ pub(crate) enum Held {
     Message(u32),
 }
 
+/// What keeps a link from carrying anything now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    Cut,
+    Clogged,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Link {
     /// How many episodes cut it now.
@@ -152,6 +159,11 @@ impl Network {
 
     pub(crate) fn is_cut(&self, from: NodeIndex, to: NodeIndex) -> bool {
         self.links[self.at(from, to)].cuts > 0
+    }
+
+    pub(crate) fn trouble(&self, from: NodeIndex, to: NodeIndex) -> Option<Trouble> {
+        let link = &self.links[self.at(from, to)];
+        if link.cuts > 0 { Some(Trouble::Cut) } else { link.clogged.then_some(Trouble::Clogged) }
     }
 
     /// Cuts count: a link that two episodes cut heals with the later one.

@@ -200,6 +200,7 @@ impl World {
             let (from, to): (NodeIndex, NodeIndex) = (index_from(from), index_from(to));
             self.network.cut(from, to);
         }
+        self.mark_links();
     }
 }
 

@@ -1,9 +1,11 @@
 //! What happened: always as a hash, on request as lines.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::checkers::node_name;
 use crate::clock::Real;
+use crate::network::Trouble;
 use crate::queue::NodeIndex;
 use crate::random::mix;
 
@@ -55,6 +57,12 @@ pub(crate) enum Marked {
     /// A lease of this epoch that runs until then.
     Lease(u64, Real),
     Network(String),
+    /// A link changed.
+    Link {
+        from: NodeIndex,
+        to: NodeIndex,
+        trouble: Option<Trouble>,
+    },
     Message {
         to: NodeIndex,
         kind: &'static str,
@@ -69,11 +77,13 @@ pub struct Trace {
     detail: Detail,
     lines: Vec<Line>,
     marks: Vec<Mark>,
+    /// The links in trouble, as marked.
+    links: BTreeMap<(NodeIndex, NodeIndex), Trouble>,
 }
 
 impl Trace {
     pub(crate) fn new(detail: Detail) -> Self {
-        Self { hash: 0, detail, lines: Vec::new(), marks: Vec::new() }
+        Self { hash: 0, detail, lines: Vec::new(), marks: Vec::new(), links: BTreeMap::new() }
     }
 
     /// The hash of everything so far.
@@ -104,6 +114,22 @@ impl Trace {
             return;
         }
         self.marks.push(Mark { at, node, what, why });
+    }
+
+    /// Marks a link unless it is as it was.
+    pub(crate) fn mark_link(
+        &mut self,
+        at: Real,
+        (from, to): (NodeIndex, NodeIndex),
+        trouble: Option<Trouble>,
+    ) {
+        let before = match trouble {
+            Some(trouble) => self.links.insert((from, to), trouble),
+            None => self.links.remove(&(from, to)),
+        };
+        if before != trouble {
+            self.mark(at, None, Marked::Link { from, to, trouble }, String::new());
+        }
     }
 
     /// The lines as text, one per line.

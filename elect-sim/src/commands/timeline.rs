@@ -7,8 +7,19 @@ use elect_sim::{Detail, Real, Run, SCENARIOS, Scenario, Trace, Violation, Window
 
 use super::Group;
 
+const EXAMPLES: &str = "\
+Examples:
+  elect-sim timeline 4711 -o run.svg                          a seed, whole
+  elect-sim timeline 4711 -o run.svg --from 22000 --to 24000  two seconds of it
+  elect-sim timeline paused-primary -o run.svg                a scenario
+  elect-sim timeline failing.txt -o run.svg                   one of your own
+  elect-sim timeline 0 --sabotage no-fence -o run.svg         a violation, marked
+
+Open the file in a browser. It needs nothing else, also no network; point at anything to read more of it.";
+
 /// Draws a seed or a scenario.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// A seed, the name of a scenario, or the path of one
     what: String,
@@ -46,8 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
             Ok(scenario) => {
                 let report = scenario.play(Detail::Events);
                 let world = &report.world;
+                let stem = std::path::Path::new(&arguments.what).file_stem();
+                let title = stem.map_or(arguments.what.clone(), |stem| stem.to_string_lossy().into_owned());
                 let (nodes, now) = (world.node_count(), world.now());
-                picture(arguments, &arguments.what, world.trace(), nodes, now, world.violation())
+                picture(arguments, &title, world.trace(), nodes, now, world.violation())
             }
             Err(error) => {
                 eprintln!("{}: {error}", arguments.what);
@@ -82,7 +95,15 @@ fn picture(
     violation: Option<&Violation>,
 ) -> String {
     let milli = 1_000_000;
-    let to = arguments.to.map_or(now, |to| to * milli).max(1);
+    // Beyond a violation there is nothing; some room lets it be seen.
+    let room = if violation.is_some() { now / 25 } else { 0 };
+    let to = arguments.to.map_or(now + room, |to| to * milli).max(1);
     let from = arguments.from.map_or(0, |from| from * milli).min(to - 1);
+    if let Some(violation) = violation
+        && to - from > 10_000 * milli
+    {
+        let (closer, end) = (violation.at.saturating_sub(1_500 * milli) / milli, violation.at / milli + 100);
+        eprintln!("{violation}\nits last moments: --from {closer} --to {end}");
+    }
     draw(trace, nodes, title, violation, Window { from, to, width: arguments.width.max(200) })
 }

@@ -145,6 +145,7 @@ impl Player {
             Step::HealAll => {
                 self.note("heal");
                 self.run.world.network.heal_all();
+                self.run.world.mark_links();
             }
             Step::Isolate(name) => {
                 let node = self.node(name)?;
