@@ -36,7 +36,7 @@ impl Elector {
         let detection = self.offered_detection();
         self.detection = detection;
         self.role = Role::Candidate(Candidate { epoch, first, detection, saved: false });
-        self.ready_since = None;
+        self.turn = None;
         self.favoured = None;
         self.clear_ballots();
         self.timers.clear(Timer::Stand);

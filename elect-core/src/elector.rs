@@ -25,7 +25,7 @@ use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
-use crate::standing::Stance;
+use crate::standing::{Stance, Turn};
 use crate::start::{StartRefused, check_record};
 use crate::steady::Steady;
 use crate::step::Step;
@@ -81,8 +81,8 @@ pub struct Elector {
     pub(crate) wait_until: Time,
     /// R33: only an echo of a nonce from here on makes a peer connected.
     pub(crate) connected_floor: Time,
-    /// Since when nothing but rank keeps this node from standing.
-    pub(crate) ready_since: Option<Time>,
+    /// When this node stands, while nothing but its rank keeps it from that.
+    pub(crate) turn: Option<Turn>,
     /// The position with which this node failed to enter office: it stands behind the others until that moves.
     pub(crate) failed_at: Option<FailedAt>,
     pub(crate) random: Random,
@@ -164,7 +164,7 @@ impl Elector {
             rounds_lost: 0,
             wait_until: Time::ZERO,
             connected_floor: Time::ZERO,
-            ready_since: None,
+            turn: None,
             failed_at: None,
             random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),

@@ -108,7 +108,7 @@ impl Elector {
             rounds_lost: self.rounds_lost,
             wait_until: self.wait_until,
             connected_floor: self.connected_floor,
-            ready_since: self.ready_since,
+            turn: self.turn,
             failed_at: self.failed_at,
             last_nonce: self.last_nonce,
             step_nonce: self.step_nonce,
@@ -165,7 +165,7 @@ impl Elector {
             rounds_lost: _,
             wait_until: _,
             connected_floor: _,
-            ready_since: _,
+            turn: _,
             failed_at: _,
             random: _,
             said: _,
@@ -237,10 +237,9 @@ impl Elector {
         sink.word(u64::from(self.rounds_lost.min(4)));
         sink.until(self.wait_until);
         sink.floor(own, self.connected_floor);
-        option(sink, self.ready_since.as_ref(), |sink, since| {
-            let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-            let horizon = self.config.rank_step.saturating_mul(ranks) + self.election_timeout();
-            sink.since(*since, horizon);
+        option(sink, self.turn.as_ref(), |sink, turn| {
+            sink.until(turn.at);
+            sink.word(nanos(turn.delay));
         });
         option(sink, self.failed_at.as_ref(), |sink, failed_at| describe_position(sink, failed_at.0));
         sink.word(self.random.0);

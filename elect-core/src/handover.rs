@@ -245,7 +245,8 @@ impl Elector {
 
     pub(crate) fn merit(&self, peer: MemberIndex) -> Merit {
         let view = &self.peers[peer.get()].view;
-        Merit { id: self.config.members.id(peer), priority: view.priority, position: view.position }
+        let stands = matches!(view.standing, Standing::Standing(_));
+        Merit { id: self.config.members.id(peer), priority: view.priority, position: view.position, stands }
     }
 
     /// Gives office up at once, for the best member that is fit if there is one (R43).

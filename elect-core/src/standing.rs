@@ -78,6 +78,14 @@ pub enum Blocker {
     },
 }
 
+/// When a node stands that nothing but its rank keeps from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) at: Time,
+    /// The delay of the rank that this follows from.
+    pub(crate) delay: Duration,
+}
+
 /// [`Standing`] with an index for the name: small enough to be compared at every input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stance {
@@ -242,37 +250,53 @@ impl Elector {
     #[inline]
     pub(crate) fn consider_standing(&mut self) {
         if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
-            self.ready_since = None;
+            self.turn = None;
             return;
         }
-        match self.blocker() {
-            Some(Blocker::Rank { rank, at }) if at <= self.now => self.become_candidate(rank),
-            Some(Blocker::Rank { at, .. }) => {
-                self.ready_since = self.ready_since.or(Some(self.now));
-                // A better one may disappear before: look again after one step.
-                self.timers.set(Timer::Stand, at.min(self.now + self.config.rank_step));
-            }
-            blocker => {
-                self.ready_since = None;
-                let until = match blocker {
-                    Some(Blocker::Waits(until)) => until,
-                    // Its target may disconnect before: look again after one step.
-                    Some(Blocker::HeadStart(_, until)) => until.min(self.now + self.config.rank_step),
-                    _ => Time::NEVER,
-                };
-                self.timers.set(Timer::Stand, until);
-            }
+        let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
+        self.turn = None;
+        let until = match blocker {
+            Blocker::Waits(until) => until,
+            // Its target may disconnect before: look again after one step.
+            Blocker::HeadStart(_, until) => until.min(self.now + self.config.rank_step),
+            _ => Time::NEVER,
+        };
+        self.timers.set(Timer::Stand, until);
+    }
+
+    fn await_turn(&mut self) {
+        let (rank, delay) = self.rank_delay();
+        let at = self.turn_after(delay);
+        if at <= self.now {
+            return self.become_candidate(rank);
+        }
+        self.turn = Some(Turn { at, delay });
+        // A better one may disappear before: look again after one step.
+        self.timers.set(Timer::Stand, at.min(self.now + self.config.rank_step));
+    }
+
+    /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
+    /// may catch up with the next: the delay left starts anew, and never ends later than before.
+    fn turn_after(&self, delay: Duration) -> Time {
+        match self.turn {
+            None => self.now + delay,
+            Some(turn) if delay < turn.delay => turn.at.min(self.now + delay),
+            Some(turn) => turn.at + (delay - turn.delay),
         }
     }
 
     /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
     /// never.
     pub(crate) fn blocker(&self) -> Option<Blocker> {
-        self.own_blocker().or_else(|| self.quorum_blocker()).or_else(|| self.lag_blocker()).or_else(|| {
+        self.firm_blocker().or_else(|| {
             let (rank, delay) = self.rank_delay();
-            let at = self.ready_since.unwrap_or(self.now) + delay;
-            Some(Blocker::Rank { rank, at })
+            Some(Blocker::Rank { rank, at: self.turn_after(delay) })
         })
+    }
+
+    /// The first rule that keeps this node from standing, its rank apart.
+    fn firm_blocker(&self) -> Option<Blocker> {
+        self.own_blocker().or_else(|| self.quorum_blocker()).or_else(|| self.lag_blocker())
     }
 
     /// What this node itself is or has promised.
@@ -351,8 +375,9 @@ impl Elector {
             return (0, Duration::ZERO);
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
-        let others = others.map(|peer| self.merit(peer));
-        let own = Merit { id: self.config.node, priority: self.config.priority, position: self.position };
+        let others = others.map(|peer| self.rival(peer));
+        let (id, priority) = (self.config.node, self.config.priority);
+        let own = Merit { id, priority, position: self.position, stands: false };
         let rank = rank(own, others, self.config.lag_tolerance);
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.config.rank_step.saturating_mul(steps);
@@ -367,10 +392,25 @@ impl Elector {
         (rank, delay)
     }
 
-    /// Whether `peer` is an eligible voter that is free or still follows.
+    /// Its merit. What a follower has told of its position is older than its own: it gets the benefit of the doubt.
+    fn rival(&self, peer: MemberIndex) -> Merit {
+        let merit = self.merit(peer);
+        match self.peers[peer.get()].view.standing {
+            Standing::Following(..) | Standing::Bound => {
+                Merit { position: merit.position.max(self.position), ..merit }
+            }
+            _ => merit,
+        }
+    }
+
+    /// Whether `peer` stands, or is an eligible voter that is free or still follows.
     fn may_stand(&self, peer: MemberIndex) -> bool {
         let view = &self.peers[peer.get()].view;
-        view.eligible && view.healthy && matches!(view.standing, Standing::Free | Standing::Following(..))
+        match view.standing {
+            Standing::Standing(_) => true,
+            Standing::Free | Standing::Following(..) | Standing::Bound => view.eligible && view.healthy,
+            _ => false,
+        }
     }
 }
 

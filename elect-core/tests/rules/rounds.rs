@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Event, Heartbeat, Ignored, LagLimit, Refusal, RoundLost, Standing,
+    BeyondLagLimit, Blocker, Body, Event, Heartbeat, Ignored, LagLimit, LinkState, Refusal, RoundLost,
+    Standing,
 };
 
 use crate::harness::{builder, ms};
@@ -56,8 +57,9 @@ fn r19_an_offer_is_above_every_epoch_heard_of() {
     let mut a = Solo::new();
     a.hear("c", 7, Standing::Bound, beat());
     a.hear("c", 8, stands(9), beat());
-    a.clear();
-    assert_eq!(a.stand(), 10);
+    a.hear_free("b", 0);
+    a.clear().pass(RANK_STEP);
+    assert_eq!(a.offered(), Some(10));
     let frame = a.last_to("b");
     assert_eq!((frame.header.epoch, frame.header.standing), (epoch(0), stands(10)));
     assert!(a.gate.is_some(), "the offer leaves while the own vote is being saved");
@@ -131,9 +133,60 @@ fn r32_only_whoever_might_stand_is_ranked() {
         assert_eq!(b.offered(), Some(1), "{heartbeat:?}");
     }
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
-    b.hear("a", 0, Standing::Bound, beat_at(at(9, 9)));
+    b.hear("a", 0, Standing::Replaced, beat_at(at(9, 9)));
     b.hear_free("c", 0);
-    assert_eq!(b.offered(), Some(1), "whoever is bound does not stand");
+    assert_eq!(b.offered(), Some(1), "a replaced disk does not stand");
+}
+
+#[test]
+fn r32_whoever_stands_already_is_ahead() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).priority(200));
+    a.hear("b", 0, stands(1), beat());
+    let at = a.now + RANK_STEP;
+    a.hear_free("c", 0);
+    assert_eq!(a.blocker(), Some(Blocker::Rank { rank: 1, at }), "two offers at a time split the votes");
+    a.pass(RANK_STEP);
+    assert_eq!(a.offered(), Some(2), "it stands itself when nothing came of that");
+}
+
+#[test]
+fn r32_whoever_will_soon_be_free_may_be_as_far() {
+    for standing in [follows("c", 0), Standing::Bound] {
+        let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
+        b.set_position(at(1, 9));
+        b.hear("a", 0, standing, beat_at(at(1, 5)));
+        b.hear_free("d", 0);
+        b.hear_free("e", 0);
+        let rank = Blocker::Rank { rank: 1, at: b.now + RANK_STEP };
+        assert_eq!(b.blocker(), Some(rank), "{standing:?}: what it told of its position is old");
+        b.hear("a", 0, Standing::Free, beat_at(at(1, 5)));
+        assert_eq!(b.offered(), Some(1), "behind, as its news says");
+    }
+}
+
+#[test]
+fn r32_those_behind_a_better_one_that_disappears_stay_apart() {
+    let ranks = |own: &str| {
+        let mut node = Solo::with(builder(own, &["a", "b", "c", "d", "e"]));
+        let behind = if own == "b" { "c" } else { "b" };
+        for peer in ["a", behind, "d", "e"] {
+            node.hear_free(peer, 0);
+        }
+        node.pass(just_before(RANK_STEP));
+        node.link("a", LinkState::Closed);
+        node
+    };
+    let b = ranks("b");
+    assert_eq!(b.offered(), Some(1), "the second is the first now");
+    let mut c = ranks("c");
+    let at = c.now + RANK_STEP;
+    assert_eq!(
+        c.blocker(),
+        Some(Blocker::Rank { rank: 1, at }),
+        "the third does not stand at the same moment"
+    );
+    c.pass(RANK_STEP);
+    assert_eq!(c.offered(), Some(1));
 }
 
 #[test]

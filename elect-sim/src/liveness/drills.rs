@@ -249,9 +249,12 @@ impl Run {
 
     /// Whether the first candidacy was the only one: what "the first round does not split" means.
     pub(super) fn in_one_round(&mut self) -> bool {
-        let rounds = u64::from(self.world.moments.rounds);
         let rests = self.world.clients_rest;
-        let what = if rests { Liveness::FurtherRounds } else { Liveness::FurtherRoundsAmidWrites };
+        self.in_one_round_of(if rests { Liveness::FurtherRounds } else { Liveness::FurtherRoundsAmidWrites })
+    }
+
+    pub(super) fn in_one_round_of(&mut self, what: Liveness) -> bool {
+        let rounds = u64::from(self.world.moments.rounds);
         self.measure(what, rounds.saturating_sub(1), u64::MAX);
         rounds <= 1
     }

@@ -192,7 +192,7 @@ impl Run {
             _ => 0,
         };
         let bound = 4 * steady.delay + steady.save + rank * self.world.rank_step();
-        if self.in_one_round() {
+        if self.in_one_round_of(Liveness::FurtherRoundsAtBoot) {
             self.measure(what, elected.saturating_sub(connected), bound);
         }
     }
@@ -234,9 +234,10 @@ impl Run {
         if self.in_one_round() {
             self.measure(Liveness::Detects, elected - begin, steady.timeout);
             if let Some(free) = self.world.quorum_free(steady.leader) {
-                // A free voter counts as a better candidate also where it hears nobody.
-                let is_audible = self.world.is_heard(steady.leader);
-                let (what, delays) = if self.world.clients_rest && !is_audible {
+                // A better candidate is waited for also where it hears nobody, or where its own promise runs on.
+                let is_awaited =
+                    self.world.is_heard(steady.leader) || self.world.some_voter_is_bound(steady.leader);
+                let (what, delays) = if self.world.clients_rest && !is_awaited {
                     (Liveness::ElectsAfterSilence, 0)
                 } else {
                     (Liveness::ElectsBehindAnother, self.world.rank_step())
@@ -261,6 +262,13 @@ impl World {
     fn is_heard(&self, node: NodeIndex) -> bool {
         let peers = (0..index_from(self.nodes.len())).filter(|&peer| peer != node);
         self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
+    }
+
+    /// Whether the promise of a voter to `old` has outlasted the election.
+    fn some_voter_is_bound(&self, old: NodeIndex) -> bool {
+        (0..self.nodes.len())
+            .filter(|&node| node != usize::from(old) && self.options.kinds[node] == MemberKind::Voter)
+            .any(|node| self.moments.freed[node].is_none())
     }
 
     /// One step of rank delays, as the configuration derives it.

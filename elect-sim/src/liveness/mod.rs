@@ -55,6 +55,8 @@ pub enum Liveness {
     FurtherRounds,
     /// Likewise, while clients write: positions change under way, and so do the ranks that others see.
     FurtherRoundsAmidWrites,
+    /// Likewise, after a first boot or a power cut of all: a quorum is connected before the best is known.
+    FurtherRoundsAtBoot,
     /// L9, S9: from the step-down of a handover to its target's leadership.
     HandsOver,
     /// From a leader's end or cut to a new leader, by silence.
@@ -116,7 +118,8 @@ impl Liveness {
             Self::ElectsAfterSilence => ("L9", "promises of a quorum over to a new leader"),
             Self::FurtherRounds => ("L9", "further candidacies before somebody is elected"),
             Self::FurtherRoundsAmidWrites => ("L9", "likewise, amid writes"),
-            Self::ElectsBehindAnother => ("L9", "likewise, amid writes or with a deaf leader heard"),
+            Self::FurtherRoundsAtBoot => ("L9", "likewise, when all boot at once"),
+            Self::ElectsBehindAnother => ("L9", "likewise, amid writes or behind a better candidate"),
             Self::HandsOver => ("L9", "handover, step-down to the target leading"),
             Self::Detects => ("—", "leader dead or cut off to a new leader"),
             Self::DetectsByEvidence => ("—", "leader killed to a new one, by crash evidence"),
@@ -136,7 +139,8 @@ impl Liveness {
             | Self::EpochsAlone
             | Self::EpochsOfCutOffCandidate
             | Self::FurtherRounds
-            | Self::FurtherRoundsAmidWrites => Unit::Times,
+            | Self::FurtherRoundsAmidWrites
+            | Self::FurtherRoundsAtBoot => Unit::Times,
             _ => Unit::Milliseconds,
         }
     }
@@ -144,9 +148,11 @@ impl Liveness {
     /// The checker that fails beyond the bound.
     pub const fn checker(self) -> Checker {
         match self {
-            Self::SettlesInFullMesh | Self::Settles | Self::FurtherRounds | Self::FurtherRoundsAmidWrites => {
-                Checker::Settles
-            }
+            Self::SettlesInFullMesh
+            | Self::Settles
+            | Self::FurtherRounds
+            | Self::FurtherRoundsAmidWrites
+            | Self::FurtherRoundsAtBoot => Checker::Settles,
             Self::Undisturbed => Checker::Stays,
             Self::StepsDown => Checker::StepsDownInTime,
             Self::EpochsAlone | Self::EpochsOfCutOffCandidate => Checker::AddsNoEpoch,
