@@ -278,10 +278,10 @@ impl Elector {
     /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
     /// may catch up with the next: the delay left starts anew, and never ends later than before.
     fn turn_after(&self, delay: Duration) -> Time {
-        match self.turn {
-            None => self.now + delay,
-            Some(turn) if delay < turn.delay => turn.at.min(self.now + delay),
-            Some(turn) => turn.at + (delay - turn.delay),
+        let Some(turn) = self.turn else { return self.now + delay };
+        match delay.checked_sub(turn.delay) {
+            Some(longer) => turn.at + longer,
+            None => turn.at.min(self.now + delay),
         }
     }
 
