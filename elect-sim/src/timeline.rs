@@ -91,6 +91,7 @@ impl Canvas {
             Some(violation) => ("#b91c1c", format!("✗ VIOLATION: {violation}")),
             None => ("#166534", "✓ no violation".to_owned()),
         };
+        let shown = fitting(&verdict, width - LEFT - 20.0);
         let _ = write!(
             self.svg,
             r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="ui-sans-serif, system-ui, sans-serif" font-size="12">
@@ -105,10 +106,11 @@ impl Canvas {
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="{LEFT}" y="24" font-size="16" font-weight="600">{title}</text>
 <text x="{LEFT}" y="42" fill="#555">{nodes} nodes, {from} to {to} of simulated time</text>
-<text x="{LEFT}" y="61" font-size="13" font-weight="600" fill="{ink}">{verdict}<title>{verdict}</title></text>
+<text x="{LEFT}" y="61" font-size="13" font-weight="600" fill="{ink}">{shown}<title>{verdict}</title></text>
 "##,
             title = escape(title),
             nodes = self.nodes,
+            shown = escape(&shown),
             verdict = escape(&verdict)
         );
     }
@@ -141,6 +143,16 @@ fn pixels(count: usize) -> f64 {
 /// About how wide a text is, in pixels: rather too wide.
 fn letters(text: &str) -> f64 {
     6.8 * pixels(text.chars().count())
+}
+
+/// As much of a bold headline as fits into this width.
+fn fitting(text: &str, width: f64) -> String {
+    let mut fitting = text.to_owned();
+    while 1.25 * letters(&fitting) > width {
+        fitting.truncate(fitting.trim_end_matches('…').char_indices().next_back().map_or(0, |(at, _)| at));
+        fitting.push('…');
+    }
+    fitting
 }
 
 /// A time with its unit, without zeros at its end.

@@ -148,3 +148,10 @@ fn a_message_again_and_again_is_one_series() {
     assert!(svg.contains("announce from a to b, 50 times from 0 s to 0.98 s, 49 of them lost"));
     assert!(svg.contains(">N×50</text>") && svg.contains("announce from a to b, lost, sent 1.9 s"));
 }
+
+#[test]
+fn a_long_headline_is_cut_short_and_a_short_one_is_not() {
+    assert_eq!(fitting("✗ short", 500.0), "✗ short");
+    let long = fitting(&"ä".repeat(1_000), 500.0);
+    assert!(long.ends_with("ä…") && 1.25 * letters(&long) <= 500.0 && long.chars().count() > 50, "{long}");
+}
