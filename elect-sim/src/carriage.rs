@@ -18,6 +18,7 @@ impl World {
         }
     }
 
+    #[inline]
     fn send_to_machine(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
         self.counts.frames += 1;
         let fate = match self.apply_rules(from, to, frame) {

@@ -173,14 +173,18 @@ impl World {
 
     /// The member under whose name a machine runs.
     pub(crate) fn member(&self, node: NodeIndex) -> NodeIndex {
-        index_of(self.node(node).id).unwrap_or(node)
+        let twin = usize::from(node).checked_sub(self.options.kinds.len());
+        twin.map_or(node, |twin| index_from(self.options.twins[twin]))
     }
 
     /// Further machines with the name of a member.
-    pub(crate) fn twins_of(&self, member: NodeIndex) -> impl Iterator<Item = NodeIndex> + use<> {
-        let first = self.options.kinds.len();
-        let twins = self.options.twins.clone().into_iter().enumerate();
-        twins.filter(move |&(_, of)| of == usize::from(member)).map(move |(twin, _)| index_from(first + twin))
+    #[inline]
+    pub(crate) fn twins_of(&self, member: NodeIndex) -> Vec<NodeIndex> {
+        if self.options.twins.is_empty() {
+            return Vec::new();
+        }
+        let machines = self.members().end..index_from(self.nodes.len());
+        machines.filter(|&machine| self.member(machine) == member).collect()
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {

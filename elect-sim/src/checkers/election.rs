@@ -195,14 +195,13 @@ impl Checkers {
     }
 
     fn speaks(&mut self, at: Real, node: NodeIndex, incarnation: Incarnation) {
-        let member = self.member(node);
         let watched = self.at(node);
         if watched.spoke == Some(incarnation) {
             return;
         }
         watched.spoke = Some(incarnation);
         let (life, durable) = (watched.life, watched.durable.map(|record| record.incarnation));
-        let key = (member, incarnation.counter, incarnation.random);
+        let key = (self.member(node), incarnation.counter, incarnation.random);
         let (machine, first) = *self.incarnations.entry(key).or_insert((node, life));
         if durable != Some(incarnation) || (machine, first) != (node, life) {
             self.fail(Checker::IncarnationFirst, at, node, || {

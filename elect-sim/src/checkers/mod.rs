@@ -325,10 +325,13 @@ impl Checkers {
     }
 
     /// The machine that speaks as `incarnation` of `member`.
+    #[inline]
     fn machine(&self, member: NodeIndex, incarnation: Incarnation) -> NodeIndex {
-        if self.twins.is_empty() {
-            return member;
-        }
+        if self.twins.is_empty() { member } else { self.machine_of_several(member, incarnation) }
+    }
+
+    #[cold]
+    fn machine_of_several(&self, member: NodeIndex, incarnation: Incarnation) -> NodeIndex {
         let speaks = |&node: &NodeIndex| {
             self.member(node) == member && self.nodes[usize::from(node)].spoke == Some(incarnation)
         };
