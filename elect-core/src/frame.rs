@@ -146,14 +146,10 @@ pub enum Refusal {
     VoteSpent,
     /// The voter leads or stands itself.
     OwnOffice,
-    /// The voter is saving a record.
-    Saving,
     /// Failover is frozen.
     Paused,
     /// The voter's storage was replaced.
     Replaced,
-    /// The voter has stopped.
-    Stopped,
 }
 
 impl fmt::Display for Refusal {
@@ -163,10 +159,8 @@ impl fmt::Display for Refusal {
             Self::EpochTooLow => "its own epoch is above the offered one",
             Self::VoteSpent => "its vote in that epoch is spent",
             Self::OwnOffice => "it leads or stands itself",
-            Self::Saving => "it is still saving an earlier record",
             Self::Paused => "failover is paused",
             Self::Replaced => "its storage was replaced, so it does not vote yet",
-            Self::Stopped => "it has stopped",
         })
     }
 }

@@ -51,7 +51,7 @@
 //! | 1 heartbeat | position 16 (epoch, offset) if flagged, priority 1, application 4, lead 8 if flagged (detection 4 in µs, pause 4 in ms) | 3–7 |
 //! | 2 offer | epoch 8, detection 4 in µs | 3 |
 //! | 3 accept | epoch 8, position 16 if flagged | 3, 4 |
-//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 saving, 5 paused, 6 replaced, 7 stopped | 3 |
+//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 3 |
 //! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8) | 3–7 |
 //! | 6 release | epoch 8, target's name 1 + n | 3 |
 //! | 7 pause | remaining 4 in ms | 3 |

@@ -183,7 +183,7 @@ fn bodies() -> Vec<Body> {
         all.extend(SPANS.map(|detection| Body::Offer { epoch, detection }));
         all.extend(positions().map(|position| Body::Accept { epoch, position }));
         all.extend(
-            [Refusal::Bound, Refusal::Paused, Refusal::Stopped]
+            [Refusal::Bound, Refusal::Paused, Refusal::Replaced]
                 .map(|refusal| Body::Refuse { epoch, refusal }),
         );
         all.extend(["a", "c", "x"].map(|target| Body::Release { epoch, target: id(target) }));

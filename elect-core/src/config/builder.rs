@@ -172,13 +172,9 @@ impl ConfigBuilder {
         if voters < voting && voters <= quorum {
             warnings.push(ConfigWarning::NoSpareVoter { voters, quorum });
         }
-        let members = Members::new(self.members);
+        let members = Members::new(self.members.clone());
         let Some(me) = members.index(self.node) else {
-            return Err(ConfigError {
-                field: "members",
-                value: self.node.to_string(),
-                rule: "must hold this node".into(),
-            });
+            return Err(self.members_refused(format!("must hold this node, {}", self.node)));
         };
         Ok(Config {
             me,
@@ -210,11 +206,14 @@ impl ConfigBuilder {
         })
     }
 
+    fn members_refused(&self, rule: String) -> ConfigError {
+        let ids = self.members.iter().map(|member| member.id);
+        let value = if self.members.is_empty() { "(none)".into() } else { list(ids) };
+        ConfigError { field: "members", value, rule }
+    }
+
     fn check_members(&self) -> Result<(), ConfigError> {
-        let listed = || {
-            if self.members.is_empty() { "(none)".into() } else { list(self.members.iter().map(|m| m.id)) }
-        };
-        let refuse = |rule: String| Err(ConfigError { field: "members", value: listed(), rule });
+        let refuse = |rule| Err(self.members_refused(rule));
         if self.members.is_empty() {
             return refuse("must hold at least one voter".into());
         }
@@ -230,9 +229,6 @@ impl ConfigBuilder {
         ids.sort_unstable();
         if let Some([twice, _]) = ids.array_windows().find(|[left, right]| left == right) {
             return refuse(format!("must hold each name once, {twice} stands twice"));
-        }
-        if !ids.contains(&self.node) {
-            return refuse(format!("must hold this node, {}", self.node));
         }
         let count = |kind| self.members.iter().filter(|member| member.kind == kind).count();
         let (voters, witnesses) = (count(MemberKind::Voter), count(MemberKind::Witness));

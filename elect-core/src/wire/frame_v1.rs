@@ -180,15 +180,13 @@ struct RejectV1 {
 }
 
 /// The reasons of a refusal in the order of their bytes.
-const REFUSALS: [Refusal; 8] = [
+const REFUSALS: [Refusal; 6] = [
     Refusal::Bound,
     Refusal::EpochTooLow,
     Refusal::VoteSpent,
     Refusal::OwnOffice,
-    Refusal::Saving,
     Refusal::Paused,
     Refusal::Replaced,
-    Refusal::Stopped,
 ];
 
 const fn refusal_byte(refusal: Refusal) -> u8 {
@@ -197,10 +195,8 @@ const fn refusal_byte(refusal: Refusal) -> u8 {
         Refusal::EpochTooLow => 1,
         Refusal::VoteSpent => 2,
         Refusal::OwnOffice => 3,
-        Refusal::Saving => 4,
-        Refusal::Paused => 5,
-        Refusal::Replaced => 6,
-        Refusal::Stopped => 7,
+        Refusal::Paused => 4,
+        Refusal::Replaced => 5,
     }
 }
 

@@ -79,10 +79,8 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Refusal::EpochTooLow,
         Refusal::VoteSpent,
         Refusal::OwnOffice,
-        Refusal::Saving,
         Refusal::Paused,
         Refusal::Replaced,
-        Refusal::Stopped,
     ])
 }
 

@@ -160,9 +160,9 @@ fn unknown_values_are_refused_with_their_place() {
     let standing = WireError::Standing { at: TAG_AT, found: 7, max: 6 };
     assert_eq!(wire::decode(&bent("heartbeat_leading", TAG_AT, tag | 7)), Err(standing));
 
-    let at = golden("refuse_stopped").len() - 1;
-    let refusal = WireError::Refusal { at, found: 8, max: 7 };
-    assert_eq!(wire::decode(&bent("refuse_stopped", at, 8)), Err(refusal));
+    let at = golden("refuse_replaced").len() - 1;
+    let refusal = WireError::Refusal { at, found: 6, max: 5 };
+    assert_eq!(wire::decode(&bent("refuse_replaced", at, 6)), Err(refusal));
 }
 
 #[test]

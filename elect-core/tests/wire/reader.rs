@@ -131,10 +131,8 @@ fn refusal(reason: u8) -> Refusal {
         1 => Refusal::EpochTooLow,
         2 => Refusal::VoteSpent,
         3 => Refusal::OwnOffice,
-        4 => Refusal::Saving,
-        5 => Refusal::Paused,
-        6 => Refusal::Replaced,
-        7 => Refusal::Stopped,
+        4 => Refusal::Paused,
+        5 => Refusal::Replaced,
         _ => panic!("reason {reason}"),
     }
 }

@@ -134,16 +134,14 @@ fn offer() -> Body {
     Body::Offer { epoch: epoch(42), detection: Duration::from_micros(500_250) }
 }
 
-fn refusals() -> [(&'static str, Refusal); 8] {
+fn refusals() -> [(&'static str, Refusal); 6] {
     [
         ("refuse_bound", Refusal::Bound),
         ("refuse_epoch_too_low", Refusal::EpochTooLow),
         ("refuse_vote_spent", Refusal::VoteSpent),
         ("refuse_own_office", Refusal::OwnOffice),
-        ("refuse_saving", Refusal::Saving),
         ("refuse_paused", Refusal::Paused),
         ("refuse_replaced", Refusal::Replaced),
-        ("refuse_stopped", Refusal::Stopped),
     ]
 }
 

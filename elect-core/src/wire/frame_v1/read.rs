@@ -139,7 +139,7 @@ fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, WireError> {
     REFUSALS.get(usize::from(found)).copied().ok_or(WireError::Refusal {
         at,
         found,
-        max: refusal_byte(Refusal::Stopped),
+        max: refusal_byte(Refusal::Replaced),
     })
 }
 
