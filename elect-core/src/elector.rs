@@ -5,6 +5,7 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use crate::authority::Authority;
+use crate::blocker::Turn;
 use crate::candidate::Candidate;
 use crate::config::Config;
 use crate::epoch::{Epoch, Position};
@@ -25,7 +26,7 @@ use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
-use crate::standing::{Stance, Turn};
+use crate::standing::Stance;
 use crate::start::{StartRefused, check_record};
 use crate::steady::Steady;
 use crate::step::Step;

@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::blocker::Blocker;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::frame::Standing;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
-use crate::standing::Blocker;
+
 use crate::time::Time;
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.

@@ -97,6 +97,7 @@ extern crate alloc;
 extern crate std;
 
 mod authority;
+mod blocker;
 mod candidate;
 mod config;
 mod detector;
@@ -140,6 +141,7 @@ mod timers;
 pub mod wire;
 
 pub use authority::{Authority, Lease};
+pub use blocker::Blocker;
 pub use config::{BeyondLagLimit, Config, ConfigBuilder, ConfigError, ConfigWarning, Detection, LagLimit};
 pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};
@@ -161,7 +163,7 @@ pub use nonce::{Incarnation, Nonce};
 pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Office, Source};
 pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
-pub use standing::Blocker;
+
 pub use start::StartRefused;
 pub use status::{PeerStatus, RoleName, Status};
 pub use step::{Driver, Floor, Gate, Gated, NoLog, Raise, Step, StorageFailed, VoteStore};

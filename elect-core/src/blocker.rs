@@ -1,0 +1,259 @@
+//! What keeps a node from standing for election, and when it stands.
+
+use core::time::Duration;
+
+use crate::config::{BeyondLagLimit, LagLimit};
+use crate::elector::{Elector, FailedAt, Life, Role};
+use crate::epoch::{Epoch, Position};
+use crate::event::Health;
+use crate::frame::Standing;
+use crate::members::{MemberIndex, MemberKind};
+use crate::name::NodeId;
+use crate::ranking::{Merit, lag, rank};
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// The first rule that keeps a node from standing for election now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Blocker {
+    /// It has stopped for good.
+    Stopped,
+    /// Its incarnation is being saved.
+    Starting,
+    /// It leads already.
+    Leads,
+    /// It stands already.
+    Stands,
+    /// It is a witness or an observer.
+    NotAVoter,
+    /// Its configuration says so.
+    NeverLeader,
+    /// Its storage was replaced and has not caught up.
+    Replaced,
+    /// Its host reported itself unfit.
+    Unhealthy,
+    /// Failover is frozen until then.
+    Paused(Time),
+    /// It follows a leader.
+    Follows(NodeId, Epoch),
+    /// Its word is given to this node in this epoch, until then.
+    Bound(NodeId, Epoch, Time),
+    /// A record is being saved since then.
+    Saving(Time),
+    /// It waits until then after a lost round or a resignation.
+    Waits(Time),
+    /// It leaves this node a head start until then.
+    HeadStart(NodeId, Time),
+    /// The epochs are used up.
+    EpochsExhausted,
+    /// Too few members are connected.
+    NotConnected {
+        /// How many are, this node included.
+        connected: usize,
+        /// How many must be.
+        needed: usize,
+    },
+    /// Too few of the connected members are free.
+    NotFree {
+        /// How many are, this node included.
+        free: usize,
+        /// How many must be.
+        needed: usize,
+    },
+    /// Its log lags too far behind, and the operator chose data over availability.
+    Lags {
+        /// Its own last durable entry.
+        own: Option<Position>,
+        /// The best connected voter's.
+        best: Option<Position>,
+    },
+    /// Only its rank: it stands at this point.
+    Rank {
+        /// How many others should stand first.
+        rank: usize,
+        /// When it stands.
+        at: Time,
+    },
+}
+
+/// When a node stands that nothing but its rank keeps from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) at: Time,
+    /// The delay of the rank that this follows from.
+    pub(crate) delay: Duration,
+}
+
+impl Elector {
+    /// R18: stands when nothing blocks it any more, after the delay of its rank.
+    #[inline]
+    pub(crate) fn consider_standing(&mut self) {
+        if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
+            self.turn = None;
+            return;
+        }
+        let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
+        self.turn = None;
+        let until = match blocker {
+            Blocker::Waits(until) => until,
+            // Its target may disconnect before: look again after one step.
+            Blocker::HeadStart(_, until) => until.min(self.now + self.config.rank_step),
+            _ => Time::NEVER,
+        };
+        self.timers.set(Timer::Stand, until);
+    }
+
+    fn await_turn(&mut self) {
+        let (rank, delay) = self.rank_delay();
+        let at = self.turn_after(delay);
+        if at <= self.now {
+            return self.become_candidate(rank);
+        }
+        self.turn = Some(Turn { at, delay });
+        // A better one may disappear before: look again after one step.
+        self.timers.set(Timer::Stand, at.min(self.now + self.config.rank_step));
+    }
+
+    /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
+    /// may catch up with the next: the delay left starts anew, and never ends later than before.
+    fn turn_after(&self, delay: Duration) -> Time {
+        let Some(turn) = self.turn else { return self.now + delay };
+        match delay.checked_sub(turn.delay) {
+            Some(longer) => turn.at + longer,
+            None => turn.at.min(self.now + delay),
+        }
+    }
+
+    /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
+    /// never.
+    pub(crate) fn blocker(&self) -> Option<Blocker> {
+        self.firm_blocker().or_else(|| {
+            let (rank, delay) = self.rank_delay();
+            Some(Blocker::Rank { rank, at: self.turn_after(delay) })
+        })
+    }
+
+    /// The first rule that keeps this node from standing, its rank apart.
+    fn firm_blocker(&self) -> Option<Blocker> {
+        self.own_blocker().or_else(|| self.quorum_blocker()).or_else(|| self.lag_blocker())
+    }
+
+    /// What this node itself is or has promised.
+    fn own_blocker(&self) -> Option<Blocker> {
+        let config = &self.config;
+        let followed = self.followed();
+        let blockers = [
+            matches!(self.life, Life::Stopped(_)).then_some(Blocker::Stopped),
+            (self.life == Life::Starting).then_some(Blocker::Starting),
+            matches!(self.role, Role::Leader(_)).then_some(Blocker::Leads),
+            matches!(self.role, Role::Candidate(_)).then_some(Blocker::Stands),
+            (self.kind != MemberKind::Voter).then_some(Blocker::NotAVoter), // R50
+            config.never_leader.then_some(Blocker::NeverLeader),
+            self.is_replaced().then_some(Blocker::Replaced), // R45
+            (self.health == Health::Unfit).then_some(Blocker::Unhealthy), // R43
+            followed.map(|followed| Blocker::Follows(config.members.id(followed.leader), followed.epoch)),
+            // R10: a promise binds its giver too.
+            self.promise
+                .map(|promise| Blocker::Bound(config.members.id(promise.to), promise.epoch, promise.until)),
+            self.paused_until.map(Blocker::Paused), // R42
+            self.saving.as_ref().map(|saving| Blocker::Saving(saving.since)), // R8
+            (self.wait_until > self.now).then_some(Blocker::Waits(self.wait_until)), // R33
+            self.active_head_start()
+                .map(|head_start| Blocker::HeadStart(config.members.id(head_start.target), head_start.until)), // R39
+            self.next_epoch().is_none().then_some(Blocker::EpochsExhausted),
+        ];
+        blockers.into_iter().flatten().next()
+    }
+
+    /// R18: a quorum, this node included, must be connected and free: by its last heartbeat, or because it last
+    /// followed somebody who is known to have ended that epoch.
+    fn quorum_blocker(&self) -> Option<Blocker> {
+        let needed = self.config.members.quorum();
+        let connected = 1 + self.voting_peers().filter(|&peer| self.is_connected(peer)).count();
+        if connected < needed {
+            return Some(Blocker::NotConnected { connected, needed });
+        }
+        let is_free = |&peer: &MemberIndex| self.is_connected(peer) && self.counts_as_free(peer);
+        let free = 1 + self.voting_peers().filter(is_free).count();
+        (free < needed).then_some(Blocker::NotFree { free, needed })
+    }
+
+    fn counts_as_free(&self, peer: MemberIndex) -> bool {
+        match self.peers[peer.get()].view.standing {
+            Standing::Free => true,
+            Standing::Following(leader, epoch) => self.is_known_to_have_ended(leader, epoch),
+            _ => false,
+        }
+    }
+
+    fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
+        match self.config.members.index(leader) {
+            Some(index) if index == self.me => epoch <= self.record.epoch,
+            Some(index) => epoch <= self.peers[index.get()].pair.ended,
+            None => false,
+        }
+    }
+
+    /// R46: the lag limit is measured against connected voters, and bars only where the operator says so.
+    fn lag_blocker(&self) -> Option<Blocker> {
+        let limit = self.config.lag_limit?;
+        let (own, best) = (self.position, self.best_connected_position());
+        (limit.beyond == BeyondLagLimit::Bars && exceeds(limit, own, best))
+            .then_some(Blocker::Lags { own, best })
+    }
+
+    fn best_connected_position(&self) -> Option<Position> {
+        let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
+        connected.map(|peer| self.peers[peer.get()].view.position).fold(self.position, Option::max)
+    }
+
+    /// R32: the delay of this node's rank. R39: the target of a handover has none. R31 and R46: whoever failed to
+    /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
+    fn rank_delay(&self) -> (usize, Duration) {
+        if self.favoured.is_some() {
+            return (0, Duration::ZERO);
+        }
+        let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
+        let others = others.map(|peer| self.rival(peer));
+        let (id, priority) = (self.config.node, self.config.priority);
+        let own = Merit { id, priority, position: self.position, stands: false };
+        let rank = rank(own, others, self.config.lag_tolerance);
+        let steps = u32::try_from(rank).unwrap_or(u32::MAX);
+        let mut delay = self.config.rank_step.saturating_mul(steps);
+        let failed = self.failed_at == Some(FailedAt(self.position));
+        let lags = self
+            .config
+            .lag_limit
+            .is_some_and(|limit| exceeds(limit, self.position, self.best_connected_position()));
+        if failed || lags {
+            delay += self.election_timeout();
+        }
+        (rank, delay)
+    }
+
+    /// Its merit. What a follower has told of its position is older than its own: it gets the benefit of the doubt.
+    fn rival(&self, peer: MemberIndex) -> Merit {
+        let merit = self.merit(peer);
+        match self.peers[peer.get()].view.standing {
+            Standing::Following(..) | Standing::Bound => {
+                Merit { position: merit.position.max(self.position), ..merit }
+            }
+            _ => merit,
+        }
+    }
+
+    /// Whether `peer` stands, or is an eligible voter that is free or still follows.
+    fn may_stand(&self, peer: MemberIndex) -> bool {
+        let view = &self.peers[peer.get()].view;
+        match view.standing {
+            Standing::Standing(_) => true,
+            Standing::Free | Standing::Following(..) | Standing::Bound => view.eligible && view.healthy,
+            _ => false,
+        }
+    }
+}
+
+fn exceeds(limit: LagLimit, own: Option<Position>, best: Option<Position>) -> bool {
+    lag(own, best).is_none_or(|lag| lag > limit.offset)
+}
