@@ -100,6 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a name and makes it one.
+    #[inline(always)]
     pub(super) fn name<T>(
         &mut self,
         parse: impl FnOnce(&[u8]) -> Result<T, crate::name::NameError>,
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a length and so many bytes.
-    #[inline]
+    #[inline(always)]
     fn counted(&mut self) -> Result<&'a [u8], WireError> {
         let counted = match self.bytes[self.at..] {
             [length, ref rest @ ..] => rest.get(..usize::from(length)),
