@@ -185,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_is_judged_at_every_place() {
+        for index in 0..NAME_BYTES_MAX {
+            for byte in 0..=u8::MAX {
+                let mut text = [b'x'; NAME_BYTES_MAX];
+                text[index] = byte;
+                let allowed = byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                let expected = if allowed { Ok(text) } else { Err(NameError::Forbidden { index, byte }) };
+                assert_eq!(NodeId::from_bytes(&text).map(|id| *id.as_padded_bytes()), expected);
+            }
+        }
+    }
+
+    #[test]
     fn order_is_string_order() {
         let names = ["a", "a-", "aa", "b", "ba"].map(|name| NodeId::new(name).unwrap());
         assert!(names.is_sorted());
