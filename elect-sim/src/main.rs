@@ -28,7 +28,7 @@ Examples:
 /// Attacks the real elector on virtual time, checks every step, and shows what happened.
 ///
 /// One seed decides everything: a run that fails is repeated exactly by its seed. The exit code is 0 if everything
-/// held, 1 if something did not, 2 for a wrong command line.
+/// held, 1 if something did not, 2 for input that cannot be used.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Arguments {
@@ -59,16 +59,23 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let holds = match Arguments::parse().command {
-        Command::Run(arguments) => commands::run::run(&arguments),
-        Command::Replay(arguments) => commands::replay::run(&arguments),
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => Ok(commands::run::run(&arguments)),
+        Command::Replay(arguments) => Ok(commands::replay::run(&arguments)),
         Command::Shrink(arguments) => commands::shrink::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),
-        Command::Check(arguments) => commands::check::run(&arguments),
-        Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Check(arguments) => Ok(commands::check::run(&arguments)),
+        Command::Bench(arguments) => Ok(commands::bench::run(&arguments)),
         Command::Mutants(arguments) => commands::mutants::run(&arguments),
         Command::Timeline(arguments) => commands::timeline::run(&arguments),
         Command::Topologies(arguments) => commands::topologies::run(&arguments),
     };
-    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            eprintln!("error: {wrong}");
+            ExitCode::from(2)
+        }
+    }
 }

@@ -17,7 +17,27 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Kept, Options, Real, SECOND, Sabotage};
+use elect_sim::{Kept, Options, Real, SCENARIOS, SECOND, Sabotage, Scenario};
+
+/// Whether everything held, or what about the input made it impossible to say.
+pub(crate) type Exit = Result<bool, String>;
+
+/// A scenario of the repository by its name, or one in a file.
+pub(crate) fn scenario(name: &str) -> Result<Scenario, String> {
+    let text = match SCENARIOS.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => (*text).to_owned(),
+        None => std::fs::read_to_string(name).map_err(|error| {
+            format!(
+                "{name} is neither a scenario (see `scenario --list`) nor a file that can be read: {error}"
+            )
+        })?,
+    };
+    Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
+}
+
+pub(crate) fn write(output: &std::path::Path, text: &str) -> Result<(), String> {
+    std::fs::write(output, text).map_err(|error| format!("{}: {error}", output.display()))
+}
 
 /// How large and how long one simulated group is.
 #[derive(Clone, Copy, Debug, Args)]

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use clap::Args;
 
+use super::Exit;
+
 /// Plants each bug of a list into a copy of the workspace and counts the seeds until a checker notices.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -56,17 +58,7 @@ enum Caught {
     Escaped,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
-    match mutate(arguments) {
-        Ok(holds) => holds,
-        Err(error) => {
-            eprintln!("{error}");
-            false
-        }
-    }
-}
-
-fn mutate(arguments: &Arguments) -> Result<bool, String> {
+pub(crate) fn run(arguments: &Arguments) -> Exit {
     let list = arguments.workspace.join("elect-sim/mutants/list.txt");
     let mutants = parse(&read(&list)?)?;
     let chosen = |mutant: &&Mutant| {

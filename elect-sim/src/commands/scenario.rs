@@ -3,6 +3,8 @@
 use clap::Args;
 use elect_sim::{Detail, SCENARIOS, Scenario};
 
+use super::{Exit, scenario};
+
 const LANGUAGE: &str = "\
 A scenario is a text file: comment lines that say what it is about, settings, then steps; one per line.
 Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, both directions a-b.
@@ -50,7 +52,7 @@ pub(crate) struct Arguments {
     frames: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
+pub(crate) fn run(arguments: &Arguments) -> Exit {
     match &arguments.name {
         Some(name) => one(name, if arguments.frames { Detail::Frames } else { Detail::Events }),
         None if arguments.list => {
@@ -60,30 +62,14 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
                     Scenario::parse(text).map(|scenario| scenario.about).unwrap_or_default()
                 );
             }
-            true
+            Ok(true)
         }
-        None => all(),
+        None => Ok(all()),
     }
 }
 
-fn one(name: &str, detail: Detail) -> bool {
-    let text = match SCENARIOS.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => (*text).to_owned(),
-        None => match std::fs::read_to_string(name) {
-            Ok(text) => text,
-            Err(error) => {
-                eprintln!("{name} is neither a scenario (see --list) nor a file that can be read: {error}");
-                return false;
-            }
-        },
-    };
-    let scenario = match Scenario::parse(&text) {
-        Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("{name}: {error}");
-            return false;
-        }
-    };
+fn one(name: &str, detail: Detail) -> Exit {
+    let scenario = scenario(name)?;
     println!("{}\n", scenario.about);
     let report = scenario.play(detail);
     print!("{}", report.world.trace().to_text());
@@ -91,7 +77,7 @@ fn one(name: &str, detail: Detail) -> bool {
         Some(failure) => println!("\nFAILS {failure}"),
         None => println!("\neverything held"),
     }
-    report.failure.is_none()
+    Ok(report.failure.is_none())
 }
 
 fn all() -> bool {

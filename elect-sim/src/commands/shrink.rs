@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use elect_sim::{Effort, SECOND, Shrinking, Shrunk, Size, shrink};
 
-use super::Group;
+use super::{Exit, Group, write};
 
 /// Makes a short scenario out of a seed that fails.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
+pub(crate) fn run(arguments: &Arguments) -> Exit {
     // Runs that panic are part of the work.
     std::panic::set_hook(Box::new(|_| {}));
     let typed = format!("{}{}", arguments.seed, arguments.group.typed());
@@ -40,22 +40,18 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     let shrunk = shrink(&options, &typed, effort, &mut |shrinking| display.show(shrinking));
     display.clear();
     let Some(shrunk) = shrunk else {
-        eprintln!("seed {} holds: there is nothing to shrink", arguments.seed);
-        return false;
+        return Err(format!("seed {} holds: there is nothing to shrink", arguments.seed));
     };
     report(arguments, &shrunk)
 }
 
-fn report(arguments: &Arguments, shrunk: &Shrunk) -> bool {
-    if let Some(output) = &arguments.output
-        && let Err(error) = std::fs::write(output, &shrunk.scenario)
-    {
-        eprintln!("{}: {error}", output.display());
-        return false;
+fn report(arguments: &Arguments, shrunk: &Shrunk) -> Exit {
+    if let Some(output) = &arguments.output {
+        write(output, &shrunk.scenario)?;
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(shrunk).expect("plain data"));
-        return true;
+        return Ok(true);
     }
     let words = |size: Size| {
         let Size { nodes, deeds, lines, simulated } = size;
@@ -68,7 +64,7 @@ fn report(arguments: &Arguments, shrunk: &Shrunk) -> bool {
         Some(output) => eprintln!("play it: elect-sim scenario {}", output.display()),
         None => print!("{}", shrunk.scenario),
     }
-    true
+    Ok(true)
 }
 
 /// A line that says how far it is: rewritten in place on a terminal, now and then a new one elsewhere.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use elect_sim::{Detail, Real, Run, SCENARIOS, Scenario, Trace, Violation, Window, draw};
+use elect_sim::{Detail, Run, Window, World, draw};
 
-use super::Group;
+use super::{Exit, Group, scenario, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,61 +39,22 @@ pub(crate) struct Arguments {
     width: u32,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
-    let drawn = match arguments.what.parse() {
-        Ok(seed) => {
-            let run = Run::new(arguments.group.options(seed), Detail::Events);
-            let nodes = run.world.node_count();
-            picture(
-                arguments,
-                &format!("seed {seed}"),
-                run.world.trace(),
-                nodes,
-                run.world.now(),
-                run.world.violation(),
-            )
-        }
-        Err(_) => match scenario(&arguments.what) {
-            Ok(scenario) => {
-                let report = scenario.play(Detail::Events);
-                let world = &report.world;
-                let stem = std::path::Path::new(&arguments.what).file_stem();
-                let title = stem.map_or(arguments.what.clone(), |stem| stem.to_string_lossy().into_owned());
-                let (nodes, now) = (world.node_count(), world.now());
-                picture(arguments, &title, world.trace(), nodes, now, world.violation())
-            }
-            Err(error) => {
-                eprintln!("{}: {error}", arguments.what);
-                return false;
-            }
-        },
+pub(crate) fn run(arguments: &Arguments) -> Exit {
+    let drawn = if let Ok(seed) = arguments.what.parse() {
+        let Run { world, .. } = Run::new(arguments.group.options(seed), Detail::Events);
+        picture(arguments, &format!("seed {seed}"), &world)
+    } else {
+        let report = scenario(&arguments.what)?.play(Detail::Events);
+        let stem = std::path::Path::new(&arguments.what).file_stem();
+        let title = stem.map_or(arguments.what.clone(), |stem| stem.to_string_lossy().into_owned());
+        picture(arguments, &title, &report.world)
     };
-    match std::fs::write(&arguments.output, drawn) {
-        Ok(()) => true,
-        Err(error) => {
-            eprintln!("{}: {error}", arguments.output.display());
-            false
-        }
-    }
+    write(&arguments.output, &drawn)?;
+    Ok(true)
 }
 
-fn scenario(name: &str) -> Result<Scenario, String> {
-    let text = match SCENARIOS.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => (*text).to_owned(),
-        None => std::fs::read_to_string(name)
-            .map_err(|error| format!("neither a seed nor a scenario: {error}"))?,
-    };
-    Scenario::parse(&text).map_err(|error| error.to_string())
-}
-
-fn picture(
-    arguments: &Arguments,
-    title: &str,
-    trace: &Trace,
-    nodes: usize,
-    now: Real,
-    violation: Option<&Violation>,
-) -> String {
+fn picture(arguments: &Arguments, title: &str, world: &World) -> String {
+    let (trace, now, violation) = (world.trace(), world.now(), world.violation());
     let milli = 1_000_000;
     // Beyond a violation there is nothing; some room lets it be seen.
     let room = if violation.is_some() { now / 25 } else { 0 };
@@ -105,5 +66,5 @@ fn picture(
         let (closer, end) = (violation.at.saturating_sub(1_500 * milli) / milli, violation.at / milli + 100);
         eprintln!("{violation}\nits last moments: --from {closer} --to {end}");
     }
-    draw(trace, nodes, title, violation, Window { from, to, width: arguments.width.max(200) })
+    draw(trace, world.node_count(), title, violation, Window { from, to, width: arguments.width.max(200) })
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use elect_sim::{Case, Detail, Fate, Verdict};
 
 use super::progress::Progress;
-use super::{default_jobs, in_parallel};
+use super::{Exit, default_jobs, in_parallel};
 
 /// Every set of directed link cuts in a steady group.
 #[derive(Debug, Args)]
@@ -18,12 +18,18 @@ pub(crate) struct Arguments {
     /// Only the first node leads at first; the default for five nodes, whose sets cover the others by renaming
     #[arg(long)]
     one_leader: bool,
-    /// Play only this set, and show what happened
+    /// Only one link is flipped after each set, going round with the sets; the default for five nodes
+    #[arg(long)]
+    one_flip: bool,
+    /// Play only this set, and show what happened: one bit for each directed link, a→b first
     #[arg(long)]
     set: Option<u64>,
-    /// Who leads at first, with --set
+    /// Who leads at first, with --set: 0 for a
     #[arg(long, default_value_t = 0, requires = "set")]
     leader: usize,
+    /// The link that is flipped, with --set: its bit
+    #[arg(long, requires = "set")]
+    flip: Option<usize>,
     /// Threads; as many as there are processors if not given
     #[arg(long)]
     jobs: Option<usize>,
@@ -58,8 +64,9 @@ impl Table {
             self.worst_case = case.describe();
         }
         if let Some(violation) = &verdict.violation {
-            let (nodes, set, leader) = (case.nodes, case.cuts, case.leader);
-            let replay = format!("elect-sim topologies --nodes {nodes} --set {set} --leader {leader}");
+            let Case { nodes, cuts, leader, flip } = case;
+            let flip = flip.map_or(String::new(), |bit| format!(" --flip {bit}"));
+            let replay = format!("elect-sim topologies --nodes {nodes} --set {cuts} --leader {leader}{flip}");
             let violation = violation.to_string();
             let violation = violation.lines().next().unwrap_or_default();
             self.failed.push(format!("{}: {violation}\n  replay it: {replay}", case.describe()));
@@ -85,25 +92,68 @@ impl Table {
     }
 }
 
-fn case_of(number: u64, nodes: usize, leaders: u64) -> Case {
-    let cuts = number / leaders;
-    // The flipped link goes round with the sets.
-    let flip = usize::try_from(cuts.wrapping_mul(7) % Case::links(nodes) as u64).ok();
-    Case { nodes, leader: usize::try_from(number % leaders).unwrap_or(0), cuts, flip }
+/// The cases, numbered.
+#[derive(Clone, Copy)]
+struct Plan {
+    nodes: usize,
+    /// How many nodes lead at first, one after the other.
+    leaders: u64,
+    /// How many links are flipped after each set, one after the other.
+    flips: u64,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
-    let nodes = usize::from(arguments.nodes);
-    let leaders = if arguments.one_leader || nodes == 5 { 1 } else { nodes as u64 };
-    if let Some(set) = arguments.set {
-        let case = Case { leader: arguments.leader, ..case_of(set * leaders, nodes, leaders) };
-        return show(&case);
+impl Plan {
+    fn of(arguments: &Arguments) -> Self {
+        let nodes = usize::from(arguments.nodes);
+        let leaders = if arguments.one_leader || nodes == 5 { 1 } else { nodes as u64 };
+        let flips = if arguments.one_flip || nodes == 5 { 1 } else { Case::links(nodes) as u64 };
+        Self { nodes, leaders, flips }
     }
-    let total = Case::sets(nodes) * leaders;
+
+    fn cases(self) -> u64 {
+        Case::sets(self.nodes) * self.leaders * self.flips
+    }
+
+    fn case(self, number: u64) -> Case {
+        let (number, leader) = (number / self.leaders, number % self.leaders);
+        let (cuts, flip) = (number / self.flips, number % self.flips);
+        // Where only one link is flipped, it goes round with the sets.
+        let flip = cuts.wrapping_mul(7).wrapping_add(flip) % Case::links(self.nodes) as u64;
+        Case { nodes: self.nodes, leader: index(leader), cuts, flip: Some(index(flip)) }
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).expect("fewer than there are links")
+}
+
+/// The one case that was asked for, or what is wrong with it.
+fn asked(arguments: &Arguments, set: u64) -> Result<Case, String> {
+    let nodes = usize::from(arguments.nodes);
+    let (sets, links) = (Case::sets(nodes), Case::links(nodes));
+    let leader = arguments.leader;
+    let flip = arguments.flip.unwrap_or(index(set.wrapping_mul(7) % links as u64));
+    if set >= sets {
+        Err(format!("--set {set}: {nodes} nodes have the sets 0 to {}", sets - 1))
+    } else if leader >= nodes {
+        Err(format!("--leader {leader}: {nodes} nodes are 0 to {}", nodes - 1))
+    } else if flip >= links {
+        Err(format!("--flip {flip}: {nodes} nodes have the links 0 to {}", links - 1))
+    } else {
+        Ok(Case { nodes, leader, cuts: set, flip: Some(flip) })
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Exit {
+    if let Some(set) = arguments.set {
+        return asked(arguments, set).map(|case| show(&case));
+    }
+    let plan = Plan::of(arguments);
+    let total = plan.cases();
     let progress = std::cell::RefCell::new(Progress::new(total));
     let mut table = Table::default();
     let work = |number| {
-        let case = case_of(number, nodes, leaders);
+        let case = plan.case(number);
         (case, case.play(Detail::Hash).0)
     };
     let take = |(case, verdict): (Case, Verdict)| {
@@ -122,7 +172,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     } else {
         table.print();
     }
-    table.failed.is_empty()
+    Ok(table.failed.is_empty())
 }
 
 fn show(case: &Case) -> bool {
@@ -133,4 +183,26 @@ fn show(case: &Case) -> bool {
         println!("VIOLATION {violation}");
     }
     verdict.violation.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_set_leader_and_flip_is_a_case_once() {
+        let plan = Plan { nodes: 3, leaders: 3, flips: 6 };
+        let cases = (0..plan.cases()).map(|number| plan.case(number));
+        let all: BTreeSet<_> = cases.map(|case| (case.cuts, case.leader, case.flip)).collect();
+        assert_eq!((all.len(), plan.cases()), (64 * 3 * 6, 64 * 3 * 6));
+    }
+
+    #[test]
+    fn a_single_flip_goes_round() {
+        let plan = Plan { nodes: 5, leaders: 1, flips: 1 };
+        let flips: BTreeSet<_> = (0..20).map(|number| plan.case(number).flip).collect();
+        assert_eq!((flips.len(), plan.cases()), (20, 1 << 20));
+    }
 }

@@ -1,0 +1,31 @@
+//! What the command says to input that it cannot use.
+
+use std::process::Command;
+
+#[track_caller]
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_elect-sim"))
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("the command runs");
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+    assert!(words.iter().all(|word| text.contains(word)), "{arguments:?}: {text}");
+}
+
+#[test]
+fn bad_input_is_named_with_what_is_allowed() {
+    refused(&["run", "--nodes", "8"], &["8", "--nodes", "3..=7"]);
+    refused(&["run", "--sabotage", "nothing"], &["nothing", "no-fence"]);
+    refused(&["replay", "first"], &["first", "SEED"]);
+    refused(&["scenario", "no-such"], &["no-such", "scenario --list"]);
+    refused(&["scenario", "Cargo.toml"], &["Cargo.toml", "line 1"]);
+    refused(&["timeline", "no-such", "-o", "never-written.svg"], &["no-such", "scenario --list"]);
+    refused(&["timeline", "paused-primary", "-o", "no-such/run.svg"], &["no-such/run.svg"]);
+    refused(&["topologies", "--nodes", "3", "--set", "64"], &["--set 64", "0 to 63"]);
+    refused(&["topologies", "--nodes", "3", "--set", "0", "--leader", "3"], &["--leader 3", "0 to 2"]);
+    refused(&["topologies", "--nodes", "3", "--set", "0", "--flip", "6"], &["--flip 6", "0 to 5"]);
+    refused(&["mutants", "--dry-run", "no-such"], &["no-such"]);
+    refused(&["shrink", "1", "--seconds", "3"], &["seed 1 holds"]);
+}
