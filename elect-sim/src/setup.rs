@@ -94,30 +94,41 @@ impl World {
 
     /// The same, where an operator may have written nonsense.
     pub(crate) fn written_config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
-        let options = &self.options;
+        self.options.config(node, life)
+    }
+}
+
+impl Options {
+    /// The configuration of one life of a node, or what is wrong with it.
+    pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         let cluster = ClusterId::new("sim").expect("a valid name");
-        let id = self.node(node).id;
-        let builder = Config::builder(cluster, id);
-        let builder = match options.preferred {
-            Some(node) if !self.is_sabotaged(Sabotage::ForgetsPreference) => {
+        let builder = Config::builder(cluster, id_of(self.member_of(node)));
+        let builder = match self.preferred {
+            Some(node) if self.sabotage != Some(Sabotage::ForgetsPreference) => {
                 builder.preferred_leader(id_of(index_from(node)))
             }
             _ => builder,
         };
-        let builder = options.with_members(node, builder)?;
+        let builder = self.with_members(node, builder)?;
         builder
-            .heartbeat_interval(options.heartbeat)
-            .detection(options.detection)
-            .drift_ppm(options.drift_of(node))
-            .clock_granularity(options.granularity)
-            .round_trip(options.round_trip)
-            .save(options.save)
-            .crash_evidence(options.crash_evidence)
-            .fail_back_cooldown(options.cooldown)
-            .office_timeout(options.office_timeout)
-            .seed(mix(options.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
+            .heartbeat_interval(self.heartbeat)
+            .detection(self.detection)
+            .drift_ppm(self.drift_of(node))
+            .clock_granularity(self.granularity)
+            .round_trip(self.round_trip)
+            .save(self.save)
+            .crash_evidence(self.crash_evidence)
+            .fail_back_cooldown(self.cooldown)
+            .office_timeout(self.office_timeout)
+            .seed(mix(self.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
             .build()
             .map_err(|why| why.to_string())
+    }
+
+    /// Under whose name this machine runs.
+    fn member_of(&self, node: NodeIndex) -> NodeIndex {
+        let twin = usize::from(node).checked_sub(self.kinds.len());
+        twin.and_then(|twin| self.twins.get(twin)).map_or(node, |&member| index_from(member))
     }
 }
 

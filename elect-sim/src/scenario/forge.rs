@@ -19,7 +19,7 @@ impl Player {
         let sent = match echo {
             Echo::Unsent => now,
             // Every node sends more often than this.
-            Echo::Recent => Time::from_nanos(now.as_nanos() - 200 * MILLI),
+            Echo::Recent => Time::from_nanos(now.as_nanos().saturating_sub(200 * MILLI)),
         };
         let record = world.node(to).disk.record();
         let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });

@@ -6,7 +6,9 @@
 mod forge;
 mod parse;
 mod play;
+mod settings;
 mod state;
+mod words;
 
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};

@@ -1,16 +1,13 @@
 //! From text to a scenario.
 
-use std::time::Duration;
-
-use elect_core::{Detection, MemberKind};
-
+use super::settings::culprit;
+use super::words::{between, letter, link, name, nanos, on_links, on_nodes, rate, whole};
 use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
-use crate::clock::{MICRO, MILLI, SECOND};
+use crate::clock::MILLI;
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
-use crate::liveness::Drill;
 use crate::network::Quality;
-use crate::options::{Options, Sabotage};
+use crate::options::Options;
 use crate::process::{Interrupt, Setup};
 use crate::rule::{Kind, Rule, Treatment};
 
@@ -26,12 +23,13 @@ pub struct ParseError {
     pub why: String,
 }
 
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 impl Scenario {
     /// Reads a scenario.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut scenario = Self { about: String::new(), options: Self::usual_options(), steps: Vec::new() };
+        let mut settings = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             let line = line.trim();
@@ -47,7 +45,18 @@ impl Scenario {
             }
             let parsed = scenario.line(number, line);
             parsed.map_err(|why| ParseError { line: number, text: line.into(), why })?;
+            if scenario.steps.is_empty() {
+                settings.push((number, line));
+            }
         }
+        if scenario.steps.is_empty() {
+            let (line, text) = settings.last().copied().unwrap_or((text.lines().count(), ""));
+            return Err(ParseError { line, text: text.into(), why: "no step follows".into() });
+        }
+        scenario.options.check().map_err(|why| {
+            let (line, text) = culprit(&settings, &why);
+            ParseError { line, text: text.into(), why }
+        })?;
         scenario.about.truncate(scenario.about.trim_end().len());
         Ok(scenario)
     }
@@ -84,95 +93,6 @@ impl Scenario {
         }
         Ok(())
     }
-
-    fn setting(&mut self, words: &[&str]) -> Parsed<bool> {
-        let options = &mut self.options;
-        match words {
-            ["voters" | "witnesses" | "observers", _] if !options.twins.is_empty() => {
-                return Err("members come before twins".into());
-            }
-            ["voters", count] => options.kinds = vec![MemberKind::Voter; whole(count)?],
-            ["witnesses", count] => options.kinds.extend(vec![MemberKind::Witness; whole(count)?]),
-            ["observers", count] => options.kinds.extend(vec![MemberKind::Observer; whole(count)?]),
-            ["twin", node] => {
-                let member = letter(name(node)?)?;
-                if member >= options.kinds.len() {
-                    return Err("a twin has the name of a member".into());
-                }
-                options.twins.push(member);
-            }
-            ["seed", seed] => options.seed = whole(seed)?,
-            ["crash-evidence"] => options.crash_evidence = true,
-            ["detection", span] => options.detection = Detection::Fixed(duration(span)?),
-            ["heartbeat", span] => options.heartbeat = duration(span)?,
-            ["drift", ppm] => options.drift_ppm = whole(ppm)?,
-            ["writes", span] => options.client_every = nanos(span)?,
-            ["preferred", node] => {
-                options.preferred = Some(letter(name(node)?)?);
-            }
-            ["cooldown", span] => options.cooldown = duration(span)?,
-            ["office-timeout", span] => options.office_timeout = duration(span)?,
-            ["delay", span] => {
-                let delay = nanos(span)?;
-                options.calm = Quality::calm(delay, delay);
-                options.stormy = options.calm;
-                options.round_trip = options.round_trip.max(Duration::from_nanos(delay * 2));
-            }
-            ["round-trip", span] => options.round_trip = duration(span)?,
-            ["save", span] => options.save = duration(span)? * 2,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// What a swarm draws: with these and the deeds that it drew, its run is a scenario.
-    fn setting_of_a_storm(&mut self, words: &[&str]) -> Parsed<bool> {
-        let options = &mut self.options;
-        match *words {
-            ["detection", floor, "to", ceiling, "phi", phi] => {
-                let (floor, ceiling) = (duration(floor)?, duration(ceiling)?);
-                options.detection = Detection::Adaptive { floor, ceiling, phi: whole(phi)? };
-            }
-            ["delay", least, "to", most] => {
-                options.calm = Quality::calm(nanos(least)?, nanos(most)?);
-                options.stormy = options.calm;
-            }
-            ["calm-delay", least, "to", most] => {
-                options.calm = Quality::calm(nanos(least)?, nanos(most)?);
-            }
-            ["loss", ppm] => options.stormy.loss_ppm = whole(ppm)?,
-            ["duplicates", ppm] => options.stormy.duplicate_ppm = whole(ppm)?,
-            ["tail", ppm, most] => {
-                (options.stormy.tail_ppm, options.stormy.tail_max) = (whole(ppm)?, nanos(most)?);
-            }
-            ["stale", ppm, most] => {
-                (options.stormy.stale_ppm, options.stormy.stale_max) = (whole(ppm)?, nanos(most)?);
-            }
-            ["store-loss", ppm] => options.store_loss_ppm = whole(ppm)?,
-            ["reading", span] => options.reading = nanos(span)?,
-            ["boot-spread", span] => options.boot_spread = nanos(span)?,
-            ["wild-clocks"] => options.wild_clocks = true,
-            ["remains-cut", ref links @ ..] => {
-                for text in links {
-                    let (from, to) = link(text)?;
-                    options.remaining.cuts.push((letter(from)?, letter(to)?));
-                }
-            }
-            ["remains-down", ref nodes @ ..] => {
-                for node in nodes {
-                    options.remaining.retired.push(letter(name(node)?)?);
-                }
-            }
-            ["drill", word] => {
-                options.drills.push(Drill::parse(word).ok_or("no such drill")?);
-            }
-            ["sabotage", word] => {
-                options.sabotage = Some(Sabotage::parse(word).ok_or("no such sabotage")?);
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
 }
 
 fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
@@ -197,7 +117,7 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
             one(Step::Interrupt(name(node)?, whole(after)?, interrupt(what, nanos(span)?)?))
         }
         ["close", ref links @ ..] => on_links(links, Step::Close),
-        ["rate", node, ppm] => one(Step::Rate(name(node)?, whole(ppm)?)),
+        ["rate", node, ppm] => one(Step::Rate(name(node)?, rate(ppm)?)),
         ["calm", span] => one(Step::Calm(nanos(span)?)),
         ["copy-disk", text] => {
             let (from, to) = link(text)?;
@@ -208,7 +128,10 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["setup", node, "fails"] => one(Step::Setup(name(node)?, Setup::Fails)),
         ["setup", node, "works"] => one(Step::Setup(name(node)?, Setup::Works)),
         ["claim-rebuilt", node] => one(Step::ClaimRebuilt(name(node)?)),
-        ["delays", min, max] => one(Step::Delays(nanos(min)?, nanos(max)?)),
+        ["delays", min, max] => {
+            let (min, max) = between(min, max)?;
+            one(Step::Delays(min, max))
+        }
         ["pause", node, span] => one(Step::Pause(name(node)?, nanos(span)?)),
         ["disk", node, "slow", span] => one(Step::Mood(name(node)?, Mood::Slow(nanos(span)?))),
         ["disk", node, mood] => one(disk(name(node)?, mood)?),
@@ -310,65 +233,6 @@ fn forge(text: &str, what: &str, epoch: &str, echo: Echo) -> Parsed<Step> {
     Ok(Step::Forge(from, to, forged, echo))
 }
 
-fn on_nodes(nodes: &[&str], step: impl Fn(Name) -> Step) -> Parsed<Vec<Step>> {
-    nodes.iter().map(|node| name(node).map(&step)).collect()
-}
-
-/// `a>b` is one direction, `a-b` both.
-fn on_links(links: &[&str], step: impl Fn(Name, Name) -> Step) -> Parsed<Vec<Step>> {
-    let mut steps = Vec::new();
-    for text in links {
-        if let Some((one, other)) = text.split_once('-') {
-            let (one, other) = (name(one)?, name(other)?);
-            steps.extend([step(one, other), step(other, one)]);
-        } else {
-            let (from, to) = link(text)?;
-            steps.push(step(from, to));
-        }
-    }
-    Ok(steps)
-}
-
-fn link(text: &str) -> Parsed<(Name, Name)> {
-    let (from, to) = text.split_once('>').ok_or("a link is written a>b")?;
-    Ok((name(from)?, name(to)?))
-}
-
-fn name(text: &str) -> Parsed<Name> {
-    match text.as_bytes() {
-        [letter @ b'a'..=b'z'] => Ok(Name::Node(letter - b'a')),
-        b"LEADER" => Ok(Name::Leader),
-        _ => Err(format!("`{text}` is neither a letter nor LEADER")),
-    }
-}
-
-/// A node in a setting, where nobody leads yet.
-fn letter(name: Name) -> Parsed<usize> {
-    match name {
-        Name::Node(node) => Ok(usize::from(node)),
-        Name::Leader => Err("name a node".into()),
-    }
-}
-
-fn whole<T: std::str::FromStr>(text: &str) -> Parsed<T> {
-    text.parse().map_err(|_| format!("`{text}` is not a number that fits"))
-}
-
-fn nanos(text: &str) -> Parsed<u64> {
-    let (unit, length) = match text {
-        _ if text.ends_with("ns") => (1, 2),
-        _ if text.ends_with("us") => (MICRO, 2),
-        _ if text.ends_with("ms") => (MILLI, 2),
-        _ if text.ends_with('s') => (SECOND, 1),
-        _ => return Err(format!("`{text}` is not a time like 5us, 20ms or 3s")),
-    };
-    Ok(whole::<u64>(&text[..text.len() - length])? * unit)
-}
-
-fn duration(text: &str) -> Parsed<Duration> {
-    nanos(text).map(Duration::from_nanos)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,10 +256,41 @@ mod tests {
             ("twin LEADER", "name a node"),
             ("twin c\nvoters 5", "members come before twins"),
             ("copy-disk c", "a link is written a>b"),
+            ("crash", "name at least one node"),
+            ("cut", "name at least one link"),
+            ("wait 99999999999s", "more than 1000000s"),
+            ("rate a -1000000", "-999999 to 1000000"),
+            ("delays 2s 1s", "`2s` is longer than `1s`"),
+            ("delay 5ms to 1ms", "`5ms` is longer than `1ms`"),
+            ("loss 1000001", "more than 1000000 per million"),
         ];
         for (text, why) in table {
             let error = Scenario::parse(text).unwrap_err();
             assert!(error.to_string().contains(why), "{error} should say {why}");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_group_are_named() {
+        let table = [
+            ("voters 0", "line 1: `voters 0`: 0 voters of 0 nodes: there must be 1 to 16"),
+            ("voters 17", "17 voters of 17 nodes"),
+            ("voters 3\ndetection 5ms\nseed 1", "line 2: `detection 5ms`: detection = 5ms"),
+            ("heartbeat 0ms\nvoters 3", "line 1: `heartbeat 0ms`: heartbeat_interval = 0ns"),
+            ("drift 2000000", "`drift 2000000`: drift_ppm"),
+            ("round-trip 0ms", "round_trip"),
+            ("save 9999s", "`save 9999s`"),
+            ("remains-cut a>z", "there is no node z"),
+            ("remains-down d", "there is no node d"),
+            ("preferred d", "there is no node d"),
+            ("of d drift 0", "there is no node d"),
+        ];
+        for (text, why) in table {
+            let error = Scenario::parse(&format!("{text}\nwait 1s")).unwrap_err();
+            assert!(error.to_string().contains(why), "{error} should say {why}");
+        }
+        for text in ["", "# all of it\n", "voters 3\n"] {
+            assert!(Scenario::parse(text).unwrap_err().to_string().contains("no step follows"), "{text}");
         }
     }
 
