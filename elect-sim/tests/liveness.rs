@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_sim::{Checker, Detail, Drill, Options, Run, SECOND, Sabotage};
+use elect_sim::{Checker, Detail, Drill, Options, Run, SECOND, Sabotage, Scenario};
 
 /// The checkers that a drill in a quiet group fails with.
 fn found(drill: Drill, sabotage: Option<Sabotage>) -> Vec<Checker> {
@@ -64,6 +64,19 @@ fn a_slow_handover() {
 #[test]
 fn a_slow_failover() {
     finds(Drill::PowerOffLeader, Sabotage::SecretDrift, Checker::DetectsInTime);
+}
+
+#[test]
+fn a_leader_where_nobody_can_lead() {
+    let found = |rate| {
+        let text = format!(
+            "remains-cut a>b a>c b>a b>c c>a c>b\nuntil office a within 1s\nrate a {rate}\ncalm 10s\n"
+        );
+        let report = Scenario::parse(&text).expect("a scenario").play(Detail::Hash);
+        report.world.violation().map(|violation| violation.checker)
+    };
+    assert_eq!(found(0), None);
+    assert_eq!(found(-950_000), Some(Checker::RightlyNoLeader), "its lease lasts for twenty times D");
 }
 
 #[test]

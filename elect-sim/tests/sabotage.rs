@@ -80,3 +80,15 @@ fn a_network_that_goes_on_stalling() {
 fn a_panic() {
     finds(Sabotage::Panics, 1, &[Checker::NoPanic]);
 }
+
+#[test]
+fn every_checker_is_seen_to_fail_somewhere() {
+    let tests =
+        [include_str!("sabotage.rs"), include_str!("liveness.rs"), include_str!("../src/checkers/tests.rs")];
+    for checker in Checker::ALL {
+        let expected = format!("Checker::{checker:?}");
+        let ends = |rest: &str| !rest.starts_with(char::is_alphanumeric);
+        let seen = tests.iter().any(|text| text.split(&expected).skip(1).any(ends));
+        assert!(seen, "no test expects {expected}");
+    }
+}
