@@ -17,6 +17,9 @@ fn refused(arguments: &[&str], words: &[&str]) {
 #[test]
 fn bad_input_is_named_with_what_is_allowed() {
     refused(&["run", "--nodes", "8"], &["8", "--nodes", "3..=7"]);
+    refused(&["run", "--seeds", "0"], &["--seeds", "0"]);
+    refused(&["run", "--jobs", "0"], &["--jobs", "1 to 1024"]);
+    refused(&["topologies", "--jobs", "0"], &["--jobs", "1 to 1024"]);
     refused(&["run", "--sabotage", "nothing"], &["nothing", "no-fence"]);
     refused(&["replay", "first"], &["first", "SEED"]);
     refused(&["scenario", "no-such"], &["no-such", "scenario --list"]);

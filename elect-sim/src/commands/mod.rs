@@ -119,6 +119,11 @@ fn sabotage(word: &str) -> Result<Sabotage, String> {
     Sabotage::parse(word).ok_or_else(|| format!("one of {}", names.join(", ")))
 }
 
+/// How many threads: none at all would do nothing and find nothing.
+pub(crate) fn jobs(word: &str) -> Result<usize, String> {
+    word.parse().ok().filter(|jobs| (1..=1_024).contains(jobs)).ok_or("must be 1 to 1024".into())
+}
+
 /// Does `work` for every number of a range on `jobs` threads and hands the results to `take` as they come;
 /// `take` may end it. `idle` is called about twice a second.
 pub(crate) fn in_parallel<T: Send>(
@@ -161,4 +166,17 @@ pub(crate) fn in_parallel<T: Send>(
 /// As many threads as there are processors.
 pub(crate) fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_at_least_one_thread() {
+        assert_eq!((jobs("1"), jobs("1024")), (Ok(1), Ok(1_024)));
+        for word in ["0", "1025", "-1", "two", ""] {
+            assert!(jobs(word).unwrap_err().contains("1 to 1024"), "{word}");
+        }
+    }
 }

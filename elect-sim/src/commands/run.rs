@@ -7,13 +7,13 @@ use elect_sim::{Detail, KEPT, Kept, Outcome, Run};
 
 use super::progress::Progress;
 use super::summary::Summary;
-use super::{Group, default_jobs, in_parallel};
+use super::{Group, default_jobs, in_parallel, jobs};
 
 /// Runs many seeds.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// How many seeds
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 0)]
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     group: Group,
     /// Threads; as many as there are processors if not given
-    #[arg(long)]
+    #[arg(long, value_parser = jobs)]
     jobs: Option<usize>,
     /// Run the seeds that are kept for ever instead: those that failed once, and the worst that held
     #[arg(long, conflicts_with_all = ["seeds", "seed", "nodes", "minutes", "seconds", "wild_clocks"])]
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     let Arguments { seeds, seed, group, jobs, kept, keep_going, json } = *arguments;
     let kept =
         if kept { Kept::parse(KEPT).expect("the list is understood, a test says so") } else { Vec::new() };
-    let numbers = if kept.is_empty() { seed..seed + seeds } else { 0..kept.len() as u64 };
+    let numbers = if kept.is_empty() { seed..seed.saturating_add(seeds) } else { 0..kept.len() as u64 };
     let seeds = numbers.end - numbers.start;
     let of_number = |number: u64| match usize::try_from(number).ok().and_then(|index| kept.get(index)) {
         Some(kept) => (kept.clone(), Group::of(kept)),

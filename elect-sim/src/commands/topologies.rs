@@ -7,7 +7,7 @@ use clap::Args;
 use elect_sim::{Case, Detail, Fate, Verdict};
 
 use super::progress::Progress;
-use super::{Exit, default_jobs, in_parallel};
+use super::{Exit, default_jobs, in_parallel, jobs};
 
 /// Every set of directed link cuts in a steady group.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "set")]
     flip: Option<usize>,
     /// Threads; as many as there are processors if not given
-    #[arg(long)]
+    #[arg(long, value_parser = jobs)]
     jobs: Option<usize>,
     /// The table as JSON
     #[arg(long)]
