@@ -80,6 +80,7 @@ pub enum Blocker {
 /// When a node stands that nothing but its rank keeps from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Turn {
+    pub(crate) since: Time,
     pub(crate) at: Time,
     /// The delay of the rank that this follows from.
     pub(crate) delay: Duration,
@@ -110,17 +111,19 @@ impl Elector {
         if at <= self.now {
             return self.become_candidate(rank);
         }
-        self.turn = Some(Turn { at, delay });
+        let since = self.turn.map_or(self.now, |turn| turn.since);
+        self.turn = Some(Turn { since, at, delay });
         // A better one may disappear before: look again after one step.
         self.timers.set(Timer::Stand, at.min(self.now + self.config.rank_step));
     }
 
     /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
-    /// may catch up with the next: the delay left starts anew, and never ends later than before.
+    /// may catch up with the next: the delay left starts anew, and never ends later than before. When one appears, it
+    /// is longer, and never ends later than if it had been there from the beginning.
     fn turn_after(&self, delay: Duration) -> Time {
         let Some(turn) = self.turn else { return self.now + delay };
         match delay.checked_sub(turn.delay) {
-            Some(longer) => turn.at + longer,
+            Some(longer) => (turn.at + longer).min(turn.at.max(turn.since + delay)),
             None => turn.at.min(self.now + delay),
         }
     }
@@ -232,10 +235,12 @@ impl Elector {
         (rank, delay)
     }
 
-    /// Its merit. What a follower has told of its position is older than its own: it gets the benefit of the doubt.
+    /// Its merit. What it told of its position before it became free is older than its own: it gets the benefit of the
+    /// doubt.
     fn rival(&self, peer: MemberIndex) -> Merit {
         let merit = self.merit(peer);
         match self.peers[peer.get()].view.standing {
+            Standing::Standing(_) => Merit { stands: true, ..merit },
             Standing::Following(..) | Standing::Bound => {
                 Merit { position: merit.position.max(self.position), ..merit }
             }
@@ -243,12 +248,15 @@ impl Elector {
         }
     }
 
-    /// Whether `peer` stands, or is an eligible voter that is free or still follows.
+    /// Whether `peer` stands, or is an eligible voter that is free or may be so at about the same time as this node:
+    /// one that still follows, or after a restart of all one that is still bound by its record.
     fn may_stand(&self, peer: MemberIndex) -> bool {
         let view = &self.peers[peer.get()].view;
+        let fit = view.eligible && view.healthy;
         match view.standing {
             Standing::Standing(_) => true,
-            Standing::Free | Standing::Following(..) | Standing::Bound => view.eligible && view.healthy,
+            Standing::Free | Standing::Following(..) => fit,
+            Standing::Bound => fit && !self.had_leader,
             _ => false,
         }
     }

@@ -82,6 +82,8 @@ pub struct Elector {
     pub(crate) wait_until: Time,
     /// R33: only an echo of a nonce from here on makes a peer connected.
     pub(crate) connected_floor: Time,
+    /// Somebody has led since this life began, this node or another.
+    pub(crate) had_leader: bool,
     /// When this node stands, while nothing but its rank keeps it from that.
     pub(crate) turn: Option<Turn>,
     /// The position with which this node failed to enter office: it stands behind the others until that moves.
@@ -165,6 +167,7 @@ impl Elector {
             rounds_lost: 0,
             wait_until: Time::ZERO,
             connected_floor: Time::ZERO,
+            had_leader: false,
             turn: None,
             failed_at: None,
             random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),

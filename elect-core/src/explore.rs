@@ -108,6 +108,7 @@ impl Elector {
             rounds_lost: self.rounds_lost,
             wait_until: self.wait_until,
             connected_floor: self.connected_floor,
+            had_leader: self.had_leader,
             turn: self.turn,
             failed_at: self.failed_at,
             last_nonce: self.last_nonce,
@@ -165,6 +166,7 @@ impl Elector {
             rounds_lost: _,
             wait_until: _,
             connected_floor: _,
+            had_leader: _,
             turn: _,
             failed_at: _,
             random: _,
@@ -237,7 +239,11 @@ impl Elector {
         sink.word(u64::from(self.rounds_lost.min(4)));
         sink.until(self.wait_until);
         sink.floor(own, self.connected_floor);
+        sink.word(u64::from(self.had_leader));
         option(sink, self.turn.as_ref(), |sink, turn| {
+            let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+            let longest = self.config.rank_step.saturating_mul(ranks) + self.election_timeout();
+            sink.since(turn.since, longest);
             sink.until(turn.at);
             sink.word(nanos(turn.delay));
         });

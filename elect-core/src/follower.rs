@@ -175,6 +175,7 @@ impl Elector {
         self.wait_until = Time::ZERO;
         self.limit_pause_request();
         self.rounds_lost = 0;
+        self.had_leader = true;
         self.renew(&claim);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);

@@ -245,8 +245,12 @@ impl Elector {
 
     pub(crate) fn merit(&self, peer: MemberIndex) -> Merit {
         let view = &self.peers[peer.get()].view;
-        let stands = matches!(view.standing, Standing::Standing(_));
-        Merit { id: self.config.members.id(peer), priority: view.priority, position: view.position, stands }
+        Merit {
+            id: self.config.members.id(peer),
+            priority: view.priority,
+            position: view.position,
+            stands: false,
+        }
     }
 
     /// Gives office up at once, for the best member that is fit if there is one (R43).

@@ -67,6 +67,7 @@ impl Elector {
             positions: [self.position; 2],
         }));
         self.rounds_lost = 0;
+        self.had_leader = true;
         self.head_start = None;
         self.pause_request = None;
         self.connected_floor = Time::ZERO;

@@ -317,3 +317,16 @@ fn r40_an_elections_order_is_all_that_priority_means_to_followers() {
     a.step(|elector, now| elector.set_health(Health::Healthy, now));
     assert_eq!(a.leader(), Some((id("b"), epoch(1))));
 }
+
+#[test]
+fn r43_the_successor_of_an_unfit_leader_is_the_best_and_not_whoever_stands_in_vain() {
+    let mut a = leader_at(at(1, 9));
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 9)));
+    a.hear("c", 0, stands(1), beat_at(at(0, 1)));
+    a.clear().step(|elector, now| elector.set_health(Health::Unfit, now));
+    let target = a.frames.iter().find_map(|(_, frame)| match frame.body {
+        Body::Release { target, .. } => Some(target),
+        _ => None,
+    });
+    assert_eq!(target, Some(id("b")));
+}

@@ -150,7 +150,7 @@ fn r32_whoever_stands_already_is_ahead() {
 }
 
 #[test]
-fn r32_whoever_will_soon_be_free_may_be_as_far() {
+fn r32_whoever_may_soon_be_free_may_be_as_far() {
     for standing in [follows("c", 0), Standing::Bound] {
         let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
         b.set_position(at(1, 9));
@@ -161,6 +161,49 @@ fn r32_whoever_will_soon_be_free_may_be_as_far() {
         assert_eq!(b.blocker(), Some(rank), "{standing:?}: what it told of its position is old");
         b.hear("a", 0, Standing::Free, beat_at(at(1, 5)));
         assert_eq!(b.offered(), Some(1), "behind, as its news says");
+    }
+}
+
+#[test]
+fn r32_a_voter_bound_to_another_is_no_rival_of_one_that_followed() {
+    let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
+    b.follow("c", 1).hear("a", 1, Standing::Bound, beat());
+    b.hear("d", 1, Standing::Free, beat());
+    b.hear("e", 1, Standing::Free, beat());
+    b.clear().hear("c", 1, Standing::Free, beat());
+    assert_eq!(b.offered(), Some(2), "{:?}", b.blocker());
+}
+
+/// A rival that comes and goes, in its connection or its standing, does not put a node off for ever.
+#[test]
+fn r32_a_rival_that_flaps_delays_no_longer_than_one_that_stays() {
+    let flaps: [fn(&mut Solo, u64); 2] = [
+        |c, round| {
+            c.link("b", if round.is_multiple_of(2) { LinkState::Up } else { LinkState::Closed });
+            if round.is_multiple_of(2) {
+                c.hear_free("b", 0);
+            }
+        },
+        |c, round| {
+            let standing = if round.is_multiple_of(2) { stands(round) } else { Standing::Free };
+            c.hear("b", round, standing, beat_at(at(1, 5)));
+        },
+    ];
+    for flap in flaps {
+        let mut c = Solo::with(builder("c", &["a", "b", "c", "d", "e"]));
+        c.set_position(at(1, 9));
+        let begin = c.now;
+        for round in 1..100 {
+            for (peer, offset) in [("a", 9), ("d", 5), ("e", 5)] {
+                c.hear(peer, 0, Standing::Free, beat_at(at(1, offset)));
+            }
+            flap(&mut c, round);
+            c.pass(RANK_STEP / 2);
+            if c.offered().is_some() {
+                break;
+            }
+        }
+        assert!(c.now.since(begin) <= RANK_STEP * 3, "{:?}: {:?}", c.now.since(begin), c.blocker());
     }
 }
 
