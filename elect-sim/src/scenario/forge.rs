@@ -25,7 +25,8 @@ impl Player {
         let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });
         let incarnation = match world.nodes.get(usize::from(from)).and_then(|node| node.disk.record()) {
             Some(record) => record.incarnation,
-            None => Incarnation { counter: 1, random: 1 },
+            // A stranger's life that no member has lived yet: only its name keeps it out.
+            None => Incarnation { counter: 1_000, random: 1 },
         };
         let nonce = Nonce {
             incarnation,
