@@ -1,10 +1,9 @@
 //! `elect-sim check`: every state of a small group.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
-
 use clap::Args;
 use elect_sim::check::{Bounds, Explored, Planted, Verdict, explore};
+
+use super::line::Line;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     std::panic::set_hook(Box::new(|_| {}));
     let bounds = arguments.bounds();
     let mut line = Line::new();
-    let verdict = explore(bounds, arguments.states_max, |explored| line.show(explored));
+    let verdict = explore(bounds, arguments.states_max, |explored| line.show(|| progress(explored)));
     line.clear();
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&verdict).expect("a verdict is plain data"));
@@ -121,39 +120,9 @@ fn print(bounds: &Bounds, verdict: &Verdict) {
     }
 }
 
-/// A progress line: rewritten in place on a terminal, now and then a plain one elsewhere.
-struct Line {
-    shown: Instant,
-    terminal: bool,
-}
-
-impl Line {
-    fn new() -> Self {
-        Self { shown: Instant::now(), terminal: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, explored: &Explored) {
-        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
-        if self.shown.elapsed() < every {
-            return;
-        }
-        self.shown = Instant::now();
-        let Explored { states, steps, depth, frontier, seconds, .. } = explored;
-        #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-        let rate = *states as f64 / seconds;
-        let line = format!("{states} states, {rate:.0}/s, {steps} steps, depth {depth}, frontier {frontier}");
-        if self.terminal {
-            eprint!("\r\x1b[K{line}");
-            // Progress that cannot be shown is no reason to stop.
-            let _ = std::io::stderr().flush();
-        } else {
-            eprintln!("{line}");
-        }
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
-    }
+fn progress(explored: &Explored) -> String {
+    let Explored { states, steps, depth, frontier, seconds, .. } = explored;
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    let rate = *states as f64 / seconds;
+    format!("{states} states, {rate:.0}/s, {steps} steps, depth {depth}, frontier {frontier}")
 }

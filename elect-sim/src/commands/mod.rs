@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+mod line;
 pub(crate) mod mutants;
 pub(crate) mod progress;
 pub(crate) mod replay;

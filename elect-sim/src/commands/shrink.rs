@@ -1,12 +1,12 @@
 //! `elect-sim shrink`: a seed that fails becomes a short scenario that fails likewise.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use elect_sim::{Effort, SECOND, Shrinking, Shrunk, Size, shrink};
 
+use super::line::Line;
 use super::{Exit, Group, write};
 
 /// Makes a short scenario out of a seed that fails.
@@ -35,10 +35,10 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     std::panic::set_hook(Box::new(|_| {}));
     let typed = format!("{}{}", arguments.seed, arguments.group.typed());
     let effort = Effort { seeds: arguments.tries, simulated: arguments.hours * 3_600 * SECOND };
-    let mut display = Display::new();
+    let mut line = Line::new();
     let options = arguments.group.options(arguments.seed);
-    let shrunk = shrink(&options, &typed, effort, &mut |shrinking| display.show(shrinking));
-    display.clear();
+    let shrunk = shrink(&options, &typed, effort, &mut |shrinking| line.show(|| progress(shrinking)));
+    line.clear();
     let Some(shrunk) = shrunk else {
         return Err(format!("seed {} holds: there is nothing to shrink", arguments.seed));
     };
@@ -67,43 +67,7 @@ fn report(arguments: &Arguments, shrunk: &Shrunk) -> Exit {
     Ok(true)
 }
 
-/// A line that says how far it is: rewritten in place on a terminal, now and then a new one elsewhere.
-struct Display {
-    terminal: bool,
-    every: Duration,
-    shown: Instant,
-}
-
-impl Display {
-    fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let every = if terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
-        Self { terminal, every, shown: Instant::now() }
-    }
-
-    fn show(&mut self, shrinking: &Shrinking) {
-        if self.shown.elapsed() < self.every {
-            return;
-        }
-        self.shown = Instant::now();
-        let line = line(shrinking);
-        if self.terminal {
-            eprint!("\r\x1b[K{line}");
-            // Progress that cannot be shown is no reason to stop.
-            let _ = std::io::stderr().flush();
-        } else {
-            eprintln!("{line}");
-        }
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
-    }
-}
-
-fn line(shrinking: &Shrinking) -> String {
+fn progress(shrinking: &Shrinking) -> String {
     let Shrinking { stage, size, plays, simulated, simulated_max } = *shrinking;
     let share = simulated * 100 / simulated_max.max(1);
     let Size { nodes, deeds, lines, .. } = size;
