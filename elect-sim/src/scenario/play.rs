@@ -189,19 +189,48 @@ impl Player {
     }
 
     fn act_on_node(&mut self, step: &Step) -> Result<(), String> {
+        if let Some(deed) = self.deed(step)? {
+            self.run.world.act(deed);
+        } else if let Some((name, request)) = self.asked(step)? {
+            self.request(name, request)?;
+        } else {
+            self.change_node(step)?;
+        }
+        Ok(())
+    }
+
+    /// A step that a storm can take as well.
+    fn deed(&self, step: &Step) -> Result<Option<Deed>, String> {
+        Ok(Some(match *step {
+            Step::Crash(name) => Deed::Crash(self.node(name)?),
+            Step::PowerOff(name) => Deed::PowerOff(self.node(name)?),
+            Step::Start(name) => Deed::Start(self.node(name)?),
+            Step::Pause(name, span) => Deed::Pause(self.node(name)?, span),
+            Step::Interrupt(name, after, interrupt) => Deed::Interrupt(self.node(name)?, after, interrupt),
+            Step::Rate(name, ppm) => Deed::Rate(self.node(name)?, ppm),
+            Step::NextSave(name, outcome) => Deed::NextSave(self.node(name)?, outcome),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What an operator, or the host, asks of a node.
+    fn asked(&self, step: &Step) -> Result<Option<(Name, Request)>, String> {
+        Ok(Some(match *step {
+            Step::Resign(name) => (name, Request::Resign),
+            Step::Handover(name, target) => {
+                let target = target.map(|target| self.node(target)).transpose()?.map(id_of);
+                (name, Request::Handover(target))
+            }
+            Step::Unfit(name) => (name, Request::Health(Health::Unfit)),
+            Step::Fit(name) => (name, Request::Health(Health::Healthy)),
+            Step::Freeze(name, span) => (name, Request::Freeze(Duration::from_nanos(span))),
+            Step::Thaw(name) => (name, Request::Thaw),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn change_node(&mut self, step: &Step) -> Result<(), String> {
         match *step {
-            Step::Crash(name) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::Crash(node));
-            }
-            Step::PowerOff(name) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::PowerOff(node));
-            }
-            Step::Start(name) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::Start(node));
-            }
             Step::Wipe(name, wiped) => {
                 let node = self.node(name)?;
                 if self.run.world.node(node).process.is_some() {
@@ -228,36 +257,11 @@ impl Player {
                 let node = self.node(name)?;
                 self.run.world.node_mut(node).setup = setup;
             }
-            Step::Pause(name, span) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::Pause(node, span));
-            }
-            Step::Interrupt(name, after, interrupt) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::Interrupt(node, after, interrupt));
-            }
-            Step::Rate(name, ppm) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::Rate(node, ppm));
-            }
             Step::Mood(name, mood) => {
                 let node = self.node(name)?;
                 self.note(&format!("the disk of {} is {mood:?}", node_name(node)));
                 self.run.world.act(Deed::Disk(node, mood));
             }
-            Step::NextSave(name, outcome) => {
-                let node = self.node(name)?;
-                self.run.world.act(Deed::NextSave(node, outcome));
-            }
-            Step::Resign(name) => self.request(name, Request::Resign)?,
-            Step::Handover(name, target) => {
-                let target = target.map(|target| self.node(target)).transpose()?.map(id_of);
-                self.request(name, Request::Handover(target))?;
-            }
-            Step::Unfit(name) => self.request(name, Request::Health(Health::Unfit))?,
-            Step::Fit(name) => self.request(name, Request::Health(Health::Healthy))?,
-            Step::Freeze(name, span) => self.request(name, Request::Freeze(Duration::from_nanos(span)))?,
-            Step::Thaw(name) => self.request(name, Request::Thaw)?,
             Step::ClaimRebuilt(name) => {
                 let node = self.node(name)?;
                 self.run.world.claim_rebuilt(node);
