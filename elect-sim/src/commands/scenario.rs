@@ -22,7 +22,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
             epoch a at-most 5 | fence a at-most 5 | detection a at-most 1s (each or at-least) | no office | refused a WORDS (its start) | explains a WORDS
-            elections 1 | losses 0 | acknowledged 10 | frames at-most 99 | inputs at-most 99 (all since the mark)
+            elections 1 | losses 0 | acknowledged 10 (at least) or at-most 0 | frames at-most 99 | inputs at-most 99 (all since the mark)
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
             close a>b (a sees the connection break) | delays 1ms 80ms (from now on)

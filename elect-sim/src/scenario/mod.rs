@@ -55,6 +55,8 @@ enum State {
     Losses(u64),
     /// At least this many more writes were acknowledged since the last mark.
     Acknowledged(u64),
+    /// At most this many.
+    AcknowledgedAtMost(u64),
     /// At most this many frames left, or inputs reached the electors.
     FramesAtMost(u64),
     InputsAtMost(u64),

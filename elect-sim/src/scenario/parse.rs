@@ -194,7 +194,9 @@ fn parse_state(words: &[&str]) -> Parsed<State> {
         ["inputs", "at-most", count] => State::InputsAtMost(whole(count)?),
         ["elections", count] => State::Elections(whole(count)?),
         ["losses", count] => State::Losses(whole(count)?),
+        ["acknowledged", "0"] => return Err("at least 0 is always so: acknowledged at-most 0".into()),
         ["acknowledged", count] => State::Acknowledged(whole(count)?),
+        ["acknowledged", "at-most", count] => State::AcknowledgedAtMost(whole(count)?),
         _ => return Err("no such state".into()),
     })
 }
@@ -249,6 +251,7 @@ mod tests {
             ("disk a sad", "a disk is well"),
             ("expect joy", "no such state"),
             ("expect fence a 5", "no such state"),
+            ("expect acknowledged 0", "always so"),
             ("expect refused a", "say which words"),
             ("of a colour red", "of a node: drift"),
             ("of LEADER drift 0", "name a node"),

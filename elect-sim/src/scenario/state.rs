@@ -32,6 +32,7 @@ impl Player {
             State::Elections(count) => counts.elections - self.mark.elections == count,
             State::Losses(count) => counts.losses - self.mark.losses == count,
             State::Acknowledged(count) => counts.acknowledged - self.mark.acknowledged >= count,
+            State::AcknowledgedAtMost(count) => counts.acknowledged - self.mark.acknowledged <= count,
             State::FramesAtMost(count) => counts.frames - self.mark.frames <= count,
             State::InputsAtMost(count) => counts.inputs - self.mark.inputs <= count,
             State::DetectionAtMost(name, span) => self.detection(self.node(name)?) <= span,
