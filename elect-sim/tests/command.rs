@@ -30,5 +30,16 @@ fn bad_input_is_named_with_what_is_allowed() {
     refused(&["topologies", "--nodes", "3", "--set", "0", "--leader", "3"], &["--leader 3", "0 to 2"]);
     refused(&["topologies", "--nodes", "3", "--set", "0", "--flip", "6"], &["--flip 6", "0 to 5"]);
     refused(&["mutants", "--dry-run", "no-such"], &["no-such"]);
+    refused(&["mutants", "-o", "no-such/table.md"], &["no-such/table.md"]);
+    refused(&["shrink", "1", "--hours", "0"], &["--hours", "1..=1000000"]);
+    refused(&["shrink", "1", "-o", "no-such/failing.txt"], &["no-such/failing.txt"]);
     refused(&["shrink", "1", "--seconds", "3"], &["seed 1 holds"]);
+}
+
+#[test]
+fn nothing_is_left_behind_where_nothing_came_of_it() {
+    let output = std::env::temp_dir().join(format!("elect-sim-{}.txt", std::process::id()));
+    let named = output.to_str().expect("a plain path");
+    refused(&["shrink", "1", "--seconds", "3", "-o", named], &["seed 1 holds"]);
+    assert!(!output.exists());
 }

@@ -36,6 +36,14 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, String> {
     Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
 }
 
+/// Whether it can be written there: known before long work begins, not after it.
+pub(crate) fn writable(output: &std::path::Path) -> Result<(), String> {
+    let is_new = !output.exists();
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(output).map(drop);
+    let tried = if is_new && opened.is_ok() { std::fs::remove_file(output) } else { opened };
+    tried.map_err(|error| format!("{}: {error}", output.display()))
+}
+
 pub(crate) fn write(output: &std::path::Path, text: &str) -> Result<(), String> {
     std::fs::write(output, text).map_err(|error| format!("{}: {error}", output.display()))
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::Exit;
+use super::{Exit, writable};
 
 /// Plants each bug of a list into a copy of the workspace and counts the seeds until a checker notices.
 #[derive(Debug, Args)]
@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         println!("all of {} mutants apply", mutants.iter().filter(chosen).count());
         return Ok(true);
     }
+    arguments.output.as_deref().map_or(Ok(()), writable)?;
     let mut table = String::from("| mutant | rule | caught by | seeds, median |\n|---|---|---|---|\n");
     let mut escaped = 0;
     for mutant in mutants.iter().filter(chosen) {

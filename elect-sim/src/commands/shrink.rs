@@ -7,7 +7,7 @@ use clap::Args;
 use elect_sim::{Effort, SECOND, Shrinking, Shrunk, Size, shrink};
 
 use super::line::Line;
-use super::{Exit, Group, write};
+use super::{Exit, Group, writable, write};
 
 /// Makes a short scenario out of a seed that fails.
 #[derive(Debug, Args)]
@@ -20,10 +20,14 @@ pub(crate) struct Arguments {
     #[arg(long, short)]
     output: Option<PathBuf>,
     /// With how many other seeds each change is tried: more take longer and get further
-    #[arg(long, default_value_t = Effort::default().seeds)]
+    #[arg(long, default_value_t = Effort::default().seeds, value_parser = clap::value_parser!(u64).range(1..))]
     tries: u64,
     /// Simulated hours at most, in all runs together
-    #[arg(long, default_value_t = Effort::default().simulated / SECOND / 3_600)]
+    #[arg(
+        long,
+        default_value_t = Effort::default().simulated / SECOND / 3_600,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000)
+    )]
     hours: u64,
     /// Sizes and scenario as JSON
     #[arg(long)]
@@ -34,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     // Runs that panic are part of the work.
     std::panic::set_hook(Box::new(|_| {}));
     let typed = format!("{}{}", arguments.seed, arguments.group.typed());
+    arguments.output.as_deref().map_or(Ok(()), writable)?;
     let effort = Effort { seeds: arguments.tries, simulated: arguments.hours * 3_600 * SECOND };
     let mut line = Line::new();
     let options = arguments.group.options(arguments.seed);
