@@ -206,6 +206,14 @@ impl Elector {
         Duration::from_nanos(self.random.up_to(longest))
     }
 
+    /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
+    pub(crate) fn withdraw_round(&mut self, reason: RoundLost) {
+        if matches!(self.role, Role::Candidate(_)) {
+            self.wait_until = self.now + self.draw_wait();
+            self.give_up_round(reason);
+        }
+    }
+
     /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
     pub(crate) fn give_up_round(&mut self, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };

@@ -263,7 +263,7 @@ impl Elector {
 
     /// R43: a host that reports itself unfit loses or declines office.
     pub(crate) fn withdraw_unfit(&mut self) {
-        self.give_up_round(RoundLost::Withdrawn);
+        self.withdraw_round(RoundLost::Withdrawn);
         self.lose_office_to_successor(StepDown::Unhealthy);
     }
 

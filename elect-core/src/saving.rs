@@ -127,7 +127,7 @@ impl Elector {
     pub(crate) fn on_save_stalled(&mut self) {
         if let Some(saving) = &mut self.saving {
             saving.stalled = true;
-            self.give_up_round(RoundLost::SaveStalled);
+            self.withdraw_round(RoundLost::SaveStalled);
             self.lose_office_to_successor(StepDown::SaveStalled);
         }
     }

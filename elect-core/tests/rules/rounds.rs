@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Event, Heartbeat, Ignored, LagLimit, LinkState, Refusal, RoundLost,
-    Standing,
+    BeyondLagLimit, Blocker, Body, Event, Health, Heartbeat, Ignored, LagLimit, LinkState, Refusal,
+    RoundLost, Standing,
 };
 
-use crate::harness::{builder, ms};
+use crate::harness::{Group, builder, ms};
 use crate::solo::{
     ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
     stands,
@@ -260,6 +260,27 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
     waits.sort_unstable();
     waits.dedup();
     assert!(waits.len() > 15, "one draw per seed: {waits:?}");
+}
+
+/// Three voters, nobody dead, the others lag behind and wait longer. The host of the best wavers faster than a round.
+#[test]
+fn r33_a_host_that_wavers_does_not_stand_without_a_wait() {
+    let names = ["a", "b", "c"];
+    let limit = LagLimit { offset: 10, beyond: BeyondLagLimit::Delays };
+    let mut group = Group::with(names.map(|name| builder(name, &names).lag_limit(limit)));
+    (group.delay, group.save) = (ms(8), ms(10));
+    for (name, offset) in [("a", 100), ("b", 50), ("c", 50)] {
+        group.set_tail_before_start(name, at(1, offset));
+    }
+    group.start_all();
+    let begin = group.now;
+    let mut healths = [Health::Unfit, Health::Healthy].into_iter().cycle();
+    while group.leader().is_none() && group.now.since(begin) < ELECTION_TIMEOUT * 4 {
+        group.run(ms(15));
+        let health = healths.next().unwrap();
+        group.input("a", |elector, now| elector.set_health(health, now));
+    }
+    assert!(group.leader().is_some(), "after {:?}", group.now.since(begin));
 }
 
 #[test]
