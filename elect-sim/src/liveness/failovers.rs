@@ -236,7 +236,7 @@ impl Run {
             if let Some(free) = self.world.quorum_free(steady.leader) {
                 // A better candidate is waited for also where it hears nobody, or where its own promise runs on.
                 let is_awaited =
-                    self.world.is_heard(steady.leader) || self.world.some_voter_is_bound(steady.leader);
+                    self.world.is_heard(steady.leader) || self.world.another_is_bound(steady.leader, leader);
                 let (what, delays) = if self.world.clients_rest && !is_awaited {
                     (Liveness::ElectsAfterSilence, 0)
                 } else {
@@ -264,11 +264,17 @@ impl World {
         self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
     }
 
-    /// Whether the promise of a voter to `old` has outlasted the election.
-    fn some_voter_is_bound(&self, old: NodeIndex) -> bool {
-        (0..self.nodes.len())
-            .filter(|&node| node != usize::from(old) && self.options.kinds[node] == MemberKind::Voter)
-            .any(|node| self.moments.freed[node].is_none())
+    /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` by then.
+    fn another_is_bound(&self, old: NodeIndex, elected: NodeIndex) -> bool {
+        let waited = self.moments.stood.is_some_and(|(node, rank)| node == elected && rank > 0);
+        let is_bound = |&node: &NodeIndex| {
+            let place = usize::from(node);
+            let follows_on =
+                self.options.kinds[place] == MemberKind::Voter && self.moments.freed[place].is_none();
+            follows_on && self.node(node).process.is_some() && !self.network.is_cut(node, elected)
+        };
+        let others = (0..index_from(self.nodes.len())).filter(|&node| node != old && node != elected);
+        waited && others.filter(is_bound).count() > 0
     }
 
     /// One step of rank delays, as the configuration derives it.
