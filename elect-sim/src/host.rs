@@ -177,7 +177,10 @@ impl World {
         if is_behind {
             self.begin_sync(node);
         }
-        self.report(node);
+        match self.options.reports {
+            0 => self.report(node),
+            late => self.host_task(node, late, Task::Report),
+        }
         self.go_further(node);
     }
 

@@ -195,6 +195,8 @@ pub struct Options {
     pub cooldown: Duration,
     /// How long a winner may take into office.
     pub office_timeout: Duration,
+    /// How late a host tells its elector how far its log is durable: it only ranks by this.
+    pub reports: Real,
     /// What single nodes are set to differently, by node.
     pub own: Vec<Own>,
     /// What is measured when the faults are over and the group has settled.
@@ -233,6 +235,7 @@ impl Options {
             preferred: None,
             cooldown: Duration::from_mins(2),
             office_timeout: Duration::from_secs(30),
+            reports: 0,
             own: Vec::new(),
             drills: Vec::new(),
             sabotage: None,

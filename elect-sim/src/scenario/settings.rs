@@ -42,6 +42,7 @@ impl Scenario {
             }
             ["cooldown", span] => options.cooldown = duration(span)?,
             ["office-timeout", span] => options.office_timeout = duration(span)?,
+            ["reports", span] => options.reports = nanos(span)?,
             ["delay", span] => {
                 let delay = nanos(span)?;
                 options.calm = Quality::calm(delay, delay);

@@ -77,6 +77,7 @@ impl Plan {
             preferred,
             cooldown,
             office_timeout,
+            reports,
             sabotage,
             // Every node of a swarm is set alike, and no disk is copied.
             own: _,
@@ -102,6 +103,7 @@ impl Plan {
         set(preferred.is_some(), format!("preferred {}", preferred.unwrap_or_default()));
         set(*cooldown != usual.cooldown, format!("cooldown {}", duration(*cooldown)));
         set(*office_timeout != usual.office_timeout, format!("office-timeout {}", duration(*office_timeout)));
+        set(*reports != usual.reports, format!("reports {}", span(*reports)));
         set(*wild_clocks, "wild-clocks".into());
         set(*store_loss_ppm != 0, format!("store-loss {store_loss_ppm}"));
         for drill in drills {
