@@ -14,6 +14,7 @@ fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
     a.hear_offer("b", 1);
     a.disk.fails = true;
     a.clear().commit();
+    assert_eq!(a.fence.floor(), epoch(0), "the fence waits for the disk");
     assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::StorageFailed(why) } if why.contains("full"))));
     for peer in ["b", "c"] {
         assert_eq!(a.last_to(peer).header.standing, Standing::Stopped, "the last frame to {peer} says so");
