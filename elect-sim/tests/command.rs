@@ -43,3 +43,14 @@ fn nothing_is_left_behind_where_nothing_came_of_it() {
     refused(&["shrink", "1", "--seconds", "3", "-o", named], &["seed 1 holds"]);
     assert!(!output.exists());
 }
+
+#[test]
+fn a_scenario_reports_as_json() {
+    let output = Command::new(env!("CARGO_BIN_EXE_elect-sim"))
+        .args(["scenario", "paused-primary", "--json"])
+        .output()
+        .expect("the command runs");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report, serde_json::json!({ "scenarios": 1, "failed": [] }));
+    assert_eq!(output.status.code(), Some(0));
+}

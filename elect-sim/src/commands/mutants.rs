@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// Write the table to this file
     #[arg(long, short)]
     output: Option<PathBuf>,
+    /// The table as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// One planted bug.
@@ -77,33 +80,72 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         return Ok(true);
     }
     arguments.output.as_deref().map_or(Ok(()), writable)?;
-    let mut table = String::from("| mutant | rule | caught by | seeds, median |\n|---|---|---|---|\n");
-    let mut escaped = 0;
-    for mutant in mutants.iter().filter(chosen) {
-        let caught = attack(arguments, mutant)?;
-        let (by, seeds) = match &caught {
+    let chosen: Vec<_> = mutants.iter().filter(chosen).collect();
+    let mut rows = Vec::new();
+    for mutant in &chosen {
+        let row = Row::of(mutant, &attack(arguments, mutant)?);
+        rows.push(row);
+        let Row { mutant, caught_by, seeds, .. } = &rows[rows.len() - 1];
+        let line = format!("{:>2} of {}  {mutant:<32} {caught_by} ({seeds})", rows.len(), chosen.len());
+        // Each takes a minute or so: a row is progress as well.
+        if arguments.json {
+            eprintln!("{line}");
+        } else {
+            println!("{line}");
+        }
+    }
+    if let Some(output) = &arguments.output {
+        fs::write(output, table(&rows)).map_err(|error| format!("{}: {error}", output.display()))?;
+    }
+    let escaped = rows.iter().filter(|row| row.escaped).count();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&rows).expect("plain data"));
+    } else {
+        println!("{} mutants, {escaped} escaped", rows.len());
+    }
+    Ok(escaped == 0)
+}
+
+/// What became of one mutant.
+#[derive(Debug, serde::Serialize)]
+struct Row {
+    mutant: String,
+    rule: String,
+    caught_by: String,
+    /// The median over the starts, where a campaign caught it.
+    seeds: String,
+    /// Nothing noticed it, and nobody has said why that may be.
+    escaped: bool,
+}
+
+impl Row {
+    fn of(mutant: &Mutant, caught: &Caught) -> Self {
+        let none = || String::from("—");
+        let (caught_by, seeds) = match caught {
             Caught::Campaign(seeds, checkers) => (checkers.join(", "), seeds.to_string()),
-            Caught::Scenario(name) => (format!("scenario {name}"), "—".into()),
-            Caught::NotBuilt(why) => (format!("NOT BUILT: {why}"), "—".into()),
+            Caught::Scenario(name) => (format!("scenario {name}"), none()),
+            Caught::NotBuilt(why) => (format!("NOT BUILT: {why}"), none()),
             Caught::Escaped => match &mutant.redundant {
-                Some(why) => (format!("nothing: redundant {why}"), "—".into()),
-                None => ("NOTHING".into(), "—".into()),
+                Some(why) => (format!("nothing: redundant {why}"), none()),
+                None => ("NOTHING".into(), none()),
             },
         };
         let noticed = matches!(caught, Caught::Campaign(..) | Caught::Scenario(_));
-        escaped += u32::from(!noticed && mutant.redundant.is_none());
-        println!("{:<32} {by} ({seeds})", mutant.name);
+        let escaped = !noticed && mutant.redundant.is_none();
+        Self { mutant: mutant.name.clone(), rule: mutant.rule.clone(), caught_by, seeds, escaped }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = "# Planted bugs\n\nEach deletes or bends one rule; the campaign, or else a scenario, must notice. \
+                Made by `elect-sim mutants -o elect-sim/MUTANTS.md`.\n\n\
+                | mutant | rule | caught by | seeds, median |\n|---|---|---|---|\n";
+    let mut table = String::from(head);
+    for Row { mutant, rule, caught_by, seeds, .. } in rows {
         // Writing to a string does not fail.
-        let _ = writeln!(table, "| {} | {} | {by} | {seeds} |", mutant.name, mutant.rule);
+        let _ = writeln!(table, "| {mutant} | {rule} | {caught_by} | {seeds} |");
     }
-    if let Some(output) = &arguments.output {
-        let head = "# Planted bugs\n\nEach deletes or bends one rule; the campaign, or else a scenario, must notice. \
-                    Made by `elect-sim mutants -o elect-sim/MUTANTS.md`.\n\n";
-        fs::write(output, format!("{head}{table}"))
-            .map_err(|error| format!("{}: {error}", output.display()))?;
-    }
-    println!("{} mutants, {escaped} escaped", mutants.iter().filter(chosen).count());
-    Ok(escaped == 0)
+    table
 }
 
 fn parse(text: &str) -> Result<Vec<Mutant>, String> {

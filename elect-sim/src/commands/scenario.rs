@@ -37,6 +37,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
 /// Plays scenarios.
 #[derive(Debug, Args)]
 #[command(after_long_help = LANGUAGE)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Arguments {
     /// Name of a scenario of the repository, or path of a file
     #[arg(required_unless_present_any = ["all", "list"])]
@@ -50,10 +51,43 @@ pub(crate) struct Arguments {
     /// Show every frame too
     #[arg(long)]
     frames: bool,
+    /// Only what failed, as JSON
+    #[arg(long, conflicts_with_all = ["list", "frames"])]
+    json: bool,
+}
+
+/// What became of the scenarios that were played.
+#[derive(Debug, Default, serde::Serialize)]
+struct Played {
+    scenarios: usize,
+    failed: Vec<Failed>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Failed {
+    name: String,
+    why: String,
+}
+
+impl Played {
+    fn add(&mut self, name: &str, failure: Option<String>) {
+        self.scenarios += 1;
+        self.failed.extend(failure.map(|why| Failed { name: name.into(), why }));
+    }
+
+    fn print_as_json(&self) {
+        println!("{}", serde_json::to_string_pretty(self).expect("plain data"));
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     match &arguments.name {
+        Some(name) if arguments.json => {
+            let mut played = Played::default();
+            played.add(name, scenario(name)?.play(Detail::Hash).failure);
+            played.print_as_json();
+            Ok(played.failed.is_empty())
+        }
         Some(name) => one(name, if arguments.frames { Detail::Frames } else { Detail::Events }),
         None if arguments.list => {
             for (name, text) in SCENARIOS {
@@ -64,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
             }
             Ok(true)
         }
-        None => Ok(all()),
+        None => Ok(all(arguments.json)),
     }
 }
 
@@ -80,18 +114,22 @@ fn one(name: &str, detail: Detail) -> Exit {
     Ok(report.failure.is_none())
 }
 
-fn all() -> bool {
-    let mut failed = 0;
+fn all(json: bool) -> bool {
+    let mut played = Played::default();
     for (name, text) in SCENARIOS {
         let failure = match Scenario::parse(text) {
             Ok(scenario) => scenario.play(Detail::Hash).failure,
             Err(error) => Some(error.to_string()),
         };
-        if let Some(failure) = failure {
-            failed += 1;
-            println!("{name} FAILS {failure}");
-        }
+        played.add(name, failure);
     }
-    println!("{} scenarios, {failed} failed", SCENARIOS.len());
-    failed == 0
+    if json {
+        played.print_as_json();
+    } else {
+        for Failed { name, why } in &played.failed {
+            println!("{name} FAILS {why}");
+        }
+        println!("{} scenarios, {} failed", played.scenarios, played.failed.len());
+    }
+    played.failed.is_empty()
 }
