@@ -13,6 +13,7 @@ Examples:
   elect-sim run --nodes 5 --minutes 10        groups of five, ten minutes each
   elect-sim run --seeds 100000 --json | jq .  a summary for machines
   elect-sim run --kept                        the seeds that failed once, and the worst that held
+  elect-sim run --hashes before.txt           a hash of each trace: equal where a change changes nothing
   elect-sim replay 4711                       what happened in one of them
   elect-sim replay 4711 --frames              with every frame
   elect-sim shrink 4711 -o failing.txt        the same failure as a short scenario
@@ -60,7 +61,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Run(arguments) => Ok(commands::run::run(&arguments)),
+        Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => Ok(commands::replay::run(&arguments)),
         Command::Shrink(arguments) => commands::shrink::run(&arguments),
         Command::Scenario(arguments) => commands::scenario::run(&arguments),

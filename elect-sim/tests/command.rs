@@ -20,6 +20,7 @@ fn bad_input_is_named_with_what_is_allowed() {
     refused(&["run", "--seeds", "0"], &["--seeds", "0"]);
     refused(&["run", "--jobs", "0"], &["--jobs", "1 to 1024"]);
     refused(&["topologies", "--jobs", "0"], &["--jobs", "1 to 1024"]);
+    refused(&["run", "--hashes", "no-such/hashes.txt"], &["no-such/hashes.txt"]);
     refused(&["run", "--sabotage", "nothing"], &["nothing", "no-fence"]);
     refused(&["replay", "first"], &["first", "SEED"]);
     refused(&["scenario", "no-such"], &["no-such", "scenario --list"]);
@@ -53,4 +54,26 @@ fn a_scenario_reports_as_json() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report, serde_json::json!({ "scenarios": 1, "failed": [] }));
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn hashes_of_traces_are_the_same_whichever_thread_was_first() {
+    let hashes = |jobs: &str| {
+        let path = std::env::temp_dir().join(format!("elect-sim-hashes-{}-{jobs}.txt", std::process::id()));
+        let named = path.to_str().expect("a plain path");
+        let status = Command::new(env!("CARGO_BIN_EXE_elect-sim"))
+            .args(["run", "--seeds", "6", "--seed", "7", "--seconds", "3", "--jobs", jobs, "--hashes", named])
+            .output()
+            .expect("the command runs")
+            .status;
+        assert_eq!(status.code(), Some(0));
+        let text = std::fs::read_to_string(&path).expect("a file was written");
+        std::fs::remove_file(&path).expect("it was there");
+        text
+    };
+    let text = hashes("1");
+    let seeds: Vec<_> = text.lines().map(|line| line.split_once(' ').expect("two words")).collect();
+    assert_eq!(seeds.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), ["7", "8", "9", "10", "11", "12"]);
+    assert!(seeds.iter().all(|(_, hash)| hash.len() == 16));
+    assert_eq!(text, hashes("3"));
 }

@@ -1,5 +1,7 @@
 //! `elect-sim run`: a campaign.
 
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +9,7 @@ use elect_sim::{Detail, KEPT, Kept, Outcome, Run};
 
 use super::progress::Progress;
 use super::summary::Summary;
-use super::{Group, default_jobs, in_parallel, jobs};
+use super::{Exit, Group, default_jobs, in_parallel, jobs, writable, write};
 
 /// Runs many seeds.
 #[derive(Debug, Args)]
@@ -32,12 +34,16 @@ pub(crate) struct Arguments {
     /// A summary as JSON instead of text
     #[arg(long)]
     json: bool,
+    /// Write the hash of each trace there, a line `seed hash` each: equal before and after a change that changes nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "kept")]
+    hashes: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> bool {
+pub(crate) fn run(arguments: &Arguments) -> Exit {
     // A panic is a violation, with its words: nothing is lost by keeping the terminal clean.
     std::panic::set_hook(Box::new(|_| {}));
-    let Arguments { seeds, seed, group, jobs, kept, keep_going, json } = *arguments;
+    let Arguments { seeds, seed, group, jobs, kept, keep_going, json, ref hashes } = *arguments;
+    hashes.as_deref().map_or(Ok(()), writable)?;
     let kept =
         if kept { Kept::parse(KEPT).expect("the list is understood, a test says so") } else { Vec::new() };
     let numbers = if kept.is_empty() { seed..seed.saturating_add(seeds) } else { 0..kept.len() as u64 };
@@ -49,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     let jobs = jobs.unwrap_or_else(default_jobs);
     let progress = std::cell::RefCell::new(Progress::new(seeds));
     let mut summary = Summary::default();
+    let mut traces = Vec::new();
     let work = |number| {
         let (kept, group) = of_number(number);
         (Run::new(group.options(kept.seed), Detail::Hash).outcome(), kept, group)
@@ -68,6 +75,9 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
                 println!("  keep it, in elect-sim/seeds/kept.txt: {}", kept.to_line());
             }
         }
+        if hashes.is_some() {
+            traces.push((outcome.seed, outcome.hash.clone()));
+        }
         summary.add(outcome);
         holds || keep_going
     };
@@ -76,6 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     });
     let progress = progress.into_inner();
     progress.clear();
+    if let Some(path) = hashes {
+        write(path, &lines_of(traces))?;
+    }
     summary.finish();
     summary.jobs = jobs;
     summary.seconds = progress.elapsed().as_secs_f64();
@@ -87,5 +100,24 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         let failed = summary.failed.len();
         println!("{}", if failed == 0 { "everything held".into() } else { format!("{failed} FAILED") });
     }
-    summary.failed.is_empty()
+    Ok(summary.failed.is_empty())
+}
+
+/// A line for each seed, in their order whichever thread was first.
+fn lines_of(mut traces: Vec<(u64, String)>) -> String {
+    traces.sort_unstable();
+    traces.iter().fold(String::new(), |mut text, (seed, hash)| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{seed} {hash}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn hashes_are_written_in_the_order_of_seeds() {
+        let traces = vec![(10, "b".to_owned()), (9, "a".to_owned())];
+        assert_eq!(super::lines_of(traces), "9 a\n10 b\n");
+    }
 }
