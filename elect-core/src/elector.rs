@@ -198,7 +198,7 @@ impl Elector {
             self.begin(now);
             self.settle();
         }
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// A frame arrived from the peer that the transport has authenticated as `from`.
@@ -210,7 +210,7 @@ impl Elector {
         } else {
             self.on_news(from, frame, now);
         }
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// The driver learned about the connection to `peer`. Unknown peers are ignored.
@@ -220,7 +220,7 @@ impl Elector {
             self.note_link(index, state);
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// The host's last durable entry moved: ranks, and tells whether a handover's target is durable.
@@ -231,7 +231,7 @@ impl Elector {
         }
         self.proceed_with_handover();
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// The host became fit or unfit for office (R43).
@@ -247,7 +247,7 @@ impl Elector {
             }
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// When the next [`tick`](Self::tick) is due; [`Time::NEVER`] once stopped.
@@ -339,8 +339,7 @@ impl Elector {
         self.saving = None;
         self.deferred = None;
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
-        self.out.frames.clear();
-        self.out.gate = None;
+        self.out.take_back_frames_and_gate();
         if spoke {
             self.renew_nonce();
             self.broadcast();
@@ -409,13 +408,11 @@ impl Elector {
 
     pub(crate) fn lost(&mut self, loss: Loss) {
         self.authority.revoke();
-        self.out.losses.push(loss);
+        self.out.lost(loss);
     }
 
     fn assert_invariants(&self) {
-        debug_assert!(
-            self.saving.is_none() || self.out.gate.is_none() || self.saving_is(self.out.gate.as_ref())
-        );
+        debug_assert!(self.saving.is_none() || self.saving_is(self.out.gate()));
         if let Role::Leader(leader) = &self.role {
             assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
             assert!(self.promise.is_none(), "a leader is bound to itself alone");
@@ -433,10 +430,6 @@ impl Elector {
         self.record.storage == Storage::Replaced
     }
 
-    pub(crate) fn out_mut(&mut self) -> &mut Outbox {
-        &mut self.out
-    }
-
     /// Sends a body to one peer under the current header.
     #[inline]
     pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
@@ -449,7 +442,7 @@ impl Elector {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
         let (nonce, echo) = (self.nonce(), self.echo(peer));
         let standing = self.standing();
-        let (to, frame) = self.out.frames.next_slot();
+        let (to, frame) = self.out.next_frame();
         *to = self.config.members.id(peer);
         frame.header.group = self.config.group;
         frame.header.members = self.config.digest;
@@ -498,7 +491,7 @@ mod tests {
         while authority.lease(now).is_none() {
             now = now.max(elector.deadline());
             let _ = elector.tick(now);
-            while let Some(gate) = elector.out.gate.take() {
+            while let Some(gate) = elector.out.take_gate() {
                 let gated = gate.commit(&mut Memory, &NoLog);
                 let _ = elector.on_gated(gated, now);
             }

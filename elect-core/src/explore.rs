@@ -13,13 +13,13 @@ use crate::authority::Authority;
 use crate::config::{Config, Detection};
 use crate::elector::{Elector, Life};
 use crate::frame::{Body, Frame};
+use crate::gate::{Gate, Raise, Ticket};
 use crate::nonce::Nonce;
 use crate::outbox::Outbox;
 use crate::peer::{Link, Pair, Peer, View};
 use crate::record::{Holder, Record, Storage, Word};
 use crate::saving::Saving;
 use crate::steady::Steady;
-use crate::step::{Gate, Raise, Ticket};
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 use parts::{
@@ -122,9 +122,9 @@ impl Elector {
     /// Empty but for the frame that a repeated heartbeat is answered with.
     fn copied_out(&self) -> Outbox {
         let mut out = Outbox::new(self.config.node, 0);
-        if let Some(answer) = self.out.frames.slots.first().filter(|_| self.is_steady) {
-            *out.frames.next_slot() = answer.clone();
-            out.frames.clear();
+        if let Some(answer) = self.out.frame_to_repeat().filter(|_| self.is_steady) {
+            *out.next_frame() = answer.clone();
+            out.clear_frames();
         }
         out
     }
@@ -275,7 +275,7 @@ impl Elector {
             // Its nonce, its echo and its receipt are those of the next heartbeat.
             words(sink, [claim.leader.get() as u64, claim.epoch.number()]);
             words(sink, [nanos(claim.detection), nanos(claim.paused_for)]);
-            option(sink, self.out.frames.slots.first(), |sink, (to, answer)| {
+            option(sink, self.out.frame_to_repeat(), |sink, (to, answer)| {
                 describe_node(sink, members, *to);
                 describe_words(sink, members, answer);
             });

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::epoch::{Epoch, Position, Stamp};
-use crate::step::{Floor, Raise};
+use crate::gate::{Floor, Raise};
 
 /// What a fence needs to know of the host's log.
 pub trait Log {

@@ -50,7 +50,7 @@ impl Elector {
             }
         });
         self.settle();
-        begun.map(|()| Step::new(self))
+        begun.map(|()| Step::new(&mut self.out))
     }
 
     /// R38: which target to begin with; `None` if that very handover is already under way.
@@ -108,7 +108,7 @@ impl Elector {
             self.send_heartbeat(handover.target);
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// R38: stop admitting → drain → target durable → step down → the target offers.
@@ -276,7 +276,7 @@ impl Elector {
             self.lose_office_to_successor(StepDown::Resigned);
         });
         self.settle();
-        resigned.map(|()| Step::new(self))
+        resigned.map(|()| Step::new(&mut self.out))
     }
 
     fn check_resign(&self) -> Result<(), RequestRefused> {

@@ -198,7 +198,7 @@ impl Elector {
     /// R24: what the same step has queued under a standing that is over does not leave; what follows has a newer
     /// nonce.
     pub(crate) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
-        self.out.frames.retain(|frame| !is_over(frame.header.standing));
+        self.out.retain_frames(|frame| !is_over(frame.header.standing));
         self.renew_nonce();
     }
 
@@ -242,7 +242,7 @@ impl Elector {
             self.failed_at = None;
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// The node that this leader should catch up from is lost, or no longer has what it reported: the leader
@@ -255,7 +255,7 @@ impl Elector {
             leader.wants_positions = true;
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.

@@ -111,6 +111,7 @@ mod explore;
 mod fence;
 mod follower;
 mod frame;
+mod gate;
 mod handover;
 mod leader;
 mod links;
@@ -157,6 +158,7 @@ pub use fence::{Fence, Fenced, Log};
 pub use frame::{
     ADDRESS_BYTES_MAX, Address, AddressTooLong, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
 };
+pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use members::{Digest, Member, MemberKind, Members};
 pub use name::{ClusterId, NAME_BYTES_MAX, NameError, NodeId};
 pub use nonce::{Incarnation, Nonce};
@@ -166,5 +168,5 @@ pub use record::{Holder, Record, Storage, Word};
 
 pub use start::StartRefused;
 pub use status::{PeerStatus, RoleName, Status};
-pub use step::{Driver, Floor, Gate, Gated, NoLog, Raise, Step, StorageFailed, VoteStore};
+pub use step::{Driver, Step};
 pub use time::Time;

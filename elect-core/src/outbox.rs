@@ -5,18 +5,18 @@ use alloc::vec::Vec;
 use crate::epoch::Epoch;
 use crate::event::{Event, Loss};
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::gate::Gate;
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
-use crate::step::Gate;
 
 /// Its collections keep their capacity: the steady state allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    pub(crate) losses: Vec<Loss>,
-    pub(crate) frames: Frames,
-    pub(crate) gate: Option<Gate>,
-    pub(crate) events: Vec<Event>,
+    losses: Vec<Loss>,
+    frames: Frames,
+    gate: Option<Gate>,
+    events: Vec<Event>,
 }
 
 impl Outbox {
@@ -39,16 +39,82 @@ impl Outbox {
         self.frames.used == 1 && self.losses.is_empty() && self.gate.is_none() && self.events.is_empty()
     }
 
+    pub(crate) fn lost(&mut self, loss: Loss) {
+        self.losses.push(loss);
+    }
+
     pub(crate) fn happened(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    pub(crate) fn hand_out_gate(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
+    /// R44: what a node has queued before it stopped does not leave.
+    pub(crate) fn take_back_frames_and_gate(&mut self) {
+        self.frames.clear();
+        self.gate = None;
+    }
+
+    /// The next slot for a frame. It holds an earlier frame, of which every field must be written.
+    #[inline]
+    pub(crate) fn next_frame(&mut self) -> &mut (NodeId, Frame) {
+        self.frames.next_slot()
+    }
+
+    /// The frame that was queued last.
+    pub(crate) fn last_frame_mut(&mut self) -> Option<&mut (NodeId, Frame)> {
+        self.frames.last_mut()
+    }
+
+    /// The only frame of an earlier step once more, in a step that has no other.
+    #[inline]
+    pub(crate) fn same_frame_again(&mut self) -> &mut Frame {
+        self.frames.again()
+    }
+
+    /// Keeps the queued frames that `keep` says to keep, in their order.
+    pub(crate) fn retain_frames(&mut self, keep: impl Fn(&Frame) -> bool) {
+        self.frames.retain(keep);
+    }
+
+    pub(crate) fn take_losses(&mut self) -> impl Iterator<Item = Loss> + '_ {
+        self.losses.drain(..)
+    }
+
+    pub(crate) fn frames(&self) -> &[(NodeId, Frame)] {
+        self.frames.as_slice()
+    }
+
+    pub(crate) fn clear_frames(&mut self) {
+        self.frames.clear();
+    }
+
+    pub(crate) fn take_gate(&mut self) -> Option<Gate> {
+        self.gate.take()
+    }
+
+    pub(crate) fn take_events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain(..)
+    }
+
+    /// What the next [`same_frame_again`](Self::same_frame_again) would bring back.
+    #[cfg(feature = "explore")]
+    pub(crate) fn frame_to_repeat(&self) -> Option<&(NodeId, Frame)> {
+        self.frames.slots.first()
     }
 }
 
 /// Frames in slots that are written over in place: a frame is large, and copying it would cost a good part of
 /// handling a heartbeat.
 #[derive(Debug)]
-pub(crate) struct Frames {
-    pub(crate) slots: Vec<(NodeId, Frame)>,
+struct Frames {
+    slots: Vec<(NodeId, Frame)>,
     used: usize,
     blank: NodeId,
 }
@@ -60,7 +126,7 @@ impl Frames {
 
     /// The next slot. It holds an earlier frame, of which every field must be written.
     #[inline]
-    pub(crate) fn next_slot(&mut self) -> &mut (NodeId, Frame) {
+    fn next_slot(&mut self) -> &mut (NodeId, Frame) {
         if self.used == self.slots.len() {
             self.slots.push((self.blank, blank_frame()));
         }
@@ -71,25 +137,25 @@ impl Frames {
     /// The only frame of an earlier step once more, in a step that has no other: the caller knows that no other was
     /// made since.
     #[inline]
-    pub(crate) fn again(&mut self) -> &mut Frame {
+    fn again(&mut self) -> &mut Frame {
         self.used = 1;
         &mut self.slots[0].1
     }
 
-    pub(crate) fn last_mut(&mut self) -> Option<&mut (NodeId, Frame)> {
+    fn last_mut(&mut self) -> Option<&mut (NodeId, Frame)> {
         self.slots[..self.used].last_mut()
     }
 
-    pub(crate) fn as_slice(&self) -> &[(NodeId, Frame)] {
+    fn as_slice(&self) -> &[(NodeId, Frame)] {
         &self.slots[..self.used]
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.used = 0;
     }
 
     /// Keeps the frames that `keep` says to keep, in their order.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
         let mut kept = 0;
         for index in 0..self.used {
             if keep(&self.slots[index].1) {

@@ -37,7 +37,7 @@ impl Elector {
             }
         });
         self.settle();
-        paused.map(|()| Step::new(self))
+        paused.map(|()| Step::new(&mut self.out))
     }
 
     /// Ends a freeze in the whole group. Works on any node that reaches the others, leader or not.
@@ -54,7 +54,7 @@ impl Elector {
             }
         });
         self.settle();
-        resumed.map(|()| Step::new(self))
+        resumed.map(|()| Step::new(&mut self.out))
     }
 
     fn check_pause(&self, span: Duration) -> Result<(), RequestRefused> {

@@ -40,7 +40,7 @@ impl Elector {
             self.save_rebuilt();
         }
         self.settle();
-        checked.map(|()| Step::new(self))
+        checked.map(|()| Step::new(&mut self.out))
     }
 
     fn check_rebuilt(&self, to: RebuiltTo) -> Result<(), NotRebuilt> {

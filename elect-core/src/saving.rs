@@ -4,10 +4,11 @@ use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{Event, RoundLost, StepDown};
 use crate::follower::{Accepting, Claim};
+use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
 use crate::record::{Holder, Record, Storage};
-use crate::step::{Gate, Gated, Raise, Step, StorageFailed, Ticket};
+use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -58,7 +59,7 @@ impl Elector {
             Err(failed) => self.fail_save(&failed),
         }
         self.settle();
-        Step::new(self)
+        Step::new(&mut self.out)
     }
 
     /// R48: a new incarnation is durable before its first frame; S6: the fence starts at the durable epoch.
@@ -101,7 +102,7 @@ impl Elector {
         assert!(floor >= self.record.epoch, "S3: the durable epoch never falls");
         self.gates += 1;
         let ticket = Ticket { elector: self.authority.clone(), number: self.gates };
-        self.out.gate = Some(Gate { ticket: ticket.clone(), record, raise: Raise::new(floor, kept) });
+        self.out.hand_out_gate(Gate { ticket: ticket.clone(), record, raise: Raise::new(floor, kept) });
         self.saving = Some(Saving { ticket, record, kept, purpose, since: self.now, stalled: false });
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
     }

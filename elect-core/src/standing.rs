@@ -75,7 +75,7 @@ impl Elector {
     /// Sends a body whose echo is given, not the usual one.
     pub(crate) fn send_echoing(&mut self, to: MemberIndex, echo: Option<Nonce>, body: Body) {
         self.send(to, body);
-        if let Some((_, frame)) = self.out.frames.last_mut() {
+        if let Some((_, frame)) = self.out.last_frame_mut() {
             frame.header.echo = echo;
         }
     }

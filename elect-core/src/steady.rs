@@ -66,7 +66,7 @@ impl Elector {
         self.note_proof(claim.echoed);
         self.cover(claim);
         let sent = self.renew_nonce();
-        let answer = self.out.frames.again();
+        let answer = self.out.same_frame_again();
         answer.header.nonce.sent = sent;
         answer.header.echo = Some(claim.nonce);
     }

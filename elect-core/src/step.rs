@@ -1,15 +1,10 @@
-//! What comes out of an input, and the gate that nothing durable slips past.
+//! What comes out of an input, in the only order in which it may take effect.
 
-use alloc::boxed::Box;
-use core::fmt;
-
-use crate::authority::Authority;
-use crate::elector::Elector;
-use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Loss};
 use crate::frame::Frame;
+use crate::gate::Gate;
 use crate::name::NodeId;
-use crate::record::Record;
+use crate::outbox::Outbox;
 
 /// Everything that one input brought about, in the order in which it takes effect.
 ///
@@ -27,7 +22,7 @@ use crate::record::Record;
 #[derive(Debug)]
 #[must_use = "a step that is not resolved leaves its frames and losses waiting in the elector"]
 pub struct Step<'a> {
-    elector: &'a mut Elector,
+    out: &'a mut Outbox,
 }
 
 /// What carries out a step. [`Step::resolve`] calls it in the only safe order.
@@ -47,185 +42,33 @@ pub trait Driver {
 }
 
 impl<'a> Step<'a> {
-    pub(crate) fn new(elector: &'a mut Elector) -> Self {
-        Self { elector }
+    pub(crate) fn new(out: &'a mut Outbox) -> Self {
+        Self { out }
     }
 
     /// R25: hands everything to `driver`: losses, then frames, then the gate, then events.
     #[inline]
     pub fn resolve(self, driver: &mut impl Driver) {
-        if !self.elector.out.is_empty() {
+        if !self.out.is_empty() {
             self.hand_out(driver);
         }
     }
 
     fn hand_out(self, driver: &mut impl Driver) {
-        let out = self.elector.out_mut();
-        if !out.losses.is_empty() {
-            out.losses.drain(..).for_each(|loss| driver.lost(loss));
-        }
-        for (to, frame) in out.frames.as_slice() {
+        let out = self.out;
+        out.take_losses().for_each(|loss| driver.lost(loss));
+        for (to, frame) in out.frames() {
             driver.send(*to, frame);
         }
-        out.frames.clear();
-        if let Some(gate) = out.gate.take() {
+        out.clear_frames();
+        if let Some(gate) = out.take_gate() {
             driver.save(gate);
         }
-        if !out.events.is_empty() {
-            out.events.drain(..).for_each(|event| driver.happened(event));
-        }
+        out.take_events().for_each(|event| driver.happened(event));
     }
 
     /// Whether there is nothing to resolve.
     pub fn is_empty(&self) -> bool {
-        self.elector.out.is_empty()
+        self.out.is_empty()
     }
-}
-
-/// Durable storage for one record.
-pub trait VoteStore {
-    /// What can go wrong.
-    type Error: core::error::Error + Send + Sync + 'static;
-
-    /// Makes `record` durable. Once this returns `Ok`, no crash brings an older record back; after `Err`
-    /// the store holds either the old or the new one.
-    fn save(&mut self, record: &Record) -> Result<(), Self::Error>;
-}
-
-/// What a gate raises: a [`Fence`](crate::Fence), or [`NoLog`] for a host that has nothing to fence.
-pub trait Floor {
-    /// Raises the floor and *then* pulls the position of the last durable entry.
-    fn raise(&self, raise: Raise) -> Option<Position>;
-}
-
-/// For a witness, or a host that keeps no log: nothing to fence, no position.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoLog;
-
-impl Floor for NoLog {
-    fn raise(&self, _: Raise) -> Option<Position> {
-        None
-    }
-}
-
-impl<F: Floor + ?Sized> Floor for alloc::sync::Arc<F> {
-    fn raise(&self, raise: Raise) -> Option<Position> {
-        (**self).raise(raise)
-    }
-}
-
-/// An order to raise a floor. Only a gate makes one.
-#[derive(Debug)]
-pub struct Raise {
-    floor: Epoch,
-    kept: Option<Epoch>,
-}
-
-impl Raise {
-    pub(crate) const fn new(floor: Epoch, kept: Option<Epoch>) -> Self {
-        Self { floor, kept }
-    }
-
-    /// Stamps below this epoch are stale from now on.
-    pub const fn floor(&self) -> Epoch {
-        self.floor
-    }
-
-    /// The one epoch below the floor whose stamps still pass: the leadership that goes on meanwhile,
-    /// this node's own or that of the leader it follows.
-    pub const fn kept(&self) -> Option<Epoch> {
-        self.kept
-    }
-}
-
-/// What must be durable before the elector goes on. `Send`, not `Clone`, one at a time.
-///
-/// What waits for it (an accept, leading, following a new epoch) is not in any step until
-/// [`on_gated`](crate::Elector::on_gated) receives what [`commit`](Self::commit) returned:
-///
-/// ```compile_fail
-/// # use elect_core::{Gate, Gated};
-/// fn without_saving(gate: Gate) -> Gated {
-///     Gated { gate } // private: only `commit` makes one
-/// }
-/// ```
-///
-/// ```compile_fail
-/// # use elect_core::Gate;
-/// fn twice(gate: &Gate) -> Gate {
-///     gate.clone() // a gate is committed once
-/// }
-/// ```
-///
-/// ```compile_fail
-/// # use elect_core::{Fence, Log, Raise};
-/// fn raise_by_hand(floor: elect_core::Epoch) -> Raise {
-///     Raise::new(floor, None) // private: only a gate raises a fence
-/// }
-/// ```
-///
-/// A gate that is dropped leaves the elector waiting, visibly in `explain`, never unsafe.
-#[must_use = "the elector waits until the gate is committed"]
-pub struct Gate {
-    pub(crate) ticket: Ticket,
-    /// `None` where the record is already durable and only the fence moves.
-    pub(crate) record: Option<Record>,
-    pub(crate) raise: Raise,
-}
-
-/// Names one gate of one elector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    /// The lease cell names the elector, in this very life.
-    pub(crate) elector: Authority,
-    pub(crate) number: u64,
-}
-
-impl Gate {
-    /// Saves the record, raises the fence, and then pulls the durable position: in this order.
-    ///
-    /// May block for as long as `store` and the fence's appliers do. Hand either result to
-    /// [`on_gated`](crate::Elector::on_gated); after a failed save the elector stops for good.
-    pub fn commit<S: VoteStore>(self, store: &mut S, floor: &impl Floor) -> Result<Gated, StorageFailed> {
-        let Self { ticket, record, raise } = self;
-        if let Some(record) = record
-            && let Err(error) = store.save(&record)
-        {
-            return Err(StorageFailed { ticket, error: Box::new(error) });
-        }
-        let position = floor.raise(raise);
-        Ok(Gated { ticket, position })
-    }
-
-    /// The record that will be saved, if this gate saves one.
-    pub const fn record(&self) -> Option<&Record> {
-        self.record.as_ref()
-    }
-}
-
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("record", &self.record)
-            .field("raise", &self.raise)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Proof that a gate was committed.
-#[derive(Debug)]
-#[must_use = "the elector waits for this"]
-pub struct Gated {
-    pub(crate) ticket: Ticket,
-    pub(crate) position: Option<Position>,
-}
-
-/// A save failed: what the disk holds is unknown, so the node stops (S11).
-#[derive(Debug, thiserror::Error)]
-#[error("the record could not be saved, so this node stops: {error}")]
-#[must_use = "the elector must learn that it has to stop"]
-pub struct StorageFailed {
-    pub(crate) ticket: Ticket,
-    #[source]
-    error: Box<dyn core::error::Error + Send + Sync>,
 }

@@ -11,11 +11,12 @@ use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Event, Health, LinkState, Loss};
 use crate::frame::{Frame, Standing};
+use crate::gate::{Gate, NoLog, VoteStore};
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
 use crate::random::Random;
 use crate::record::Record;
-use crate::step::{Driver, Gate, NoLog, Step, VoteStore};
+use crate::step::{Driver, Step};
 use crate::time::Time;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "o"];
