@@ -81,7 +81,7 @@
 //! * [`Elector::explain`] says who leads, or which rule keeps this node from it.
 //! * [`wire`] makes frames and records of bytes, and bytes of them.
 //!
-//! The rules are numbered in `PROTOCOL.md` beside this crate; `// R7` in the code names the line that enforces rule 7.
+//! The rules are numbered in [`protocol`]; `// R7` in the code names the line that enforces rule 7.
 //!
 //! # Features
 //!
@@ -95,6 +95,9 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+#[doc = include_str!("../PROTOCOL.md")]
+pub mod protocol {}
 
 mod authority;
 mod blocker;
