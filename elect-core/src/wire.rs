@@ -35,27 +35,31 @@
 //! | group | 4 | always |
 //! | members digest | 8 | always |
 //! | durable epoch | 8 | always |
-//! | tag | 1 | always |
-//! | epoch of the standing | 8 | leading, standing, following |
+//! | tag | 2 | always |
+//! | epoch of the standing | 8 | tag bit 13 |
 //! | leader's name | 1 + n | following |
 //! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
-//! | echo: likewise | 16 | tag bit 3 |
+//! | echo: likewise | 16 | tag bit 4 |
 //! | body | | by kind |
 //!
-//! The tag's bits 0–2 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped.
-//! Bit 3: an echo is present; bit 4: a position is present; bit 5: eligible; bit 6: healthy; bit 7: a lead is present.
-//! A flag that does not belong to the kind is zero.
+//! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped.
+//! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a lead is present;
+//! bit 13: the epoch that is led, stood in or followed is not the durable one, and follows; bit 14: likewise for the
+//! epoch of the position. Without them it is the durable one, and must not be written. A flag that does not belong to
+//! the kind, or to the standing, or bit 14 without bit 5, is zero, and so are the other bits.
+//!
+//! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes.
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position 16 (epoch, offset) if flagged, priority 1, application 4, lead 8 if flagged (detection 4 in µs, pause 4 in ms) | 3–7 |
-//! | 2 offer | epoch 8, detection 4 in µs | 3 |
-//! | 3 accept | epoch 8, position 16 if flagged | 3, 4 |
-//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 3 |
-//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8) | 3–7 |
-//! | 6 release | epoch 8, target's name 1 + n | 3 |
-//! | 7 pause | remaining 4 in ms | 3 |
-//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 3 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, lead 8 if flagged (detection 4 in µs, pause 4 in ms) | 4–8, 14 |
+//! | 2 offer | epoch 8, detection 4 in µs | 4 |
+//! | 3 accept | epoch 8, position if flagged | 4, 5, 14 |
+//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 4 |
+//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8) | 4–8, 14 |
+//! | 6 release | epoch 8, target's name 1 + n | 4 |
+//! | 7 pause | remaining 4 in ms | 4 |
+//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4 |
 //!
 //! A name is its length, 1 to 32, and so many bytes of `A-Z a-z 0-9 . _ -`.
 //!

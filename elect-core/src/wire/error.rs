@@ -71,19 +71,25 @@ pub enum WireError {
         /// Where the tag is.
         at: usize,
         /// The standing.
-        found: u8,
+        found: u16,
         /// The largest known one.
-        max: u8,
+        max: u16,
     },
     /// A tag has flags that do not belong there.
-    #[error("the tag at byte {at} has flags {found:#010b}, only {allowed:#010b} belong here")]
+    #[error("the tag at byte {at} has flags {found:#018b}, only {allowed:#018b} belong here")]
     Flags {
         /// Where the tag is.
         at: usize,
         /// The flags.
-        found: u8,
+        found: u16,
         /// Those that may be set.
-        allowed: u8,
+        allowed: u16,
+    },
+    /// An epoch that is said although it is the durable one, which is what its absence says.
+    #[error("the epoch at byte {at} is the durable one, which must be left out")]
+    Repeated {
+        /// Where the epoch starts.
+        at: usize,
     },
     /// A refusal's reason is not known.
     #[error("byte {at} says reason {found}, reasons are 0 to {max}")]

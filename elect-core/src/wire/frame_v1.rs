@@ -23,7 +23,7 @@ const MAGIC: u8 = 0xec;
 const VERSION: u8 = 1;
 
 /// A header without standing epoch, leader and echo.
-const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 1 + 16;
+const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
 const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
 const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 8;
@@ -36,20 +36,24 @@ const BYTES_MIN: usize = HEADER_BYTES_MIN + 4;
 /// Where the tag is.
 const TAG_AT: usize = 25;
 /// The tag's bits: what follows, and a heartbeat's two answers.
-const STANDING: u8 = 0b0000_0111;
-const ECHO: u8 = 0b0000_1000;
-const POSITION: u8 = 0b0001_0000;
-const ELIGIBLE: u8 = 0b0010_0000;
-const HEALTHY: u8 = 0b0100_0000;
-const LEAD: u8 = 0b1000_0000;
+const STANDING: u16 = 0b1111;
+const ECHO: u16 = 1 << 4;
+const POSITION: u16 = 1 << 5;
+const ELIGIBLE: u16 = 1 << 6;
+const HEALTHY: u16 = 1 << 7;
+const LEAD: u16 = 1 << 8;
+/// The epoch of the standing is not the durable one, and follows.
+const STANDING_EPOCH: u16 = 1 << 13;
+/// The epoch of the position is not the durable one, and follows.
+const POSITION_EPOCH: u16 = 1 << 14;
 
-const FREE: u8 = 0;
-const BOUND: u8 = 1;
-const FOLLOWING: u8 = 2;
-const STANDS: u8 = 3;
-const LEADING: u8 = 4;
-const REPLACED: u8 = 5;
-const STOPPED: u8 = 6;
+const FREE: u16 = 0;
+const BOUND: u16 = 1;
+const FOLLOWING: u16 = 2;
+const STANDS: u16 = 3;
+const LEADING: u16 = 4;
+const REPLACED: u16 = 5;
+const STOPPED: u16 = 6;
 
 /// What a frame is, as its third byte says.
 #[derive(Clone, Copy)]
@@ -94,11 +98,11 @@ impl Kind {
         })
     }
 
-    /// The flags that may be set in its tag.
-    const fn flags(self) -> u8 {
+    /// The flags that may be set in its tag, whatever the others are.
+    const fn flags(self) -> u16 {
         match self {
-            Self::Heartbeat | Self::Announce => ECHO | POSITION | ELIGIBLE | HEALTHY | LEAD,
-            Self::Accept => ECHO | POSITION,
+            Self::Heartbeat | Self::Announce => ECHO | POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD,
+            Self::Accept => ECHO | POSITION | POSITION_EPOCH,
             Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => ECHO,
         }
     }
@@ -134,7 +138,19 @@ struct FrontV1 {
     group: u32,
     members: u64,
     epoch: u64,
-    tag: u8,
+    tag: u16,
+}
+
+impl FrontV1 {
+    /// The flags that may be set in this tag of a frame of this kind: an epoch's only beside what it belongs to.
+    const fn flags(&self, kind: Kind) -> u16 {
+        let standing_epoch = match self.tag & STANDING {
+            FOLLOWING | STANDS | LEADING => STANDING_EPOCH,
+            _ => 0,
+        };
+        let lacking = if self.tag & POSITION == 0 { POSITION_EPOCH } else { 0 };
+        (kind.flags() & !lacking) | standing_epoch
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,12 +163,6 @@ struct IncarnationV1 {
 struct NonceV1 {
     incarnation: IncarnationV1,
     sent: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PositionV1 {
-    epoch: u64,
-    offset: u64,
 }
 
 #[derive(Serialize, Deserialize)]

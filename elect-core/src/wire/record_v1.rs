@@ -124,7 +124,7 @@ fn check_front(front: &Front, given: usize) -> Result<(), WireError> {
     }
     let allowed = if front.tag & HOLDER == 0 { REPLACED | HOLDER } else { REPLACED | HOLDER | VOTE };
     if front.tag & !allowed != 0 {
-        return Err(WireError::Flags { at: TAG_AT, found: front.tag, allowed });
+        return Err(WireError::Flags { at: TAG_AT, found: front.tag.into(), allowed: allowed.into() });
     }
     Ok(())
 }

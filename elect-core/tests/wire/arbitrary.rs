@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 fn epoch() -> impl Strategy<Value = Epoch> {
-    prop_oneof![any::<u64>(), 0..100_u64, Just(u64::MAX)].prop_map(Epoch::new)
+    prop_oneof![any::<u64>(), 0..100_u64, Just(7), Just(u64::MAX)].prop_map(Epoch::new)
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -1,7 +1,7 @@
 //! Bytes that no honest peer sends: each refusal says what, where and what is allowed.
 
-use elect_core::NameError;
 use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES, WireError};
+use elect_core::{Frame, NameError};
 
 use crate::golden::{frame_vectors, record_vectors};
 use crate::{bytes_of, samples};
@@ -127,38 +127,65 @@ fn hostile_lengths_are_refused_before_anything_is_read_for_them() {
     };
     for length in 0..=u16::MAX {
         let found = usize::from(length);
-        let expected = if (46..=FRAME_BYTES_MAX).contains(&found) {
+        let expected = if (47..=FRAME_BYTES_MAX).contains(&found) {
             Ok(found)
         } else {
-            Err(WireError::Length { found, min: 46, max: FRAME_BYTES_MAX })
+            Err(WireError::Length { found, min: 47, max: FRAME_BYTES_MAX })
         };
         assert_eq!(prefix(length), expected);
     }
 }
 
+/// The tag of a golden frame.
+fn tag_of(name: &str) -> u16 {
+    let [low, high] = golden(name)[TAG_AT..TAG_AT + 2].try_into().unwrap();
+    u16::from_le_bytes([low, high])
+}
+
+/// What decoding a golden frame with another tag says.
+fn with_tag(name: &str, tag: u16) -> Result<Frame, WireError> {
+    let mut bytes = golden(name);
+    bytes[TAG_AT..TAG_AT + 2].copy_from_slice(&tag.to_le_bytes());
+    wire::decode(&bytes)
+}
+
 #[test]
 fn flags_that_do_not_belong_to_the_kind_are_refused() {
+    const ECHO: u16 = 1 << 4;
     for (name, allowed) in [
-        ("offer", 0b0000_1000),
-        ("accept", 0b0001_1000),
-        ("refuse_bound", 0b0000_1000),
-        ("release", 0b0000_1000),
-        ("pause", 0b0000_1000),
-        ("reject", 0b0000_1000),
+        ("heartbeat_quiet_free", 0b0000_0001_1111_0000),
+        ("heartbeat_quiet_leading", 0b0010_0001_1111_0000),
+        ("heartbeat_leading", 0b0110_0001_1111_0000),
+        ("offer", 1 << 13 | ECHO),
+        ("accept", 1 << 14 | 1 << 5 | ECHO),
+        ("accept_without_position", 1 << 5 | ECHO),
+        ("refuse_bound", ECHO),
+        ("release", ECHO),
+        ("pause", ECHO),
+        ("reject", ECHO),
     ] {
-        let tag = golden(name)[TAG_AT];
-        for bit in (3..8).map(|bit| 1 << bit).filter(|bit| allowed & bit == 0) {
-            let error = WireError::Flags { at: TAG_AT, found: tag & !7 | bit, allowed };
-            assert_eq!(wire::decode(&bent(name, TAG_AT, tag | bit)), Err(error), "{name}");
+        let tag = tag_of(name);
+        for bit in (4..16).map(|bit| 1 << bit).filter(|bit| allowed & bit == 0) {
+            let error = WireError::Flags { at: TAG_AT, found: tag & !15 | bit, allowed };
+            assert_eq!(with_tag(name, tag | bit), Err(error), "{name}");
         }
     }
 }
 
 #[test]
+fn an_epoch_that_is_the_durable_one_is_refused_where_it_is_said() {
+    let durable = 41_u64.to_le_bytes();
+    for (name, at) in [("offer", TAG_AT + 2), ("accept", golden("accept").len() - 16)] {
+        let mut bytes = golden(name);
+        bytes[at..at + 8].copy_from_slice(&durable);
+        assert_eq!(wire::decode(&bytes), Err(WireError::Repeated { at }), "{name}");
+    }
+}
+
+#[test]
 fn unknown_values_are_refused_with_their_place() {
-    let tag = golden("heartbeat_leading")[TAG_AT];
-    let standing = WireError::Standing { at: TAG_AT, found: 7, max: 6 };
-    assert_eq!(wire::decode(&bent("heartbeat_leading", TAG_AT, tag | 7)), Err(standing));
+    let standing = WireError::Standing { at: TAG_AT, found: 15, max: 6 };
+    assert_eq!(with_tag("heartbeat_quiet_free", 15), Err(standing));
 
     let at = golden("refuse_replaced").len() - 1;
     let refusal = WireError::Refusal { at, found: 6, max: 5 };
@@ -167,8 +194,8 @@ fn unknown_values_are_refused_with_their_place() {
 
 #[test]
 fn names_that_are_none_are_refused_with_the_rule() {
-    // The leader's name follows the tag and the epoch; the frame is rebuilt around each name.
-    let name_at = TAG_AT + 1 + 8;
+    // The leader's name follows the tag, since its epoch is the durable one; the frame is rebuilt around each name.
+    let name_at = TAG_AT + 2;
     let with_name = |name: &[u8]| {
         let frame = golden("heartbeat_following");
         let length = u8::try_from(name.len()).unwrap();
@@ -184,7 +211,7 @@ fn names_that_are_none_are_refused_with_the_rule() {
     // Padding would be a second way to write the name "a".
     assert_eq!(with_name(b"a\0"), refused(NameError::Forbidden { index: 1, byte: 0 }));
     // A length beyond the end is no reason to look there.
-    let beyond = WireError::Short { at: name_at, end: 96 };
+    let beyond = WireError::Short { at: name_at, end: 81 };
     assert_eq!(wire::decode(&bent("heartbeat_following", name_at, 255)), Err(beyond));
 }
 
@@ -218,11 +245,11 @@ fn a_record_of_another_format_is_refused() {
 fn errors_say_what_where_and_what_is_allowed() {
     let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
     let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
-    says(hostile, "the length field says 65535 bytes, 46 to 384 are allowed");
-    let tag = wire::decode(&bent("pause", TAG_AT, 0b1000_1000)).unwrap_err();
-    says(tag, "the tag at byte 25 has flags 0b10001000, only 0b00001000 belong here");
-    let name = wire::decode(&bent("heartbeat_following", 35, b'/')).unwrap_err();
-    says(name, "the name at byte 34: a name may hold only A-Z a-z 0-9 . _ and -, byte 0 is 0x2f");
+    says(hostile, "the length field says 65535 bytes, 47 to 385 are allowed");
+    let tag = with_tag("pause", 0b1000_0000_0001_0000).unwrap_err();
+    says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0000000000010000 belong here");
+    let name = wire::decode(&bent("heartbeat_following", 28, b'/')).unwrap_err();
+    says(name, "the name at byte 27: a name may hold only A-Z a-z 0-9 . _ and -, byte 0 is 0x2f");
     let longest = bytes_of(&samples::longest());
     let cut = wire::decode(&longest[..99]).unwrap_err();
     says(cut, &format!("the length field says {} bytes, there are 99", longest.len()));

@@ -59,18 +59,24 @@ impl<'a> Bytes<'a> {
         Duration::from_millis(self.integer(4))
     }
 
-    fn position(&mut self, tag: u8) -> Option<Position> {
-        (tag >> 4 & 1 == 1).then(|| Position { epoch: self.epoch(), offset: self.integer(8) })
+    /// The epoch that follows if bit `bit` of the tag says so, else the durable one.
+    fn epoch_or(&mut self, tag: u64, bit: u32, durable: Epoch) -> Epoch {
+        if tag >> bit & 1 == 1 { self.epoch() } else { durable }
     }
 
-    fn heartbeat(&mut self, tag: u8) -> Heartbeat {
+    fn position(&mut self, tag: u64, durable: Epoch) -> Option<Position> {
+        (tag >> 5 & 1 == 1)
+            .then(|| Position { epoch: self.epoch_or(tag, 14, durable), offset: self.integer(8) })
+    }
+
+    fn heartbeat(&mut self, tag: u64, durable: Epoch) -> Heartbeat {
         Heartbeat {
-            position: self.position(tag),
-            eligible: tag >> 5 & 1 == 1,
-            healthy: tag >> 6 & 1 == 1,
+            position: self.position(tag, durable),
+            eligible: tag >> 6 & 1 == 1,
+            healthy: tag >> 7 & 1 == 1,
             priority: self.byte(),
             application: self.half(),
-            lead: (tag >> 7 == 1).then(|| Lead { detection: self.micros(), paused_for: self.millis() }),
+            lead: (tag >> 8 & 1 == 1).then(|| Lead { detection: self.micros(), paused_for: self.millis() }),
         }
     }
 
@@ -86,38 +92,41 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let kind = rest.byte();
     assert_eq!(rest.integer(2), bytes.len() as u64, "length");
     let (group, members, epoch) = (rest.half(), Digest::from_bits(rest.integer(8)), rest.epoch());
-    let tag = rest.byte();
-    let standing = standing(&mut rest, tag & 7);
+    let tag = rest.integer(2);
+    let standing = standing(&mut rest, tag, epoch);
     let nonce = rest.nonce();
-    let echo = (tag >> 3 & 1 == 1).then(|| rest.nonce());
-    let body = body(&mut rest, kind, tag);
+    let echo = (tag >> 4 & 1 == 1).then(|| rest.nonce());
+    let body = body(&mut rest, kind, tag, epoch);
     rest.end();
     Frame { header: Header { group, members, epoch, standing, nonce, echo }, body }
 }
 
-fn standing(rest: &mut Bytes<'_>, standing: u8) -> Standing {
-    match standing {
+fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
+    match tag & 15 {
         0 => Standing::Free,
         1 => Standing::Bound,
         2 => {
-            let epoch = rest.epoch();
+            let epoch = rest.epoch_or(tag, 13, durable);
             Standing::Following(rest.node(), epoch)
         }
-        3 => Standing::Standing(rest.epoch()),
-        4 => Standing::Leading(rest.epoch()),
+        3 => Standing::Standing(rest.epoch_or(tag, 13, durable)),
+        4 => Standing::Leading(rest.epoch_or(tag, 13, durable)),
         5 => Standing::Replaced,
         6 => Standing::Stopped,
-        _ => panic!("standing {standing}"),
+        standing => panic!("standing {standing}"),
     }
 }
 
-fn body(rest: &mut Bytes<'_>, kind: u8, tag: u8) -> Body {
+fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
     match kind {
-        1 => Body::Heartbeat(rest.heartbeat(tag)),
+        1 => Body::Heartbeat(rest.heartbeat(tag, durable)),
         2 => Body::Offer { epoch: rest.epoch(), detection: rest.micros() },
-        3 => Body::Accept { epoch: rest.epoch(), position: rest.position(tag) },
+        3 => Body::Accept { epoch: rest.epoch(), position: rest.position(tag, durable) },
         4 => Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()) },
-        5 => Body::Announce { heartbeat: rest.heartbeat(tag), address: Address::new(rest.text()).unwrap() },
+        5 => Body::Announce {
+            heartbeat: rest.heartbeat(tag, durable),
+            address: Address::new(rest.text()).unwrap(),
+        },
         6 => Body::Release { epoch: rest.epoch(), target: rest.node() },
         7 => Body::Pause { remaining: rest.millis() },
         8 => Body::Reject { rejected: rest.incarnation(), known: rest.incarnation() },

@@ -46,18 +46,29 @@ fn heartbeat(lead: Option<Lead>) -> Heartbeat {
     }
 }
 
+/// The same, as in steady state: the last entry is of the durable epoch.
+fn steady_heartbeat(lead: Option<Lead>) -> Heartbeat {
+    Heartbeat { position: Some(Position::new(epoch(41), 0x2122_2324)), ..heartbeat(lead) }
+}
+
 /// The heartbeat that a leader sends, with a pause in force.
 pub(crate) fn leaders_heartbeat() -> Frame {
     let lead = Lead { detection: Duration::from_micros(500_250), paused_for: Duration::from_millis(90_001) };
     Frame {
         header: header(Standing::Leading(epoch(41)), Some(ECHO)),
-        body: Body::Heartbeat(heartbeat(Some(lead))),
+        body: Body::Heartbeat(steady_heartbeat(Some(lead))),
     }
 }
 
 /// The heartbeat that a follower answers with; its leader's name has 8 bytes.
 pub(crate) fn followers_heartbeat() -> Frame {
     let standing = Standing::Following(node("berlin-1"), epoch(41));
+    Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(steady_heartbeat(None)) }
+}
+
+/// The heartbeat of a follower that has accepted its leader's re-offer: its durable epoch is above the one it follows.
+fn accepted_a_re_offer() -> Frame {
+    let standing = Standing::Following(node("berlin-1"), epoch(40));
     Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
 }
 
@@ -78,6 +89,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ("heartbeat_leading".to_owned(), leaders_heartbeat()),
         ("heartbeat_following".to_owned(), followers_heartbeat()),
         ("announce_longest".to_owned(), longest()),
+        ("heartbeat_accepted_a_re_offer".to_owned(), accepted_a_re_offer()),
     ];
     let quiet = Heartbeat {
         position: None,

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::{
     BOUND, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, NonceV1, OfferV1,
-    POSITION, PositionV1, Prefix, REFUSALS, REPLACED, RejectV1, STANDING, STANDS, STOPPED, TAG_AT, VitalsV1,
-    refusal_byte,
+    POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RejectV1, STANDING, STANDING_EPOCH, STANDS,
+    STOPPED, TAG_AT, VitalsV1, refusal_byte,
 };
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing};
@@ -27,29 +27,31 @@ pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
     let (header, tag) = read_header(&mut reader, kind)?;
     // On a path of its own, so that the commonest frame is built in place: half the time of the other way.
     if let Kind::Heartbeat = kind {
-        let heartbeat = read_heartbeat(&mut reader, tag)?;
+        let heartbeat = read_heartbeat(&mut reader, tag, header.epoch)?;
         reader.end()?;
         return Ok(Frame { header, body: Body::Heartbeat(heartbeat) });
     }
-    let body = read_body(&mut reader, kind, tag)?;
+    let body = read_body(&mut reader, kind, tag, header.epoch)?;
     reader.end()?;
     Ok(Frame { header, body })
 }
 
 #[inline(always)]
-fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u8), WireError> {
+fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), WireError> {
     let front: FrontV1 = reader.section()?;
     let tag = front.tag;
-    if tag & !(STANDING | kind.flags()) != 0 {
-        return Err(WireError::Flags { at: TAG_AT, found: tag & !STANDING, allowed: kind.flags() });
+    let allowed = front.flags(kind);
+    if tag & !(STANDING | allowed) != 0 {
+        return Err(WireError::Flags { at: TAG_AT, found: tag & !STANDING, allowed });
     }
-    let standing = read_standing(reader, tag & STANDING)?;
+    let durable = Epoch::new(front.epoch);
+    let standing = read_standing(reader, tag, durable)?;
     let nonce: NonceV1 = reader.section()?;
     let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
     let header = Header {
         group: front.group,
         members: Digest::from_bits(front.members),
-        epoch: Epoch::new(front.epoch),
+        epoch: durable,
         standing,
         nonce: nonce.into(),
         echo: echo.map(Nonce::from),
@@ -58,33 +60,36 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u8), Wire
 }
 
 #[inline(always)]
-fn read_standing(reader: &mut Reader<'_>, standing: u8) -> Result<Standing, WireError> {
-    Ok(match standing {
+fn read_standing(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<Standing, WireError> {
+    let differs = tag & STANDING_EPOCH != 0;
+    Ok(match tag & STANDING {
         FREE => Standing::Free,
         BOUND => Standing::Bound,
         FOLLOWING => {
-            let epoch = read_epoch(reader)?;
+            let epoch = read_epoch_unless(reader, differs, durable)?;
             Standing::Following(reader.name(NodeId::from_bytes)?, epoch)
         }
-        STANDS => Standing::Standing(read_epoch(reader)?),
-        LEADING => Standing::Leading(read_epoch(reader)?),
+        STANDS => Standing::Standing(read_epoch_unless(reader, differs, durable)?),
+        LEADING => Standing::Leading(read_epoch_unless(reader, differs, durable)?),
         REPLACED => Standing::Replaced,
         STOPPED => Standing::Stopped,
         found => return Err(WireError::Standing { at: TAG_AT, found, max: STOPPED }),
     })
 }
 
-fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u8) -> Result<Body, WireError> {
+fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> Result<Body, WireError> {
     Ok(match kind {
-        Kind::Heartbeat => Body::Heartbeat(read_heartbeat(reader, tag)?),
+        Kind::Heartbeat => Body::Heartbeat(read_heartbeat(reader, tag, durable)?),
         Kind::Offer => {
             let offer: OfferV1 = reader.section()?;
             Body::Offer { epoch: Epoch::new(offer.epoch), detection: from_micros(offer.detection_micros) }
         }
-        Kind::Accept => Body::Accept { epoch: read_epoch(reader)?, position: read_position(reader, tag)? },
+        Kind::Accept => {
+            Body::Accept { epoch: read_epoch(reader)?, position: read_position(reader, tag, durable)? }
+        }
         Kind::Refuse => Body::Refuse { epoch: read_epoch(reader)?, refusal: read_refusal(reader)? },
         Kind::Announce => {
-            let heartbeat = read_heartbeat(reader, tag)?;
+            let heartbeat = read_heartbeat(reader, tag, durable)?;
             let at = reader.at();
             let text = reader.text()?;
             let address = Address::new(text).map_err(|_| WireError::Address { at, valid: text.len() })?;
@@ -102,8 +107,8 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u8) -> Result<Body, WireE
 }
 
 #[inline(always)]
-fn read_heartbeat(reader: &mut Reader<'_>, tag: u8) -> Result<Heartbeat, WireError> {
-    let position = read_position(reader, tag)?;
+fn read_heartbeat(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<Heartbeat, WireError> {
+    let position = read_position(reader, tag, durable)?;
     let vitals: VitalsV1 = reader.section()?;
     let lead: Option<LeadV1> = if tag & LEAD == 0 { None } else { Some(reader.section()?) };
     Ok(Heartbeat {
@@ -120,12 +125,23 @@ fn read_heartbeat(reader: &mut Reader<'_>, tag: u8) -> Result<Heartbeat, WireErr
 }
 
 #[inline(always)]
-fn read_position(reader: &mut Reader<'_>, tag: u8) -> Result<Option<Position>, WireError> {
+fn read_position(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<Option<Position>, WireError> {
     if tag & POSITION == 0 {
         return Ok(None);
     }
-    let PositionV1 { epoch, offset } = reader.section()?;
-    Ok(Some(Position { epoch: Epoch::new(epoch), offset }))
+    let epoch = read_epoch_unless(reader, tag & POSITION_EPOCH != 0, durable)?;
+    Ok(Some(Position { epoch, offset: reader.section()? }))
+}
+
+/// The durable epoch, or another one that is said.
+#[inline(always)]
+fn read_epoch_unless(reader: &mut Reader<'_>, differs: bool, durable: Epoch) -> Result<Epoch, WireError> {
+    if !differs {
+        return Ok(durable);
+    }
+    let at = reader.at();
+    let epoch = read_epoch(reader)?;
+    if epoch == durable { Err(WireError::Repeated { at }) } else { Ok(epoch) }
 }
 
 #[inline(always)]

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use super::{
     BOUND, BYTES_MAX, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, MAGIC,
-    NonceV1, OfferV1, POSITION, PositionV1, REPLACED, RejectV1, STANDS, STOPPED, VERSION, VitalsV1,
-    refusal_byte,
+    NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION,
+    VitalsV1, refusal_byte,
 };
-use crate::epoch::Position;
+use crate::epoch::{Epoch, Position};
 use crate::frame::{Body, Frame, Heartbeat, Standing};
 use crate::wire::PREFIX_BYTES;
 use crate::wire::section::Writer;
@@ -15,7 +15,7 @@ use crate::wire::section::Writer;
 pub(in crate::wire) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usize {
     let mut writer = Writer::new(bytes, PREFIX_BYTES);
     write_header(&mut writer, frame);
-    write_body(&mut writer, &frame.body);
+    write_body(&mut writer, &frame.body, frame.header.epoch);
     let length = writer.at();
     #[expect(clippy::cast_possible_truncation, reason = "at most BYTES_MAX")]
     let [low, high] = (length as u16).to_le_bytes();
@@ -29,12 +29,14 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         group: header.group,
         members: header.members.to_bits(),
         epoch: header.epoch.number(),
-        tag: standing_bits(header.standing) | flag(ECHO, header.echo.is_some()) | body_flags(body),
+        tag: standing_bits(header.standing, header.epoch)
+            | flag(ECHO, header.echo.is_some())
+            | body_flags(body, header.epoch),
     });
     match &header.standing {
-        Standing::Leading(epoch) | Standing::Standing(epoch) => writer.section(epoch.number()),
+        Standing::Leading(epoch) | Standing::Standing(epoch) => write_other(writer, *epoch, header.epoch),
         Standing::Following(leader, epoch) => {
-            writer.section(epoch.number());
+            write_other(writer, *epoch, header.epoch);
             writer.name(leader.as_padded_bytes());
         }
         Standing::Bound | Standing::Free | Standing::Replaced | Standing::Stopped => {}
@@ -46,19 +48,19 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
 }
 
 #[inline(always)]
-fn write_body(writer: &mut Writer<'_>, body: &Body) {
+fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
     match body {
-        Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat),
+        Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat, durable),
         Body::Offer { epoch, detection } => {
             writer.section(OfferV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
         }
         Body::Accept { epoch, position } => {
             writer.section(epoch.number());
-            write_position(writer, *position);
+            write_position(writer, *position, durable);
         }
         Body::Refuse { epoch, refusal } => writer.section((epoch.number(), refusal_byte(*refusal))),
         Body::Announce { heartbeat, address } => {
-            write_heartbeat(writer, heartbeat);
+            write_heartbeat(writer, heartbeat, durable);
             writer.text(address.as_str());
         }
         Body::Release { epoch, target } => {
@@ -73,8 +75,8 @@ fn write_body(writer: &mut Writer<'_>, body: &Body) {
 }
 
 #[inline(always)]
-fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat) {
-    write_position(writer, heartbeat.position);
+fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat, durable: Epoch) {
+    write_position(writer, heartbeat.position, durable);
     writer.section(VitalsV1 { priority: heartbeat.priority, application: heartbeat.application });
     if let Some(lead) = &heartbeat.lead {
         writer.section(LeadV1 {
@@ -85,33 +87,42 @@ fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat) {
 }
 
 #[inline(always)]
-fn write_position(writer: &mut Writer<'_>, position: Option<Position>) {
+fn write_position(writer: &mut Writer<'_>, position: Option<Position>, durable: Epoch) {
     if let Some(Position { epoch, offset }) = position {
-        writer.section(PositionV1 { epoch: epoch.number(), offset });
+        write_other(writer, epoch, durable);
+        writer.section(offset);
     }
 }
 
-const fn standing_bits(standing: Standing) -> u8 {
+/// An epoch that is not the durable one: the tag says whether it follows.
+#[inline(always)]
+fn write_other(writer: &mut Writer<'_>, epoch: Epoch, durable: Epoch) {
+    if epoch != durable {
+        writer.section(epoch.number());
+    }
+}
+
+fn standing_bits(standing: Standing, durable: Epoch) -> u16 {
     match standing {
         Standing::Free => FREE,
         Standing::Bound => BOUND,
-        Standing::Following(..) => FOLLOWING,
-        Standing::Standing(_) => STANDS,
-        Standing::Leading(_) => LEADING,
+        Standing::Following(_, epoch) => FOLLOWING | flag(STANDING_EPOCH, epoch != durable),
+        Standing::Standing(epoch) => STANDS | flag(STANDING_EPOCH, epoch != durable),
+        Standing::Leading(epoch) => LEADING | flag(STANDING_EPOCH, epoch != durable),
         Standing::Replaced => REPLACED,
         Standing::Stopped => STOPPED,
     }
 }
 
-const fn body_flags(body: &Body) -> u8 {
+fn body_flags(body: &Body, durable: Epoch) -> u16 {
     match body {
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
-            flag(POSITION, heartbeat.position.is_some())
+            position_flags(heartbeat.position, durable)
                 | flag(ELIGIBLE, heartbeat.eligible)
                 | flag(HEALTHY, heartbeat.healthy)
                 | flag(LEAD, heartbeat.lead.is_some())
         }
-        Body::Accept { position, .. } => flag(POSITION, position.is_some()),
+        Body::Accept { position, .. } => position_flags(*position, durable),
         Body::Offer { .. }
         | Body::Refuse { .. }
         | Body::Release { .. }
@@ -120,7 +131,11 @@ const fn body_flags(body: &Body) -> u8 {
     }
 }
 
-const fn flag(bit: u8, set: bool) -> u8 {
+fn position_flags(position: Option<Position>, durable: Epoch) -> u16 {
+    position.map_or(0, |position| POSITION | flag(POSITION_EPOCH, position.epoch != durable))
+}
+
+const fn flag(bit: u16, set: bool) -> u16 {
     if set { bit } else { 0 }
 }
 
