@@ -44,7 +44,7 @@ impl Elector {
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Event::Stood { epoch, rank });
         self.timers.set(Timer::Round, self.now + self.config.round_timeout(self.rounds_lost));
-        self.said = Some((Stance::Standing(epoch), self.record.epoch));
+        self.notices.note_broadcast(Stance::Standing(epoch), self.record.epoch);
         self.offer_to_everybody();
     }
 

@@ -19,6 +19,8 @@ use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Nonce;
+use crate::nonces::Nonces;
+use crate::notices::Notices;
 use crate::outbox::Outbox;
 use crate::pause::PauseRequest;
 use crate::peer::Peer;
@@ -26,7 +28,6 @@ use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::saving::{DeferredOffer, Saving};
-use crate::standing::Stance;
 use crate::start::{StartRefused, check_record};
 use crate::steady::Steady;
 use crate::step::Step;
@@ -90,14 +91,8 @@ pub struct Elector {
     pub(crate) failed_at: Option<FailedAt>,
     pub(crate) random: Random,
     pub(crate) tally: Tally,
-    pub(crate) last_nonce: Time,
-    pub(crate) step_nonce: Option<Time>,
-    /// What everybody was told last.
-    pub(crate) said: Option<(Stance, Epoch)>,
-    /// Whom the host was told last that this node follows.
-    pub(crate) told: Option<(MemberIndex, Epoch)>,
-    /// Why the last leader is not followed any more.
-    pub(crate) leader_lost: LeaderLost,
+    pub(crate) nonces: Nonces,
+    pub(crate) notices: Notices,
     /// The last heartbeat of a leader that was answered and did nothing else.
     pub(crate) steady: Option<Steady>,
     /// Nothing has changed since.
@@ -172,11 +167,8 @@ impl Elector {
             failed_at: None,
             random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),
-            last_nonce: now,
-            step_nonce: None,
-            said: None,
-            told: None,
-            leader_lost: LeaderLost::Silent,
+            nonces: Nonces::new(now),
+            notices: Notices::new(),
             steady: None,
             is_steady: false,
             authority: Authority::new(),
@@ -270,7 +262,7 @@ impl Elector {
     #[inline]
     pub(crate) fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
-        self.step_nonce = None;
+        self.nonces.begin_step();
         self.is_steady = false;
         while let Some(timer) = self.timers.take_due(self.now) {
             self.on_timer(timer);
@@ -383,27 +375,16 @@ impl Elector {
         self.config.members.indices().filter(move |&index| index != me)
     }
 
-    /// R48: strictly increasing within an incarnation. A step takes longer than the nanosecond by which two
-    /// nonces of one clock reading differ; the clock granularity σ covers it.
-    #[inline]
-    pub(crate) fn nonce(&mut self) -> Nonce {
-        let sent = match self.step_nonce {
-            Some(sent) => sent,
-            None => self.renew_nonce(),
-        };
-        Nonce { incarnation: self.record.incarnation, sent }
-    }
-
     /// The nonce of what follows differs from that of everything before.
+    #[inline]
     pub(crate) fn renew_nonce(&mut self) -> Time {
-        self.last_nonce = self.now.max(self.last_nonce.next());
-        self.step_nonce = Some(self.last_nonce);
-        self.last_nonce
+        self.nonces.renew(self.now)
     }
 
     /// Whether `nonce` is one that this incarnation has sent.
+    #[inline]
     pub(crate) fn is_own(&self, nonce: &Nonce) -> bool {
-        nonce.incarnation == self.record.incarnation && nonce.sent <= self.last_nonce
+        self.nonces.has_sent(self.record.incarnation, nonce)
     }
 
     pub(crate) fn lost(&mut self, loss: Loss) {
@@ -440,7 +421,8 @@ impl Elector {
     #[inline]
     pub(crate) fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
-        let (nonce, echo) = (self.nonce(), self.echo(peer));
+        let nonce = Nonce { incarnation: self.record.incarnation, sent: self.nonces.current(self.now) };
+        let echo = self.echo(peer);
         let standing = self.standing();
         let (to, frame) = self.out.next_frame();
         *to = self.config.members.id(peer);

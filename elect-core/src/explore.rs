@@ -111,11 +111,8 @@ impl Elector {
             had_leader: self.had_leader,
             turn: self.turn,
             failed_at: self.failed_at,
-            last_nonce: self.last_nonce,
-            step_nonce: self.step_nonce,
-            said: self.said,
-            told: self.told,
-            leader_lost: self.leader_lost,
+            nonces: self.nonces.clone(),
+            notices: self.notices.clone(),
         }
     }
 
@@ -145,12 +142,9 @@ impl Elector {
             tally: _,
             // Every input brings a later one.
             now: _,
-            last_nonce: _,
-            step_nonce: _,
+            nonces: _,
             // A number that is only compared with that of the gate under way.
             gates: _,
-            // What the host is told follows from the rest, and changes nothing.
-            leader_lost: _,
             // The lease cell shows what the role says.
             authority: _,
             // Empty once a step is resolved, but for the answer to a repeated heartbeat: `describe_waits`.
@@ -170,8 +164,7 @@ impl Elector {
             turn: _,
             failed_at: _,
             random: _,
-            said: _,
-            told: _,
+            notices: _,
             timers: _,
             life,
             record,
@@ -249,12 +242,13 @@ impl Elector {
         });
         option(sink, self.failed_at.as_ref(), |sink, failed_at| describe_position(sink, failed_at.0));
         sink.word(self.random.0);
-        option(sink, self.said.as_ref(), |sink, (_, epoch)| {
+        option(sink, self.notices.broadcast_epoch().as_ref(), |sink, epoch| {
             // The stance is that of the moment, or the next input says so.
-            sink.word(u64::from(self.said == Some((self.stance(), *epoch))));
+            sink.word(u64::from(self.notices.is_broadcast(self.stance(), *epoch)));
             sink.word(epoch.number());
         });
-        option(sink, self.told.as_ref(), |sink, (leader, epoch)| {
+        // Why a leader was lost is only told to the host, and changes nothing.
+        option(sink, self.notices.reported().as_ref(), |sink, (leader, epoch)| {
             sink.word(leader.get() as u64);
             sink.word(epoch.number());
         });

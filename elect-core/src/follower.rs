@@ -261,7 +261,7 @@ impl Elector {
         if let Role::Follower(follower) = &mut self.role
             && follower.followed.take().is_some()
         {
-            self.leader_lost = reason;
+            self.notices.note_leader_lost(reason);
         }
     }
 
@@ -400,7 +400,7 @@ impl Elector {
         }
         view.address = address.clone();
         // A leader that is new in this step is told with its address.
-        if self.told.is_some_and(|(told, _)| told == peer) {
+        if self.notices.reported().is_some_and(|(reported, _)| reported == peer) {
             let leader = self.config.members.id(peer);
             self.out.happened(Event::LeaderAddress { leader, address: address.clone() });
         }

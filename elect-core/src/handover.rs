@@ -159,7 +159,7 @@ impl Elector {
             Some(HeadStart { target, until: self.now + self.election_timeout(), released: Some(epoch) });
         self.repeat_release();
         // It says the new standing too: no plain heartbeat of this step may overtake it.
-        self.said = Some((self.stance(), self.record.epoch));
+        self.notices.note_broadcast(self.stance(), self.record.epoch);
     }
 
     /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.

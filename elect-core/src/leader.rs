@@ -117,7 +117,7 @@ impl Elector {
         if epoch != leader.epoch || echo.sent < leader.first {
             return;
         }
-        if echo.incarnation != self.record.incarnation || echo.sent > self.last_nonce {
+        if !self.is_own(&echo) {
             return;
         }
         let pair = &mut self.peers[peer.get()];
@@ -172,7 +172,7 @@ impl Elector {
         self.lose_office(StepDown::LeaseOver);
         // R33: only an echo of what it says from here on makes a peer connected. Otherwise an isolated leader would
         // count everybody as connected for the rest of D, stand, and add an epoch (L4).
-        self.connected_floor = self.last_nonce;
+        self.connected_floor = self.nonces.last();
     }
 
     /// R24: exactly one step-down for each leadership. The lease cell falls here, before anything leaves and

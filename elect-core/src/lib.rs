@@ -121,6 +121,8 @@ mod links;
 mod members;
 mod name;
 mod nonce;
+mod nonces;
+mod notices;
 mod office;
 mod outbox;
 mod pause;

@@ -125,7 +125,7 @@ impl Elector {
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
-        self.said = Some((self.stance(), self.record.epoch));
+        self.notices.note_broadcast(self.stance(), self.record.epoch);
         self.reset_heartbeat();
     }
 
@@ -141,7 +141,7 @@ impl Elector {
     /// R36: a change of standing is sent to everybody at once.
     #[inline]
     pub(crate) fn tell_everybody(&mut self) {
-        if self.said != Some((self.stance(), self.record.epoch)) {
+        if !self.notices.is_broadcast(self.stance(), self.record.epoch) {
             self.broadcast();
         }
     }
@@ -150,18 +150,17 @@ impl Elector {
     #[inline]
     pub(crate) fn tell_host(&mut self) {
         let current = self.followed().map(|followed| (followed.leader, followed.epoch));
-        if current != self.told {
+        if current != self.notices.reported() {
             self.tell_host_of(current);
         }
     }
 
     fn tell_host_of(&mut self, current: Option<(MemberIndex, Epoch)>) {
-        let told = core::mem::replace(&mut self.told, current);
-        if let Some((leader, epoch)) = told
+        if let Some((leader, epoch)) = self.notices.report(current)
             && current.map(|(leader, _)| leader) != Some(leader)
         {
             let leader = self.config.members.id(leader);
-            self.out.happened(Event::LeaderLost { leader, epoch, reason: self.leader_lost });
+            self.out.happened(Event::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
         }
         if let Some(followed) = self.followed() {
             let address = self.peers[followed.leader.get()].view.address.clone();

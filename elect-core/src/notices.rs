@@ -1,0 +1,57 @@
+//! What was said last: to everybody, and to the host.
+
+use crate::epoch::Epoch;
+use crate::event::LeaderLost;
+use crate::members::MemberIndex;
+use crate::standing::Stance;
+
+/// After every input, what was said is what is: R36 and R57.
+#[derive(Clone, Debug)]
+pub(crate) struct Notices {
+    /// What everybody was told last.
+    broadcast: Option<(Stance, Epoch)>,
+    /// Whom the host was told last that this node follows.
+    reported: Option<(MemberIndex, Epoch)>,
+    /// Why the last leader is not followed any more.
+    leader_lost: LeaderLost,
+}
+
+impl Notices {
+    pub(crate) const fn new() -> Self {
+        Self { broadcast: None, reported: None, leader_lost: LeaderLost::Silent }
+    }
+
+    pub(crate) fn note_broadcast(&mut self, stance: Stance, epoch: Epoch) {
+        self.broadcast = Some((stance, epoch));
+    }
+
+    /// Whether everybody knows that this node stands there, at that durable epoch.
+    #[inline]
+    pub(crate) fn is_broadcast(&self, stance: Stance, epoch: Epoch) -> bool {
+        self.broadcast == Some((stance, epoch))
+    }
+
+    #[inline]
+    pub(crate) const fn reported(&self) -> Option<(MemberIndex, Epoch)> {
+        self.reported
+    }
+
+    /// The host is being told of `current`; returns what it was told before.
+    pub(crate) fn report(&mut self, current: Option<(MemberIndex, Epoch)>) -> Option<(MemberIndex, Epoch)> {
+        core::mem::replace(&mut self.reported, current)
+    }
+
+    pub(crate) fn note_leader_lost(&mut self, reason: LeaderLost) {
+        self.leader_lost = reason;
+    }
+
+    pub(crate) const fn leader_lost(&self) -> LeaderLost {
+        self.leader_lost
+    }
+
+    /// The durable epoch that was broadcast last.
+    #[cfg(feature = "explore")]
+    pub(crate) fn broadcast_epoch(&self) -> Option<Epoch> {
+        self.broadcast.map(|(_, epoch)| epoch)
+    }
+}
