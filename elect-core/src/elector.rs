@@ -444,9 +444,6 @@ impl Drop for Elector {
     }
 }
 
-/// What a request returns: its step, or why it was refused.
-pub(crate) type Request<'a> = Result<Step<'a>, RequestRefused>;
-
 #[cfg(test)]
 mod tests {
     use super::*;

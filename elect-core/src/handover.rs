@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::elector::{Elector, Request, Role};
+use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{
     Event, HandoverAborted, HandoverCause, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit,
@@ -11,7 +11,7 @@ use crate::frame::{Body, Header, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::ranking::{Merit, lag, rank};
-use crate::step::Step;
+use crate::step::{Requested, Step};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -41,7 +41,7 @@ impl Elector {
         to: Option<NodeId>,
         timeout: Option<Duration>,
         now: Time,
-    ) -> Request<'_> {
+    ) -> Requested<'_> {
         self.begin(now);
         let begun = self.check_handover(to).map(|target| {
             if let Some(target) = target {
@@ -50,7 +50,7 @@ impl Elector {
             }
         });
         self.settle();
-        begun.map(|()| Step::new(&mut self.out))
+        Requested::new(Step::new(&mut self.out), begun)
     }
 
     /// R38: which target to begin with; `None` if that very handover is already under way.
@@ -268,7 +268,7 @@ impl Elector {
     }
 
     /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else.
-    pub fn resign(&mut self, now: Time) -> Request<'_> {
+    pub fn resign(&mut self, now: Time) -> Requested<'_> {
         self.begin(now);
         let resigned = self.check_resign().map(|()| {
             self.wait_until = self.now + self.election_timeout();
@@ -276,7 +276,7 @@ impl Elector {
             self.lose_office_to_successor(StepDown::Resigned);
         });
         self.settle();
-        resigned.map(|()| Step::new(&mut self.out))
+        Requested::new(Step::new(&mut self.out), resigned)
     }
 
     fn check_resign(&self) -> Result<(), RequestRefused> {

@@ -173,5 +173,5 @@ pub use record::{Holder, Record, Storage, Word};
 
 pub use start::StartRefused;
 pub use status::{PeerStatus, RoleName, Status};
-pub use step::{Driver, Step};
+pub use step::{Driver, Requested, Step};
 pub use time::Time;

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use crate::elector::{Elector, Request, Role};
+use crate::elector::{Elector, Role};
 use crate::event::{Event, Ignored, RequestRefused};
 use crate::frame::{Body, Header};
 
-use crate::step::Step;
+use crate::step::{Requested, Step};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -24,7 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_hours(24);
 impl Elector {
     /// Freezes failover for `span` (1 ms to 24 h) in the whole group: nobody stands and nobody accepts. A leader
     /// that dies meanwhile is not replaced until the freeze ends. Works on the leader and on whoever follows it.
-    pub fn pause(&mut self, span: Duration, now: Time) -> Request<'_> {
+    pub fn pause(&mut self, span: Duration, now: Time) -> Requested<'_> {
         self.begin(now);
         let paused = self.check_pause(span).map(|()| {
             let until = self.now + span;
@@ -37,11 +37,11 @@ impl Elector {
             }
         });
         self.settle();
-        paused.map(|()| Step::new(&mut self.out))
+        Requested::new(Step::new(&mut self.out), paused)
     }
 
     /// Ends a freeze in the whole group. Works on any node that reaches the others, leader or not.
-    pub fn resume(&mut self, now: Time) -> Request<'_> {
+    pub fn resume(&mut self, now: Time) -> Requested<'_> {
         self.begin(now);
         let resumed = self.is_running().map(|()| {
             let frozen_for = self.paused_until.map_or(Duration::ZERO, |until| until.since(self.now));
@@ -54,7 +54,7 @@ impl Elector {
             }
         });
         self.settle();
-        resumed.map(|()| Step::new(&mut self.out))
+        Requested::new(Step::new(&mut self.out), resumed)
     }
 
     fn check_pause(&self, span: Duration) -> Result<(), RequestRefused> {

@@ -1,9 +1,9 @@
 //! Replaced storage: how a node that lost its record earns its vote back (S13).
 
-use crate::elector::{Elector, Request};
+use crate::elector::Elector;
 use crate::event::{RebuiltTo, RequestRefused};
 use crate::members::MemberKind;
-use crate::step::Step;
+use crate::step::{Requested, Step};
 use crate::time::Time;
 
 /// Why a replaced node does not vote yet.
@@ -32,7 +32,7 @@ impl Elector {
     /// R45: the claim counts once this node has followed one leader, by frames that echo nonces of this
     /// incarnation, without interruption and for longer than the largest detection time; the vote comes back
     /// when that is durable ([`Event::Rebuilt`](crate::Event::Rebuilt)).
-    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Request<'_> {
+    pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Requested<'_> {
         self.begin(now);
         let checked =
             self.is_running().and_then(|()| self.check_rebuilt(to).map_err(RequestRefused::NotRebuilt));
@@ -40,7 +40,7 @@ impl Elector {
             self.save_rebuilt();
         }
         self.settle();
-        checked.map(|()| Step::new(&mut self.out))
+        Requested::new(Step::new(&mut self.out), checked)
     }
 
     fn check_rebuilt(&self, to: RebuiltTo) -> Result<(), NotRebuilt> {

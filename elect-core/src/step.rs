@@ -1,6 +1,6 @@
 //! What comes out of an input, in the only order in which it may take effect.
 
-use crate::event::{Event, Loss};
+use crate::event::{Event, Loss, RequestRefused};
 use crate::frame::Frame;
 use crate::gate::Gate;
 use crate::name::NodeId;
@@ -70,5 +70,45 @@ impl<'a> Step<'a> {
     /// Whether there is nothing to resolve.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
+    }
+}
+
+/// What a request brought about, and whether it was refused.
+///
+/// A request that is refused has a step all the same: its clock may have ended a lease or a promise. So the two come
+/// together, and the answer cannot be had without the step:
+///
+/// ```compile_fail
+/// # use elect_core::{Elector, Time};
+/// fn only_if_granted(elector: &mut Elector, now: Time) {
+///     if let Ok(step) = elector.resign(now) { // no `Result`: a loss that was due would be left behind
+///         drop(step);
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a refused request has a step too: resolve it"]
+pub struct Requested<'a> {
+    step: Step<'a>,
+    outcome: Result<(), RequestRefused>,
+}
+
+impl<'a> Requested<'a> {
+    pub(crate) fn new(step: Step<'a>, outcome: Result<(), RequestRefused>) -> Self {
+        Self { step, outcome }
+    }
+
+    /// R25: hands everything to `driver`, as [`Step::resolve`] does, and then says whether the request was granted.
+    #[must_use = "it may have been refused"]
+    pub fn resolve(self, driver: &mut impl Driver) -> Result<(), RequestRefused> {
+        self.step.resolve(driver);
+        self.outcome
+    }
+}
+
+impl<'a> From<Step<'a>> for Requested<'a> {
+    /// An input that nobody can refuse.
+    fn from(step: Step<'a>) -> Self {
+        Self { step, outcome: Ok(()) }
     }
 }

@@ -72,6 +72,7 @@ scenarios! {
     "promise-shortened"
     "re-offer-clears-promises"
     "rebuilt-too-early"
+    "refused-request"
     "rejoin-disrupts"
     "resign"
     "restart-in-time"

@@ -190,7 +190,7 @@ impl World {
         let Some(fence) = self.fence(node) else { return };
         let position = fence.inspect(ModelLog::last_durable);
         let now = self.local(node);
-        self.elector(node, now, |elector| Ok(elector.set_position(position, now)));
+        self.elector(node, now, |elector| elector.set_position(position, now).into());
     }
 
     pub(crate) fn host_task(&mut self, node: NodeIndex, wait: u64, task: Task) {
@@ -229,7 +229,7 @@ impl World {
             Task::ReadFinish { since, value } => self.finish_read(node, since, value),
             Task::Drained => {
                 let now = self.local(node);
-                self.elector(node, now, |elector| Ok(elector.on_drained(now)));
+                self.elector(node, now, |elector| elector.on_drained(now).into());
             }
             Task::Report => self.report(node),
             Task::Rejoin => self.rejoin(node),

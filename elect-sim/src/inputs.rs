@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use elect_core::{
-    Driver, Elector, Event, Fence, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Step, Time,
+    Driver, Elector, Event, Fence, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Requested, Time,
 };
 
 use crate::checkers::{Checker, Sent};
@@ -118,7 +118,7 @@ impl World {
                 self.on_host_message(node, from, message);
             }
             Input::Tick => {
-                self.elector(node, now, |elector| Ok(elector.tick(now)));
+                self.elector(node, now, |elector| elector.tick(now).into());
                 if let Some(process) = &self.node(node).process {
                     let deadline = process.elector.deadline();
                     self.checks.ticked(self.now, node, now, deadline);
@@ -128,13 +128,13 @@ impl World {
             Input::Gated => {
                 let gated = self.node_mut(node).process.as_mut().and_then(|process| process.gated.take());
                 if let Some(gated) = gated {
-                    self.elector(node, now, |elector| Ok(elector.on_gated(gated, now)));
+                    self.elector(node, now, |elector| elector.on_gated(gated, now).into());
                 }
             }
             Input::SyncDone => self.on_sync_done(node),
             Input::Link { peer, state } => {
                 let peer = self.node(peer).id;
-                self.elector(node, now, |elector| Ok(elector.on_link(peer, state, now)));
+                self.elector(node, now, |elector| elector.on_link(peer, state, now).into());
             }
             Input::Host(task) => self.on_task(node, task),
             Input::Request(request) => self.on_request(node, request, now),
@@ -151,7 +151,7 @@ impl World {
         match decoded {
             Ok(frame) => {
                 self.counts.handled += 1;
-                self.elector(node, now, |elector| Ok(elector.on_message(peer, &frame, now)));
+                self.elector(node, now, |elector| elector.on_message(peer, &frame, now).into());
             }
             Err(error) => self.checks.fail(Checker::WireRoundTrip, self.now, node, || {
                 format!("a frame of {peer} does not decode: {error}")
@@ -166,7 +166,7 @@ impl World {
             Request::Handover(to) => elector.request_handover(to, None, now),
             Request::Freeze(span) => elector.pause(span, now),
             Request::Thaw => elector.resume(now),
-            Request::Health(health) => Ok(elector.set_health(health, now)),
+            Request::Health(health) => elector.set_health(health, now).into(),
         });
     }
 
@@ -175,14 +175,14 @@ impl World {
         &mut self,
         node: NodeIndex,
         now: Time,
-        input: impl FnOnce(&mut Elector) -> Result<Step<'_>, elect_core::RequestRefused>,
+        input: impl FnOnce(&mut Elector) -> Requested<'_>,
     ) {
         self.counts.inputs += 1;
         let mut actions = std::mem::take(&mut self.actions);
         if let Some(process) = self.nodes[usize::from(node)].process.as_mut() {
-            match input(&mut process.elector) {
-                Ok(step) => step.resolve(&mut Collector(&mut actions)),
-                Err(refused) => self.note(Some(node), || format!("refused: {refused}")),
+            let outcome = input(&mut process.elector).resolve(&mut Collector(&mut actions));
+            if let Err(refused) = outcome {
+                self.note(Some(node), || format!("refused: {refused}"));
             }
         }
         if self.is_checked {
@@ -218,6 +218,9 @@ impl World {
                 count += 1;
             }
             self.checks.lease(self.now, node, lease.epoch, others[..count].iter().copied());
+        }
+        if !lease_runs {
+            self.checks.without_lease(self.now, node);
         }
         for action in actions {
             match action {

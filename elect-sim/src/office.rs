@@ -179,7 +179,7 @@ impl World {
         if host.pulls > PULLS_MAX {
             host.pulls = 0;
             let now = self.local(node);
-            self.elector(node, now, |elector| Ok(elector.on_source_lost(now)));
+            self.elector(node, now, |elector| elector.on_source_lost(now).into());
         } else if let Some(peer) = index_of(peer) {
             self.tell(node, peer, Message::Pull { stamp, position });
         }
@@ -202,7 +202,7 @@ impl World {
         }
         let Some(tip) = tip else {
             let now = self.local(node);
-            self.elector(node, now, |elector| Ok(elector.on_source_lost(now)));
+            self.elector(node, now, |elector| elector.on_source_lost(now).into());
             return;
         };
         let entries = &self.entries;
@@ -285,7 +285,7 @@ impl World {
                 self.counts.offices += 1;
                 self.note(Some(node), || format!("IN OFFICE, epoch {epoch}"));
                 self.mark(node, Marked::Serves(epoch.number()));
-                self.elector(node, now, |elector| Ok(elector.on_office(&office, now)));
+                self.elector(node, now, |elector| elector.on_office(&office, now).into());
             }
             Err((caught_up, _)) => self.restore_way(node, Way::Opening(caught_up, own)),
         }

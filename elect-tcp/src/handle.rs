@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
     Authority, Elector, Explanation, Health, Lease, NodeId, Office, Position, RebuiltTo, RequestRefused,
-    Status, Step, Time,
+    Requested, Status, Step, Time,
 };
 
 use crate::clock;
@@ -217,13 +217,8 @@ impl NodeHandle {
 
     fn request(
         &self,
-        request: impl FnOnce(&mut Elector, Time) -> Result<Step<'_>, RequestRefused> + Send + 'static,
+        request: impl FnOnce(&mut Elector, Time) -> Requested<'_> + Send + 'static,
     ) -> Result<(), RequestError> {
-        let answer = self.ask(move |desk| {
-            let step = request(desk.elector, desk.now)?;
-            step.resolve(desk.hands);
-            Ok::<_, RequestRefused>(())
-        });
-        Ok(answer??)
+        Ok(self.ask(move |desk| request(desk.elector, desk.now).resolve(desk.hands))??)
     }
 }

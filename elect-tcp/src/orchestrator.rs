@@ -137,9 +137,7 @@ impl Orchestrator {
             let ended = self.listen();
             // Followers are free as soon as they hear it. Who does not lead has nothing to resign.
             self.hands.now = clock::now();
-            if let Ok(step) = self.elector.resign(self.hands.now) {
-                step.resolve(&mut self.hands);
-            }
+            let _ = self.elector.resign(self.hands.now).resolve(&mut self.hands);
             ended
         }));
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });

@@ -16,7 +16,7 @@ use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
 use crate::random::Random;
 use crate::record::Record;
-use crate::step::{Driver, Step};
+use crate::step::{Driver, Requested, Step};
 use crate::time::Time;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "o"];
@@ -244,19 +244,17 @@ impl World {
                 self.input(at, |elector, now| elector.set_health(health, now));
             }
             6 => self.restart(at),
-            7 => self.request(at, |elector, now| elector.pause(Duration::from_millis(300), now).ok()),
-            _ => self.request(at, |elector, now| elector.resign(now).ok()),
+            7 => self.request(at, |elector, now| elector.pause(Duration::from_millis(300), now)),
+            _ => self.request(at, Elector::resign),
         }
     }
 
-    fn request(&mut self, at: usize, request: impl Fn(&mut Elector, Time) -> Option<Step<'_>>) {
+    fn request(&mut self, at: usize, request: impl Fn(&mut Elector, Time) -> Requested<'_>) {
         let mut seen = [Seen::default(), Seen::default()];
         let Node { elector, twin, .. } = &mut self.nodes[at];
         twin.is_steady = false;
         for (elector, seen) in [elector, twin].into_iter().zip(&mut seen) {
-            if let Some(step) = request(elector, self.now) {
-                step.resolve(seen);
-            }
+            let _ = request(elector, self.now).resolve(seen);
         }
         let [seen, by_twin] = seen;
         assert_eq!((&seen.frames, &seen.told), (&by_twin.frames, &by_twin.told));

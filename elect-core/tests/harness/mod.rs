@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use elect_core::{
     ClusterId, Config, ConfigBuilder, Driver, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Gated,
-    LinkState, Log, Loss, NodeId, Office, Position, Raised, Record, Step, StepDown, StorageFailed, Time,
-    VoteStore,
+    LinkState, Log, Loss, NodeId, Office, Position, Raised, Record, RequestRefused, Requested, Step,
+    StepDown, StorageFailed, Time, VoteStore,
 };
 
 pub const MS: u64 = 1_000_000;
@@ -311,15 +311,15 @@ impl Group {
     }
 
     /// A request to one node: its refusal, if any.
-    pub fn request<E>(
+    pub fn request(
         &mut self,
         name: &str,
-        input: impl FnOnce(&mut Elector, Time) -> Result<Step<'_>, E>,
-    ) -> Result<(), E> {
+        input: impl FnOnce(&mut Elector, Time) -> Requested<'_>,
+    ) -> Result<(), RequestRefused> {
         let now = self.now;
         let mut collected = Collected::default();
         let elector = self.nodes.get_mut(&id(name)).and_then(|node| node.elector.as_mut()).expect("it runs");
-        let result = input(elector, now).map(|step| step.resolve(&mut collected));
+        let result = input(elector, now).resolve(&mut collected);
         self.carry_out(id(name), collected);
         result
     }

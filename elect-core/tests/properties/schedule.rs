@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Elector, Health, LinkState, Position, RebuiltTo, Record, RequestRefused, Step, Time};
+use elect_core::{Elector, Health, LinkState, Position, RebuiltTo, Record};
 
 use crate::books::Digest;
 use crate::forge;
@@ -106,29 +106,17 @@ fn link(world: &mut World, who: usize, whom: usize, much: u8) {
 }
 
 /// A request. A refused one still has to hand out what came due with it.
-fn request(
-    world: &mut World,
-    who: usize,
-    request: impl FnOnce(&mut Elector, Time) -> Result<Step<'_>, RequestRefused>,
-) {
-    world.input(who, |elector, now| {
-        // Refused or not, the next step hands out what both brought about.
-        let _ = request(elector, now);
-        elector.tick(now)
-    });
-}
-
 fn ask(world: &mut World, who: usize, whom: usize, much: u8) {
     let target = much.is_multiple_of(2).then_some(world.members[whom].id);
     let who = if much >= 128 { world.leader().map_or(who, |(leader, _)| leader) } else { who };
     match much % 16 {
-        0..=7 => request(world, who, |elector, now| elector.request_handover(target, None, now)),
-        8 | 9 => request(world, who, Elector::resign),
+        0..=7 => world.request(who, |elector, now| elector.request_handover(target, None, now)),
+        8 | 9 => world.request(who, Elector::resign),
         10 | 11 => {
             let span = Duration::from_millis(u64::from(much) + 1);
-            request(world, who, |elector, now| elector.pause(span, now));
+            world.request(who, |elector, now| elector.pause(span, now));
         }
-        12 | 13 => request(world, who, Elector::resume),
+        12 | 13 => world.request(who, Elector::resume),
         _ => world.input(who, Elector::on_drained),
     }
 }
@@ -174,7 +162,7 @@ fn rebuild(world: &mut World, who: usize) {
     if world.is_voter(who) && world.members[who].elector.is_some() {
         world.members[who].tail.0.set(entry);
     }
-    request(world, who, |elector, now| elector.on_rebuilt(RebuiltTo { entry }, now));
+    world.request(who, |elector, now| elector.on_rebuilt(RebuiltTo { entry }, now));
 }
 
 /// L1: once everything works again there is a leader in office within four election timeouts.
@@ -201,7 +189,7 @@ fn recover(world: &mut World) {
     world.run(260 * MS);
     for index in 0..world.members.len() {
         world.serve(index);
-        request(world, index, Elector::resume);
+        world.request(index, Elector::resume);
     }
     let election_timeout = u64::try_from(world.members[0].config.election_timeout().as_nanos()).unwrap();
     let end = world.now + 4 * election_timeout;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
     Authority, ClusterId, Config, Detection, Driver, Elector, Epoch, Event, Fence, Frame, Gate, Loss,
-    MemberKind, NodeId, Position, Raised, Record, Standing, Step, Time,
+    MemberKind, NodeId, Position, Raised, Record, Requested, Standing, Step, Time,
 };
 
 use crate::books::Books;
@@ -221,9 +221,18 @@ impl World {
 
     /// One input to one node that runs, and the checks after it.
     pub(crate) fn input(&mut self, index: usize, input: impl FnOnce(&mut Elector, Time) -> Step<'_>) {
+        self.request(index, |elector, now| input(elector, now).into());
+    }
+
+    /// The same for an input that may be refused: what it brought about comes all the same.
+    pub(crate) fn request(
+        &mut self,
+        index: usize,
+        request: impl FnOnce(&mut Elector, Time) -> Requested<'_>,
+    ) {
         let now = self.local(index);
         let Some(elector) = &mut self.members[index].elector else { return };
-        input(elector, now).resolve(&mut self.output);
+        let _ = request(elector, now).resolve(&mut self.output);
         self.absorb(index);
         while let Some(elected) = self.to_serve.pop() {
             self.serve(elected);

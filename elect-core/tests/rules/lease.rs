@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Config, Detection, Elector, Event, Heartbeat, Lease, Standing, StepDown, Time};
+use elect_core::{
+    Body, Config, Detection, Elector, Event, Heartbeat, Lease, Loss, NotRebuilt, RebuiltTo, RequestRefused,
+    Requested, Standing, StepDown, Time,
+};
 
 use crate::harness::{Group, builder, cluster, id, ms};
 use crate::solo::{D, INTERVAL, LEASE, PROMISE, Solo, beat, epoch, follows, just_before, leading};
@@ -157,6 +160,34 @@ fn r25_a_loss_that_was_due_comes_before_what_arrived_late() {
     a.now = a.lease_end();
     a.deliver("b", &acknowledged);
     assert_eq!(a.losses.len(), 1, "the lease ended before this input, whatever the input says");
+}
+
+#[test]
+fn r25_a_request_that_is_refused_hands_out_the_loss_that_was_due() {
+    type Ask = fn(&mut Elector, Time) -> Requested<'_>;
+    let requests: [(Ask, RequestRefused); 4] = [
+        (|elector, now| elector.request_handover(None, None, now), RequestRefused::NotLeader(None)),
+        (Elector::resign, RequestRefused::NotLeader(None)),
+        (|elector, now| elector.pause(ms(500), now), RequestRefused::NoLeader),
+        (
+            |elector, now| elector.on_rebuilt(RebuiltTo { entry: None }, now),
+            RequestRefused::NotRebuilt(NotRebuilt::NotReplaced),
+        ),
+    ];
+    for (request, refusal) in requests {
+        let mut a = Solo::new();
+        a.lead().clear();
+        a.now = a.lease_end();
+        assert_eq!(a.request(request), Err(refusal));
+        assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::LeaseOver }], "{refusal}");
+        assert!(matches!(a.last_to("b").header.standing, Standing::Free), "frames too");
+    }
+    // A request that is granted after its clock ended the leadership says both.
+    let mut a = Solo::new();
+    a.lead().clear();
+    a.now = a.lease_end();
+    assert_eq!(a.request(Elector::resume), Ok(()));
+    assert_eq!(a.losses.len(), 1);
 }
 
 fn adaptive() -> Solo {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Config, ConfigBuilder, Driver, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Header,
-    Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Position, Record, Standing, Step,
-    Time,
+    Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Position, Record, RequestRefused,
+    Requested, Standing, Step, Time,
 };
 
 use crate::harness::{Disk, MS, Tail, builder, id};
@@ -179,12 +179,12 @@ impl Solo {
     }
 
     /// A request; its refusal, if any.
-    pub fn request<E>(
+    pub fn request(
         &mut self,
-        input: impl FnOnce(&mut Elector, Time) -> Result<Step<'_>, E>,
-    ) -> Result<(), E> {
+        input: impl FnOnce(&mut Elector, Time) -> Requested<'_>,
+    ) -> Result<(), RequestRefused> {
         let mut told = Told::default();
-        let result = input(&mut self.elector, self.now).map(|step| step.resolve(&mut told));
+        let result = input(&mut self.elector, self.now).resolve(&mut told);
         self.note(told);
         result
     }

@@ -256,9 +256,7 @@ impl Lone {
         while fence.floor() < Epoch::new(epoch) {
             if self.gate.is_none() {
                 // A leader saves nothing; one that has resigned stands again in a higher epoch.
-                if let Ok(step) = self.elector.resign(self.now) {
-                    step.resolve(&mut Hands::default());
-                }
+                let _ = self.elector.resign(self.now).resolve(&mut Hands::default());
                 self.run_to_gate();
             }
             self.commit(fence);

@@ -126,6 +126,15 @@ impl Checkers {
         }
     }
 
+    /// No lease of the node runs at the moment of a step that is about to take effect.
+    pub(crate) fn without_lease(&mut self, at: Real, node: NodeIndex) {
+        if let Some(leading) = self.leading(node) {
+            self.fail(Checker::StepDownOnce, at, node, || {
+                format!("its lease of epoch {leading} is over, and this step does not tell its host so")
+            });
+        }
+    }
+
     /// The elector says that it has stopped for good.
     pub(crate) fn stopped(&mut self, node: NodeIndex) {
         self.at(node).stopped = true;

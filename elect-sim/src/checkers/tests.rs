@@ -95,6 +95,17 @@ fn one_leader_per_epoch_sees_a_second_one() {
 }
 
 #[test]
+fn step_down_once_sees_a_loss_that_is_not_told() {
+    let mut group = Group::new();
+    group.vote(0, 5, 0);
+    group.checks.elected(group.now, 0, epoch(5));
+    group.checks.without_lease(group.now, 1);
+    assert!(group.checks.violation().is_none(), "it did not lead");
+    group.checks.without_lease(group.now, 0);
+    assert_eq!(group.found(), Some(Checker::StepDownOnce));
+}
+
+#[test]
 fn not_led_again_sees_an_epoch_led_after_a_restart() {
     let mut group = Group::new();
     group.vote(0, 5, 0);

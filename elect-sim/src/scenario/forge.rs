@@ -36,7 +36,8 @@ impl Player {
         let (standing, epoch, body) = forged_body(forged, detection);
         let header = Header { group: 0, members: world.config(to, 0).digest(), epoch, standing, nonce, echo };
         world.note(Some(to), || format!("forged from {}: {standing:?} {body:?}", node_name(from)));
-        world.elector(to, now, |elector| Ok(elector.on_message(id_of(from), &Frame { header, body }, now)));
+        world
+            .elector(to, now, |elector| elector.on_message(id_of(from), &Frame { header, body }, now).into());
     }
 }
 
