@@ -34,7 +34,6 @@ impl Elector {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
         let detection = self.offered_detection();
-        self.detection = detection;
         self.role = Role::Candidate(Candidate { epoch, first, detection, saved: false });
         self.turn = None;
         self.favoured = None;

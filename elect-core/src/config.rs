@@ -218,6 +218,11 @@ impl Config {
         lease_span(detection, self.drift_ppm, self.clock_granularity)
     }
 
+    /// The shortest detection time, in whole microseconds, whose lease lasts at least `lease`.
+    pub(crate) fn detection_for(&self, lease: Duration) -> Duration {
+        detection_for(lease, self.drift_ppm, self.clock_granularity)
+    }
+
     /// The election timeout: largest detection time + largest rank delay + 4δ + 2S, on this node's clock.
     pub fn election_timeout(&self) -> Duration {
         self.election_timeout_after(self.detection.ceiling())
@@ -244,6 +249,19 @@ fn drift(span: u64, ppm: u32) -> u64 {
     let whole = (span / 1_000_000).saturating_mul(u64::from(ppm));
     let rest = (span % 1_000_000 * u64::from(ppm)).div_ceil(1_000_000);
     whole.saturating_add(rest)
+}
+
+/// The shortest detection time, in whole microseconds, whose lease lasts at least `lease`: (L + σ) / (1 − ρ).
+fn detection_for(lease: Duration, drift_ppm: u32, granularity: Duration) -> Duration {
+    let span = u128::from(nanos(lease).saturating_add(nanos(granularity)));
+    let micros = (span * 1_000).div_ceil(1_000_000 - u128::from(drift_ppm));
+    // The drift is rounded up, so the last microsecond may be missing.
+    let at_least = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX / 1_000));
+    if lease_span(at_least, drift_ppm, granularity) < lease {
+        at_least + Duration::from_micros(1)
+    } else {
+        at_least
+    }
 }
 
 fn lease_span(detection: Duration, drift_ppm: u32, granularity: Duration) -> Duration {

@@ -1,17 +1,18 @@
-//! Adaptive detection time: phi accrual over the arrival of acknowledgements.
+//! Adaptive detection time: phi accrual over the age of acknowledgements.
 
 use core::time::Duration;
 
-use crate::config::Detection;
+use crate::config::{Config, Detection};
 use crate::time::{Time, nanos};
 
 /// How many standard deviations make phi: z such that a normal variable exceeds it once in 10^phi, × 1000.
 const Z_PER_PHI: [u64; 13] = [0, 1282, 2326, 3090, 3719, 4265, 4753, 5199, 5612, 5998, 6361, 6706, 7034];
 
-/// Estimates how long a healthy group may be silent (Hayashibara et al., "The φ accrual failure detector").
+/// Estimates how old a healthy group lets a grant become (Hayashibara et al., "The φ accrual failure detector").
 ///
-/// Mean and deviation of the gaps between acknowledgements are exponentially weighted, in whole
-/// nanoseconds, so that equal inputs give equal outputs.
+/// A grant is as old as the frame whose acknowledgement it is, and oldest just before the next one comes: a gap and a
+/// round trip. Mean and deviation of these ages are exponentially weighted, in whole nanoseconds, so that equal inputs
+/// give equal outputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Detector {
     mean: u64,
@@ -20,22 +21,22 @@ pub(crate) struct Detector {
 }
 
 impl Detector {
-    /// Gaps this many before the estimate is used.
+    /// Ages this many before the estimate is used.
     const WARM_UP: u32 = 64;
-    /// Each gap moves the estimate by one part in this many.
+    /// Each age moves the estimate by one part in this many.
     const WEIGHT: u64 = 64;
 
     pub(crate) const fn new() -> Self {
         Self { mean: 0, variance: 0, samples: 0 }
     }
 
-    /// An acknowledgement came `gap` after the previous one of the same peer.
-    pub(crate) fn note(&mut self, gap: Duration) {
-        let gap = nanos(gap);
-        let difference = u128::from(gap.abs_diff(self.mean));
+    /// A grant became as old as `age` before the next one of the same peer came.
+    pub(crate) fn note(&mut self, age: Duration) {
+        let age = nanos(age);
+        let difference = u128::from(age.abs_diff(self.mean));
         let weight = (u64::from(self.samples) + 1).min(Self::WEIGHT);
-        let step = gap.abs_diff(self.mean) / weight;
-        self.mean = if gap > self.mean { self.mean + step } else { self.mean - step };
+        let step = age.abs_diff(self.mean) / weight;
+        self.mean = if age > self.mean { self.mean + step } else { self.mean - step };
         if self.samples > 0 {
             let squared = difference * difference;
             let weight = u128::from(weight);
@@ -44,20 +45,32 @@ impl Detector {
         self.samples = self.samples.saturating_add(1);
     }
 
-    /// An acknowledgement came at `now`, the previous one of the same peer at `last`. A gap above `ceiling` says
-    /// that the peer was away, not that the network is slow.
-    pub(crate) fn note_arrival(&mut self, last: &mut Option<Time>, now: Time, ceiling: Duration) {
-        if let Some(last) = last.replace(now) {
-            let gap = now.since(last);
-            if gap <= ceiling {
-                self.note(gap);
+    /// At `now` a peer acknowledged the frame that left at `sent`; of those that it had acknowledged before, `last` left
+    /// last. An age above `ceiling` says that the peer was away, not that the network is slow.
+    pub(crate) fn note_acknowledgement(
+        &mut self,
+        last: &mut Option<Time>,
+        sent: Time,
+        now: Time,
+        ceiling: Duration,
+    ) {
+        if last.is_some_and(|last| sent <= last) {
+            return; // it says what is known
+        }
+        if let Some(last) = last.replace(sent) {
+            let age = now.since(last);
+            if age <= ceiling {
+                self.note(age);
             }
         }
     }
 
-    /// R41: the detection time that suits the gaps seen, between floor and ceiling, in whole microseconds.
-    pub(crate) fn detection(&self, configured: Detection, heartbeat_interval: Duration) -> Duration {
-        let Detection::Adaptive { floor, ceiling, phi } = configured else { return configured.ceiling() };
+    /// R41: the detection time that suits the ages seen, between floor and ceiling, in whole microseconds.
+    pub(crate) fn detection(&self, config: &Config) -> Duration {
+        let Detection::Adaptive { floor, ceiling, phi } = config.detection() else {
+            return config.detection().ceiling();
+        };
+        let heartbeat_interval = config.heartbeat_interval();
         if self.samples < Self::WARM_UP {
             return ceiling;
         }
@@ -65,8 +78,8 @@ impl Detector {
         // A clock-like network must not drive the estimate below what one lost heartbeat costs.
         let deviation = deviation.max(nanos(heartbeat_interval) / 4);
         let margin = deviation.saturating_mul(Z_PER_PHI[usize::from(phi).min(12)]) / 1000;
-        let wanted = self.mean.saturating_add(nanos(heartbeat_interval)).saturating_add(margin);
-        Duration::from_micros(wanted.div_ceil(1000)).clamp(floor, ceiling)
+        let lease = self.mean.saturating_add(nanos(heartbeat_interval)).saturating_add(margin);
+        config.detection_for(Duration::from_nanos(lease)).clamp(floor, ceiling)
     }
 }
 
@@ -87,9 +100,10 @@ impl DetectionHistory {
         self.current
     }
 
-    /// Whether every frame with the previous detection time has expired at `now`, so that a third one may come.
+    /// Whether only one detection time is under way at `now`, so that another one may come: every frame with the previous
+    /// one has expired, or there was none.
     pub(crate) fn may_change(&self, now: Time, ceiling: Duration) -> bool {
-        now.since(self.since) > ceiling * 2
+        self.previous == self.current || now.since(self.since) > ceiling * 2
     }
 
     /// Frames that leave at `since` or later carry `next`.
@@ -106,15 +120,19 @@ impl DetectionHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::{ClusterId, NodeId};
 
-    const CONFIGURED: Detection =
-        Detection::Adaptive { floor: Duration::from_millis(150), ceiling: Duration::from_secs(2), phi: 8 };
-    const INTERVAL: Duration = Duration::from_millis(50);
+    fn config() -> Config {
+        let (cluster, node) = (ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
+        let (floor, ceiling) = (Duration::from_millis(150), Duration::from_secs(2));
+        let builder = Config::builder(cluster, node).voters([node]);
+        builder.detection(Detection::Adaptive { floor, ceiling, phi: 8 }).build().unwrap()
+    }
 
-    fn after(gaps: impl Iterator<Item = u64>) -> Duration {
+    fn after(ages: impl Iterator<Item = u64>) -> Duration {
         let mut detector = Detector::new();
-        gaps.for_each(|gap| detector.note(Duration::from_millis(gap)));
-        detector.detection(CONFIGURED, INTERVAL)
+        ages.for_each(|age| detector.note(Duration::from_millis(age)));
+        detector.detection(&config())
     }
 
     #[test]

@@ -66,8 +66,6 @@ pub struct Elector {
     pub(crate) peers: Box<[Peer]>,
     /// The highest epoch heard of, capped: a hint for the next offer.
     pub(crate) heard: Epoch,
-    /// The detection time in use, as far as this node knows.
-    pub(crate) detection: Duration,
     pub(crate) health: Health,
     pub(crate) position: Option<Position>,
     pub(crate) paused_until: Option<Time>,
@@ -151,7 +149,6 @@ impl Elector {
             promise: None,
             peers: (0..count).map(|_| Peer::default()).collect(),
             heard: record.epoch,
-            detection: config.detection().ceiling(),
             health: Health::Healthy,
             position: None,
             paused_until: None,
@@ -362,6 +359,17 @@ impl Elector {
     /// The configured election timeout, longer while a promise of an earlier configuration may still run.
     pub(crate) fn election_timeout(&self) -> Duration {
         self.config.election_timeout_after(self.record.detection_max.max(self.config.detection.ceiling()))
+    }
+
+    /// The detection time in use: the one that this leader sends, or that the leader followed here sends. Without a
+    /// leader it is the longest that there may be (R17): what a leader has adapted itself to may have ended with it.
+    #[inline]
+    pub(crate) fn detection_in_use(&self) -> Duration {
+        match &self.role {
+            Role::Leader(leader) => leader.detection.current(),
+            Role::Follower(Follower { followed: Some(followed) }) => followed.detection,
+            _ => self.config.detection.ceiling(),
+        }
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.

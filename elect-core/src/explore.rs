@@ -97,7 +97,6 @@ impl Elector {
             kept: self.kept,
             promise: self.promise,
             heard: self.heard,
-            detection: self.detection,
             health: self.health,
             position: self.position,
             paused_until: self.paused_until,
@@ -178,7 +177,6 @@ impl Elector {
             promise,
             peers,
             heard,
-            detection,
             health,
             position,
         } = self;
@@ -193,7 +191,7 @@ impl Elector {
         sink.word(*lives_taken as u64);
         option(sink, saving.as_ref(), |sink, saving| self.describe_saving(sink, saving));
         option(sink, deferred.as_ref(), |sink, deferred| {
-            self.describe_accepting(sink, &deferred.0, self.detection);
+            self.describe_accepting(sink, &deferred.0, deferred.0.detection);
         });
         option(sink, answered.as_ref(), |sink, answered| {
             sink.word(answered.candidate.get() as u64);
@@ -208,7 +206,6 @@ impl Elector {
             self.describe_peer(sink, index, peer);
         }
         sink.word(heard.number());
-        sink.word(nanos(*detection));
         sink.word(*health as u64);
         describe_position(sink, *position);
         self.describe_waits(sink);
@@ -290,7 +287,7 @@ impl Elector {
             answered_at,
             ended,
             // Only where the detection time adapts.
-            acknowledged_at: _,
+            acknowledged: _,
             grant,
         } = &peer.pair;
         let own = self.me.get();

@@ -29,6 +29,8 @@ pub(crate) struct Followed {
     pub(crate) since: Time,
     /// The newest own nonce that this leader's claims have echoed: it led later than that.
     pub(crate) proven: Time,
+    /// The detection time that its newest claim carried.
+    pub(crate) detection: Duration,
 }
 
 /// A leader's claim that has passed every check.
@@ -91,8 +93,7 @@ impl Elector {
     ) -> Result<(), Ignored> {
         let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
         self.check_claim(peer, header, epoch)?;
-        self.check_detection(lead.detection)?;
-        let echoed = self.check_fresh(header)?;
+        let echoed = self.check_claimed(peer, header, lead.detection)?;
         let claim = Claim {
             leader: peer,
             epoch,
@@ -167,7 +168,13 @@ impl Elector {
             _ => claim.received,
         };
         self.role = Role::Follower(Follower {
-            followed: Some(Followed { leader: claim.leader, epoch: claim.epoch, since, proven: since }),
+            followed: Some(Followed {
+                leader: claim.leader,
+                epoch: claim.epoch,
+                since,
+                proven: since,
+                detection: claim.detection,
+            }),
         });
         self.head_start = None;
         self.favoured = None;
@@ -191,8 +198,7 @@ impl Elector {
 
     #[inline]
     fn renew_promise(&mut self, claim: &Claim) {
-        self.detection = claim.detection;
-        self.note_proof(claim.echoed);
+        self.note_use(claim);
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
         let known = self.promise.is_some_and(|promise| promise.epoch >= claim.epoch);
         if !(known && self.is_covered(claim.leader, claim.nonce)) {
@@ -201,11 +207,13 @@ impl Elector {
         self.note_pause(claim.paused_for);
     }
 
-    /// The leader that this node follows led later than `echoed`.
+    /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
+    /// time is in use.
     #[inline]
-    pub(crate) fn note_proof(&mut self, echoed: Time) {
+    pub(crate) fn note_use(&mut self, claim: &Claim) {
         if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
-            followed.proven = followed.proven.max(echoed);
+            followed.proven = followed.proven.max(claim.echoed);
+            followed.detection = claim.detection;
         }
     }
 
@@ -276,8 +284,7 @@ impl Elector {
         if !self.kind.votes() {
             return Err(Ignored::NotItsPlace);
         }
-        self.check_detection(detection)?;
-        self.check_fresh(header)?;
+        self.check_claimed(peer, header, detection)?;
         self.check_distance(epoch)?;
         if epoch <= self.peers[peer.get()].pair.ended {
             return Err(Ignored::Ended(epoch)); // R5

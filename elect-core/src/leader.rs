@@ -137,11 +137,8 @@ impl Elector {
         let was = pair.grant;
         pair.grant = was.max(until);
         if matches!(self.config.detection, Detection::Adaptive { .. }) {
-            leader.detector.note_arrival(
-                &mut pair.acknowledged_at,
-                self.now,
-                self.config.detection.ceiling(),
-            );
+            let ceiling = self.config.detection.ceiling();
+            leader.detector.note_acknowledgement(&mut pair.acknowledged, sent, self.now, ceiling);
         }
         // Only a grant that crosses the lease end can move it.
         if was <= leader.lease_end && until > leader.lease_end {
@@ -189,7 +186,7 @@ impl Elector {
         self.clear_ballots();
         for peer in &mut self.peers {
             peer.pair.grant = Time::ZERO;
-            peer.pair.acknowledged_at = None;
+            peer.pair.acknowledged = None;
             peer.view.fit_since = None;
         }
         self.reset_heartbeat();
@@ -215,16 +212,17 @@ impl Elector {
     /// frame still under way carries the current or the previous one.
     fn adapt_detection(&mut self) {
         let now = self.now;
-        let (configured, interval) = (self.config.detection, self.config.heartbeat_interval);
         let Role::Leader(leader) = &mut self.role else { return };
-        let wanted = leader.detector.detection(configured, interval);
+        let wanted = leader.detector.detection(&self.config);
         let current = leader.detection.current();
         let worth_it = wanted.abs_diff(current) > current / 20;
-        if worth_it && leader.re_offer.is_none() && leader.detection.may_change(now, configured.ceiling()) {
+        if worth_it
+            && leader.re_offer.is_none()
+            && leader.detection.may_change(now, self.config.detection.ceiling())
+        {
             let since = self.renew_nonce();
             let Role::Leader(leader) = &mut self.role else { return };
             leader.detection.change(wanted, since);
-            self.detection = wanted;
         }
     }
 

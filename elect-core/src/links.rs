@@ -61,6 +61,8 @@ impl Elector {
         let pair = &self.peers[peer.get()].pair;
         pair.link == Link::Open
             && !pair.dead
-            && pair.echoed.is_some_and(|sent| sent >= self.connected_floor && now <= sent + self.detection)
+            && pair
+                .echoed
+                .is_some_and(|sent| sent >= self.connected_floor && now <= sent + self.detection_in_use())
     }
 }

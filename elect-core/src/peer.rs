@@ -41,8 +41,8 @@ pub(crate) struct Pair {
     pub(crate) answered_at: Option<Time>,
     /// It never acts again in any epoch up to this.
     pub(crate) ended: Epoch,
-    /// When it last acknowledged this node's leadership.
-    pub(crate) acknowledged_at: Option<Time>,
+    /// Send time of the newest frame of this node's leadership that it has acknowledged.
+    pub(crate) acknowledged: Option<Time>,
     /// Until when its word carries this node's lease.
     pub(crate) grant: Time,
 }

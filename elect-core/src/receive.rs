@@ -253,16 +253,34 @@ impl Elector {
         }
     }
 
-    /// R6: a claim to lead and an offer count only if their frame echoes a nonce that left within the last D.
+    /// R6: what asks for something counts only if its frame echoes a nonce that left within the own maximum.
     /// Returns that nonce's send time.
     pub(crate) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
-        self.fresh_at(header, self.now).ok_or(Ignored::NotFresh)
+        self.fresh_at(header, self.config.detection.ceiling(), self.now).ok_or(Ignored::NotFresh)
+    }
+
+    /// R6: a claim to lead and an offer must be fresh within the detection time that they carry, too. R35: one that is
+    /// not, or that carries more than R47 allows, is answered whether its sender is connected or not: the answer is what
+    /// the next one can echo.
+    #[inline]
+    pub(crate) fn check_claimed(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        detection: Duration,
+    ) -> Result<Time, Ignored> {
+        let fresh = self.fresh_at(header, detection, self.now).ok_or(Ignored::NotFresh);
+        let checked = self.check_detection(detection).and(fresh);
+        if checked.is_err() {
+            self.answer(peer);
+        }
+        checked
     }
 
     #[inline]
-    pub(crate) fn fresh_at(&self, header: &Header, now: Time) -> Option<Time> {
+    pub(crate) fn fresh_at(&self, header: &Header, within: Duration, now: Time) -> Option<Time> {
         let echo = header.echo.as_ref()?;
-        (self.is_own(echo) && now <= echo.sent + self.detection).then_some(echo.sent)
+        (self.is_own(echo) && now <= echo.sent + within).then_some(echo.sent)
     }
 
     /// R7: one frame raises the durable epoch by at most 2³².

@@ -104,7 +104,7 @@ impl Elector {
         let ticket = Ticket { elector: self.authority.clone(), number: self.gates };
         self.out.hand_out_gate(Gate { ticket: ticket.clone(), record, raise: Raise::new(floor, kept) });
         self.saving = Some(Saving { ticket, record, kept, purpose, since: self.now, stalled: false });
-        self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection));
+        self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection_in_use()));
     }
 
     /// Whether a claim or an offer of this leader is being saved.
@@ -166,7 +166,7 @@ impl Elector {
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()
             && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended
-            && self.now <= accepting.received + self.detection
+            && self.now <= accepting.received + accepting.detection
         {
             self.consider_offer(accepting);
         }

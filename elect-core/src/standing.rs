@@ -132,7 +132,7 @@ impl Elector {
     pub(crate) fn reset_heartbeat(&mut self) {
         let period = match &self.role {
             // The shortest D that anybody may use: nodes that disagree about D still count each other as connected.
-            Role::Follower(_) => self.detection.min(self.config.detection.floor()) / 3,
+            Role::Follower(_) => self.detection_in_use().min(self.config.detection.floor()) / 3,
             Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval,
         };
         self.timers.set(Timer::Heartbeat, self.now + period);

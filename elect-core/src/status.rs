@@ -112,7 +112,7 @@ impl Elector {
             lease_remaining: lease_end.map(|end| end.since(now)),
             in_office,
             handing_over,
-            detection: self.detection,
+            detection: self.detection_in_use(),
             health: self.health,
             position: self.position,
             paused_for: self.paused_until.map(|until| until.since(now)),

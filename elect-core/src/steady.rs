@@ -53,7 +53,7 @@ impl Elector {
         {
             return None;
         }
-        let echoed = self.fresh_at(&frame.header, received)?;
+        let echoed = self.fresh_at(&frame.header, steady.claim.detection, received)?;
         Some(Claim { nonce, echoed, received, ..steady.claim })
     }
 
@@ -63,7 +63,7 @@ impl Elector {
     pub(crate) fn on_repeated(&mut self, claim: &Claim) {
         self.now = claim.received;
         self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
-        self.note_proof(claim.echoed);
+        self.note_use(claim);
         self.cover(claim);
         let sent = self.renew_nonce();
         let answer = self.out.same_frame_again();

@@ -79,6 +79,7 @@ scenarios! {
     "restarted-lowest-id"
     "restored-backup"
     "rotted-vote"
+    "round-trip-rises"
     "same-jitter-everywhere"
     "save-fails-and-votes"
     "serves-before-own-entry"

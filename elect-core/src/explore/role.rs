@@ -20,8 +20,8 @@ impl Elector {
                 option(sink, follower.followed.as_ref(), |sink, followed| {
                     // Since when, and how surely, only a replaced node asks.
                     assert!(self.record.storage == Storage::Intact, "the storage was not replaced");
-                    sink.word(followed.leader.get() as u64);
-                    sink.word(followed.epoch.number());
+                    words(sink, [followed.leader.get() as u64, followed.epoch.number()]);
+                    sink.word(nanos(followed.detection));
                 });
             }
             Role::Candidate(candidate) => {

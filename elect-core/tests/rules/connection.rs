@@ -50,6 +50,28 @@ fn r17_connected_takes_an_echo_of_the_last_detection_time() {
 }
 
 #[test]
+fn r17_without_a_leader_an_echo_is_recent_for_the_own_maximum() {
+    let mut a = Solo::new();
+    a.hear("b", 0, Standing::Bound, beat());
+    let connected = |a: &Solo, peer: usize| a.elector.status(a.now).peers[peer].connected;
+    // The network was calm, and the leader's detection time short.
+    assert_eq!(a.hear("c", 1, leading(1), lead(ms(200))), None);
+    a.commit();
+    assert_eq!(a.elector.status(a.now).detection, ms(200));
+    let echoed = a.now;
+    a.pass(ms(150)).hear("c", 1, leading(1), lead(ms(200)));
+    a.pass(ms(150)).hear("c", 1, leading(1), lead(ms(200)));
+    assert!(!connected(&a, 0), "not while a leader is followed that uses a shorter one");
+    a.hear("c", 2, Standing::Bound, beat());
+    assert_eq!(a.leader(), None);
+    assert_eq!(a.elector.status(a.now).detection, D);
+    assert!(connected(&a, 0), "and the round trip may be as long as the longest detection time");
+    a.now = echoed + D + ms(1);
+    a.hear("c", 2, Standing::Bound, beat());
+    assert!(!connected(&a, 0));
+}
+
+#[test]
 fn r35_whoever_is_not_connected_is_answered_at_once_but_seldom() {
     let mut a = Solo::new();
     let deaf = |a: &mut Solo| {

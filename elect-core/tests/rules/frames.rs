@@ -8,7 +8,9 @@ use elect_core::{
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, Solo, accept, at, beat, epoch, follows, just_before, lead, leading, offer, stands};
+use crate::solo::{
+    D, INTERVAL, Solo, accept, at, beat, epoch, follows, just_before, lead, leading, offer, stands,
+};
 
 #[test]
 fn r01_only_members_of_this_very_group_count() {
@@ -220,6 +222,32 @@ fn r06_an_echo_is_recent_for_one_detection_time() {
 }
 
 #[test]
+fn r06_an_echo_is_recent_for_the_detection_time_that_the_claim_carries() {
+    for (standing, body) in [
+        (leading(3), lead as fn(Duration) -> Body),
+        (stands(3), |detection| Body::Offer { epoch: epoch(3), detection }),
+    ] {
+        for (detection, reason) in [(ms(200), Some(Ignored::NotFresh)), (ms(400), None)] {
+            let mut a = Solo::new();
+            let echo = a.last_to("b").header.nonce;
+            a.hear("b", 2, Standing::Bound, beat());
+            a.pass(echo.sent.since(a.now) + ms(300));
+            let mut frame =
+                a.frame("b", 2.max(u64::from(standing == leading(3)) * 3), standing, body(detection));
+            frame.header.echo = Some(echo);
+            a.clear();
+            assert_eq!(a.deliver("b", &frame), reason, "{detection:?}");
+            if reason.is_some() {
+                assert_eq!(a.sent_to("b").count(), 1, "it is answered, although its sender is connected");
+                frame.header.nonce.sent = a.now + ms(1);
+                a.deliver("b", &frame);
+                assert_eq!(a.sent_to("b").count(), 1, "R35: at most once per half heartbeat interval");
+            }
+        }
+    }
+}
+
+#[test]
 fn r07_one_frame_raises_the_durable_epoch_by_so_much() {
     let too_far = (1 << 32) + 1;
     for number in [too_far, u64::MAX] {
@@ -241,7 +269,10 @@ fn r47_a_detection_time_above_the_own_maximum_is_ignored() {
         let mut a = Solo::new();
         let body = Body::Offer { epoch: epoch(3), detection: wrong };
         assert_eq!(a.hear("b", 2, stands(3), body), Some(Ignored::Detection(wrong)));
+        a.hear_free("c", 0);
+        a.pass(INTERVAL).clear();
         assert_eq!(a.hear("c", 3, leading(3), lead(wrong)), Some(Ignored::Detection(wrong)));
+        assert_eq!(a.sent_to("c").count(), 1, "it is answered, although its sender is connected");
         assert!(a.gate.is_none());
     }
     let mut a = Solo::new();

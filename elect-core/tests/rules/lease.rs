@@ -224,6 +224,39 @@ fn r41_the_detection_time_follows_the_network_between_floor_and_ceiling() {
 }
 
 #[test]
+fn r41_the_detection_time_adapts_as_soon_as_something_is_known() {
+    let detection = Detection::Adaptive { floor: ms(200), ceiling: ms(30_000), phi: 8 };
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).detection(detection));
+    a.lead();
+    // 64 ages, after the first acknowledgement of each peer.
+    heartbeats(&mut a, 33);
+    assert_eq!(detection_sent(&a), ms(30_000));
+    heartbeats(&mut a, 2);
+    assert!(detection_sent(&a) < ms(300), "{:?}", detection_sent(&a));
+}
+
+#[test]
+fn r41_the_detection_time_covers_the_age_of_acknowledgements() {
+    let mut a = adaptive();
+    a.lead();
+    heartbeats(&mut a, 100);
+    assert!(detection_sent(&a) < ms(250), "{:?}", detection_sent(&a));
+    // Ever older acknowledgements, in the same gaps.
+    let mut left = Vec::new();
+    for round in 0..2_000_usize {
+        a.pass(INTERVAL);
+        left.push(a.last_to("b").header.nonce);
+        for peer in ["b", "c"] {
+            let mut acknowledgement = a.frame(peer, 1, follows("a", 1), beat());
+            acknowledgement.header.echo = Some(left[round - (round / 200).min(round)]);
+            a.deliver(peer, &acknowledgement);
+        }
+    }
+    assert!(a.losses.is_empty(), "{:?}", a.losses);
+    assert!(detection_sent(&a) >= ms(9 * 50 + 50), "{:?}", detection_sent(&a));
+}
+
+#[test]
 fn r41_a_change_waits_until_the_frames_of_the_one_before_are_gone() {
     let mut a = adaptive();
     a.lead();
