@@ -8,6 +8,7 @@ use elect_core::{MemberKind, Storage};
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
 use crate::counts::Counts;
+use crate::host::Host;
 use crate::liveness::{Liveness, Measured};
 use crate::options::Options;
 use crate::queue::NodeIndex;
@@ -80,7 +81,17 @@ impl Topology {
 impl Run {
     /// Runs `options` to their end or the first violation.
     pub fn new(options: Options, detail: Detail) -> Self {
-        let mut run = Self::of(World::new(options, detail));
+        Self::through(World::new(options, detail))
+    }
+
+    /// The same with an embedder's own state machine on every machine. What the checkers demand of the elector holds
+    /// whatever the host does; what the host promises, it checks itself ([`Machine::fail`](crate::Machine::fail)).
+    pub fn with_hosts(options: Options, detail: Detail, make: impl FnMut(usize) -> Box<dyn Host>) -> Self {
+        Self::through(World::with_hosts(options, detail, make))
+    }
+
+    fn through(world: World) -> Self {
+        let mut run = Self::of(world);
         // After a panic only the time and the trace are looked at, and both are whole at every instruction.
         let panicked = catch_unwind(AssertUnwindSafe(|| run.storm_and_calm())).err();
         if let Some(payload) = panicked {

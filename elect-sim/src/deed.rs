@@ -118,7 +118,7 @@ impl World {
         }
         self.node_mut(node).disk.wipe();
         if wiped == Wiped::RecordAndLog {
-            self.node_mut(node).log = 0;
+            self.node_mut(node).hosted_mut().put_disk(&[]);
         }
     }
 }

@@ -1,257 +1,313 @@
-//! The model host: a replicated store that does everything that S7 asks of a host, and nothing else.
+//! The host's side of a node: an embedder's state machine, and the machine that it runs on.
 
-use elect_core::{Epoch, Fence, Position, Stamp};
+use std::fmt;
 
-use crate::checkers::node_name;
-use crate::clock::{MICRO, SECOND};
-use crate::log::{EntryId, ModelLog};
-use crate::network::{Fate, Held};
-use crate::options::Sabotage;
-use crate::process::{Host, Process, State, Way};
-use crate::queue::{Life, NodeIndex, Task, What};
-use crate::world::{World, index_from};
+use elect_core::{
+    Epoch, Event, Floor, Health, Loss, MemberKind, NodeId, Office, Position, RebuiltTo, Storage, Time,
+};
 
-/// What hosts tell each other.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Message {
-    /// Nothing: an unused place.
-    #[default]
-    None,
-    /// Make your log hold this tip. Its entries are thought to be inside.
-    Append { stamp: Epoch, tip: EntryId },
-    /// My log holds this tip durably.
-    Acknowledged { stamp: Epoch, offset: u64 },
-    /// I was elected and you hold more: send me everything up to here.
-    Pull { stamp: Epoch, position: Position },
-    /// Here it is; `None` if this log no longer holds it.
-    Pulled { stamp: Epoch, position: Position, tip: Option<EntryId> },
-    /// My storage was replaced: tell me an entry that was appended after this.
-    Rejoin { stamp: Epoch, life: Life },
-    /// This one; and whether it is on a write quorum.
-    Marker { stamp: Epoch, entry: EntryId, committed: bool },
+use crate::checkers::Checker;
+use crate::clock::Real;
+use crate::packet::Packet;
+use crate::process::{Input, Request, State};
+use crate::queue::{NodeIndex, What};
+use crate::random::Random;
+use crate::store::Store;
+use crate::trace::Marked;
+use crate::world::{World, id_of, index_from};
+
+/// A state machine that embeds an elector: one for each machine, for as long as the world exists.
+///
+/// It holds what is in memory and what is durable. [`crashed`](Self::crashed) is where the first is forgotten; what
+/// was not synced is lost with it. Calls come one at a time. What a host asks of its elector by its [`Machine`] is
+/// done at once; what that brings about for the host itself reaches it when it has returned.
+pub trait Host: fmt::Debug {
+    /// A process starts: what is durable is read, and the fence is a new one.
+    fn started(&mut self, machine: &mut Machine<'_>, storage: Storage);
+
+    /// Authority ended.
+    fn lost(&mut self, machine: &mut Machine<'_>, loss: Loss);
+
+    /// The elector tells what happened.
+    fn happened(&mut self, machine: &mut Machine<'_>, event: Event);
+
+    /// What another node's host sent has arrived. `from` is the index of a member.
+    fn message(&mut self, machine: &mut Machine<'_>, from: usize, bytes: &[u8]);
+
+    /// What [`Machine::wake_in`] asked for.
+    fn tick(&mut self, machine: &mut Machine<'_>, ticket: u64);
+
+    /// The sync that [`Machine::sync`] began has ended: what was written before it is durable.
+    fn synced(&mut self, machine: &mut Machine<'_>);
+
+    /// A client asks for something, about as often as [`Options::client_every`](crate::Options::client_every) says,
+    /// at every node that runs.
+    fn client(&mut self, machine: &mut Machine<'_>) {
+        let _ = machine;
+    }
+
+    /// The process died. If a sync was under way, `landed` says whether it took effect nevertheless.
+    fn crashed(&mut self, landed: bool);
+
+    /// A copy of what is durable.
+    fn disk(&self) -> Vec<u8>;
+
+    /// While no process runs: the disk holds this copy now, or nothing, if it is empty.
+    fn put_disk(&mut self, copy: &[u8]);
+
+    /// What a gate raises; `None` for a host that keeps no log.
+    fn fence(&self) -> Option<&dyn Floor>;
+
+    /// Epoch and offset of the last durable entry, to be reported to the elector.
+    fn position(&self) -> Option<Position>;
+
+    /// The office that it holds now.
+    fn office(&self) -> Option<&Office>;
+}
+
+/// What a host sees of its machine, of the network and of its elector.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    pub(crate) world: &'a mut World,
+    pub(crate) node: NodeIndex,
+}
+
+impl Machine<'_> {
+    /// Which machine of the world this is: members come first.
+    pub fn index(&self) -> usize {
+        usize::from(self.node)
+    }
+
+    /// The member under whose name it runs.
+    pub fn id(&self) -> NodeId {
+        self.world.node(self.node).id
+    }
+
+    /// How many members the group has.
+    pub fn member_count(&self) -> usize {
+        self.world.options.kinds.len()
+    }
+
+    /// What a member is.
+    pub fn kind(&self, member: usize) -> Option<MemberKind> {
+        self.world.options.kinds.get(member).copied()
+    }
+
+    /// The index of a member by its name.
+    pub fn index_of(&self, id: NodeId) -> Option<usize> {
+        crate::world::index_of(id).map(usize::from).filter(|&index| index < self.member_count())
+    }
+
+    /// Whom this node follows, and in which epoch.
+    pub fn leader(&self) -> Option<(usize, Epoch)> {
+        self.following().map(|(leader, epoch)| (usize::from(leader), epoch))
+    }
+
+    pub(crate) fn following(&self) -> Option<(NodeIndex, Epoch)> {
+        self.world.node(self.node).process.as_ref()?.following
+    }
+
+    /// This machine's clock.
+    pub fn now(&self) -> Time {
+        self.world.local(self.node)
+    }
+
+    /// Simulated time in nanoseconds: for what a test compares, no host knows it.
+    pub fn real(&self) -> Real {
+        self.world.now
+    }
+
+    /// Chance of the run.
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.world.chance
+    }
+
+    /// A message leaves for a member, over the same links as the electors' frames: it may be lost, doubled, late.
+    pub fn send(&mut self, to: usize, bytes: &[u8]) {
+        if to < self.member_count() {
+            self.world.tell(self.node, index_from(to), &Packet::new(bytes));
+        }
+    }
+
+    /// [`Host::tick`] is called with this ticket in so many nanoseconds, if the process still runs.
+    pub fn wake_in(&mut self, span: u64, ticket: u64) {
+        let life = self.world.node(self.node).life;
+        self.world
+            .queue
+            .push(self.world.now.saturating_add(span), What::Host { node: self.node, life, ticket });
+    }
+
+    /// Makes durable what has been written so far; [`Host::synced`] tells when it is. One at a time: `false` if a
+    /// sync is under way.
+    pub fn sync(&mut self) -> bool {
+        let (node, now) = (self.node, self.world.now);
+        let owner = self.world.node_mut(node);
+        let Some(process) = &mut owner.process else { return false };
+        if std::mem::replace(&mut process.syncing, true) {
+            return false;
+        }
+        match owner.disk.duration() {
+            Some(duration) => {
+                let life = owner.life;
+                self.world.queue.push(now + duration, What::SyncDone { node, life });
+            }
+            None => process.hung_sync = true,
+        }
+        true
+    }
+
+    /// A line of the trace.
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
+        self.world.note(Some(self.node), text);
+    }
+
+    /// Something that the host promises does not hold: the run fails by [`Checker::HostHolds`].
+    pub fn fail(&mut self, detail: impl FnOnce() -> String) {
+        let (now, node) = (self.world.now, self.node);
+        self.world.checks.fail(Checker::HostHolds, now, node, detail);
+    }
+
+    // The elector.
+
+    /// Reports [`Host::position`]: at once, or as late as [`Options::reports`](crate::Options::reports) says.
+    pub fn report(&mut self, position: Option<Position>) {
+        let (node, world) = (self.node, &mut *self.world);
+        match world.options.reports {
+            0 => world.report(node, position),
+            late => {
+                let life = world.node(node).life;
+                world.queue.push(world.now + late, What::Report { node, life });
+            }
+        }
+    }
+
+    /// The host is in office.
+    pub fn entered_office(&mut self, office: &Office) {
+        let (node, now, epoch) = (self.node, self.now(), office.epoch());
+        self.world.counts.offices += 1;
+        self.note(|| format!("IN OFFICE, epoch {epoch}"));
+        self.world.mark(node, Marked::Serves(epoch.number()));
+        self.world.elector(node, now, |elector| elector.on_office(office, now).into());
+    }
+
+    /// What a handover waited for is done.
+    pub fn drained(&mut self) {
+        let now = self.now();
+        self.world.elector(self.node, now, |elector| elector.on_drained(now).into());
+    }
+
+    /// The source of a catch-up does not have what it reported, or cannot be reached.
+    pub fn source_lost(&mut self) {
+        let now = self.now();
+        self.world.elector(self.node, now, |elector| elector.on_source_lost(now).into());
+    }
+
+    /// Replaced storage holds everything up to this entry.
+    pub fn rebuilt(&mut self, entry: Option<Position>) {
+        let now = self.now();
+        self.world.elector(self.node, now, |elector| elector.on_rebuilt(RebuiltTo { entry }, now));
+    }
+
+    /// How fit for office the host is.
+    pub fn set_health(&mut self, health: Health) {
+        let now = self.now();
+        self.world.on_request(self.node, Request::Health(health), now);
+    }
+
+    /// Resigns, if this node leads.
+    pub fn resign(&mut self) {
+        let now = self.now();
+        self.world.on_request(self.node, Request::Resign, now);
+    }
+
+    /// Hands over to `target`, or to the best, if this node leads.
+    pub fn hand_over(&mut self, target: Option<NodeId>) {
+        let now = self.now();
+        self.world.on_request(self.node, Request::Handover(target), now);
+    }
+}
+
+/// The host of one machine.
+#[derive(Debug)]
+pub(crate) enum Hosted {
+    /// The store that the checkers know.
+    Store(Box<Store>),
+    /// An embedder's own state machine.
+    Own(Box<dyn Host>),
+}
+
+impl Hosted {
+    pub(crate) fn as_host(&self) -> &dyn Host {
+        match self {
+            Self::Store(store) => store.as_ref(),
+            Self::Own(own) => own.as_ref(),
+        }
+    }
+
+    pub(crate) fn as_host_mut(&mut self) -> &mut dyn Host {
+        match self {
+            Self::Store(store) => store.as_mut(),
+            Self::Own(own) => own.as_mut(),
+        }
+    }
+
+    pub(crate) fn as_store(&self) -> Option<&Store> {
+        match self {
+            Self::Store(store) => Some(store),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+/// What a host is called with.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Started(Storage),
+    Lost(Loss),
+    Happened(Event),
+    Message(NodeIndex, Packet),
+    Tick(u64),
+    Synced,
+    Client,
+}
+
+impl Call {
+    fn reach(self, host: &mut dyn Host, machine: &mut Machine<'_>) {
+        match self {
+            Self::Started(storage) => host.started(machine, storage),
+            Self::Lost(loss) => host.lost(machine, loss),
+            Self::Happened(event) => host.happened(machine, event),
+            Self::Message(from, packet) => host.message(machine, usize::from(from), packet.as_slice()),
+            Self::Tick(ticket) => host.tick(machine, ticket),
+            Self::Synced => host.synced(machine),
+            Self::Client => host.client(machine),
+        }
+    }
 }
 
 impl World {
-    // Messages.
-
-    /// A message leaves for a member: for every machine that bears its name.
-    pub(crate) fn tell(&mut self, from: NodeIndex, member: NodeIndex, message: Message) {
-        self.tell_machine(from, member, message);
-        for twin in self.twins_of(member) {
-            self.tell_machine(from, twin, message);
-        }
-    }
-
-    fn tell_machine(&mut self, from: NodeIndex, to: NodeIndex, message: Message) {
-        if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
+    /// Calls a host. While it is being called it is away from its place: what comes meanwhile reaches it afterwards.
+    pub(crate) fn call(&mut self, node: NodeIndex, call: Call) {
+        let Some(mut hosted) = self.node_mut(node).host.take() else {
+            self.node_mut(node).deferred.push_back(call);
             return;
-        }
-        let fate = match self.apply_store_rules(from, to) {
-            Some(fate) => fate,
-            None => self.network.carry(from, to, self.now),
         };
-        match fate {
-            Fate::Arrives(arrivals) => {
-                for &at in &arrivals.at[..arrivals.count] {
-                    let slot = self.messages.put(message);
-                    self.queue.push(at, What::Message { from, to, slot });
-                }
+        let mut next = Some(call);
+        while let Some(call) = next {
+            call.reach(hosted.as_host_mut(), &mut Machine { world: self, node });
+            if let Some(landed) = self.node_mut(node).died.take() {
+                hosted.as_host_mut().crashed(landed);
+                self.node_mut(node).deferred.clear();
             }
-            Fate::Waits => {
-                let slot = self.messages.put(message);
-                self.network.hold(from, to, Held::Message(slot));
-            }
+            next = self.node_mut(node).deferred.pop_front();
         }
-    }
-
-    pub(crate) fn message_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
-        if self.node(to).state == State::Down {
-            self.messages.free(slot);
-        } else {
-            self.input(to, crate::process::Input::Message { from, slot });
-        }
-    }
-
-    pub(crate) fn on_host_message(&mut self, node: NodeIndex, from: NodeIndex, message: Message) {
-        let from = self.member(from);
-        match message {
-            Message::None => {}
-            Message::Append { stamp, tip } => self.on_append(node, from, stamp, tip),
-            Message::Acknowledged { stamp, offset } => {
-                if let Some(host) = self.host(node) {
-                    let matched = &mut host.matched[usize::from(from)];
-                    *matched = (*matched).max((stamp, offset));
-                }
-                self.advance(node);
-            }
-            Message::Pull { stamp, position } => {
-                let tip = self.fence(node).and_then(|fence| fence.inspect(|log| self.find(log, position)));
-                self.tell(node, from, Message::Pulled { stamp, position, tip });
-            }
-            Message::Pulled { stamp, position, tip } => self.on_pulled(node, from, stamp, position, tip),
-            Message::Rejoin { stamp, life } => self.on_rejoin(node, from, stamp, life),
-            Message::Marker { stamp, entry, committed } => self.on_marker(node, stamp, entry, committed),
-        }
-    }
-
-    /// The entry at `position`, if this log still holds it durably.
-    pub(crate) fn find(&self, log: &ModelLog, position: Position) -> Option<EntryId> {
-        if position == Position::EMPTY {
-            return Some(0);
-        }
-        let id = self.entries.on_path(log.durable(), position.offset)?;
-        (self.entries.position(id) == position && log.holds(&self.entries, id)).then_some(id)
-    }
-
-    // Followers.
-
-    fn on_append(&mut self, node: NodeIndex, from: NodeIndex, stamp: Epoch, tip: EntryId) {
-        let Some(process) = &self.nodes[usize::from(node)].process else { return };
-        let Some(fence) = &process.fence else { return };
-        let entries = &self.entries;
-        let admitted = if self.is_sabotaged(Sabotage::NoFence) { fence.floor() } else { stamp };
-        let applied = fence.apply(Stamp::received(admitted), |log| {
-            log.extend_to(entries, tip);
-            entries.on_path(log.durable(), entries.offset(tip)) == Some(tip)
-        });
-        let Ok(is_durable) = applied else { return };
-        self.checks.admitted(self.now, node, Stamp::received(stamp));
-        if let Some(host) = self.host(node) {
-            host.last_apply = (stamp, from);
-        }
-        if is_durable {
-            self.acknowledge(node, stamp, tip);
-        } else {
-            self.begin_sync(node);
-        }
-    }
-
-    /// The last act before an acknowledgement leaves is a second look at the fence.
-    fn acknowledge(&mut self, node: NodeIndex, stamp: Epoch, tip: EntryId) {
-        let admitted = self.fence(node).is_some_and(|fence| fence.ack(Stamp::received(stamp)).is_ok());
-        if !admitted {
-            return;
-        }
-        self.checks.admitted(self.now, node, Stamp::received(stamp));
-        let offset = self.entries.offset(tip);
-        let member = usize::from(self.member(node));
-        let Some(host) = self.host(node) else { return };
-        let (to, counts) = (host.last_apply.1, !host.replaced);
-        if to == node {
-            host.matched[member] = (stamp, offset);
-            self.advance(node);
-        } else if counts {
-            self.tell(node, to, Message::Acknowledged { stamp, offset });
-        }
-    }
-
-    pub(crate) fn begin_sync(&mut self, node: NodeIndex) {
-        let Some(tip) = self.fence(node).map(|fence| fence.inspect(ModelLog::tip)) else { return };
-        let Some(host) = self.host(node) else { return };
-        if host.syncing.is_some() {
-            return;
-        }
-        host.syncing = Some((tip, host.last_apply.0));
-        let life = self.node(node).life;
-        match self.node_mut(node).disk.duration() {
-            Some(duration) => self.queue.push(self.now + duration, What::SyncDone { node, life }),
-            None => {
-                if let Some(process) = &mut self.node_mut(node).process {
-                    process.hung_sync = true;
-                }
-            }
-        }
-    }
-
-    pub(crate) fn on_sync_done(&mut self, node: NodeIndex) {
-        let Some((tip, stamp)) = self.host(node).and_then(|host| host.syncing.take()) else { return };
-        self.node_mut(node).log = tip;
-        let entries = &self.entries;
-        let Some(process) = &self.nodes[usize::from(node)].process else { return };
-        let Some(fence) = &process.fence else { return };
-        let is_behind = fence.inspect(|log| {
-            log.synced(entries, tip);
-            log.tip() != tip
-        });
-        self.acknowledge(node, stamp, tip);
-        if is_behind {
-            self.begin_sync(node);
-        }
-        match self.options.reports {
-            0 => self.report(node),
-            late => self.host_task(node, late, Task::Report),
-        }
-        self.go_further(node);
+        self.node_mut(node).host = Some(hosted);
     }
 
     /// Tells the elector how far the log is durable: it only ranks by this.
-    fn report(&mut self, node: NodeIndex) {
-        use elect_core::Log as _;
-        let Some(fence) = self.fence(node) else { return };
-        let position = fence.inspect(ModelLog::last_durable);
+    pub(crate) fn report(&mut self, node: NodeIndex, position: Option<Position>) {
         let now = self.local(node);
         self.elector(node, now, |elector| elector.set_position(position, now).into());
-    }
-
-    pub(crate) fn host_task(&mut self, node: NodeIndex, wait: u64, task: Task) {
-        let life = self.node(node).life;
-        self.queue.push(self.now + wait, What::Host { node, life, task });
-    }
-
-    pub(crate) fn on_task(&mut self, node: NodeIndex, task: Task) {
-        match task {
-            Task::Advance { way } => {
-                if self.host(node).is_some_and(|host| host.ways == way) {
-                    self.go_further(node);
-                    self.pull(node);
-                }
-            }
-            Task::Append { stamp } => {
-                if self.append(node, Epoch::new(stamp)).is_some() {
-                    self.replicate(node);
-                }
-            }
-            Task::Replicate => {
-                if let Some(host) = self.host(node) {
-                    host.replicating = false;
-                }
-                self.replicate(node);
-            }
-            Task::ReadTake { since } => {
-                if let Some(host) = self.host(node)
-                    && matches!(host.way, Way::InOffice(..))
-                {
-                    let value = host.committed;
-                    let wait = self.chance.waiting(300 * MICRO);
-                    self.host_task(node, wait, Task::ReadFinish { since, value });
-                }
-            }
-            Task::ReadFinish { since, value } => self.finish_read(node, since, value),
-            Task::Drained => {
-                let now = self.local(node);
-                self.elector(node, now, |elector| elector.on_drained(now).into());
-            }
-            Task::Report => self.report(node),
-            Task::Rejoin => self.rejoin(node),
-            Task::Repair => {
-                let wait = self.luck.waiting(SECOND);
-                self.crash(node, Some(wait));
-            }
-        }
-    }
-
-    fn finish_read(&mut self, node: NodeIndex, since: u64, value: u64) {
-        let Some(process) = &self.nodes[usize::from(node)].process else { return };
-        let now = self.local(node);
-        let covered = match &process.host.way {
-            Way::InOffice(office, _) => office.finish_read(value, || now).is_ok(),
-            _ => false,
-        };
-        let covered = covered || self.is_sabotaged(Sabotage::UncheckedRead);
-        if covered && self.checks.clocks_are_sound {
-            self.counts.reads += 1;
-            self.checks.read(self.now, node, since, value);
-        }
     }
 
     /// A client asks every node that was in office when it last worked: a deposed one must refuse, also one
@@ -259,42 +315,46 @@ impl World {
     pub(crate) fn clients(&mut self) {
         let asked = if self.clients_rest { 0 } else { index_from(self.nodes.len()) };
         for node in 0..asked {
-            let now = self.local(node);
-            let state = self.node(node).state;
-            let Some(host) = self.host(node) else { continue };
-            let Way::InOffice(office, _) = &host.way else { continue };
-            let stamp = office.stamp(now);
-            let since = self.checks.acknowledged_length();
-            if let (Ok(stamp), State::Running) = (stamp, state) {
-                let wait = self.chance.waiting(300 * MICRO);
-                self.host_task(node, wait, Task::Append { stamp: stamp.epoch().number() });
+            match &self.node(node).host {
+                _ if self.node(node).state == State::Down => {}
+                // Its clients think of when they asked.
+                Some(Hosted::Store(_)) => self.call(node, Call::Client),
+                _ => self.input(node, Input::Client),
             }
-            let wait = self.chance.waiting(300 * MICRO);
-            self.host_task(node, wait, Task::ReadTake { since });
         }
         let wait = self.chance.waiting(self.options.client_every);
         self.queue.push(self.now + wait.max(1), What::Clients);
     }
 
-    pub(crate) fn host(&mut self, node: NodeIndex) -> Option<&mut Host> {
-        self.nodes[usize::from(node)].process.as_mut().map(|process: &mut Process| &mut process.host)
+    pub(crate) fn hosted(&self, node: NodeIndex) -> Option<&dyn Host> {
+        self.node(node).host.as_ref().map(Hosted::as_host)
     }
 
-    pub(crate) fn fence(&self, node: NodeIndex) -> Option<&Fence<ModelLog>> {
-        self.nodes[usize::from(node)].process.as_ref()?.fence.as_ref()
+    /// The built-in store of a node that runs.
+    pub(crate) fn store(&self, node: NodeIndex) -> Option<&Store> {
+        self.node(node).process.as_ref()?;
+        self.node(node).host.as_ref()?.as_store()
     }
 
     /// Who is in office, for reports.
     pub(crate) fn in_office(&self) -> Option<NodeIndex> {
         (0..index_from(self.nodes.len())).find(|&node| {
-            self.node(node).process.as_ref().is_some_and(|process| {
-                matches!(&process.host.way, Way::InOffice(office, _) if office.check(self.local(node)).is_ok())
-            })
+            let office = self.hosted(node).and_then(Host::office);
+            self.node(node).process.is_some()
+                && office.is_some_and(|office| office.check(self.local(node)).is_ok())
         })
     }
 
+    /// Puts a host of the embedder's on each machine, in place of the built-in store.
+    pub(crate) fn install_hosts(&mut self, mut make: impl FnMut(usize) -> Box<dyn Host>) {
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            node.host = Some(Hosted::Own(make(index)));
+        }
+    }
+
+    /// The member under whose name a machine runs, by name.
     pub(crate) fn describe(&self, node: NodeIndex) -> String {
-        let name = node_name(node);
+        let name = id_of(node);
         match &self.node(node).process {
             None => format!("{name}: no process"),
             Some(process) => format!("{name}: {:?}", process.elector.explain(self.local(node))),

@@ -3,16 +3,17 @@
 use std::cell::Cell;
 
 use elect_core::{
-    Driver, Elector, Event, Fence, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Requested, Time,
+    Driver, Elector, Epoch, Event, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Requested, Time,
 };
 
 use crate::checkers::{Checker, Sent};
-use crate::clock::MICRO;
+use crate::clock::{MICRO, SECOND};
 use crate::disk::Outcome;
-use crate::log::{Entries, ModelLog};
+use crate::host::{Call, Host, Hosted};
 use crate::options::Sabotage;
 use crate::process::{Action, Input, Interrupt, Request, State};
 use crate::queue::{Life, NodeIndex, What};
+use crate::store::Store;
 use crate::world::{World, index_of};
 
 /// Collects what a step asks for, in its order.
@@ -39,13 +40,13 @@ impl Driver for Collector<'_> {
     }
 }
 
-/// The real fence, or none on a witness, what a gate raised it to, and the position that it reported then.
+/// The host's fence, or none on a witness, what a gate raised it to, and the position that it reported then.
 struct WatchedFloor<'a> {
-    fence: Option<&'a Fence<ModelLog>>,
-    /// Names the entries of logs that mix positions.
-    mixed: Option<&'a Entries>,
+    fence: Option<&'a dyn Floor>,
+    /// The epoch that a log reports which mixes positions.
+    mixed: Option<Epoch>,
     position: Cell<Option<Position>>,
-    raised: Cell<Option<(elect_core::Epoch, Option<elect_core::Epoch>)>>,
+    raised: Cell<Option<(Epoch, Option<Epoch>)>>,
 }
 
 impl Floor for WatchedFloor<'_> {
@@ -53,8 +54,8 @@ impl Floor for WatchedFloor<'_> {
         self.raised.set(Some((raise.floor(), raise.kept())));
         let fence = self.fence?;
         let mut position = fence.raise(raise);
-        if let (Some(entries), Some(position)) = (self.mixed, &mut position) {
-            position.epoch = fence.inspect(|log| entries.position(log.tip()).epoch);
+        if let (Some(mixed), Some(position)) = (self.mixed, &mut position) {
+            position.epoch = mixed;
         }
         self.position.set(position);
         position
@@ -104,7 +105,7 @@ impl World {
     pub(crate) fn drop_input(&mut self, input: Input) {
         match input {
             Input::Frame { slot, .. } => self.frames.free(slot),
-            Input::Message { slot, .. } => self.messages.free(slot),
+            Input::Message { slot, .. } => self.packets.free(slot),
             _ => {}
         }
     }
@@ -113,9 +114,10 @@ impl World {
         match input {
             Input::Frame { from, slot } => self.on_frame(node, from, slot, now),
             Input::Message { from, slot } => {
-                let message = *self.messages.get(slot);
-                self.messages.free(slot);
-                self.on_host_message(node, from, message);
+                let packet = std::mem::take(self.packets.get_mut(slot));
+                self.packets.free(slot);
+                let from = self.member(from);
+                self.call(node, Call::Message(from, packet));
             }
             Input::Tick => {
                 self.elector(node, now, |elector| elector.tick(now).into());
@@ -131,12 +133,26 @@ impl World {
                     self.elector(node, now, |elector| elector.on_gated(gated, now).into());
                 }
             }
-            Input::SyncDone => self.on_sync_done(node),
+            Input::SyncDone => {
+                if let Some(process) = &mut self.node_mut(node).process {
+                    process.syncing = false;
+                    self.call(node, Call::Synced);
+                }
+            }
             Input::Link { peer, state } => {
                 let peer = self.node(peer).id;
                 self.elector(node, now, |elector| elector.on_link(peer, state, now).into());
             }
-            Input::Host(task) => self.on_task(node, task),
+            Input::Host(ticket) => self.call(node, Call::Tick(ticket)),
+            Input::Client => self.call(node, Call::Client),
+            Input::Report => {
+                let position = self.hosted(node).and_then(Host::position);
+                self.report(node, position);
+            }
+            Input::Repair => {
+                let wait = self.luck.waiting(SECOND);
+                self.crash(node, Some(wait));
+            }
             Input::Request(request) => self.on_request(node, request, now),
         }
     }
@@ -369,12 +385,16 @@ impl World {
         if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
             self.node_mut(node).disk.next_save = Outcome::Lies;
         }
-        let mixed = self.is_sabotaged(Sabotage::MixedPosition).then_some(&self.entries);
+        let mixed = self.is_sabotaged(Sabotage::MixedPosition);
         let watched = &mut self.nodes[usize::from(node)];
         let Some(process) = &mut watched.process else { return };
         let Some(gate) = process.saving.take() else { return };
         let before = watched.disk.record().copied();
-        let fence = process.fence.as_ref();
+        let host = watched.host.as_ref();
+        let store = host.and_then(Hosted::as_store);
+        let fence = host.and_then(|host| host.as_host().fence());
+        let epoch_of = |entry| self.entries.position(entry).epoch;
+        let mixed = store.filter(|_| mixed).and_then(Store::tip).map(epoch_of);
         let floor = WatchedFloor { fence, mixed, position: Cell::default(), raised: Cell::default() };
         let result = gate.commit(&mut watched.disk, &floor);
         if watched.disk.record() != before.as_ref()
@@ -386,8 +406,8 @@ impl World {
         if let Some((raised, kept)) = floor.raised.get() {
             self.checks.fence_raised(node, raised, kept);
         }
-        if let Some(position) = floor.position.get() {
-            self.checks.reports(now, node, position, self.entries.position(watched.log));
+        if let (Some(position), Some(store)) = (floor.position.get(), store) {
+            self.checks.reports(now, node, position, self.entries.position(store.durable()));
         }
         if result.is_ok() {
             self.checks.committed(now, node);

@@ -1,11 +1,11 @@
 //! The life of a process: it starts, stops between two instructions, goes on, and dies.
 
-use elect_core::{Elector, Fence, Gate, MemberKind, Record, Storage, Time};
+use elect_core::{Elector, Gate, Record, Time};
 
 use crate::clock::{MILLI, SECOND};
-use crate::log::ModelLog;
-use crate::process::{Host, Input, Process, State};
-use crate::queue::{Life, NodeIndex, Task, What};
+use crate::host::Call;
+use crate::process::{Input, Process, State};
+use crate::queue::{Life, NodeIndex, What};
 use crate::trace::Marked;
 use crate::world::World;
 
@@ -31,25 +31,24 @@ impl World {
             format!("starts, record {:?} {:?} {:?}", record.epoch, record.holder, record.storage)
         });
         self.checks.started(node, life, record);
-        let fence = (self.node(node).kind != MemberKind::Witness)
-            .then(|| Fence::new(ModelLog::load(&self.entries, self.node(node).log)));
         let node_mut = self.node_mut(node);
         node_mut.state = State::Running;
         node_mut.connected = Default::default();
         node_mut.process = Some(Process {
             authority: elector.authority(),
             elector,
-            fence,
-            host: Host::new(record.storage == Storage::Replaced),
+            following: None,
             saving: None,
             gated: None,
             rest: Vec::new(),
             held: None,
             tick_at: 0,
             tick_for: Time::ZERO,
+            syncing: false,
             hung_save: false,
             hung_sync: false,
         });
+        self.call(node, Call::Started(record.storage));
         let member = self.member(node);
         for peer in self.members().filter(|&peer| peer != member) {
             // Without a spread all processes start at the same moment, and the first attempt finds them there.
@@ -58,7 +57,6 @@ impl World {
         }
         self.mark(node, Marked::Starts);
         self.input(node, Input::Tick);
-        self.host_task(node, 0, Task::Report);
     }
 
     /// An elector from what the operator wrote and what the disk holds, or why they make none.
@@ -87,12 +85,12 @@ impl World {
                 self.checks.saved(now, node, record);
             }
         }
-        if let Some((tip, _)) = process.host.syncing
-            && self.node_mut(node).disk.survives()
-        {
-            self.node_mut(node).log = tip;
-        }
+        let landed = process.syncing && self.node_mut(node).disk.survives();
         let dead = self.node_mut(node);
+        match &mut dead.host {
+            Some(host) => host.as_host_mut().crashed(landed),
+            None => dead.died = Some(landed),
+        }
         dead.state = State::Down;
         dead.interrupt = None;
         let inbox = std::mem::take(&mut dead.inbox);
@@ -147,9 +145,12 @@ impl World {
         // A host's threads wake up in any order: half of the time what they wait for comes before the elector's.
         if self.luck.below(2) == 0 {
             let inbox = &mut self.node_mut(node).inbox;
-            inbox
-                .make_contiguous()
-                .sort_by_key(|input| !matches!(input, Input::Host(_) | Input::Message { .. }));
+            inbox.make_contiguous().sort_by_key(|input| {
+                !matches!(
+                    input,
+                    Input::Host(_) | Input::Client | Input::Report | Input::Repair | Input::Message { .. }
+                )
+            });
         }
         while self.node(node).state == State::Running {
             let Some(input) = self.node_mut(node).inbox.pop_front() else { break };

@@ -1,9 +1,8 @@
 //! What an operator does to a machine besides asking its elector.
 
-use elect_core::{Log as _, RebuiltTo};
+use elect_core::RebuiltTo;
 
 use crate::checkers::node_name;
-use crate::log::ModelLog;
 use crate::queue::NodeIndex;
 use crate::world::World;
 
@@ -11,7 +10,8 @@ impl World {
     /// Puts a copy of what is durable aside.
     pub(crate) fn back_up(&mut self, node: NodeIndex) {
         let copied = self.node_mut(node);
-        copied.backup = copied.disk.record().map(|record| (*record, copied.log));
+        let data = copied.hosted().disk();
+        copied.backup = copied.disk.record().map(|record| (*record, data));
         self.note(Some(node), || "is backed up".into());
     }
 
@@ -21,9 +21,9 @@ impl World {
         if restored.process.is_some() {
             return Err("only the disk of a dead node is restored".into());
         }
-        let (record, log) = restored.backup.ok_or("there is no backup")?;
+        let (record, data) = restored.backup.clone().ok_or("there is no backup")?;
         restored.disk.install(record);
-        restored.log = log;
+        restored.hosted_mut().put_disk(&data);
         self.note(Some(node), || "is restored from its backup".into());
         Ok(())
     }
@@ -35,16 +35,16 @@ impl World {
         }
         let copied = self.node(from);
         let record = *copied.disk.record().ok_or("there is nothing on that disk")?;
-        let log = copied.log;
+        let data = copied.hosted().disk();
         self.node_mut(to).disk.install(record);
-        self.node_mut(to).log = log;
+        self.node_mut(to).hosted_mut().put_disk(&data);
         self.note(Some(to), || format!("has a copy of the disk of {}", node_name(from)));
         Ok(())
     }
 
     /// A host claims that its replaced storage holds everything up to the end of its log.
     pub(crate) fn claim_rebuilt(&mut self, node: NodeIndex) {
-        let entry = self.fence(node).and_then(|fence| fence.inspect(ModelLog::last_durable));
+        let entry = self.node(node).hosted().position();
         let now = self.local(node);
         self.note(Some(node), || format!("claims to be rebuilt up to {entry:?}"));
         self.elector(node, now, |elector| elector.on_rebuilt(RebuiltTo { entry }, now));

@@ -1,17 +1,18 @@
-//! A node: its machine, its process, and the host that embeds the elector.
+//! A node: its machine, its process, and what reaches it.
 
 use std::collections::VecDeque;
 
 use elect_core::{
-    Authority, CaughtUp, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Gated, LinkState, Loss,
-    MemberKind, NodeId, Office, Record, StorageFailed, Time,
+    Authority, Elector, Epoch, Event, Frame, Gate, Gated, LinkState, Loss, MemberKind, NodeId, Record,
+    StorageFailed, Time,
 };
 
 use crate::checkers::NODES_MAX;
 use crate::clock::Real;
 use crate::disk::Disk;
-use crate::log::{EntryId, ModelLog};
-use crate::queue::{Life, NodeIndex, Task};
+use crate::host::{Call, Host, Hosted};
+use crate::queue::{Life, NodeIndex};
+use crate::store::Store;
 
 /// Whether a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +51,14 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) kind: MemberKind,
     pub(crate) disk: Disk,
-    /// The durable tip of the log.
-    pub(crate) log: EntryId,
-    /// What an operator put aside of both.
-    pub(crate) backup: Option<(Record, EntryId)>,
+    /// What embeds the elector; `None` while it is being called.
+    pub(crate) host: Option<Hosted>,
+    /// What it must be called with afterwards.
+    pub(crate) deferred: VecDeque<Call>,
+    /// Whether its process died while it was being called, and whether the sync under way took effect.
+    pub(crate) died: Option<bool>,
+    /// What an operator put aside: the record, and what the host had on its disk.
+    pub(crate) backup: Option<(Record, Vec<u8>)>,
     /// Why its last start was refused.
     pub(crate) refusal: Option<String>,
     pub(crate) setup: Setup,
@@ -74,14 +79,13 @@ pub(crate) struct Node {
     pub(crate) retired: bool,
 }
 
-/// A running elector and its host.
+/// A running elector.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) elector: Elector,
     pub(crate) authority: Authority,
-    /// `None` on a witness, which keeps no log.
-    pub(crate) fence: Option<Fence<ModelLog>>,
-    pub(crate) host: Host,
+    /// Whom the elector follows.
+    pub(crate) following: Option<(NodeIndex, Epoch)>,
     /// The gate whose save is under way.
     pub(crate) saving: Option<Gate>,
     /// What came of a commit, on its way to the elector.
@@ -94,6 +98,8 @@ pub(crate) struct Process {
     pub(crate) tick_at: Real,
     /// The deadline that this was last derived from.
     pub(crate) tick_for: Time,
+    /// Whether a sync of the host's disk is under way.
+    pub(crate) syncing: bool,
     /// Operations that a hung disk does not end.
     pub(crate) hung_save: bool,
     pub(crate) hung_sync: bool,
@@ -102,14 +108,29 @@ pub(crate) struct Process {
 /// Something that a process must deal with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input {
-    Frame { from: NodeIndex, slot: u32 },
-    Message { from: NodeIndex, slot: u32 },
+    Frame {
+        from: NodeIndex,
+        slot: u32,
+    },
+    Message {
+        from: NodeIndex,
+        slot: u32,
+    },
     Tick,
     SaveDone,
     Gated,
     SyncDone,
-    Link { peer: NodeIndex, state: LinkState },
-    Host(Task),
+    Link {
+        peer: NodeIndex,
+        state: LinkState,
+    },
+    /// A host gets what it asked for by this ticket.
+    Host(u64),
+    Client,
+    /// The host's position is reported late.
+    Report,
+    /// An operator repairs a node that has stopped.
+    Repair,
     Request(Request),
 }
 
@@ -134,73 +155,15 @@ pub(crate) enum Action {
     Done,
 }
 
-/// The host's side: a replicated store in miniature.
-#[derive(Debug)]
-pub(crate) struct Host {
-    pub(crate) way: Way,
-    /// Whether this node's storage was replaced: then its acknowledgements count for nothing.
-    pub(crate) replaced: bool,
-    /// Up to which offset this primary knows writes to be on a write quorum.
-    pub(crate) committed: u64,
-    /// The stamp and the offset of each peer's last acknowledgement, its own included.
-    pub(crate) matched: [(Epoch, u64); NODES_MAX],
-    /// The tip and the stamp that the sync under way covers.
-    pub(crate) syncing: Option<(EntryId, Epoch)>,
-    /// The stamp and the sender of the last request applied.
-    pub(crate) last_apply: (Epoch, NodeIndex),
-    /// Whether a `Replicate` task is on the agenda.
-    pub(crate) replicating: bool,
-    /// Whom the elector follows.
-    pub(crate) following: Option<(NodeIndex, Epoch)>,
-    /// For each rebuilding peer: its life, and the entry appended after it asked.
-    pub(crate) markers: [Option<(Life, Epoch, EntryId)>; NODES_MAX],
-    /// How often the source of a catch-up was asked in vain.
-    pub(crate) pulls: u32,
-    /// How many ways into office began.
-    pub(crate) ways: u32,
-    /// Whether a `Rejoin` task is on the agenda.
-    pub(crate) rejoining: bool,
-}
-
-/// How far a host has come on its way into office.
-#[derive(Debug)]
-pub(crate) enum Way {
-    /// It does not lead.
-    Out,
-    /// Elected; it pulls what it lacks.
-    CatchingUp(Elected),
-    /// It holds everything and has appended its own entry, which has this offset.
-    Opening(CaughtUp, u64),
-    /// It serves; its own entry has this offset.
-    InOffice(Office, u64),
-}
-
-impl Host {
-    pub(crate) fn new(replaced: bool) -> Self {
-        Self {
-            way: Way::Out,
-            replaced,
-            committed: 0,
-            matched: [(Epoch::ZERO, 0); NODES_MAX],
-            syncing: None,
-            last_apply: (Epoch::ZERO, 0),
-            replicating: false,
-            following: None,
-            markers: [None; NODES_MAX],
-            pulls: 0,
-            ways: 0,
-            rejoining: false,
-        }
-    }
-}
-
 impl Node {
     pub(crate) fn new(id: NodeId, kind: MemberKind, disk: Disk) -> Self {
         Self {
             id,
             kind,
             disk,
-            log: 0,
+            host: Some(Hosted::Store(Box::new(Store::new(0)))),
+            deferred: VecDeque::new(),
+            died: None,
             backup: None,
             refusal: None,
             setup: Setup::Works,
@@ -214,5 +177,15 @@ impl Node {
             dark: false,
             retired: false,
         }
+    }
+
+    /// Its host, which nobody is calling now.
+    pub(crate) fn hosted(&self) -> &dyn Host {
+        self.host.as_ref().expect("a host is away only while it is called").as_host()
+    }
+
+    /// Likewise.
+    pub(crate) fn hosted_mut(&mut self) -> &mut dyn Host {
+        self.host.as_mut().expect("a host is away only while it is called").as_host_mut()
     }
 }

@@ -22,12 +22,16 @@ pub(crate) enum What {
     SaveDone { node: NodeIndex, life: Life },
     /// The result of a commit reaches the elector.
     Gated { node: NodeIndex, life: Life },
-    /// A message of the model store arrives.
+    /// A message of a host arrives.
     Message { from: NodeIndex, to: NodeIndex, slot: u32 },
-    /// The log's disk has finished a sync.
+    /// The disk has finished a sync of the host.
     SyncDone { node: NodeIndex, life: Life },
     /// A host's thread has something to do.
-    Host { node: NodeIndex, life: Life, task: Task },
+    Host { node: NodeIndex, life: Life, ticket: u64 },
+    /// A host's position is reported late.
+    Report { node: NodeIndex, life: Life },
+    /// An operator repairs a node that has stopped.
+    Repair { node: NodeIndex, life: Life },
     /// A process starts.
     Start { node: NodeIndex },
     /// A stopped process goes on.
@@ -46,29 +50,6 @@ pub(crate) enum What {
     Fault,
     /// The end of a fault: what was to be done then.
     End { number: u32 },
-}
-
-/// What a host's thread does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
-    /// Go on with this way into office.
-    Advance { way: u32 },
-    /// Append a client's value: the stamp was taken a moment ago.
-    Append { stamp: u64 },
-    /// Send to whom has not everything.
-    Replicate,
-    /// A read takes its value; the acknowledged length when it began.
-    ReadTake { since: u64 },
-    /// The read checks the lease: the value taken.
-    ReadFinish { since: u64, value: u64 },
-    /// What a handover waited for is done.
-    Drained,
-    /// Tell the elector how far the log is durable.
-    Report,
-    /// Ask the leader for what a replaced disk needs.
-    Rejoin,
-    /// An operator repairs a node that has stopped.
-    Repair,
 }
 
 #[derive(Clone, Copy, Debug)]

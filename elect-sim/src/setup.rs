@@ -6,14 +6,15 @@ use crate::checkers::{Checkers, LeaseRule};
 use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
 use crate::disk::Disk;
+use crate::host::Host;
 use crate::liveness::Moments;
-use crate::log::Entries;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
 use crate::process::Node;
 use crate::queue::{Life, NodeIndex, Queue, What};
 use crate::random::{Random, mix};
 use crate::slab::Slab;
+use crate::store::Entries;
 use crate::trace::{Detail, Trace};
 use crate::world::{World, id_of, index_from};
 
@@ -35,7 +36,7 @@ impl World {
             clocks: nodes().map(|node| draw_clock(&options, node, &mut chaos, 0)).collect(),
             network: Network::new(count, options.stormy, Random::stream(seed, 3)),
             frames: Slab::default(),
-            messages: Slab::default(),
+            packets: Slab::default(),
             entries: Entries::new(),
             checks: Checkers::new(nodes().map(rule).collect(), &options.twins),
             trace: Trace::new(detail),
@@ -71,6 +72,17 @@ impl World {
     /// If `options` make no valid configuration.
     pub fn unchecked(options: Options, detail: Detail) -> Self {
         Self { is_checked: false, ..Self::new(options, detail) }
+    }
+
+    /// The same with an embedder's own state machine on every machine, in place of the built-in store. The crate's
+    /// documentation has an example.
+    ///
+    /// # Panics
+    /// If `options` make no valid configuration.
+    pub fn with_hosts(options: Options, detail: Detail, make: impl FnMut(usize) -> Box<dyn Host>) -> Self {
+        let mut world = Self::new(options, detail);
+        world.install_hosts(make);
+        world
     }
 
     fn boot(&mut self) {

@@ -9,16 +9,16 @@ use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
 use crate::deed::Deed;
 use crate::disk::Mood;
-use crate::host::Message;
 use crate::liveness::Moments;
-use crate::log::Entries;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
+use crate::packet::Packet;
 use crate::process::{Action, Input, Node};
 use crate::queue::{NodeIndex, Queue, What};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
+use crate::store::Entries;
 use crate::trace::Trace;
 
 /// A simulated group of nodes.
@@ -31,7 +31,8 @@ pub struct World {
     pub(crate) clocks: Vec<Clock>,
     pub(crate) network: Network,
     pub(crate) frames: Slab<Bytes>,
-    pub(crate) messages: Slab<Message>,
+    pub(crate) packets: Slab<Packet>,
+    /// What the logs of all built-in stores are made of.
     pub(crate) entries: Entries,
     pub(crate) checks: Checkers,
     pub(crate) trace: Trace,
@@ -145,7 +146,9 @@ impl World {
             What::SaveDone { node, life } => self.input_of(node, life, Input::SaveDone),
             What::Gated { node, life } => self.input_of(node, life, Input::Gated),
             What::SyncDone { node, life } => self.input_of(node, life, Input::SyncDone),
-            What::Host { node, life, task } => self.input_of(node, life, Input::Host(task)),
+            What::Host { node, life, ticket } => self.input_of(node, life, Input::Host(ticket)),
+            What::Report { node, life } => self.input_of(node, life, Input::Report),
+            What::Repair { node, life } => self.input_of(node, life, Input::Repair),
             What::Start { node } => self.start(node),
             What::Continue { node, life, pause } => self.go_on(node, life, pause),
             What::Dial { from, to, life } => self.dial(from, to, life),
@@ -185,6 +188,11 @@ impl World {
         }
         let machines = self.members().end..index_from(self.nodes.len());
         machines.filter(|&machine| self.member(machine) == member).collect()
+    }
+
+    /// Whether a node keeps a log: witnesses do not.
+    pub(crate) fn keeps_log(&self, node: NodeIndex) -> bool {
+        self.node(node).kind != elect_core::MemberKind::Witness
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {

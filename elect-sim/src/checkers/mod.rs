@@ -15,8 +15,8 @@ use std::fmt;
 use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
 
 use crate::clock::Real;
-use crate::log::EntryId;
 use crate::queue::{Life, NodeIndex};
+use crate::store::EntryId;
 
 pub(crate) use election::Sent;
 pub(crate) use promise::LeaseRule;
@@ -93,11 +93,13 @@ pub enum Checker {
     WireRoundTrip,
     /// The elector does not panic.
     NoPanic,
+    /// What an embedder's own state machine promises, as it says itself.
+    HostHolds,
 }
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::OneLeaderPerEpoch,
         Self::NotLedAgain,
         Self::OneAcceptPerEpoch,
@@ -130,6 +132,7 @@ impl Checker {
         Self::DeadlineMoves,
         Self::WireRoundTrip,
         Self::NoPanic,
+        Self::HostHolds,
     ];
 
     /// The name in reports.
@@ -167,6 +170,7 @@ impl Checker {
             Self::DeadlineMoves => "deadline-moves",
             Self::WireRoundTrip => "wire-round-trip",
             Self::NoPanic => "no-panic",
+            Self::HostHolds => "host-holds",
         }
     }
 }

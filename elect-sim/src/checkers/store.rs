@@ -3,7 +3,7 @@
 use elect_core::{Epoch, Position, Stamp};
 
 use super::{Checker, Checkers, NodeIndex, Real};
-use crate::log::{Entries, EntryId, ModelLog};
+use crate::store::{Entries, EntryId, ModelLog};
 
 impl Checkers {
     /// A commit raises the fence of `node`.

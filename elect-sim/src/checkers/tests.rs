@@ -9,8 +9,8 @@ use elect_core::{
 
 use super::{Checker, Checkers, LeaseRule, Sent};
 use crate::clock::{Clock, SECOND};
-use crate::log::{Entries, ModelLog};
 use crate::queue::NodeIndex;
+use crate::store::{Entries, ModelLog};
 
 const D: Duration = Duration::from_millis(500);
 const LIFE: Incarnation = Incarnation { counter: 1, random: 1 };

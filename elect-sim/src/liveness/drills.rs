@@ -286,15 +286,15 @@ impl World {
         let rests = |node: NodeIndex| {
             let process = self.node(node).process.as_ref();
             let quiet = process.is_some_and(|process| process.saving.is_none() && process.gated.is_none());
-            let follows = process.is_some_and(|process| process.host.following == Some((leader, epoch)));
+            let follows = process.is_some_and(|process| process.following == Some((leader, epoch)));
             quiet && self.is_intact(node) && (node == leader || follows)
         };
         (0..index_from(self.nodes.len())).all(rests).then_some(leader)
     }
 
     fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
-        let host = &self.node(node).process.as_ref()?.host;
-        host.following.map(|(leader, _)| leader)
+        let process = self.node(node).process.as_ref()?;
+        process.following.map(|(leader, _)| leader)
     }
 
     pub(super) fn durable_epoch(&self, node: NodeIndex) -> Epoch {

@@ -43,16 +43,21 @@ impl Player {
                 record.is_some_and(|record| record.epoch >= Epoch::new(epoch))
             }
             State::FenceAtLeast(name, epoch) => {
-                world.fence(self.node(name)?).is_some_and(|fence| fence.floor() >= Epoch::new(epoch))
+                self.fence(self.node(name)?).is_some_and(|floor| floor >= Epoch::new(epoch))
             }
             State::FenceAtMost(name, epoch) => {
-                world.fence(self.node(name)?).is_some_and(|fence| fence.floor() <= Epoch::new(epoch))
+                self.fence(self.node(name)?).is_some_and(|floor| floor <= Epoch::new(epoch))
             }
             State::Refused(name, ref words) => {
                 world.node(self.node(name)?).refusal.as_ref().is_some_and(|why| why.contains(words))
             }
             State::Explains(name, ref words) => self.explanation(self.node(name)?).contains(words),
         })
+    }
+
+    /// The floor of a node's fence, if it has a log.
+    fn fence(&self, node: NodeIndex) -> Option<Epoch> {
+        self.run.world.store(node)?.log().map(elect_core::Fence::floor)
     }
 
     /// The detection time that a node uses, in nanoseconds; zero without a process.

@@ -1,0 +1,206 @@
+//! The way into office and what is done there: catching up, the own entry, writes and their acknowledgements.
+
+use elect_core::{Elected, Epoch, Log as _, MemberKind, Office, Position, Source, Stamp};
+
+use super::message::Message;
+use super::{EntryId, ModelLog, Store, Task, Way};
+use crate::checkers::NODES_MAX;
+use crate::clock::{MICRO, MILLI};
+use crate::host::Machine;
+use crate::options::Sabotage;
+use crate::process::Setup;
+use crate::queue::NodeIndex;
+use crate::world::index_of;
+
+/// How often the source of a catch-up is asked before it counts as lost.
+const PULLS_MAX: u32 = 8;
+
+impl Store {
+    pub(super) fn begin_way(&mut self, machine: &mut Machine<'_>, elected: Elected) {
+        if machine.world.node(machine.node).setup == Setup::Fails {
+            machine.note(|| "its setup fails".into());
+            return;
+        }
+        if machine.world.is_sabotaged(Sabotage::NeverOpens) {
+            return;
+        }
+        if machine.world.is_sabotaged(Sabotage::ServesAtOnce) {
+            let epoch = elected.epoch();
+            self.way = Way::InOffice(elected.serve_without_log_forgetting_earlier_writes(), 0);
+            self.serves(machine, epoch);
+            return;
+        }
+        let wait = machine.random().below(200 * MICRO);
+        self.way = Way::CatchingUp(elected);
+        self.pulls = 0;
+        self.ways += 1;
+        self.later(machine, wait, Task::Advance { way: self.ways });
+    }
+
+    /// The epoch led is another one now, and office goes on.
+    pub(super) fn on_raised(&mut self, machine: &mut Machine<'_>, office: Office) {
+        let epoch = office.epoch();
+        // A process that was stopped since it read the clock may learn of an office that is over.
+        let serves = office.check(machine.now()).is_ok();
+        let Some(own) = self.append(machine, epoch) else { return };
+        self.way = Way::InOffice(office, machine.world.entries.offset(own));
+        if serves {
+            self.serves(machine, epoch);
+        }
+    }
+
+    /// One step further on the way into office, if there is something to do.
+    pub(super) fn go_further(&mut self, machine: &mut Machine<'_>) {
+        let Some(held) = self.fence.as_ref().map(|fence| fence.inspect(ModelLog::last_durable)) else {
+            return;
+        };
+        if !matches!(self.way, Way::CatchingUp(_)) {
+            return;
+        }
+        let Way::CatchingUp(elected) = std::mem::replace(&mut self.way, Way::Out) else { return };
+        let epoch = elected.epoch();
+        match elected.caught_up(held) {
+            Ok(caught_up) => {
+                self.matched = [(Epoch::ZERO, 0); NODES_MAX];
+                if let Some(own) = self.append(machine, epoch) {
+                    self.way = Way::Opening(caught_up, machine.world.entries.offset(own));
+                    self.replicate(machine);
+                }
+            }
+            Err((elected, _)) => self.way = Way::CatchingUp(elected),
+        }
+    }
+
+    /// Asks the source of a catch-up, again if it did not answer, and gives it up in the end.
+    pub(super) fn pull(&mut self, machine: &mut Machine<'_>) {
+        let Way::CatchingUp(elected) = &self.way else { return };
+        let Some(Source { peer, position }) = elected.catch_up_from() else { return };
+        let stamp = elected.catch_up_stamp().epoch();
+        self.pulls += 1;
+        if self.pulls > PULLS_MAX {
+            self.pulls = 0;
+            machine.source_lost();
+        } else if let Some(peer) = index_of(peer) {
+            Self::tell(machine, peer, Message::Pull { stamp, position });
+        }
+        self.later(machine, 40 * MILLI, Task::Advance { way: self.ways });
+    }
+
+    pub(super) fn on_pulled(
+        &mut self,
+        machine: &mut Machine<'_>,
+        from: NodeIndex,
+        stamp: Epoch,
+        position: Position,
+        tip: Option<EntryId>,
+    ) {
+        let source = machine.world.node(from).id;
+        let Way::CatchingUp(elected) = &self.way else { return };
+        if elected.epoch() != stamp || elected.catch_up_from() != Some(Source { peer: source, position }) {
+            return;
+        }
+        let Some(tip) = tip else {
+            machine.source_lost();
+            return;
+        };
+        let Some(fence) = &self.fence else { return };
+        let world = &mut *machine.world;
+        let entries = &world.entries;
+        if fence.apply(Stamp::received(stamp), |log| log.end_with(entries, tip)).is_ok() {
+            world.checks.admitted(world.now, machine.node, Stamp::received(stamp));
+            self.last_apply = (stamp, machine.node);
+            self.begin_sync(machine);
+        }
+    }
+
+    /// Appends an entry of the epoch that this node leads.
+    pub(super) fn append(&mut self, machine: &mut Machine<'_>, epoch: Epoch) -> Option<EntryId> {
+        let world = &mut *machine.world;
+        let entries = &mut world.entries;
+        let stamp = Stamp::received(epoch);
+        let appended = self.fence.as_ref()?.apply(stamp, |log| {
+            let id = entries.append(log.tip(), epoch);
+            log.push(id);
+            id
+        });
+        let id = appended.ok()?;
+        world.checks.admitted(world.now, machine.node, stamp);
+        self.last_apply = (epoch, machine.node);
+        self.begin_sync(machine);
+        Some(id)
+    }
+
+    /// Counts acknowledgements: opens the office with the own entry, then acknowledges writes.
+    pub(super) fn advance(&mut self, machine: &mut Machine<'_>) {
+        let (epoch, own) = match &self.way {
+            Way::Opening(caught_up, own) => (caught_up.stamp().epoch(), *own),
+            Way::InOffice(office, own) => (office.epoch(), *own),
+            _ => return,
+        };
+        let offset = if machine.world.is_sabotaged(Sabotage::OwnCopyIsEnough) {
+            self.matched[usize::from(machine.world.member(machine.node))].1
+        } else {
+            self.on_write_quorum(machine, epoch)
+        };
+        if offset < own || offset <= self.committed && matches!(self.way, Way::InOffice(..)) {
+            return;
+        }
+        let Some(fence) = &self.fence else { return };
+        let Some(entry) = fence.inspect(|log| log.at(offset)) else { return };
+        // The second look, the primary's own too, and its lease.
+        if fence.ack(Stamp::received(epoch)).is_err() {
+            return;
+        }
+        match &self.way {
+            Way::Opening(..) => self.open(machine, epoch, own, offset),
+            Way::InOffice(office, _) if office.check(machine.now()).is_ok() => {
+                let world = &mut *machine.world;
+                world.checks.acknowledged(
+                    world.now,
+                    machine.node,
+                    Stamp::received(epoch),
+                    entry,
+                    &world.entries,
+                );
+                world.counts.acknowledged = world.checks.acknowledged_length();
+                self.committed = offset;
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, machine: &mut Machine<'_>, epoch: Epoch, own: u64, committed: u64) {
+        let Way::Opening(caught_up, _) = std::mem::replace(&mut self.way, Way::Out) else { return };
+        match caught_up.own_entry_committed(Position::new(epoch, own)) {
+            Ok(office) => {
+                self.committed = committed;
+                self.way = Way::InOffice(office.clone(), own);
+                if office.check(machine.now()).is_ok() {
+                    self.serves(machine, epoch);
+                }
+                machine.entered_office(&office);
+            }
+            Err((caught_up, _)) => self.way = Way::Opening(caught_up, own),
+        }
+    }
+
+    fn serves(&self, machine: &mut Machine<'_>, epoch: Epoch) {
+        let Some(fence) = &self.fence else { return };
+        let (now, node) = (machine.world.now, machine.node);
+        fence.inspect(|log| machine.world.checks.serves(now, node, epoch, log));
+    }
+
+    /// The highest offset that a write quorum of data-holding voters acknowledged under this stamp.
+    fn on_write_quorum(&self, machine: &Machine<'_>, stamp: Epoch) -> u64 {
+        let kinds = &machine.world.options.kinds;
+        let mut offsets = [0; NODES_MAX];
+        for (index, (&(acknowledged, offset), &kind)) in self.matched.iter().zip(kinds).enumerate() {
+            if kind == MemberKind::Voter && acknowledged == stamp {
+                offsets[index] = offset;
+            }
+        }
+        let voting = kinds.iter().filter(|kind| kind.votes()).count();
+        offsets.sort_unstable_by(|one, other| other.cmp(one));
+        offsets[voting / 2]
+    }
+}

@@ -1,0 +1,89 @@
+//! Replication, and how a replaced disk is filled again.
+
+use elect_core::{Epoch, MemberKind};
+
+use super::message::Message;
+use super::{Store, Task, Way};
+use crate::clock::MILLI;
+use crate::host::Machine;
+use crate::queue::{Life, NodeIndex};
+use crate::store::EntryId;
+
+/// How often a primary sends again what is not acknowledged.
+const REPLICATE_EVERY: u64 = 60 * MILLI;
+
+impl Store {
+    pub(super) fn replicate(&mut self, machine: &mut Machine<'_>) {
+        let Some(tip) = self.tip() else { return };
+        let stamp = match &self.way {
+            Way::Opening(caught_up, _) => caught_up.stamp().epoch(),
+            Way::InOffice(office, _) => office.epoch(),
+            _ => return,
+        };
+        let again = !std::mem::replace(&mut self.replicating, true);
+        let world = &*machine.world;
+        let (offset, own) = (world.entries.offset(tip), world.member(machine.node));
+        for peer in world.members() {
+            let lacks = self.matched[usize::from(peer)] < (stamp, offset);
+            if peer != own && lacks && machine.kind(usize::from(peer)) != Some(MemberKind::Witness) {
+                Self::tell(machine, peer, Message::Append { stamp, tip });
+            }
+        }
+        if again {
+            self.later(machine, REPLICATE_EVERY, Task::Replicate);
+        }
+    }
+
+    pub(super) fn rejoin_later(&mut self, machine: &mut Machine<'_>) {
+        if self.replaced && !std::mem::replace(&mut self.rejoining, true) {
+            self.later(machine, 100 * MILLI, Task::Rejoin);
+        }
+    }
+
+    pub(super) fn rejoin(&mut self, machine: &mut Machine<'_>) {
+        self.rejoining = false;
+        let (true, Some((leader, stamp))) = (self.replaced, machine.following()) else { return };
+        self.rejoining = true;
+        if self.fence.is_none() {
+            machine.rebuilt(None);
+        } else {
+            let life = machine.world.node(machine.node).life;
+            Self::tell(machine, leader, Message::Rejoin { stamp, life });
+        }
+        self.later(machine, 100 * MILLI, Task::Rejoin);
+    }
+
+    pub(super) fn on_rejoin(&mut self, machine: &mut Machine<'_>, from: NodeIndex, stamp: Epoch, life: Life) {
+        let Way::InOffice(office, _) = &self.way else { return };
+        if office.epoch() != stamp {
+            return;
+        }
+        let committed = self.committed;
+        let entry = match self.markers[usize::from(from)] {
+            Some((asked, epoch, entry)) if (asked, epoch) == (life, stamp) => entry,
+            _ => {
+                let Some(entry) = self.append(machine, stamp) else { return };
+                self.markers[usize::from(from)] = Some((life, stamp, entry));
+                self.replicate(machine);
+                entry
+            }
+        };
+        let committed = machine.world.entries.offset(entry) <= committed;
+        Self::tell(machine, from, Message::Marker { stamp, entry, committed });
+    }
+
+    pub(super) fn on_marker(
+        &mut self,
+        machine: &mut Machine<'_>,
+        stamp: Epoch,
+        entry: EntryId,
+        committed: bool,
+    ) {
+        let position = machine.world.entries.position(entry);
+        let holds = self.find(machine, position) == Some(entry);
+        let follows = machine.following().is_some_and(|(_, epoch)| epoch == stamp);
+        if self.replaced && committed && holds && follows {
+            machine.rebuilt(Some(position));
+        }
+    }
+}
