@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    ClusterId, Config, Driver, Elector, Event, Frame, Gate, Loss, NoLog, NodeId, Nonce, Record, Time,
+    ClusterId, Config, Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Nonce, Notice, Record, Time,
     VoteStore,
 };
 
@@ -43,7 +43,9 @@ impl Driver for Sink {
         self.gate = Some(gate);
     }
 
-    fn happened(&mut self, _: Event) {}
+    fn act(&mut self, _: Duty) {}
+
+    fn happened(&mut self, _: Notice) {}
 }
 
 /// Counts the frames that a step hands out, and keeps no more than the last one's nonce.
@@ -65,7 +67,9 @@ impl Driver for Count {
 
     fn save(&mut self, _: Gate) {}
 
-    fn happened(&mut self, _: Event) {}
+    fn act(&mut self, _: Duty) {}
+
+    fn happened(&mut self, _: Notice) {}
 }
 
 /// `count` electors on one clock, with instant delivery and instant saves.

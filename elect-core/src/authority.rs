@@ -19,6 +19,9 @@ struct Cell {
     epoch: AtomicU64,
     /// End of the lease, in nanoseconds of the local clock.
     lease_end: AtomicU64,
+    /// The epoch in which this leadership began: it goes on through raises, where nobody else led in between. Written
+    /// while nothing is led.
+    began_in: AtomicU64,
     /// No new work is admitted while a handover drains.
     draining: AtomicBool,
 }
@@ -32,23 +35,47 @@ pub struct Lease {
     pub end: Time,
 }
 
+/// A lease, and the leadership that it is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tenure {
+    pub(crate) lease: Lease,
+    /// The epoch in which it began.
+    pub(crate) began_in: Epoch,
+}
+
 impl Authority {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Cell {
             epoch: AtomicU64::new(0),
             lease_end: AtomicU64::new(0),
+            began_in: AtomicU64::new(0),
             draining: AtomicBool::new(false),
         }))
     }
 
     /// R58: the lease held at `now`, the reader's own clock at the call, if there is one. Lock-free.
     pub fn lease(&self, now: Time) -> Option<Lease> {
+        self.tenure(now).map(|tenure| tenure.lease)
+    }
+
+    /// The lease held at `now`, with the leadership that it is part of.
+    pub(crate) fn tenure(&self, now: Time) -> Option<Tenure> {
         let cell = &*self.0;
-        let epoch = cell.epoch.load(Ordering::SeqCst);
-        let end = Time::from_nanos(cell.lease_end.load(Ordering::SeqCst));
-        // An epoch is never led twice, so an unchanged epoch means that `end` belongs to it.
-        let unchanged = cell.epoch.load(Ordering::SeqCst) == epoch;
-        (epoch != 0 && unchanged && now < end).then_some(Lease { epoch: Epoch::new(epoch), end })
+        loop {
+            let epoch = cell.epoch.load(Ordering::SeqCst);
+            let began_in = Epoch::new(cell.began_in.load(Ordering::SeqCst));
+            let end = Time::from_nanos(cell.lease_end.load(Ordering::SeqCst));
+            // An epoch is never led twice, so an unchanged epoch means that the others belong to it.
+            if cell.epoch.load(Ordering::SeqCst) == epoch {
+                let lease = Lease { epoch: Epoch::new(epoch), end };
+                return (epoch != 0 && now < end).then_some(Tenure { lease, began_in });
+            }
+        }
+    }
+
+    /// The epoch in which the leadership of today, or the last one, began.
+    pub(crate) fn began_in(&self) -> Epoch {
+        Epoch::new(self.0.began_in.load(Ordering::SeqCst))
     }
 
     /// Whether a handover is draining: what has begun may finish, nothing new may start.
@@ -56,12 +83,23 @@ impl Authority {
         self.0.draining.load(Ordering::SeqCst)
     }
 
+    /// A leadership begins. Whatever was held before is over.
     pub(crate) fn grant(&self, epoch: Epoch, lease_end: Time) {
         let cell = &*self.0;
         cell.epoch.store(0, Ordering::SeqCst);
         cell.draining.store(false, Ordering::SeqCst);
+        cell.began_in.store(epoch.number(), Ordering::SeqCst);
         cell.lease_end.store(lease_end.as_nanos(), Ordering::SeqCst);
         cell.epoch.store(epoch.number(), Ordering::SeqCst);
+    }
+
+    /// R27: the leadership goes on in a higher epoch, and no reader sees a gap. Meanwhile the earlier of both ends
+    /// holds: what reads the old epoch with the new end reads again.
+    pub(crate) fn raise(&self, epoch: Epoch, lease_end: Time) {
+        let cell = &*self.0;
+        cell.lease_end.fetch_min(lease_end.as_nanos(), Ordering::SeqCst);
+        cell.epoch.store(epoch.number(), Ordering::SeqCst);
+        cell.lease_end.store(lease_end.as_nanos(), Ordering::SeqCst);
     }
 
     pub(crate) fn extend(&self, lease_end: Time) {
@@ -83,6 +121,7 @@ impl Authority {
         Self(Arc::new(Cell {
             epoch: AtomicU64::new(cell.epoch.load(Ordering::SeqCst)),
             lease_end: AtomicU64::new(cell.lease_end.load(Ordering::SeqCst)),
+            began_in: AtomicU64::new(cell.began_in.load(Ordering::SeqCst)),
             draining: AtomicBool::new(self.is_draining()),
         }))
     }

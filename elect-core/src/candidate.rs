@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
-use crate::event::{Event, Ignored, RoundLost};
+use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
 use crate::frame::{Body, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
@@ -41,7 +41,7 @@ impl Elector {
         self.timers.clear(Timer::Stand);
         let holder = Holder { node: self.config.node, word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
-        self.out.happened(Event::Stood { epoch, rank });
+        self.out.happened(Notice::Stood { epoch, rank });
         self.timers.set(Timer::Round, self.now + self.config.round_timeout(self.rounds_lost));
         self.notices.note_broadcast(Stance::Standing(epoch), self.record.epoch);
         self.offer_to_everybody();
@@ -180,7 +180,7 @@ impl Elector {
             return Err(Ignored::NoSuchOffer(epoch));
         }
         let voter = self.config.members.id(peer);
-        self.out.happened(Event::OfferRefused { voter, epoch, refusal });
+        self.out.happened(Notice::OfferRefused { voter, epoch, refusal });
         if refusal == Refusal::Paused {
             self.repeat_pause_request();
         }
@@ -222,6 +222,6 @@ impl Elector {
         self.timers.clear(Timer::Round);
         self.clear_ballots();
         self.reset_heartbeat();
-        self.out.happened(Event::RoundLost { epoch, reason });
+        self.out.happened(Notice::RoundLost { epoch, reason });
     }
 }

@@ -8,10 +8,9 @@ use crate::authority::Authority;
 use crate::blocker::Turn;
 use crate::candidate::Candidate;
 use crate::config::Config;
+use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
-use crate::event::{
-    Event, Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped,
-};
+use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
 use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::handover::HeadStart;
@@ -192,7 +191,7 @@ impl Elector {
 
     /// A frame arrived from the peer that the transport has authenticated as `from`.
     ///
-    /// A frame that counts for nothing yields [`Event::Ignored`] with the reason; never an error or a panic.
+    /// A frame that counts for nothing yields [`Notice::Ignored`] with the reason; never an error or a panic.
     pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> {
         if let Some(claim) = self.repeated(from, frame, now) {
             self.on_repeated(&claim);
@@ -334,7 +333,7 @@ impl Elector {
             self.broadcast();
         }
         self.timers.clear_all();
-        self.out.happened(Event::Stopped { reason });
+        self.out.act(Duty::Stopped { reason });
     }
 
     /// The current leader, as this node knows it: itself, or whom it follows.

@@ -1,4 +1,4 @@
-//! What a step tells the host.
+//! What a step tells the host, duties aside.
 
 use alloc::string::String;
 use core::fmt;
@@ -8,7 +8,6 @@ use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
-use crate::office::{Elected, Office};
 use crate::rebuild::NotRebuilt;
 use crate::time::Time;
 
@@ -71,18 +70,11 @@ impl fmt::Display for StepDown {
     }
 }
 
-/// What happened. Gains wait for the disk; all else is there to be logged, counted or shown.
+/// What is worth knowing: to be logged, counted or shown, and to tell clients who leads. Nothing goes wrong in a host that
+/// hears none of it; what it must act on is a [`Duty`](crate::Duty).
 #[derive(Debug)]
-pub enum Event {
-    /// This node won an election: find the way into office.
-    Elected(Elected),
-    /// This leader raised its own epoch. Nobody else led in between.
-    EpochRaised {
-        /// The epoch led until now.
-        from: Epoch,
-        /// How it goes on.
-        raised: Raised,
-    },
+#[non_exhaustive]
+pub enum Notice {
     /// This node follows a leader.
     Following {
         /// The leader.
@@ -147,22 +139,6 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
-    /// A handover began: admit nothing new, finish what began, then call `on_drained`.
-    HandoverBegan {
-        /// Who shall lead.
-        target: NodeId,
-        /// The handover is off at this point unless it is done.
-        deadline: Time,
-        /// Who wanted it.
-        cause: HandoverCause,
-    },
-    /// The handover is off: admit again.
-    HandoverAborted {
-        /// Who should have led.
-        target: NodeId,
-        /// Why it is off.
-        reason: HandoverAborted,
-    },
     /// A peer runs a newer version of the host.
     NewerApplication {
         /// The peer.
@@ -184,23 +160,6 @@ pub enum Event {
         /// Why.
         reason: Ignored,
     },
-    /// This node has stopped for good.
-    Stopped {
-        /// Why.
-        reason: Stopped,
-    },
-    /// This node's replaced storage has caught up: it votes again.
-    Rebuilt,
-}
-
-/// How a leader goes on after it raised its own epoch.
-#[derive(Debug)]
-pub enum Raised {
-    /// Still in office: stamp writes with this from now on, append an entry of the new epoch, and count only
-    /// acknowledgements given under the new stamp.
-    InOffice(Office),
-    /// It was not in office yet: the way begins again, with fresh positions.
-    OnTheWay(Elected),
 }
 
 /// Why a follower follows nobody any more.

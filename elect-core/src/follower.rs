@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
-use crate::event::{Event, Ignored, LeaderLost, RoundLost, StepDown};
+use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
 use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::{Incarnation, Nonce};
@@ -352,7 +352,7 @@ impl Elector {
     }
 
     fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
-        let event = Event::RefusedOffer { candidate: self.config.members.id(candidate), epoch, refusal };
+        let event = Notice::RefusedOffer { candidate: self.config.members.id(candidate), epoch, refusal };
         self.out.happened(event);
         self.send(candidate, Body::Refuse { epoch, refusal });
     }
@@ -389,7 +389,7 @@ impl Elector {
             return;
         }
         let node = self.config.members.id(candidate);
-        self.out.happened(Event::Accepted { candidate: node, epoch });
+        self.out.happened(Notice::Accepted { candidate: node, epoch });
         let position = self.reported_position();
         self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position });
     }
@@ -409,7 +409,7 @@ impl Elector {
         // A leader that is new in this step is told with its address.
         if self.notices.reported().is_some_and(|(reported, _)| reported == peer) {
             let leader = self.config.members.id(peer);
-            self.out.happened(Event::LeaderAddress { leader, address: address.clone() });
+            self.out.happened(Notice::LeaderAddress { leader, address: address.clone() });
         }
     }
 

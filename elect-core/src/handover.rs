@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
+use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{
-    Event, HandoverAborted, HandoverCause, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit,
+    HandoverAborted, HandoverCause, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit,
 };
 use crate::frame::{Body, Header, Standing};
 use crate::members::{MemberIndex, MemberKind};
@@ -34,7 +35,7 @@ pub(crate) struct HeadStart {
 impl Elector {
     /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover.
     ///
-    /// The host sees [`Event::HandoverBegan`], admits nothing new, finishes what began and calls
+    /// The host sees [`Duty::HandoverBegan`], admits nothing new, finishes what began and calls
     /// [`on_drained`](Self::on_drained). Without a `timeout` the configured one holds.
     pub fn request_handover(
         &mut self,
@@ -88,11 +89,11 @@ impl Elector {
             self.authority.set_draining(true);
             self.timers.set(Timer::Handover, deadline);
             let target = self.config.members.id(target);
-            self.out.happened(Event::HandoverBegan { target, deadline, cause });
+            self.out.act(Duty::HandoverBegan { target, deadline, cause });
         }
     }
 
-    /// Everything that the host admitted before [`Event::HandoverBegan`] is finished, and its position reported.
+    /// Everything that the host admitted before [`Duty::HandoverBegan`] is finished, and its position reported.
     pub fn on_drained(&mut self, now: Time) -> Step<'_> {
         self.begin(now);
         if let Role::Leader(leader) = &mut self.role
@@ -145,7 +146,7 @@ impl Elector {
             self.authority.set_draining(false);
             self.peers[handover.target.get()].view.fit_since = Some(now);
             let target = self.config.members.id(handover.target);
-            self.out.happened(Event::HandoverAborted { target, reason });
+            self.out.act(Duty::HandoverAborted { target, reason });
         }
     }
 

@@ -5,9 +5,10 @@ use core::time::Duration;
 
 use crate::config::Detection;
 use crate::detector::{DetectionHistory, Detector};
+use crate::duty::Duty;
 use crate::elector::{Elector, FailedAt, Role};
 use crate::epoch::{Epoch, Position};
-use crate::event::{Event, Loss, StepDown};
+use crate::event::{Loss, StepDown};
 use crate::follower::Follower;
 use crate::frame::{Header, Standing};
 use crate::handover::Handover;
@@ -76,7 +77,7 @@ impl Elector {
         self.timers.set(Timer::Office, self.now + self.config.office_timeout);
         self.authority.grant(epoch, lease_end);
         let elected = Elected::new(self.authority.clone(), epoch, source);
-        self.out.happened(Event::Elected(elected));
+        self.out.act(Duty::Elected(elected));
         self.announce();
         self.note_voters_above();
     }
@@ -231,7 +232,6 @@ impl Elector {
     pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> {
         self.begin(now);
         if let Role::Leader(leader) = &mut self.role
-            && office.epoch() == leader.epoch
             && office.is_of(&self.authority)
         {
             leader.in_office = true;

@@ -8,7 +8,8 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use elect_core::{
-//!     ClusterId, Config, Driver, Elector, Event, Frame, Gate, Loss, NoLog, NodeId, Record, Time, VoteStore,
+//!     ClusterId, Config, Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, Raised, Record, Time,
+//!     VoteStore,
 //! };
 //!
 //! /// Where the record is kept: a real one syncs before it returns.
@@ -37,12 +38,26 @@
 //!     fn save(&mut self, gate: Gate) {
 //!         self.gate = Some(gate); // committed below; off this thread where a save may block
 //!     }
-//!     fn happened(&mut self, event: Event) {
-//!         if let Event::Elected(elected) = event {
-//!             // A host with a log catches up and writes an entry of its own epoch first.
-//!             let office = elected.serve_without_log_forgetting_earlier_writes();
-//!             self.serves = office.stamp(Time::ZERO).is_ok();
+//!     fn act(&mut self, duty: Duty) {
+//!         match duty {
+//!             Duty::Elected(elected) => {
+//!                 // A host with a log catches up and writes an entry of its own epoch first.
+//!                 let office = elected.serve_without_log_forgetting_earlier_writes();
+//!                 self.serves = office.stamp(Time::ZERO).is_ok();
+//!             }
+//!             // The office that the host has goes on; a host with a log appends an entry of the new epoch.
+//!             Duty::EpochRaised { raised: Raised::InOffice(_), .. } => {}
+//!             Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => self.act(Duty::Elected(elected)),
+//!             // Nothing to drain here: a real host admits no more, finishes, and calls `on_drained`.
+//!             Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } => {}
+//!             // A real host ends its process.
+//!             Duty::Stopped { reason } => println!("stopped: {reason}"),
+//!             // A host with a log acknowledges again what it holds.
+//!             Duty::Rebuilt => {}
 //!         }
+//!     }
+//!     fn happened(&mut self, notice: Notice) {
+//!         println!("{notice:?}");
 //!     }
 //! }
 //!
@@ -77,6 +92,7 @@
 //!
 //! * [`Config`] cannot be invalid: its builder checks every field and the arithmetic of leases.
 //! * [`Authority`] and [`Office`] are what the host's threads hold: lock-free, judged by their clock at the call.
+//! * [`Duty`] is what a host must act on, each variant of it; [`Notice`] is what is merely worth knowing.
 //! * [`Fence`] guards the host's log against leaderships that are over.
 //! * [`Elector::explain`] says who leads, or which rule keeps this node from it.
 //! * [`wire`] makes frames and records of bytes, and bytes of them.
@@ -104,6 +120,7 @@ mod blocker;
 mod candidate;
 mod config;
 mod detector;
+mod duty;
 mod elector;
 mod epoch;
 mod event;
@@ -149,10 +166,11 @@ pub mod wire;
 pub use authority::{Authority, Lease};
 pub use blocker::Blocker;
 pub use config::{BeyondLagLimit, Config, ConfigBuilder, ConfigError, ConfigWarning, Detection, LagLimit};
+pub use duty::{Duty, Raised};
 pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
-    Event, HandoverAborted, HandoverCause, Health, Ignored, LeaderLost, LinkState, Loss, Raised, RebuiltTo,
+    HandoverAborted, HandoverCause, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo,
     RequestRefused, RoundLost, StepDown, Stopped, Unfit,
 };
 pub use explain::{Explanation, Hearing, PeerSays};

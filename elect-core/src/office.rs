@@ -74,9 +74,17 @@ pub struct NotOwnEntry {
 /// Why a stamp or a read was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotInOffice {
-    /// The lease ran out, or another epoch came: the request must not take effect.
-    #[error("the lease of epoch {0} is over")]
+    /// The lease ran out, or another leadership came: the request must not take effect. The epoch in which office began.
+    #[error("the office that began in epoch {0} is over")]
     LeaseOver(Epoch),
+    /// The leader has raised its own epoch since the write was stamped: it must be acknowledged under the new stamp.
+    #[error("the write was stamped in epoch {stamp}, and this node leads epoch {led} by now")]
+    Raised {
+        /// Epoch of the stamp.
+        stamp: Epoch,
+        /// The epoch led.
+        led: Epoch,
+    },
     /// A handover is draining: what began may finish, nothing new may start.
     #[error("epoch {0} is being handed over: nothing new is admitted")]
     Draining(Epoch),
@@ -118,7 +126,7 @@ impl Elected {
     /// For a host that keeps no log: enters office at once. Nothing proves that earlier writes are still
     /// there, hence the name.
     pub fn serve_without_log_forgetting_earlier_writes(self) -> Office {
-        Office { authority: self.authority, epoch: self.epoch }
+        Office { authority: self.authority, began_in: self.epoch }
     }
 }
 
@@ -141,7 +149,7 @@ impl CaughtUp {
     /// Without an entry of its own epoch a leader cannot know which earlier entries are safe (Raft's figure 8).
     pub fn own_entry_committed(self, entry: Position) -> Result<Office, (Self, NotOwnEntry)> {
         if entry.epoch == self.epoch {
-            Ok(Office { authority: self.authority, epoch: self.epoch })
+            Ok(Office { authority: self.authority, began_in: self.epoch })
         } else {
             let led = self.epoch;
             Err((self, NotOwnEntry { led, entry }))
@@ -149,33 +157,33 @@ impl CaughtUp {
     }
 }
 
-/// The right to serve in one epoch, as long as the lease runs. Shared by the write and the read path.
+/// The right to serve, as long as the lease runs. Shared by the write and the read path. It follows its own leader
+/// through a raise of the epoch, where nobody else led in between; an election that comes later needs a new one.
 ///
 /// A host that is slow to demote is harmless: its stamps are refused here and at every fence, and its
 /// reads do not finish.
 #[derive(Clone, Debug)]
 pub struct Office {
     authority: Authority,
-    epoch: Epoch,
+    began_in: Epoch,
 }
 
 impl Office {
-    pub(crate) fn raised(authority: Authority, epoch: Epoch) -> Self {
-        Self { authority, epoch }
+    /// The epoch in which this office began. It goes on, under later stamps, while its leader raises its own epoch.
+    pub const fn began_in(&self) -> Epoch {
+        self.began_in
     }
 
-    /// The epoch led.
-    pub const fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    /// The stamp for one write that begins at `now`.
+    /// The stamp for one write that begins at `now`: of the epoch that is led at this moment.
+    ///
+    /// Between two calls the leader may have raised its own epoch ([`Duty::EpochRaised`](crate::Duty::EpochRaised)). A
+    /// fence that finds a stamp stale although this office goes on asks for the next one.
     pub fn stamp(&self, now: Time) -> Result<Stamp, NotInOffice> {
-        self.check(now)?;
+        let led = self.led(now)?;
         if self.authority.is_draining() {
-            return Err(NotInOffice::Draining(self.epoch));
+            return Err(NotInOffice::Draining(led));
         }
-        Ok(Stamp::received(self.epoch))
+        Ok(Stamp::received(led))
     }
 
     /// R53: finishes a read: `value` was taken from acknowledged state *before* this call, and `clock` is read
@@ -184,18 +192,31 @@ impl Office {
         self.check(clock()).map(|()| value)
     }
 
-    /// The last act before the primary acknowledges a write: its lease must still run at `now`.
+    /// Whether the lease still runs at `now`, in whatever epoch.
+    pub fn check(&self, now: Time) -> Result<(), NotInOffice> {
+        self.led(now).map(|_| ())
+    }
+
+    /// R53: the last act before the primary acknowledges a write: the lease must still run at `now`, in the very epoch of
+    /// the write's stamp. After a raise only what a write quorum acknowledges under the new stamp counts.
     ///
     /// The host's fence must be passed as well: see [`Fence::ack`](crate::Fence::ack).
-    pub fn check(&self, now: Time) -> Result<(), NotInOffice> {
-        match self.authority.lease(now) {
-            Some(lease) if lease.epoch == self.epoch => Ok(()),
-            _ => Err(NotInOffice::LeaseOver(self.epoch)),
+    pub fn check_write(&self, stamp: Stamp, now: Time) -> Result<(), NotInOffice> {
+        let led = self.led(now)?;
+        if stamp.epoch() == led { Ok(()) } else { Err(NotInOffice::Raised { stamp: stamp.epoch(), led }) }
+    }
+
+    /// The epoch led at `now`, if this office goes on. It follows its own authority through a raise.
+    fn led(&self, now: Time) -> Result<Epoch, NotInOffice> {
+        match self.authority.tenure(now) {
+            Some(tenure) if tenure.began_in == self.began_in => Ok(tenure.lease.epoch),
+            _ => Err(NotInOffice::LeaseOver(self.began_in)),
         }
     }
 
+    /// Whether it is the right to serve that this elector's leadership of today gives.
     pub(crate) fn is_of(&self, authority: &Authority) -> bool {
-        self.authority == *authority
+        self.authority == *authority && authority.began_in() == self.began_in
     }
 }
 
@@ -244,5 +265,34 @@ mod tests {
         assert_eq!(office.finish_read(5, || at(100)), Err(NotInOffice::LeaseOver(LED)));
         authority.grant(Epoch::new(8), at(200));
         assert_eq!(office.check(at(1)), Err(NotInOffice::LeaseOver(LED)));
+    }
+
+    #[test]
+    fn an_office_follows_its_leader_through_a_raise_and_no_further() {
+        let (authority, elected) = elected(None);
+        let (office, at) = (elected.serve_without_log_forgetting_earlier_writes(), Time::from_nanos);
+        let before = office.stamp(at(1)).unwrap();
+        authority.set_draining(true);
+        authority.raise(Epoch::new(9), at(90));
+        assert_eq!(
+            office.stamp(at(1)),
+            Err(NotInOffice::Draining(Epoch::new(9))),
+            "a raise ends no handover"
+        );
+        authority.set_draining(false);
+        let after = office.stamp(at(1)).unwrap();
+        assert_eq!((before.epoch(), after.epoch()), (LED, Epoch::new(9)));
+        let raised = NotInOffice::Raised { stamp: LED, led: Epoch::new(9) };
+        assert_eq!(
+            office.check_write(before, at(1)),
+            Err(raised),
+            "its acknowledgements are of the epoch before"
+        );
+        assert_eq!(office.check_write(after, at(1)), Ok(()));
+        assert_eq!(office.finish_read(5, || at(89)), Ok(5));
+        assert_eq!(office.check(at(90)), Err(NotInOffice::LeaseOver(LED)));
+        authority.revoke();
+        authority.grant(Epoch::new(10), at(200));
+        assert_eq!(office.check_write(after, at(1)), Err(NotInOffice::LeaseOver(LED)), "a later election");
     }
 }

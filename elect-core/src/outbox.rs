@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
+use crate::duty::Duty;
 use crate::epoch::Epoch;
-use crate::event::{Event, Loss};
+use crate::event::{Loss, Notice};
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::gate::Gate;
 use crate::members::Digest;
@@ -16,7 +17,14 @@ pub(crate) struct Outbox {
     losses: Vec<Loss>,
     frames: Frames,
     gate: Option<Gate>,
-    events: Vec<Event>,
+    told: Vec<Told>,
+}
+
+/// What the host is told, in its order.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Duty(Duty),
+    Notice(Notice),
 }
 
 impl Outbox {
@@ -25,26 +33,30 @@ impl Outbox {
             losses: Vec::with_capacity(2),
             frames: Frames::new(node, members * 2),
             gate: None,
-            events: Vec::with_capacity(8),
+            told: Vec::with_capacity(8),
         }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.losses.is_empty() && self.frames.used == 0 && self.gate.is_none() && self.events.is_empty()
+        self.losses.is_empty() && self.frames.used == 0 && self.gate.is_none() && self.told.is_empty()
     }
 
     /// One frame and nothing else.
     pub(crate) fn holds_one_frame(&self) -> bool {
-        self.frames.used == 1 && self.losses.is_empty() && self.gate.is_none() && self.events.is_empty()
+        self.frames.used == 1 && self.losses.is_empty() && self.gate.is_none() && self.told.is_empty()
     }
 
     pub(crate) fn lost(&mut self, loss: Loss) {
         self.losses.push(loss);
     }
 
-    pub(crate) fn happened(&mut self, event: Event) {
-        self.events.push(event);
+    pub(crate) fn act(&mut self, duty: Duty) {
+        self.told.push(Told::Duty(duty));
+    }
+
+    pub(crate) fn happened(&mut self, notice: Notice) {
+        self.told.push(Told::Notice(notice));
     }
 
     pub(crate) fn hand_out_gate(&mut self, gate: Gate) {
@@ -99,8 +111,8 @@ impl Outbox {
         self.gate.take()
     }
 
-    pub(crate) fn take_events(&mut self) -> impl Iterator<Item = Event> + '_ {
-        self.events.drain(..)
+    pub(crate) fn take_told(&mut self) -> impl Iterator<Item = Told> + '_ {
+        self.told.drain(..)
     }
 
     /// What the next [`same_frame_again`](Self::same_frame_again) would bring back.

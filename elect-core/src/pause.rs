@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::elector::{Elector, Role};
-use crate::event::{Event, Ignored, RequestRefused};
+use crate::event::{Ignored, Notice, RequestRefused};
 use crate::frame::{Body, Header};
 
 use crate::step::{Requested, Step};
@@ -131,14 +131,14 @@ impl Elector {
         let was = self.paused_until.replace(until);
         self.timers.set(Timer::Pause, until);
         if was.is_none() {
-            self.out.happened(Event::Paused { until });
+            self.out.happened(Notice::Paused { until });
         }
     }
 
     pub(crate) fn thaw(&mut self) {
         self.timers.clear(Timer::Pause);
         if self.paused_until.take().is_some() {
-            self.out.happened(Event::Resumed);
+            self.out.happened(Notice::Resumed);
         }
     }
 }

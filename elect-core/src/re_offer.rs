@@ -3,13 +3,14 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use crate::duty::{Duty, Raised};
 use crate::elector::{Elector, Role};
-use crate::epoch::Epoch;
-use crate::event::{Event, Raised, StepDown};
+use crate::epoch::{Epoch, Stamp};
+use crate::event::StepDown;
 use crate::frame::Body;
 use crate::leader::Leader;
 use crate::members::MemberIndex;
-use crate::office::{Elected, Office};
+use crate::office::Elected;
 use crate::record::{Holder, Word};
 use crate::saving::Purpose;
 use crate::time::Time;
@@ -134,15 +135,16 @@ impl Elector {
             ..(**leader).clone()
         };
         self.timers.set(Timer::Lease, lease_end);
-        self.authority.grant(re_offer.epoch, lease_end);
-        self.authority.set_draining(handover);
-        let authority = self.authority.clone();
         let raised = if in_office {
-            Raised::InOffice(Office::raised(authority, re_offer.epoch))
+            // The office of today follows: nobody else led in between.
+            self.authority.raise(re_offer.epoch, lease_end);
+            Raised::InOffice(Stamp::received(re_offer.epoch))
         } else {
-            Raised::OnTheWay(Elected::new(authority, re_offer.epoch, source))
+            self.authority.grant(re_offer.epoch, lease_end);
+            self.authority.set_draining(handover);
+            Raised::OnTheWay(Elected::new(self.authority.clone(), re_offer.epoch, source))
         };
-        self.out.happened(Event::EpochRaised { from, raised });
+        self.out.act(Duty::EpochRaised { from, raised });
         self.announce();
         self.note_voters_above();
     }

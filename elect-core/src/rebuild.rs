@@ -31,7 +31,7 @@ impl Elector {
     ///
     /// R45: the claim counts once this node has followed one leader, by frames that echo nonces of this
     /// incarnation, without interruption and for longer than the largest detection time; the vote comes back
-    /// when that is durable ([`Event::Rebuilt`](crate::Event::Rebuilt)).
+    /// when that is durable ([`Duty::Rebuilt`](crate::Duty::Rebuilt)).
     pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Requested<'_> {
         self.begin(now);
         let checked =

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
-use crate::event::{Event, Ignored, LeaderLost, Stopped};
+use crate::event::{Ignored, LeaderLost, Notice, Stopped};
 use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
@@ -183,7 +183,7 @@ impl Elector {
         let (known, version) = (view.application, heartbeat.application);
         view.note(heartbeat);
         if version > known && version > self.config.application {
-            self.out.happened(Event::NewerApplication { peer: self.config.members.id(peer), version });
+            self.out.happened(Notice::NewerApplication { peer: self.config.members.id(peer), version });
         }
     }
 

@@ -1,8 +1,9 @@
 //! The gate: one record at a time on its way to the disk, and what waits for it.
 
+use crate::duty::Duty;
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
-use crate::event::{Event, RoundLost, StepDown};
+use crate::event::{RoundLost, StepDown};
 use crate::follower::{Accepting, Claim};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::members::MemberIndex;
@@ -180,7 +181,7 @@ impl Elector {
             Purpose::Follow(claim) => self.become_following(claim),
             Purpose::ReOffer(epoch) => self.on_re_offer_saved(epoch),
             Purpose::Raise(epoch) => self.on_floor_raised(epoch),
-            Purpose::Rebuild => self.out.happened(Event::Rebuilt),
+            Purpose::Rebuild => self.out.act(Duty::Rebuilt),
         }
     }
 

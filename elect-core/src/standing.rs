@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
-use crate::event::{Event, Health};
+use crate::event::{Health, Notice};
 use crate::frame::{Body, Heartbeat, Lead, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
@@ -160,12 +160,12 @@ impl Elector {
             && current.map(|(leader, _)| leader) != Some(leader)
         {
             let leader = self.config.members.id(leader);
-            self.out.happened(Event::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
+            self.out.happened(Notice::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
         }
         if let Some(followed) = self.followed() {
             let address = self.peers[followed.leader.get()].view.address.clone();
             let leader = self.config.members.id(followed.leader);
-            self.out.happened(Event::Following { leader, epoch: followed.epoch, address });
+            self.out.happened(Notice::Following { leader, epoch: followed.epoch, address });
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::elector::Elector;
 use crate::epoch::Epoch;
-use crate::event::Event;
+use crate::event::Notice;
 use crate::follower::{Claim, Followed};
 use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
 use crate::name::NodeId;
@@ -79,7 +79,7 @@ impl Elector {
         self.begin(now);
         let result = self.receive(from, frame);
         if let Err(reason) = result {
-            self.out.happened(Event::Ignored { from, reason });
+            self.out.happened(Notice::Ignored { from, reason });
         }
         self.settle();
         if result.is_ok()

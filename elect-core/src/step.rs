@@ -1,10 +1,11 @@
 //! What comes out of an input, in the only order in which it may take effect.
 
-use crate::event::{Event, Loss, RequestRefused};
+use crate::duty::Duty;
+use crate::event::{Loss, Notice, RequestRefused};
 use crate::frame::Frame;
 use crate::gate::Gate;
 use crate::name::NodeId;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Told};
 
 /// Everything that one input brought about, in the order in which it takes effect.
 ///
@@ -37,8 +38,11 @@ pub trait Driver {
     /// [`Elector::on_gated`](crate::Elector::on_gated).
     fn save(&mut self, gate: Gate);
 
-    /// Something happened that the host may act on or log.
-    fn happened(&mut self, event: Event);
+    /// The host must act on this.
+    fn act(&mut self, duty: Duty);
+
+    /// Something happened that is worth knowing.
+    fn happened(&mut self, notice: Notice);
 }
 
 impl<'a> Step<'a> {
@@ -46,7 +50,7 @@ impl<'a> Step<'a> {
         Self { out }
     }
 
-    /// R25: hands everything to `driver`: losses, then frames, then the gate, then events.
+    /// R25: hands everything to `driver`: losses, then frames, then the gate, then duties and notices.
     #[inline]
     pub fn resolve(self, driver: &mut impl Driver) {
         if !self.out.is_empty() {
@@ -64,7 +68,12 @@ impl<'a> Step<'a> {
         if let Some(gate) = out.take_gate() {
             driver.save(gate);
         }
-        out.take_events().for_each(|event| driver.happened(event));
+        for told in out.take_told() {
+            match told {
+                Told::Duty(duty) => driver.act(duty),
+                Told::Notice(notice) => driver.happened(notice),
+            }
+        }
     }
 
     /// Whether there is nothing to resolve.

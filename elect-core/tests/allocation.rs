@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
-    ClusterId, Config, Driver, Elector, Event, Frame, Gate, Loss, NoLog, NodeId, Record, RoleName, Step,
-    Time, VoteStore,
+    ClusterId, Config, Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, Record, RoleName,
+    Step, Time, VoteStore,
 };
 
 /// How often `work` allocates.
@@ -54,7 +54,9 @@ impl Driver for Mail {
         self.gate = Some(gate);
     }
 
-    fn happened(&mut self, _: Event) {}
+    fn act(&mut self, _: Duty) {}
+
+    fn happened(&mut self, _: Notice) {}
 }
 
 /// A group whose frames and saves take no time.

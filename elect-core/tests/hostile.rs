@@ -7,7 +7,7 @@ mod harness;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Epoch, Event, Frame, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce,
+    Address, Body, Digest, Duty, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce, Notice,
     Position, Refusal, RoleName, Standing, Time,
 };
 use harness::{Group, Seen, builder, id, ms};
@@ -368,8 +368,10 @@ impl elect_core::Driver for Silent {
     fn save(&mut self, gate: elect_core::Gate) {
         drop(gate);
     }
-    fn happened(&mut self, event: Event) {
-        if let Event::Ignored { reason, .. } = event {
+    fn act(&mut self, _: Duty) {}
+
+    fn happened(&mut self, notice: Notice) {
+        if let Notice::Ignored { reason, .. } = notice {
             self.0 = Some(reason.to_string());
         }
     }

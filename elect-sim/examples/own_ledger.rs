@@ -9,10 +9,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use elect_core::{
-    CaughtUp, Elected, Epoch, Event, Fence, Floor, Log, Loss, MemberKind, Office, Position, Raised, Stamp,
-    Storage,
+    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log, Loss, MemberKind, NotInOffice, Office, Position,
+    Raised, Stamp, Storage, Time,
 };
 use elect_sim::{Detail, Fault, Host, MILLI, Machine, Options, Outcome, Run, SECOND, Violation};
 
@@ -63,7 +64,8 @@ enum Way {
     CatchingUp(Elected, u32),
     /// Its own entry makes the log so long.
     Opening(CaughtUp, usize),
-    InOffice(Office),
+    /// The stamp under which it writes and counts.
+    InOffice(Office, Stamp),
 }
 
 /// A ledger on one machine.
@@ -83,6 +85,8 @@ pub(crate) struct Ledger {
     source: (u64, usize),
     /// Per member: under which stamp it acknowledged how many entries.
     matched: Vec<(u64, usize)>,
+    /// Since when it is in office and writes under a stamp that is over.
+    refused_since: Option<Time>,
 }
 
 /// What wakes it.
@@ -129,6 +133,7 @@ impl Ledger {
             replaced: false,
             source: (0, 0),
             matched: Vec::new(),
+            refused_since: None,
         }
     }
 
@@ -140,7 +145,7 @@ impl Ledger {
     fn led(&self) -> Option<u64> {
         match &self.way {
             Way::Opening(caught_up, _) => Some(caught_up.stamp().epoch().number()),
-            Way::InOffice(office) => Some(office.epoch().number()),
+            Way::InOffice(_, stamp) => Some(stamp.epoch().number()),
             _ => None,
         }
     }
@@ -198,9 +203,10 @@ impl Ledger {
     fn begin(&mut self, machine: &mut Machine<'_>, elected: Elected) {
         self.matched = vec![(0, 0); machine.member_count()];
         if self.bug == Bug::ServesWithoutCatchingUp {
+            let stamp = Stamp::received(elected.epoch());
             let office = elected.serve_without_log_forgetting_earlier_writes();
             machine.entered_office(&office);
-            self.way = Way::InOffice(office);
+            self.way = Way::InOffice(office, stamp);
             return;
         }
         self.way = Way::CatchingUp(elected, 0);
@@ -263,16 +269,15 @@ impl Ledger {
                 let entry = Position::new(Epoch::new(stamp), own as u64);
                 if let Ok(office) = caught_up.own_entry_committed(entry) {
                     machine.entered_office(&office);
-                    self.way = Way::InOffice(office);
+                    self.way = Way::InOffice(office, Stamp::received(entry.epoch));
                     self.acknowledge(machine, committed);
                 }
             }
-            Way::InOffice(office) => {
+            Way::InOffice(office, stamp) => {
                 // The last acts before an acknowledgement leaves: the lease, and the own fence.
-                let stamp = Stamp::received(office.epoch());
                 let passes = self.fence.as_ref().is_some_and(|fence| fence.ack(stamp).is_ok());
-                let acknowledges = passes && office.check(machine.now()).is_ok();
-                self.way = Way::InOffice(office);
+                let acknowledges = passes && office.check_write(stamp, machine.now()).is_ok();
+                self.way = Way::InOffice(office, stamp);
                 if acknowledges {
                     self.acknowledge(machine, committed);
                 }
@@ -310,19 +315,20 @@ impl Host for Ledger {
         self.way = Way::Out;
     }
 
-    fn happened(&mut self, machine: &mut Machine<'_>, event: Event) {
-        match event {
-            Event::EpochRaised { .. } if self.bug == Bug::SwallowsRaise => {}
-            Event::Elected(elected) | Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+    fn act(&mut self, machine: &mut Machine<'_>, duty: Duty) {
+        match duty {
+            Duty::EpochRaised { .. } if self.bug == Bug::SwallowsRaise => {}
+            Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
                 self.begin(machine, elected);
             }
-            Event::EpochRaised { raised: Raised::InOffice(office), .. } => {
-                let epoch = office.epoch();
-                self.way = Way::InOffice(office);
-                self.write(machine, epoch);
+            Duty::EpochRaised { raised: Raised::InOffice(raised), .. } => {
+                if let Way::InOffice(_, stamp) = &mut self.way {
+                    *stamp = raised;
+                }
+                self.write(machine, raised.epoch());
             }
-            Event::HandoverBegan { .. } => machine.wake_in(10 * MILLI, DRAINED),
-            _ => {}
+            Duty::HandoverBegan { .. } => machine.wake_in(10 * MILLI, DRAINED),
+            Duty::HandoverAborted { .. } | Duty::Rebuilt | Duty::Stopped { .. } => {}
         }
     }
 
@@ -391,8 +397,16 @@ impl Host for Ledger {
     }
 
     fn client(&mut self, machine: &mut Machine<'_>) {
-        let Way::InOffice(office) = &self.way else { return };
-        if let Ok(stamp) = office.stamp(machine.now()) {
+        let Way::InOffice(office, stamp) = &self.way else { return };
+        let (now, stamp) = (machine.now(), *stamp);
+        let raised = matches!(office.check_write(stamp, now), Err(NotInOffice::Raised { .. }));
+        // What it promises: whoever leads a group that is well can write.
+        self.refused_since = if raised { self.refused_since.or(Some(now)) } else { None };
+        if self.refused_since.is_some_and(|since| now.since(since) > Duration::from_secs(1)) {
+            machine
+                .fail(|| format!("in office, and its writes under {stamp:?} have been refused for a second"));
+        }
+        if office.stamp(now).is_ok() {
             self.write(machine, stamp.epoch());
         }
     }
@@ -423,7 +437,7 @@ impl Host for Ledger {
 
     fn office(&self) -> Option<&Office> {
         match &self.way {
-            Way::InOffice(office) => Some(office),
+            Way::InOffice(office, _) => Some(office),
             _ => None,
         }
     }

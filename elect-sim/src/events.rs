@@ -1,9 +1,10 @@
 //! What electors tell: noted, counted, and handed on to the host.
 
-use elect_core::{Event, Loss, Raised, Stopped};
+use elect_core::{Duty, Loss, Notice, Raised, Stopped};
 
 use crate::clock::SECOND;
 use crate::host::Call;
+use crate::process::Event;
 use crate::queue::{NodeIndex, What};
 use crate::trace::{Detail, Marked};
 use crate::world::{World, index_of};
@@ -17,27 +18,27 @@ impl World {
     }
 
     pub(crate) fn on_event(&mut self, node: NodeIndex, event: Event) {
-        if self.trace.wants(Detail::Events) && !matches!(event, Event::Ignored { .. }) {
+        if self.trace.wants(Detail::Events) && !matches!(event, Event::Notice(Notice::Ignored { .. })) {
             let text = describe(&event);
             self.note(Some(node), || text);
         }
         self.mark_event(node, &event);
         match &event {
-            Event::Elected(elected) => {
+            Event::Duty(Duty::Elected(elected)) => {
                 self.counts.elections += 1;
                 self.counts.behind += u64::from(elected.catch_up_from().is_some());
             }
-            Event::EpochRaised { raised: Raised::InOffice(_), .. } => self.counts.raises += 1,
-            Event::Following { leader, epoch, .. } => {
+            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => self.counts.raises += 1,
+            Event::Notice(Notice::Following { leader, epoch, .. }) => {
                 let following = index_of(*leader).map(|leader| (leader, *epoch));
                 self.set_following(node, following);
             }
-            Event::LeaderLost { .. } => self.set_following(node, None),
-            Event::Stopped { reason } => self.on_stopped(node, reason),
-            Event::Rebuilt => self.counts.rebuilt += 1,
+            Event::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
+            Event::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
+            Event::Duty(Duty::Rebuilt) => self.counts.rebuilt += 1,
             _ => {}
         }
-        self.call(node, Call::Happened(event));
+        self.call(node, Call::Told(event));
     }
 
     fn set_following(&mut self, node: NodeIndex, following: Option<(NodeIndex, elect_core::Epoch)>) {
@@ -48,19 +49,19 @@ impl World {
 
     pub(crate) fn mark_event(&mut self, node: NodeIndex, event: &Event) {
         let what = match event {
-            Event::Elected(elected) => Marked::Leads(elected.epoch().number()),
-            Event::EpochRaised { raised: Raised::InOffice(office), .. } => {
-                Marked::Serves(office.epoch().number())
+            Event::Duty(Duty::Elected(elected)) => Marked::Leads(elected.epoch().number()),
+            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(stamp), .. }) => {
+                Marked::Serves(stamp.epoch().number())
             }
-            Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+            Event::Duty(Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. }) => {
                 Marked::Leads(elected.epoch().number())
             }
-            Event::Stood { epoch, .. } => Marked::Stands(epoch.number()),
-            Event::Following { leader, epoch, .. } => {
+            Event::Notice(Notice::Stood { epoch, .. }) => Marked::Stands(epoch.number()),
+            Event::Notice(Notice::Following { leader, epoch, .. }) => {
                 Marked::Follows(index_of(*leader).unwrap_or(node), epoch.number())
             }
-            Event::RoundLost { .. } | Event::LeaderLost { .. } => Marked::Free,
-            Event::Stopped { .. } => Marked::Stops,
+            Event::Notice(Notice::RoundLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
+            Event::Duty(Duty::Stopped { .. }) => Marked::Stops,
             _ => return,
         };
         self.mark(node, what);
@@ -83,33 +84,40 @@ impl World {
 /// What happened, in few words.
 fn describe(event: &Event) -> String {
     match event {
-        Event::Elected(elected) => match elected.catch_up_from() {
+        Event::Duty(Duty::Elected(elected)) => match elected.catch_up_from() {
             Some(source) => format!("LEADS epoch {}, catches up from {source}", elected.epoch()),
             None => format!("LEADS epoch {}", elected.epoch()),
         },
-        Event::EpochRaised { from, raised: Raised::InOffice(office) } => {
-            format!("raises its epoch from {from} to {}, in office", office.epoch())
+        Event::Duty(Duty::EpochRaised { from, raised: Raised::InOffice(stamp) }) => {
+            format!("raises its epoch from {from} to {}, in office", stamp.epoch())
         }
-        Event::EpochRaised { from, raised: Raised::OnTheWay(elected) } => {
+        Event::Duty(Duty::EpochRaised { from, raised: Raised::OnTheWay(elected) }) => {
             format!("raises its epoch from {from} to {}, on its way", elected.epoch())
         }
-        Event::Following { leader, epoch, .. } => format!("follows {leader} in {epoch}"),
-        Event::LeaderLost { leader, epoch, reason } => {
+        Event::Notice(Notice::Following { leader, epoch, .. }) => format!("follows {leader} in {epoch}"),
+        Event::Notice(Notice::LeaderLost { leader, epoch, reason }) => {
             format!("follows {leader} in {epoch} no longer: {reason}")
         }
-        Event::Stood { epoch, rank } => format!("stands in {epoch}, rank {rank}"),
-        Event::RoundLost { epoch, reason } => format!("ends its round in {epoch}: {reason:?}"),
-        Event::Accepted { candidate, epoch } => format!("accepts {candidate} in {epoch}"),
-        Event::RefusedOffer { candidate, epoch, refusal } => {
+        Event::Notice(Notice::Stood { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
+        Event::Notice(Notice::RoundLost { epoch, reason }) => {
+            format!("ends its round in {epoch}: {reason:?}")
+        }
+        Event::Notice(Notice::Accepted { candidate, epoch }) => format!("accepts {candidate} in {epoch}"),
+        Event::Notice(Notice::RefusedOffer { candidate, epoch, refusal }) => {
             format!("refuses {candidate} in {epoch}: {refusal}")
         }
-        Event::OfferRefused { voter, epoch, refusal } => {
+        Event::Notice(Notice::OfferRefused { voter, epoch, refusal }) => {
             format!("is refused by {voter} in {epoch}: {refusal}")
         }
-        Event::HandoverBegan { target, cause, .. } => format!("hands over to {target} ({cause:?})"),
-        Event::HandoverAborted { target, reason } => format!("does not hand over to {target}: {reason:?}"),
-        Event::Paused { .. } => "failover is frozen".into(),
-        Event::Stopped { reason } => format!("STOPS: {reason}"),
-        other => format!("{other:?}"),
+        Event::Duty(Duty::HandoverBegan { target, cause, .. }) => {
+            format!("hands over to {target} ({cause:?})")
+        }
+        Event::Duty(Duty::HandoverAborted { target, reason }) => {
+            format!("does not hand over to {target}: {reason:?}")
+        }
+        Event::Notice(Notice::Paused { .. }) => "failover is frozen".into(),
+        Event::Duty(Duty::Stopped { reason }) => format!("STOPS: {reason}"),
+        Event::Duty(duty) => format!("{duty:?}"),
+        Event::Notice(notice) => format!("{notice:?}"),
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use elect_core::{
-    Epoch, Event, Floor, Health, Loss, MemberKind, NodeId, Office, Position, RebuiltTo, Storage, Time,
+    Duty, Epoch, Floor, Health, Loss, MemberKind, NodeId, Notice, Office, Position, RebuiltTo, Storage, Time,
 };
 
 use crate::checkers::Checker;
 use crate::clock::Real;
 use crate::packet::Packet;
-use crate::process::{Input, Request, State};
+use crate::process::{Event, Input, Request, State};
 use crate::queue::{NodeIndex, What};
 use crate::random::Random;
 use crate::store::Store;
@@ -28,8 +28,13 @@ pub trait Host: fmt::Debug {
     /// Authority ended.
     fn lost(&mut self, machine: &mut Machine<'_>, loss: Loss);
 
-    /// The elector tells what happened.
-    fn happened(&mut self, machine: &mut Machine<'_>, event: Event);
+    /// It must act on this.
+    fn act(&mut self, machine: &mut Machine<'_>, duty: Duty);
+
+    /// Something happened that is worth knowing.
+    fn happened(&mut self, machine: &mut Machine<'_>, notice: Notice) {
+        let _ = (machine, notice);
+    }
 
     /// What another node's host sent has arrived. `from` is the index of a member.
     fn message(&mut self, machine: &mut Machine<'_>, from: usize, bytes: &[u8]);
@@ -183,7 +188,7 @@ impl Machine<'_> {
 
     /// The host is in office.
     pub fn entered_office(&mut self, office: &Office) {
-        let (node, now, epoch) = (self.node, self.now(), office.epoch());
+        let (node, now, epoch) = (self.node, self.now(), office.began_in());
         self.world.counts.offices += 1;
         self.note(|| format!("IN OFFICE, epoch {epoch}"));
         self.world.mark(node, Marked::Serves(epoch.number()));
@@ -264,7 +269,7 @@ impl Hosted {
 pub(crate) enum Call {
     Started(Storage),
     Lost(Loss),
-    Happened(Event),
+    Told(Event),
     Message(NodeIndex, Packet),
     Tick(u64),
     Synced,
@@ -276,7 +281,8 @@ impl Call {
         match self {
             Self::Started(storage) => host.started(machine, storage),
             Self::Lost(loss) => host.lost(machine, loss),
-            Self::Happened(event) => host.happened(machine, event),
+            Self::Told(Event::Duty(duty)) => host.act(machine, duty),
+            Self::Told(Event::Notice(notice)) => host.happened(machine, notice),
             Self::Message(from, packet) => host.message(machine, usize::from(from), packet.as_slice()),
             Self::Tick(ticket) => host.tick(machine, ticket),
             Self::Synced => host.synced(machine),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use elect_core::{
-    Driver, Elector, Epoch, Event, Floor, Frame, Gate, Loss, NodeId, Position, Raise, Raised, Requested, Time,
+    Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Loss, NodeId, Notice, Position, Raise, Requested, Time,
 };
 
 use crate::checkers::{Checker, Sent};
@@ -11,7 +11,7 @@ use crate::clock::{MICRO, SECOND};
 use crate::disk::Outcome;
 use crate::host::{Call, Host, Hosted};
 use crate::options::Sabotage;
-use crate::process::{Action, Input, Interrupt, Request, State};
+use crate::process::{Action, Event, Input, Interrupt, Request, State};
 use crate::queue::{Life, NodeIndex, What};
 use crate::store::Store;
 use crate::world::{World, index_of};
@@ -35,8 +35,12 @@ impl Driver for Collector<'_> {
         self.0.push(Action::Save(gate));
     }
 
-    fn happened(&mut self, event: Event) {
-        self.0.push(Action::Happened(event));
+    fn act(&mut self, duty: Duty) {
+        self.0.push(Action::Told(Event::Duty(duty)));
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.0.push(Action::Told(Event::Notice(notice)));
     }
 }
 
@@ -217,7 +221,7 @@ impl World {
                     self.moments.lost(self.now, node);
                     self.checks.lost(self.now, node, *loss);
                 }
-                Action::Happened(event) => self.check_event(node, event),
+                Action::Told(event) => self.check_event(node, event),
                 _ => {}
             }
         }
@@ -253,7 +257,7 @@ impl World {
                         self.checks.saving(self.now, node, record);
                     }
                 }
-                Action::Happened(Event::Stopped { .. }) => self.checks.stopped(node),
+                Action::Told(Event::Duty(Duty::Stopped { .. })) => self.checks.stopped(node),
                 _ => {}
             }
         }
@@ -262,13 +266,9 @@ impl World {
     fn check_event(&mut self, node: NodeIndex, event: &Event) {
         self.moments.happened(self.now, node, event);
         match event {
-            Event::Elected(elected) => self.checks.elected(self.now, node, elected.epoch()),
-            Event::EpochRaised { from, raised } => {
-                let to = match raised {
-                    Raised::InOffice(office) => office.epoch(),
-                    Raised::OnTheWay(elected) => elected.epoch(),
-                };
-                self.checks.raised(self.now, node, *from, to);
+            Event::Duty(Duty::Elected(elected)) => self.checks.elected(self.now, node, elected.epoch()),
+            Event::Duty(Duty::EpochRaised { from, raised }) => {
+                self.checks.raised(self.now, node, *from, raised.epoch());
             }
             _ => {}
         }
@@ -290,7 +290,7 @@ impl World {
             match std::mem::replace(action, Action::Done) {
                 Action::Lost(loss) => self.on_lost(node, loss),
                 Action::Save(gate) => self.on_save(node, gate),
-                Action::Happened(event) => self.on_event(node, event),
+                Action::Told(event) => self.on_event(node, event),
                 Action::Send(..) | Action::Done => {}
             }
         }

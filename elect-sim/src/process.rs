@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use elect_core::{
-    Authority, Elector, Epoch, Event, Frame, Gate, Gated, LinkState, Loss, MemberKind, NodeId, Record,
+    Authority, Duty, Elector, Epoch, Frame, Gate, Gated, LinkState, Loss, MemberKind, NodeId, Notice, Record,
     StorageFailed, Time,
 };
 
@@ -144,13 +144,20 @@ pub(crate) enum Request {
     Health(elect_core::Health),
 }
 
+/// What a host is told, in its order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Duty(Duty),
+    Notice(Notice),
+}
+
 /// One thing that a step asks for.
 #[derive(Debug)]
 pub(crate) enum Action {
     Lost(Loss),
     Send(NodeIndex, Frame),
     Save(Gate),
-    Happened(Event),
+    Told(Event),
     /// Carried out.
     Done,
 }

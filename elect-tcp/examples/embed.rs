@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{env, fs, process, thread};
 
-use elect_core::{ClusterId, Config, Event, NoLog, NodeId};
-use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, VoteFile, random_seed};
+use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Notice, Raised};
+use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, NodeNotice, VoteFile, random_seed};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let names = [NodeId::new("a")?, NodeId::new("b")?, NodeId::new("c")?];
@@ -74,20 +74,38 @@ fn start(
 fn serve(name: NodeId, node: &NodeHandle, events: &Events) {
     for event in events.receiver() {
         match event {
-            HostEvent::Happened(Event::Elected(elected)) => {
-                println!("{name}: leads epoch {}", elected.epoch());
-                let office = elected.serve_without_log_forgetting_earlier_writes();
-                node.in_office(&office);
-            }
-            HostEvent::Happened(Event::Following { leader, epoch, .. }) => {
+            HostEvent::Act(duty) => act(name, node, duty),
+            HostEvent::Happened(NodeNotice::Elector(Notice::Following { leader, epoch, .. })) => {
                 println!("{name}: follows {leader} in epoch {epoch}");
             }
-            HostEvent::Happened(Event::HandoverBegan { .. }) => node.drained(),
             HostEvent::Lost(loss) => {
                 println!("{name}: no longer leads epoch {}: {}", loss.epoch, loss.reason);
             }
             HostEvent::Ended(_) => println!("{name}: ended"),
-            _ => {}
+            HostEvent::Happened(_) => {} // to be logged, counted or shown
         }
+    }
+}
+
+/// Every duty by its name: what a host leaves out, it learns of only when it goes wrong.
+fn act(name: NodeId, node: &NodeHandle, duty: Duty) {
+    match duty {
+        Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+            println!("{name}: leads epoch {}", elected.epoch());
+            node.in_office(&elected.serve_without_log_forgetting_earlier_writes());
+        }
+        // Nobody else led: its office goes on, with stamps of the new epoch.
+        Duty::EpochRaised { from, raised: Raised::InOffice(stamp) } => {
+            println!("{name}: leads epoch {} after {from}", stamp.epoch());
+        }
+        // Nothing to finish here.
+        Duty::HandoverBegan { target, .. } => {
+            println!("{name}: hands over to {target}");
+            node.drained();
+        }
+        Duty::HandoverAborted { target, .. } => println!("{name}: goes on, {target} does not take over"),
+        // It has no log that could have been lost.
+        Duty::Rebuilt => {}
+        Duty::Stopped { reason } => println!("{name}: stopped for good: {reason}"),
     }
 }

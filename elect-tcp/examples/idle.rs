@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use elect_core::{ClusterId, Config, Event, NoLog, NodeId};
+use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Raised};
 use elect_tcp::{HostEvent, Node, NodeConfig, VoteFile, random_seed};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,7 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let host = handle.clone();
         thread::spawn(move || {
             for event in events.receiver() {
-                if let HostEvent::Happened(Event::Elected(elected)) = event {
+                // A measurement: nobody asks these nodes to hand over, and they serve nobody.
+                if let HostEvent::Act(
+                    Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },
+                ) = event
+                {
                     host.in_office(&elected.serve_without_log_forgetting_earlier_writes());
                 }
             }

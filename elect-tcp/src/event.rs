@@ -1,19 +1,30 @@
 //! What a node tells its host.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use elect_core::{Address, Event, Incarnation, Loss, NodeId, Time};
+use elect_core::{Address, Duty, Incarnation, Loss, NodeId, Notice, Time};
 
 /// So many events may wait before diagnostics are left out: a host that never reads does not eat the memory.
 const DIAGNOSTICS_MAX: usize = 4096;
 
-/// What happened to this node, in order.
+/// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum HostEvent {
     /// Authority ended: demote at once. The lease cell has already fallen.
     Lost(Loss),
-    /// The elector reports. Gains ([`Event::Elected`], [`Event::EpochRaised`]) move through here to the host.
-    Happened(Event),
+    /// Act on it. Gains ([`Duty::Elected`], [`Duty::EpochRaised`]) move through here to the host.
+    Act(Duty),
+    /// The node has ended; nothing follows. Whoever leads now, it is not this node.
+    Ended(Ended),
+    /// Worth knowing: to be logged, counted or shown.
+    Happened(NodeNotice),
+}
+
+/// What is worth knowing of a node.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NodeNotice {
+    /// The elector reports.
+    Elector(Notice),
     /// The link to a peer came up, went down, or cannot be brought up for a new reason.
     LinkChanged(Link),
     /// So many copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
@@ -22,10 +33,8 @@ pub enum HostEvent {
         /// How many of four.
         copies: usize,
     },
-    /// So many diagnostic events were left out because nobody read the stream; gains and losses never are.
+    /// So many notices were left out because nobody read the stream; nothing else ever is.
     Skipped(u64),
-    /// The node has ended; nothing follows. Whoever leads now, it is not this node.
-    Ended(Ended),
 }
 
 /// The link over which this node sends to a peer.
@@ -58,7 +67,7 @@ pub enum Ended {
     },
 }
 
-/// The one stream of a node's events. Gains and losses are never left out, however long nobody reads.
+/// The one stream of a node's events. Losses and duties are never left out, however long nobody reads.
 ///
 /// A host that is slow to read it, or whose reader panics, stalls nothing else: once authority is over its stamps are
 /// refused and its reads do not finish, whatever it has heard.
@@ -94,7 +103,8 @@ impl Announcer {
             return;
         }
         if self.skipped > 0 {
-            let _ = self.sender.send(HostEvent::Skipped(std::mem::take(&mut self.skipped)));
+            let _ =
+                self.sender.send(HostEvent::Happened(NodeNotice::Skipped(std::mem::take(&mut self.skipped))));
         }
         let _ = self.sender.send(event);
     }
@@ -104,10 +114,12 @@ impl Announcer {
 const fn is_diagnostic(event: &HostEvent) -> bool {
     matches!(
         event,
-        HostEvent::LinkChanged(_)
-            | HostEvent::Happened(
-                Event::Ignored { .. } | Event::RefusedOffer { .. } | Event::OfferRefused { .. }
-            )
+        HostEvent::Happened(
+            NodeNotice::LinkChanged(_)
+                | NodeNotice::Elector(
+                    Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. }
+                )
+        )
     )
 }
 
@@ -121,7 +133,10 @@ mod tests {
     fn diagnostics_are_bounded_and_counted_and_losses_never_left_out() {
         let (mut announcer, events) = stream();
         let from = NodeId::new("b").unwrap();
-        let ignored = || HostEvent::Happened(Event::Ignored { from, reason: Ignored::Stranger });
+        let ignored = || {
+            let notice = Notice::Ignored { from, reason: Ignored::Stranger };
+            HostEvent::Happened(NodeNotice::Elector(notice))
+        };
         for _ in 0..DIAGNOSTICS_MAX + 10 {
             announcer.tell(ignored());
         }
@@ -129,6 +144,8 @@ mod tests {
         announcer.tell(HostEvent::Lost(loss));
         assert_eq!(events.receiver().len(), DIAGNOSTICS_MAX + 2);
         let rest: Vec<_> = events.receiver().try_iter().skip(DIAGNOSTICS_MAX).collect();
-        assert!(matches!(rest[..], [HostEvent::Skipped(10), HostEvent::Lost(told)] if told == loss));
+        assert!(
+            matches!(rest[..], [HostEvent::Happened(NodeNotice::Skipped(10)), HostEvent::Lost(told)] if told == loss)
+        );
     }
 }

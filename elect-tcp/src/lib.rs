@@ -26,7 +26,7 @@ mod vote_file;
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
-pub use event::{Ended, Events, HostEvent, Link};
+pub use event::{Ended, Events, HostEvent, Link, NodeNotice};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 #[cfg(unix)]

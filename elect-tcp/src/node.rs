@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
-    Driver, Elector, Event, Floor, Frame, Gate, Incarnation, Loss, NodeId, StartRefused, StorageFailed,
+    Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, Loss, NodeId, Notice, StartRefused, StorageFailed,
 };
 
 use crate::clock;
@@ -16,7 +16,7 @@ use crate::config::NodeConfig;
 use crate::counters::Counters;
 use crate::crew::Crew;
 use crate::dialer::{Dialer, Timeouts};
-use crate::event::{self, Announcer, Events, HostEvent, Link};
+use crate::event::{self, Announcer, Events, HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
@@ -82,7 +82,8 @@ impl Node {
         let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
         let (mut announcer, events) = event::stream();
         if file.repaired() > 0 {
-            announcer.tell(HostEvent::VoteFileRepaired { copies: file.repaired() });
+            let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
+            announcer.tell(HostEvent::Happened(repaired));
         }
         let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
         let mut birth = Birth { announcer, sent: Vec::new(), gate: None };
@@ -118,8 +119,12 @@ impl Driver for Birth {
         self.gate = Some(gate);
     }
 
-    fn happened(&mut self, event: Event) {
-        self.announcer.tell(HostEvent::Happened(event));
+    fn act(&mut self, duty: Duty) {
+        self.announcer.tell(HostEvent::Act(duty));
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.announcer.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
     }
 }
 

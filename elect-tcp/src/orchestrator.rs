@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Driver, Elector, Event, Frame, Gate, Gated, Incarnation, LinkState, Loss, NodeId, Position,
-    StorageFailed, Time,
+    Address, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, Loss, NodeId, Notice,
+    Position, StorageFailed, Time,
 };
 
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
-use crate::event::{Announcer, Ended, HostEvent, Link};
+use crate::event::{Announcer, Ended, HostEvent, Link, NodeNotice};
 use crate::outbox::Outbox;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
@@ -80,8 +80,12 @@ impl Driver for Hands {
         let _ = self.gates.try_send(gate);
     }
 
-    fn happened(&mut self, event: Event) {
-        self.announcer.tell(HostEvent::Happened(event));
+    fn act(&mut self, duty: Duty) {
+        self.announcer.tell(HostEvent::Act(duty));
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.announcer.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
     }
 }
 
@@ -247,7 +251,7 @@ impl Hands {
     fn change(&mut self, peer: NodeId, change: impl FnOnce(&mut Link)) {
         if let Some(link) = self.links.get_mut(&peer) {
             change(link);
-            self.announcer.tell(HostEvent::LinkChanged(link.clone()));
+            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(link.clone())));
         }
     }
 }

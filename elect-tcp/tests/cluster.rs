@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{Cluster, Directory, hear, id, spin};
 use elect_core::{ClusterId, Config, Epoch, NoLog, StepDown};
-use elect_tcp::{Ended, HostEvent, Node, NodeConfig, VoteFile};
+use elect_tcp::{Ended, HostEvent, Node, NodeConfig, NodeNotice, VoteFile};
 
 #[test]
 fn three_nodes_elect_one_and_survive_its_shutdown() {
@@ -83,7 +83,7 @@ fn a_rotted_copy_of_the_vote_file_is_repaired_and_reported() {
     fs::write(&vote_file, content).unwrap();
     cluster.restart(0);
     let first = cluster.member(0).events.receiver().recv().unwrap();
-    assert!(matches!(first, HostEvent::VoteFileRepaired { copies: 1 }), "{first:?}");
+    assert!(matches!(first, HostEvent::Happened(NodeNotice::VoteFileRepaired { copies: 1 })), "{first:?}");
     let (_, later) = cluster.wait_for_leader(Epoch::ZERO);
     assert!(later > epoch, "nothing is forgotten");
 }

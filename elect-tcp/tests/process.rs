@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use common::{Cluster, TestFloor, hear, id, spin};
 use crossbeam_channel::{bounded, unbounded};
 use elect_core::{ClusterId, Config, Epoch, NoLog, StepDown};
-use elect_tcp::{Ended, HandshakeRefusal, HostEvent, Node, NodeConfig, NodeGone, RequestError, VoteFile};
+use elect_tcp::{
+    Ended, HandshakeRefusal, HostEvent, Node, NodeConfig, NodeGone, NodeNotice, RequestError, VoteFile,
+};
 
 /// Threads of a quiet node in a group of three: orchestrator, saver, listener, and for each peer one that sends, one
 /// that watches and one that reads.
@@ -154,7 +156,7 @@ fn slow_fsync() {
     let deadline = std::time::Instant::now() + common::BOUND;
     loop {
         match events.receiver().recv_deadline(deadline) {
-            Ok(HostEvent::Happened(elect_core::Event::Elected(_))) => break,
+            Ok(HostEvent::Act(elect_core::Duty::Elected(_))) => break,
             Ok(_) => {}
             Err(error) => panic!("{error}\n{:#?}", handle.explain()),
         }
@@ -249,7 +251,7 @@ fn a_wrong_address_is_named() {
     let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
     let (wanted, reason) = (cluster.names[leader], HandshakeRefusal::Addressee.to_string());
     hear(&events, "reason", |event| match event {
-        HostEvent::LinkChanged(link) if link.peer == wanted => {
+        HostEvent::Happened(NodeNotice::LinkChanged(link)) if link.peer == wanted => {
             link.reason.filter(|why| why.contains(&reason))
         }
         _ => None,

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::Config;
+use crate::duty::Duty;
 use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
-use crate::event::{Event, Health, LinkState, Loss};
+use crate::event::{Health, LinkState, Loss, Notice};
 use crate::frame::{Frame, Standing};
 use crate::gate::{Gate, NoLog, VoteStore};
 use crate::members::Digest;
@@ -53,8 +54,12 @@ impl Driver for Seen {
         self.gate = Some(gate);
     }
 
-    fn happened(&mut self, event: Event) {
-        self.told.push(format!("{event:?}"));
+    fn act(&mut self, duty: Duty) {
+        self.told.push(format!("{duty:?}"));
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.told.push(format!("{notice:?}"));
     }
 }
 

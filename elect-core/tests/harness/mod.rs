@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use elect_core::{
-    ClusterId, Config, ConfigBuilder, Driver, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Gated,
-    LinkState, Log, Loss, NodeId, Office, Position, Raised, Record, RequestRefused, Requested, Step,
+    ClusterId, Config, ConfigBuilder, Driver, Duty, Elected, Elector, Epoch, Fence, Frame, Gate, Gated,
+    LinkState, Log, Loss, NodeId, Notice, Office, Position, Raised, Record, RequestRefused, Requested, Step,
     StepDown, StorageFailed, Time, VoteStore,
 };
 
@@ -142,6 +142,13 @@ struct Collected {
     events: Vec<Event>,
 }
 
+/// What a host is told, in its order.
+#[derive(Debug)]
+pub enum Event {
+    Duty(Duty),
+    Notice(Notice),
+}
+
 impl Driver for Collected {
     fn lost(&mut self, loss: Loss) {
         assert!(self.events.is_empty(), "S8: a loss comes before any event");
@@ -156,8 +163,12 @@ impl Driver for Collected {
         assert!(self.gate.replace(gate).is_none(), "one gate at a time");
     }
 
-    fn happened(&mut self, event: Event) {
-        self.events.push(event);
+    fn act(&mut self, duty: Duty) {
+        self.events.push(Event::Duty(duty));
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.events.push(Event::Notice(notice));
     }
 }
 
@@ -420,7 +431,7 @@ impl Group {
     fn note(&mut self, id: NodeId, event: Event) {
         let now = self.now;
         match event {
-            Event::Elected(elected) => {
+            Event::Duty(Duty::Elected(elected)) => {
                 self.note_leader(id, elected.epoch());
                 let node = self.nodes.get_mut(&id).unwrap();
                 node.seen.push((now, Seen::Elected(elected.epoch())));
@@ -429,24 +440,27 @@ impl Group {
                     self.serve(id);
                 }
             }
-            Event::EpochRaised { from, raised } => {
-                let epoch = match &raised {
-                    Raised::InOffice(office) => office.epoch(),
-                    Raised::OnTheWay(elected) => elected.epoch(),
-                };
+            Event::Duty(Duty::EpochRaised { from, raised }) => {
+                let epoch = raised.epoch();
                 self.note_leader(id, epoch);
                 let node = self.nodes.get_mut(&id).unwrap();
                 node.seen.push((now, Seen::Raised(from, epoch)));
                 match raised {
-                    Raised::InOffice(office) => node.office = Some(office),
-                    Raised::OnTheWay(elected) => node.elected = Some(elected),
+                    Raised::InOffice(_) => assert!(node.office.is_some(), "it goes on"),
+                    Raised::OnTheWay(elected) => (node.office, node.elected) = (None, Some(elected)),
                 }
                 if node.serves && node.office.is_none() {
                     self.serve(id);
                 }
             }
-            other => self.nodes.get_mut(&id).unwrap().seen.push((now, Seen::Other(format!("{other:?}")))),
+            Event::Duty(other) => self.see(id, format!("{other:?}")),
+            Event::Notice(notice) => self.see(id, format!("{notice:?}")),
         }
+    }
+
+    fn see(&mut self, id: NodeId, what: String) {
+        let now = self.now;
+        self.nodes.get_mut(&id).unwrap().seen.push((now, Seen::Other(what)));
     }
 
     fn note_leader(&mut self, id: NodeId, epoch: Epoch) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
-    Authority, ClusterId, Config, Detection, Driver, Elector, Epoch, Event, Fence, Frame, Gate, Loss,
-    MemberKind, NodeId, Position, Raised, Record, Requested, Standing, Step, Time,
+    Authority, ClusterId, Config, Detection, Driver, Duty, Elector, Epoch, Fence, Frame, Gate, Loss,
+    MemberKind, NodeId, Notice, Position, Raised, Record, Requested, Standing, Step, Time,
 };
 
 use crate::books::Books;
@@ -79,20 +79,21 @@ struct Output {
     losses: Vec<Loss>,
     frames: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
-    events: Vec<Event>,
+    duties: Vec<Duty>,
+    notices: Vec<Notice>,
 }
 
 impl Driver for Output {
     fn lost(&mut self, loss: Loss) {
         assert!(
-            self.frames.is_empty() && self.gate.is_none() && self.events.is_empty(),
+            self.frames.is_empty() && self.gate.is_none() && self.nothing_told(),
             "S8: a loss comes first"
         );
         self.losses.push(loss);
     }
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
-        assert!(self.events.is_empty() && self.gate.is_none());
+        assert!(self.nothing_told() && self.gate.is_none());
         self.frames.push((to, frame.clone()));
     }
 
@@ -100,8 +101,18 @@ impl Driver for Output {
         assert!(self.gate.replace(gate).is_none(), "one gate at a time");
     }
 
-    fn happened(&mut self, event: Event) {
-        self.events.push(event);
+    fn act(&mut self, duty: Duty) {
+        self.duties.push(duty);
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+}
+
+impl Output {
+    fn nothing_told(&self) -> bool {
+        self.duties.is_empty() && self.notices.is_empty()
     }
 }
 
@@ -243,7 +254,7 @@ impl World {
         let mut output = std::mem::take(&mut self.output);
         let was_stopped = self.members[index].stopped;
         self.note_losses(index, &output.losses);
-        self.note_gains(index, &output.events);
+        self.note_gains(index, &output.duties);
         let stopped = self.members[index].stopped;
         if was_stopped {
             assert!(
@@ -259,8 +270,14 @@ impl World {
             assert!(!stopped, "S11: it saves");
             self.begin_save(index, gate);
         }
-        for event in output.events.drain(..) {
-            self.note(index, event);
+        for duty in output.duties.drain(..) {
+            self.note(index, duty);
+        }
+        for notice in output.notices.drain(..) {
+            self.books.digest.add(1);
+            if self.verbose {
+                self.books.digest.add_bytes(format!("{notice:?}").as_bytes());
+            }
         }
         output.losses.clear();
         self.output = output;
@@ -280,25 +297,22 @@ impl World {
         }
     }
 
-    /// What follows from the events for the frames of the same step.
-    fn note_gains(&mut self, index: usize, events: &[Event]) {
-        for event in events {
-            let epoch = match event {
-                Event::Elected(elected) => {
+    /// What follows from the duties for the frames of the same step.
+    fn note_gains(&mut self, index: usize, duties: &[Duty]) {
+        for duty in duties {
+            let epoch = match duty {
+                Duty::Elected(elected) => {
                     assert_eq!(
                         self.members[index].led, None,
                         "S8: elected without losing the epoch led before"
                     );
                     elected.epoch()
                 }
-                Event::EpochRaised { from, raised } => {
+                Duty::EpochRaised { from, raised } => {
                     assert_eq!(self.members[index].led, Some(*from), "S8: raised what it did not lead");
-                    match raised {
-                        Raised::InOffice(office) => office.epoch(),
-                        Raised::OnTheWay(elected) => elected.epoch(),
-                    }
+                    raised.epoch()
                 }
-                Event::Stopped { .. } => {
+                Duty::Stopped { .. } => {
                     assert_eq!(self.members[index].led, None, "S11: stopped without stepping down");
                     self.members[index].stopped = true;
                     continue;
@@ -312,19 +326,19 @@ impl World {
         }
     }
 
-    fn note(&mut self, index: usize, event: Event) {
+    fn note(&mut self, index: usize, duty: Duty) {
         if self.verbose {
-            self.books.digest.add_bytes(format!("{event:?}").as_bytes());
+            self.books.digest.add_bytes(format!("{duty:?}").as_bytes());
         }
         let member = &mut self.members[index];
-        match event {
-            Event::Elected(elected) | Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+        match duty {
+            Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
                 member.elected = Some(elected);
                 if !member.lazy {
                     self.to_serve.push(index);
                 }
             }
-            Event::Stopped { reason } => {
+            Duty::Stopped { reason } => {
                 let owed = self.frames == Frames::Forged || self.wiped;
                 let storage = matches!(reason, elect_core::Stopped::StorageFailed(_));
                 assert!(storage || owed, "S13: {reason} in a group without clones");

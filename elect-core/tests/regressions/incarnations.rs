@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use elect_core::{Body, Elector, Event, Incarnation, Record, Standing, Stopped, Time};
+use elect_core::{Body, Duty, Elector, Incarnation, Record, Standing, Stopped, Time};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{INTERVAL, Solo, beat};
@@ -19,7 +19,7 @@ fn a_clone_that_cannot_save_ends_no_promise_to_the_living() {
     clone.now = group.now;
     clone.disk.fails = true;
     clone.tick().commit();
-    assert!(clone.saw(|event| matches!(event, Event::Stopped { .. })));
+    assert!(clone.must(|duty| matches!(duty, Duty::Stopped { .. })));
     group.isolate("a");
     for (to, frame) in &clone.frames {
         group.inject("a", &to.to_string(), frame);
@@ -81,7 +81,7 @@ fn a_node_that_stops_says_and_saves_nothing_else_in_that_step() {
         // Its heartbeat, its offer or its re-offer is due too.
         a.now = a.elector.deadline().max(a.now + INTERVAL);
         a.hear("b", 1, Standing::Bound, Body::Reject { rejected: own, known });
-        assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::Cloned { .. } })));
+        assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
         assert!(a.gate.is_none());
         let standings: Vec<_> = a.frames.iter().map(|(_, frame)| frame.header.standing).collect();
         assert_eq!(standings, [Standing::Stopped; 2], "one last word to each peer");

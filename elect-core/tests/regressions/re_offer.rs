@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use elect_core::{Body, Elector, Event, Incarnation, Stamp, Standing, Time};
+use elect_core::{Body, Duty, Elector, Incarnation, Stamp, Standing, Time};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{INTERVAL, Solo, accept, at, beat, epoch, follows, leading, offer, stands};
@@ -95,7 +95,7 @@ fn a_re_offer_is_not_replaced_at_every_report_of_a_lost_source() {
     let accepted = a.frame("b", 2, follows("a", 1), accept(2));
     a.deliver("b", &accepted);
     a.commit();
-    assert!(a.saw(|event| matches!(event, Event::EpochRaised { .. })), "it has its fresh positions");
+    assert!(a.must(|duty| matches!(duty, Duty::EpochRaised { .. })), "it has its fresh positions");
     a.step(Elector::on_source_lost).pass(INTERVAL);
     assert_eq!(a.offered(), Some(3), "a report after that begins another");
 }

@@ -1,6 +1,6 @@
 //! Replaced storage: what a replacement proves about the life that it replaces, which is nothing.
 
-use elect_core::{Body, Event, Incarnation, Record, Standing, Stopped};
+use elect_core::{Body, Duty, Incarnation, Record, Standing, Stopped};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{Solo, beat, epoch};
@@ -62,8 +62,7 @@ fn two_replacements_of_one_node_stop() {
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
     let record = Record::replacement(&config);
     let mut a = Solo::from_record(config, record);
-    let stopped =
-        |a: &Solo| a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::Cloned { .. } }));
+    let stopped = |a: &Solo| a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } }));
     for round in 0.. {
         assert!(round <= 3, "one life for each of three members, and no more");
         let rejected = a.disk.record.incarnation;

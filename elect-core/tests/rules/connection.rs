@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Blocker, Body, Event, Frame, Heartbeat, LinkState, Standing};
+use elect_core::{Address, Blocker, Body, Frame, Heartbeat, LinkState, Notice, Standing};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, heartbeat, lead, leading};
@@ -130,7 +130,7 @@ fn r37_a_leader_announces_itself_until_it_is_acknowledged() {
 fn r37_a_voter_that_missed_the_announcement_learns_from_a_heartbeat() {
     let mut a = Solo::new();
     a.follow("b", 3);
-    assert!(a.saw(|event| matches!(event, Event::Following { leader, .. } if *leader == id("b"))));
+    assert!(a.saw(|notice| matches!(notice, Notice::Following { leader, .. } if *leader == id("b"))));
 }
 
 #[test]
@@ -170,15 +170,17 @@ fn r57_a_newer_application_is_reported_once() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).application(5));
     let version = |application| Body::Heartbeat(Heartbeat { application, ..heartbeat() });
     let newer = |a: &Solo| {
-        let is = |event: &&Event| matches!(event, Event::NewerApplication { .. });
-        a.events.iter().filter(is).count()
+        let is = |notice: &&Notice| matches!(notice, Notice::NewerApplication { .. });
+        a.notices.iter().filter(is).count()
     };
     a.hear("b", 0, Standing::Bound, version(5));
     assert_eq!(newer(&a), 0);
     a.hear("b", 0, Standing::Bound, version(6));
     a.hear("b", 0, Standing::Bound, version(6));
     assert_eq!(newer(&a), 1);
-    assert!(a.saw(|event| matches!(event, Event::NewerApplication { peer, version: 6 } if *peer == id("b"))));
+    assert!(
+        a.saw(|notice| matches!(notice, Notice::NewerApplication { peer, version: 6 } if *peer == id("b")))
+    );
 }
 
 #[test]
@@ -192,20 +194,20 @@ fn r57_the_host_hears_once_of_each_change_of_leader_and_address() {
     a.hear("b", 1, leading(1), announce(&address));
     a.commit().hear_leader("b", 1);
     let following: Vec<_> =
-        a.events.iter().filter(|event| matches!(event, Event::Following { .. })).collect();
+        a.notices.iter().filter(|notice| matches!(notice, Notice::Following { .. })).collect();
     assert!(
-        matches!(following[..], [Event::Following { epoch: one, address: told, .. }] if *one == epoch(1) && *told == address),
+        matches!(following[..], [Notice::Following { epoch: one, address: told, .. }] if *one == epoch(1) && *told == address),
         "{following:?}"
     );
     a.clear();
     a.hear("b", 1, leading(1), announce(&address));
-    assert!(a.events.is_empty());
+    assert!(a.notices.is_empty() && a.duties.is_empty());
     let moved = Address::new("b:2").unwrap();
     a.hear("b", 1, leading(1), announce(&moved));
-    assert!(matches!(&a.events[..], [Event::LeaderAddress { address, .. }] if *address == moved));
+    assert!(matches!(&a.notices[..], [Notice::LeaderAddress { address, .. }] if *address == moved));
     a.clear();
     a.hear("b", 1, Standing::Bound, beat());
     a.hear("b", 1, Standing::Bound, beat());
-    let lost = a.events.iter().filter(|event| matches!(event, Event::LeaderLost { .. })).count();
+    let lost = a.notices.iter().filter(|notice| matches!(notice, Notice::LeaderLost { .. })).count();
     assert_eq!(lost, 1);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Digest, Elector, Event, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Position,
-    Record, Refusal, Standing, StepDown, Stopped, Time,
+    Blocker, Body, Digest, Duty, Elector, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Notice,
+    Position, Record, Refusal, Standing, StepDown, Stopped, Time,
 };
 
 use crate::harness::{builder, id, ms};
@@ -69,7 +69,7 @@ fn r02_a_node_that_is_told_of_another_life_of_its_own_stops() {
     assert!(a.holds_lease());
     assert_eq!(a.hear("b", 1, follows("a", 1), reject(own, own.counter)), None);
     assert_eq!(a.losses[0].reason, StepDown::Cloned);
-    assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::Cloned { .. } })));
+    assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
     assert_eq!(a.last_to("b").header.standing, Standing::Stopped);
     assert_eq!(a.hear_free("b", 1), Some(Ignored::Stopped));
 }
@@ -122,7 +122,7 @@ fn r05_a_promise_and_following_end_with_what_is_over() {
     assert!(a.leader().is_some(), "leading 3 says that all up to 2 is over");
     assert_eq!(a.hear("b", 3, Standing::Free, beat()), None);
     assert_eq!((a.leader(), a.bound_to()), (None, None));
-    assert!(a.saw(|event| matches!(event, Event::LeaderLost { reason: LeaderLost::Ended, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Ended, .. })));
 
     let mut a = Solo::new();
     a.give_word("c", 4);

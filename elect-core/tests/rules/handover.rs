@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Elector, Event, HandoverAborted, HandoverCause, Health, Heartbeat, Ignored, LinkState,
+    Blocker, Body, Duty, Elector, HandoverAborted, HandoverCause, Health, Heartbeat, Ignored, LinkState,
     NodeId, NotInOffice, RequestRefused, Standing, StepDown, Unfit,
 };
 
@@ -33,8 +33,8 @@ fn released_to(a: &Solo) -> Option<NodeId> {
 }
 
 fn aborted(a: &Solo) -> Option<HandoverAborted> {
-    a.events.iter().find_map(|event| match event {
-        Event::HandoverAborted { reason, .. } => Some(*reason),
+    a.duties.iter().find_map(|duty| match duty {
+        Duty::HandoverAborted { reason, .. } => Some(*reason),
         _ => None,
     })
 }
@@ -103,7 +103,7 @@ fn r38_asking_twice_is_one_handover() {
     assert_eq!(ask(&mut a, Some("b")), Ok(()));
     assert_eq!(ask(&mut a, None), Ok(()));
     assert_eq!(ask(&mut a, Some("c")), Err(RequestRefused::HandingOver(id("b"))));
-    let began = a.events.iter().filter(|event| matches!(event, Event::HandoverBegan { .. })).count();
+    let began = a.duties.iter().filter(|duty| matches!(duty, Duty::HandoverBegan { .. })).count();
     assert_eq!(began, 1);
 }
 
@@ -247,8 +247,8 @@ fn beside_a_better(a: &mut Solo, better: Heartbeat, span: Duration) {
 }
 
 fn prefers(a: &Solo) -> bool {
-    a.saw(|event| {
-        matches!(event, Event::HandoverBegan { cause: HandoverCause::Preference, target, .. } if *target == id("b"))
+    a.must(|duty| {
+        matches!(duty, Duty::HandoverBegan { cause: HandoverCause::Preference, target, .. } if *target == id("b"))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, Config, Detection, Elector, Event, Heartbeat, Lease, Loss, NotRebuilt, RebuiltTo, RequestRefused,
+    Body, Config, Detection, Duty, Elector, Heartbeat, Lease, Loss, NotRebuilt, RebuiltTo, RequestRefused,
     Requested, Standing, StepDown, Time,
 };
 
@@ -51,7 +51,7 @@ fn r21_grants_that_are_over_elect_nobody() {
         a.commit();
     }
     assert!(!a.holds_lease());
-    assert!(!a.saw(|event| matches!(event, Event::Elected(_))));
+    assert!(!a.must(|duty| matches!(duty, Duty::Elected(_))));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! R30, R31, R43, R52, R53: the fence, and the way into and out of office.
 
 use elect_core::{
-    Blocker, Body, Elector, Event, Fenced, Health, NotInOffice, Office, Raised, RoundLost, Stamp, Standing,
-    StepDown,
+    Blocker, Body, Duty, Elector, Fenced, Health, NotInOffice, Notice, Office, Raised, RoundLost, Stamp,
+    Standing, StepDown,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -61,8 +61,8 @@ fn r30_a_lost_source_means_fresh_positions() {
     a.commit();
     a.deliver("b", &accepted);
     a.commit();
-    let raised = a.events.iter().find_map(|event| match event {
-        Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => Some(elected),
+    let raised = a.duties.iter().find_map(|duty| match duty {
+        Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => Some(elected),
         _ => None,
     });
     assert_eq!(raised.expect("it leads 2, on its way").catch_up_from(), None);
@@ -142,7 +142,7 @@ fn r43_an_unfit_host_loses_office_or_declines_it() {
     let mut a = Solo::new();
     a.stand();
     unfit(&mut a);
-    assert!(a.saw(|event| matches!(event, Event::RoundLost { reason: RoundLost::Withdrawn, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::RoundLost { reason: RoundLost::Withdrawn, .. })));
     a.commit().hear_accept("b", 1);
     assert!(!a.holds_lease());
 }
@@ -165,7 +165,7 @@ fn r43_a_save_that_takes_longer_than_the_detection_time_counts_as_stalled() {
     assert_eq!(a.losses[0].reason, StepDown::SaveStalled);
     assert!(matches!(a.blocker(), Some(Blocker::Saving(since)) if since == began));
     a.commit();
-    assert!(!a.saw(|event| matches!(event, Event::EpochRaised { .. })), "too late is too late");
+    assert!(!a.must(|duty| matches!(duty, Duty::EpochRaised { .. })), "too late is too late");
 }
 
 fn stamp(number: u64) -> Stamp {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Elector, Event, Heartbeat, Ignored, Lead, Refusal, RequestRefused, Standing,
+    Blocker, Body, Elector, Heartbeat, Ignored, Lead, Notice, Refusal, RequestRefused, Standing,
 };
 
 use crate::harness::{Group, id, ms};
@@ -23,7 +23,7 @@ fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
     a.follow("b", 1);
     a.hear("b", 1, leading(1), frozen_lead(ms(5_000)));
     let thaws = a.now + ms(5_000);
-    assert!(a.saw(|event| matches!(event, Event::Paused { until } if *until == thaws)));
+    assert!(a.saw(|notice| matches!(notice, Notice::Paused { until } if *until == thaws)));
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
     assert_eq!(a.blocker(), Some(Blocker::Paused(thaws)));
@@ -31,7 +31,7 @@ fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
     a.clear().hear_offer("c", 2);
     assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Refuse { refusal: Refusal::Paused, .. })));
     a.pass(thaws.since(a.now));
-    assert!(a.saw(|event| matches!(event, Event::Resumed)));
+    assert!(a.saw(|notice| matches!(notice, Notice::Resumed)));
     a.hear_free("c", 1);
     assert!(a.offered().is_some(), "a freeze ends by itself");
 }
@@ -52,7 +52,7 @@ fn r42_a_followers_freeze_is_its_leaders() {
     a.follow("b", 1);
     a.hear("b", 1, leading(1), frozen_lead(ms(5_000)));
     a.hear("b", 1, leading(1), lead(D));
-    assert!(a.saw(|event| matches!(event, Event::Resumed)));
+    assert!(a.saw(|notice| matches!(notice, Notice::Resumed)));
     let asked = a.hear("c", 1, follows("b", 1), pause(ms(100)));
     assert_eq!(asked, Some(Ignored::NotItsPlace), "a follower freezes for nobody else");
 }

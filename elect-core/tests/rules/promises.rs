@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Event, Holder, Ignored, Incarnation, LeaderLost, LinkState, Record, Refusal, RoundLost,
+    Blocker, Body, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice, Record, Refusal, RoundLost,
     Standing, Word,
 };
 
@@ -104,7 +104,7 @@ fn r10_a_promise_binds_against_everybody_else_and_oneself() {
     a.give_word("b", 1).clear();
     assert_eq!(a.hear_offer("c", 2), None);
     assert_eq!(refusal(&a, "c"), Some(Refusal::Bound));
-    assert!(a.saw(|event| matches!(event, Event::RefusedOffer { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
     a.hear_free("c", 0);
     assert!(matches!(a.blocker(), Some(Blocker::Bound(to, _, _)) if to == id("b")));
     a.hear_offer("b", 3);
@@ -134,7 +134,7 @@ fn r11_a_candidate_gives_way_to_a_higher_offer_only() {
         a.commit();
         assert_eq!(a.hear_offer("c", offered), None);
         assert_eq!(refusal(&a, "c"), (!gives_way).then_some(Refusal::OwnOffice));
-        let lost = |event: &Event| matches!(event, Event::RoundLost { reason: RoundLost::HigherOffer { candidate, .. }, .. } if *candidate == id("c"));
+        let lost = |notice: &Notice| matches!(notice, Notice::RoundLost { reason: RoundLost::HigherOffer { candidate, .. }, .. } if *candidate == id("c"));
         assert_eq!(a.saw(lost), gives_way);
         if gives_way {
             a.commit();
@@ -249,7 +249,7 @@ fn r16_a_refused_connection_ends_a_promise_to_the_dead() {
     let evidence = refused_now(&a);
     a.link("b", evidence);
     assert_eq!((a.bound_to(), a.leader()), (None, None));
-    assert!(a.saw(|event| matches!(event, Event::LeaderLost { reason: LeaderLost::Dead, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Dead, .. })));
     let life = Incarnation { counter: 1, random: 1 };
     assert_eq!(a.hear_leader("b", 3), Some(Ignored::DeadIncarnation(life)), "a frame still under way");
     assert_eq!(a.bound_to(), None);

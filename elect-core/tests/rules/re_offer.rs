@@ -1,6 +1,6 @@
 //! R27, R28: a leader raises its own epoch without a leaderless gap.
 
-use elect_core::{Body, Elector, Event, Fenced, Position, Raised, Stamp, Standing, StepDown};
+use elect_core::{Body, Duty, Elector, Fenced, NotInOffice, Position, Raised, Stamp, Standing, StepDown};
 
 use crate::harness::{id, ms};
 use crate::solo::{INTERVAL, Solo, beat, epoch, follows, leading};
@@ -15,7 +15,7 @@ fn below_c() -> Solo {
 }
 
 fn raised(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Event::EpochRaised { .. }))
+    a.must(|duty| matches!(duty, Duty::EpochRaised { .. }))
 }
 
 #[test]
@@ -30,11 +30,60 @@ fn r27_a_voter_above_makes_the_leader_re_offer_itself_without_a_gap() {
     assert!(!raised(&a), "its own fence still lets epoch 1 pass");
     assert!(a.holds_lease());
     a.commit();
-    assert!(a.saw(|event| matches!(event,
-        Event::EpochRaised { from, raised: Raised::InOffice(office) } if (*from, office.epoch()) == (epoch(1), epoch(6)))));
+    assert!(a.must(|duty| matches!(duty,
+        Duty::EpochRaised { from, raised: Raised::InOffice(stamp) } if (*from, stamp.epoch()) == (epoch(1), epoch(6)))));
     assert!(a.losses.is_empty(), "nobody else led: no loss");
     assert_eq!(a.elector.authority().lease(a.now).map(|lease| lease.epoch), Some(epoch(6)));
     assert_eq!(a.last_to("c").header.standing, leading(6));
+}
+
+#[test]
+fn r27_an_office_goes_on_through_a_raise_that_its_host_never_hears_of() {
+    let mut a = Solo::new();
+    a.stand();
+    a.commit();
+    a.hear_accept("b", 1);
+    let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
+    a.step(|elector, now| elector.on_office(&office, now));
+    let before = office.stamp(a.now).unwrap();
+    a.hear("c", 5, Standing::Free, beat());
+    a.pass(INTERVAL);
+    let accepted = a.frame("b", 6, follows("a", 1), crate::solo::accept(6));
+    a.commit();
+    a.deliver("b", &accepted);
+    a.commit();
+    assert!(raised(&a));
+    assert_eq!(office.stamp(a.now), Ok(Stamp::received(epoch(6))), "the next write bears the new epoch");
+    let late = NotInOffice::Raised { stamp: epoch(1), led: epoch(6) };
+    assert_eq!(
+        office.check_write(before, a.now),
+        Err(late),
+        "only acknowledgements under the new stamp count"
+    );
+    assert_eq!(office.finish_read(1, || a.now), Ok(1));
+    a.now = a.lease_end();
+    a.tick();
+    assert_eq!(office.stamp(a.now), Err(NotInOffice::LeaseOver(epoch(1))));
+}
+
+#[test]
+fn r27_an_office_does_not_follow_a_raise_on_the_way() {
+    let mut a = Solo::new();
+    a.stand();
+    a.commit();
+    a.hear_accept("b", 1);
+    a.hear("c", 5, Standing::Free, beat());
+    a.pass(INTERVAL);
+    // The host entered office, and the elector has not heard of it yet.
+    let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
+    let accepted = a.frame("b", 6, follows("a", 1), crate::solo::accept(6));
+    a.commit();
+    a.deliver("b", &accepted);
+    a.commit();
+    assert!(a.must(|duty| matches!(duty, Duty::EpochRaised { raised: Raised::OnTheWay(_), .. })));
+    assert_eq!(office.check(a.now), Err(NotInOffice::LeaseOver(epoch(1))), "its positions are old");
+    a.step(|elector, now| elector.on_office(&office, now));
+    assert!(!a.elector.status(a.now).in_office);
 }
 
 #[test]

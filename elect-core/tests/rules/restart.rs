@@ -1,8 +1,8 @@
 //! R44, R45: lost, failing and returned storage.
 
 use elect_core::{
-    Blocker, Body, Elector, Event, Heartbeat, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record,
-    Refusal, RequestRefused, Standing, StepDown, Stopped, Storage,
+    Blocker, Body, Duty, Elector, Heartbeat, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record, Refusal,
+    RequestRefused, Standing, StepDown, Stopped, Storage,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -15,7 +15,9 @@ fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
     a.disk.fails = true;
     a.clear().commit();
     assert_eq!(a.fence.floor(), epoch(0), "the fence waits for the disk");
-    assert!(a.saw(|event| matches!(event, Event::Stopped { reason: Stopped::StorageFailed(why) } if why.contains("full"))));
+    assert!(a.must(
+        |duty| matches!(duty, Duty::Stopped { reason: Stopped::StorageFailed(why) } if why.contains("full"))
+    ));
     for peer in ["b", "c"] {
         assert_eq!(a.last_to(peer).header.standing, Standing::Stopped, "the last frame to {peer} says so");
     }
@@ -109,10 +111,10 @@ fn r45_the_vote_comes_back_after_one_leader_was_followed_for_longer_than_any_pro
     assert_eq!(rebuilt(&mut a, at(2, 9)), refused(NotOfTheLeader), "written before its return");
     assert_eq!(rebuilt(&mut a, None), refused(NotOfTheLeader));
     assert_eq!(rebuilt(&mut a, at(3, 9)), Ok(()));
-    assert!(!a.saw(|event| matches!(event, Event::Rebuilt)), "when that is durable");
+    assert!(!a.must(|duty| matches!(duty, Duty::Rebuilt)), "when that is durable");
     assert_eq!(rebuilt(&mut a, at(3, 9)), refused(NotRebuilt::Saving));
     a.commit();
-    assert!(a.saw(|event| matches!(event, Event::Rebuilt)));
+    assert!(a.must(|duty| matches!(duty, Duty::Rebuilt)));
     assert_eq!(a.disk.record.storage, Storage::Intact);
     a.hear_leader("b", 3);
     assert_eq!(a.last_to("b").header.standing, follows("b", 3));
@@ -173,7 +175,7 @@ fn r45_time_alone_rebuilds_a_witness() {
     assert!(a.gate.is_none());
     led_for(&mut a, ms(100));
     a.commit();
-    assert!(a.saw(|event| matches!(event, Event::Rebuilt)));
+    assert!(a.must(|duty| matches!(duty, Duty::Rebuilt)));
 }
 
 #[test]
@@ -182,7 +184,7 @@ fn r45_a_replacement_asks_its_peers_for_the_counter_it_lost() {
     let own = a.disk.record.incarnation;
     let known = Incarnation { counter: 40, random: 3 };
     a.hear("b", 0, Standing::Free, Body::Reject { rejected: own, known });
-    assert!(!a.saw(|event| matches!(event, Event::Stopped { .. })), "it is no clone");
+    assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })), "it is no clone");
     a.clear().commit();
     assert_eq!(a.disk.record.incarnation.counter, 41);
     assert_eq!(a.last_to("b").header.nonce.incarnation, a.disk.record.incarnation);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Event, Health, Heartbeat, Ignored, LagLimit, LinkState, Refusal,
+    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Refusal,
     RoundLost, Standing,
 };
 
@@ -27,7 +27,7 @@ fn r18_a_voter_stands_when_a_quorum_is_connected_and_free() {
         assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{standing:?} is not free");
     }
     a.hear_free("c", 1);
-    assert!(a.saw(|event| matches!(event, Event::Stood { rank: 0, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::Stood { rank: 0, .. })));
 }
 
 #[test]
@@ -241,8 +241,8 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
         a.commit().pass(just_before(RANK_STEP * 2));
         assert_eq!(a.blocker(), Some(Blocker::Stands));
         a.pass(Duration::from_nanos(1));
-        let wait = a.events.iter().find_map(|event| match event {
-            Event::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
+        let wait = a.notices.iter().find_map(|notice| match notice {
+            Notice::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
             _ => None,
         });
         let wait = wait.expect("the round is lost");
@@ -314,7 +314,7 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
     a.commit().pass(ms(10)).clear();
     let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound };
     assert_eq!(a.hear("c", 0, Standing::Bound, refusal.clone()), None);
-    assert!(a.saw(|event| matches!(event, Event::OfferRefused { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
     assert_eq!(a.offered(), None);
     a.hear_free("c", 0);
     assert_eq!((a.sent_to("c").count(), a.offered()), (1, Some(1)), "at once, not at the next heartbeat");

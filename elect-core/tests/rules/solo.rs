@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, ConfigBuilder, Driver, Elected, Elector, Epoch, Event, Fence, Frame, Gate, Header,
-    Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Position, Record, RequestRefused,
-    Requested, Standing, Step, Time,
+    Blocker, Body, Config, ConfigBuilder, Driver, Duty, Elected, Elector, Epoch, Fence, Frame, Gate, Header,
+    Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Notice, Position, Record,
+    RequestRefused, Requested, Standing, Step, Time,
 };
 
 use crate::harness::{Disk, MS, Tail, builder, id};
@@ -79,7 +79,8 @@ struct Told {
     losses: Vec<Loss>,
     frames: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
-    events: Vec<Event>,
+    duties: Vec<Duty>,
+    notices: Vec<Notice>,
     order: Vec<&'static str>,
 }
 
@@ -99,8 +100,13 @@ impl Driver for Told {
         self.order.push("save");
     }
 
-    fn happened(&mut self, event: Event) {
-        self.events.push(event);
+    fn act(&mut self, duty: Duty) {
+        self.duties.push(duty);
+        self.order.push("act");
+    }
+
+    fn happened(&mut self, notice: Notice) {
+        self.notices.push(notice);
         self.order.push("happened");
     }
 }
@@ -113,7 +119,8 @@ pub struct Solo {
     pub fence: Fence<Tail>,
     pub gate: Option<Gate>,
     pub frames: Vec<(NodeId, Frame)>,
-    pub events: Vec<Event>,
+    pub duties: Vec<Duty>,
+    pub notices: Vec<Notice>,
     pub losses: Vec<Loss>,
     /// The kinds of outputs, in the order of [`Step::resolve`].
     pub order: Vec<&'static str>,
@@ -155,7 +162,8 @@ impl Solo {
             tail,
             gate: None,
             frames: Vec::new(),
-            events: Vec::new(),
+            duties: Vec::new(),
+            notices: Vec::new(),
             losses: Vec::new(),
             order: Vec::new(),
             received: BTreeMap::new(),
@@ -198,7 +206,8 @@ impl Solo {
         }
         self.losses.extend(told.losses);
         self.frames.extend(told.frames);
-        self.events.extend(told.events);
+        self.duties.extend(told.duties);
+        self.notices.extend(told.notices);
         self.order.extend(told.order);
     }
 
@@ -243,10 +252,10 @@ impl Solo {
     /// The frame arrives. Why it counted for nothing, if it did.
     pub fn deliver(&mut self, from: &str, frame: &Frame) -> Option<Ignored> {
         let from = id(from);
-        let before = self.events.len();
+        let before = self.notices.len();
         self.step(|elector, now| elector.on_message(from, frame, now));
-        self.events[before..].iter().find_map(|event| match event {
-            Event::Ignored { reason, .. } => Some(*reason),
+        self.notices[before..].iter().find_map(|notice| match notice {
+            Notice::Ignored { reason, .. } => Some(*reason),
             _ => None,
         })
     }
@@ -331,9 +340,9 @@ impl Solo {
     }
 
     pub fn take_elected(&mut self) -> Elected {
-        let found = self.events.iter().position(|event| matches!(event, Event::Elected(_)));
-        match self.events.remove(found.expect("it is elected")) {
-            Event::Elected(elected) => elected,
+        let found = self.duties.iter().position(|duty| matches!(duty, Duty::Elected(_)));
+        match self.duties.remove(found.expect("it is elected")) {
+            Duty::Elected(elected) => elected,
             _ => unreachable!("the position of an election"),
         }
     }
@@ -341,7 +350,8 @@ impl Solo {
     /// Forgets what was seen so far.
     pub fn clear(&mut self) -> &mut Self {
         self.frames.clear();
-        self.events.clear();
+        self.duties.clear();
+        self.notices.clear();
         self.losses.clear();
         self.order.clear();
         self
@@ -387,8 +397,13 @@ impl Solo {
         self.sent_to(peer).next_back().unwrap_or_else(|| panic!("nothing was sent to {peer}"))
     }
 
-    pub fn saw(&self, what: impl Fn(&Event) -> bool) -> bool {
-        self.events.iter().any(what)
+    pub fn saw(&self, what: impl Fn(&Notice) -> bool) -> bool {
+        self.notices.iter().any(what)
+    }
+
+    /// Whether the host was told to act so.
+    pub fn must(&self, what: impl Fn(&Duty) -> bool) -> bool {
+        self.duties.iter().any(what)
     }
 }
 

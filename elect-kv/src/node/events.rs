@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use elect_core::{
-    Elected, Epoch, Event, Loss, NodeId, NotRebuilt, Position, Raised, RebuiltTo, RequestRefused,
+    Duty, Elected, Epoch, Loss, NodeId, NotRebuilt, Notice, Position, Raised, RebuiltTo, RequestRefused,
+    Stamp,
 };
-use elect_tcp::{Ended, HostEvent, RequestError};
+use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
 
 use super::host::{Ending, Host, Way};
 use super::shared::Leader;
@@ -20,64 +21,40 @@ impl Host {
     pub(super) fn on_event(&mut self, event: HostEvent) {
         match event {
             HostEvent::Lost(loss) => self.on_lost(loss),
-            HostEvent::Happened(event) => self.on_happened(event),
+            HostEvent::Act(duty) => self.on_duty(duty),
             HostEvent::Ended(Ended::Shutdown) => {
                 self.ending.get_or_insert(Ending::Stopped);
             }
             HostEvent::Ended(ended) => self.fail(format!("the election stopped: {ended:?}")),
-            HostEvent::VoteFileRepaired { copies } => {
+            HostEvent::Happened(NodeNotice::Elector(notice)) => self.on_notice(notice),
+            HostEvent::Happened(NodeNotice::VoteFileRepaired { copies }) => {
                 let text = format!(
                     "{copies} of four copies in the vote file were restored: a save was cut off, or the disk rots"
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
             // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
-            _ => {}
+            HostEvent::Happened(_) => {}
         }
     }
 
-    fn on_happened(&mut self, event: Event) {
+    fn on_duty(&mut self, duty: Duty) {
         let own = self.shared.settings.node();
-        match event {
-            Event::Elected(elected) => self.on_elected(elected),
-            Event::EpochRaised { from, raised } => self.on_raised(from, raised),
-            Event::Following { leader, epoch, address } => self.on_following(leader, epoch, address.as_str()),
-            Event::LeaderAddress { leader, address } => self.on_leader_address(leader, address.as_str()),
-            Event::LeaderLost { leader, epoch, reason } => {
-                self.shared.set_leader(None);
-                self.rebuilt = None;
-                if let Some(data) = &mut self.data {
-                    data.replica.stand_aside();
-                }
-                let text = format!("{own} no longer follows {leader}: {reason}");
-                self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
-            }
-            Event::Stood { epoch, rank } => {
-                let text = format!("{own} stands for epoch {epoch}, rank {rank}");
-                self.log.tell(Kind::Stood, Some(epoch), None, &text);
-            }
-            Event::RoundLost { epoch, reason } => {
-                let text = format!("{own} does not win epoch {epoch}: {reason:?}");
-                self.log.tell(Kind::RoundLost, Some(epoch), None, &text);
-            }
-            Event::Accepted { candidate, epoch } => {
-                let text = format!("{own} gives {candidate} its word in epoch {epoch}");
-                self.log.tell(Kind::Accepted, Some(epoch), None, &text);
-            }
-            Event::HandoverBegan { target, cause, .. } => {
+        match duty {
+            Duty::Elected(elected) => self.on_elected(elected),
+            Duty::EpochRaised { from, raised } => self.on_raised(from, raised),
+            Duty::HandoverBegan { target, cause, .. } => {
                 self.draining = true;
                 let text = format!("{own} hands over to {target} ({cause:?}): nothing new is admitted");
                 self.log.tell(Kind::HandoverBegan, self.epoch_led(), Some(own), &text);
             }
-            Event::HandoverAborted { target, reason } => {
+            Duty::HandoverAborted { target, reason } => {
                 self.draining = false;
                 self.shared.handovers_aborted.send_modify(|count| *count += 1);
                 let text = format!("the handover to {target} is off: {reason:?}");
                 self.log.tell(Kind::HandoverAborted, self.epoch_led(), Some(own), &text);
             }
-            Event::Paused { .. } => self.log.tell(Kind::Paused, None, None, "failover is frozen"),
-            Event::Resumed => self.log.tell(Kind::Resumed, None, None, "failover works again"),
-            Event::Rebuilt => {
+            Duty::Rebuilt => {
                 if let Some(data) = &mut self.data {
                     data.replica.storage_rebuilt();
                 }
@@ -88,13 +65,46 @@ impl Host {
                     "the replaced storage has caught up: this node votes again",
                 );
             }
-            Event::NewerApplication { peer, version } => {
+            Duty::Stopped { reason } => self.fail(reason.to_string()),
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        let own = self.shared.settings.node();
+        match notice {
+            Notice::Following { leader, epoch, address } => {
+                self.on_following(leader, epoch, address.as_str());
+            }
+            Notice::LeaderAddress { leader, address } => self.on_leader_address(leader, address.as_str()),
+            Notice::LeaderLost { leader, epoch, reason } => {
+                self.shared.set_leader(None);
+                self.rebuilt = None;
+                if let Some(data) = &mut self.data {
+                    data.replica.stand_aside();
+                }
+                let text = format!("{own} no longer follows {leader}: {reason}");
+                self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
+            }
+            Notice::Stood { epoch, rank } => {
+                let text = format!("{own} stands for epoch {epoch}, rank {rank}");
+                self.log.tell(Kind::Stood, Some(epoch), None, &text);
+            }
+            Notice::RoundLost { epoch, reason } => {
+                let text = format!("{own} does not win epoch {epoch}: {reason:?}");
+                self.log.tell(Kind::RoundLost, Some(epoch), None, &text);
+            }
+            Notice::Accepted { candidate, epoch } => {
+                let text = format!("{own} gives {candidate} its word in epoch {epoch}");
+                self.log.tell(Kind::Accepted, Some(epoch), None, &text);
+            }
+            Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, "failover is frozen"),
+            Notice::Resumed => self.log.tell(Kind::Resumed, None, None, "failover works again"),
+            Notice::NewerApplication { peer, version } => {
                 let text = format!("{peer} runs version {version}, newer than this node's");
                 self.log.tell(Kind::Warning, None, None, &text);
             }
-            Event::Stopped { reason } => self.fail(reason.to_string()),
             // Diagnostics of single frames: `ELECT EXPLAIN` shows their effect.
-            Event::RefusedOffer { .. } | Event::OfferRefused { .. } | Event::Ignored { .. } => {}
+            _ => {}
         }
     }
 
@@ -174,9 +184,9 @@ impl Host {
                     let own = self.shared.settings.node();
                     self.shared.handle.in_office(&office);
                     self.shared.set_office(Some(office.clone()));
-                    let text = format!("{own} serves as the primary of epoch {}", office.epoch());
-                    self.log.tell(Kind::InOffice, Some(office.epoch()), Some(own), &text);
-                    Way::InOffice(office)
+                    let text = format!("{own} serves as the primary of epoch {}", entry.epoch);
+                    self.log.tell(Kind::InOffice, Some(entry.epoch), Some(own), &text);
+                    Way::InOffice(office, Stamp::received(entry.epoch))
                 }
                 Err((caught_up, _)) => Way::CaughtUp(caught_up),
             },
@@ -187,11 +197,12 @@ impl Host {
     fn on_raised(&mut self, from: Epoch, raised: Raised) {
         let own = self.shared.settings.node();
         match raised {
-            Raised::InOffice(office) => {
-                let epoch = office.epoch();
-                self.shared.set_office(Some(office.clone()));
+            Raised::InOffice(stamp) => {
+                let epoch = stamp.epoch();
                 self.set_own_leader(epoch);
-                self.way = Way::InOffice(office);
+                if let Way::InOffice(_, led) = &mut self.way {
+                    *led = stamp;
+                }
                 if let Some(data) = &mut self.data {
                     data.replica.raise(epoch, &mut data.journal);
                 }
@@ -269,7 +280,7 @@ impl Host {
             Way::Nowhere => None,
             Way::Elected(elected) => Some(elected.epoch()),
             Way::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
-            Way::InOffice(office) => Some(office.epoch()),
+            Way::InOffice(_, stamp) => Some(stamp.epoch()),
         }
     }
 }

@@ -84,7 +84,8 @@ pub(super) enum Way {
     Nowhere,
     Elected(Elected),
     CaughtUp(CaughtUp),
-    InOffice(Office),
+    /// It serves under this stamp, until the elector tells of a raised epoch.
+    InOffice(Office, Stamp),
 }
 
 /// Whoever waits for a write.
@@ -212,15 +213,17 @@ impl Host {
         if writes.is_empty() {
             return;
         }
-        if let Way::InOffice(office) = &self.way
-            && office.check(self.shared.handle.now()).is_err()
+        // Over, or of a raised epoch: the elector is about to say which it is.
+        if let Way::InOffice(office, stamp) = &self.way
+            && office.check_write(*stamp, self.shared.handle.now()).is_err()
         {
             self.waiting.extend(writes);
             return;
         }
         let (commands, answers): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let stamp = match &self.way {
-            Way::InOffice(office) => office.stamp(self.shared.handle.now()).map_err(Some),
+            // It may be raised between these two looks: then the fence finds it stale.
+            Way::InOffice(office, led) => office.stamp(self.shared.handle.now()).map(|_| *led).map_err(Some),
             Way::Nowhere | Way::Elected(_) | Way::CaughtUp(_) => Err(None),
         };
         let admitted = stamp.and_then(|stamp| {
@@ -287,10 +290,11 @@ impl Host {
     /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
     /// they wait until the elector says which it is, a raised epoch or the end.
     pub(super) fn acknowledge(&mut self) {
-        let (Some(data), Way::InOffice(office)) = (&self.data, &self.way) else { return };
-        let stamp = Stamp::received(office.epoch());
+        let (Some(data), Way::InOffice(office, stamp)) = (&self.data, &self.way) else { return };
+        let stamp = *stamp;
         for (outcome, answer) in std::mem::take(&mut self.committed) {
-            if data.journal.ack(stamp).is_ok() && office.check(self.shared.handle.now()).is_ok() {
+            if data.journal.ack(stamp).is_ok() && office.check_write(stamp, self.shared.handle.now()).is_ok()
+            {
                 // A client that has gone needs no answer.
                 let _ = answer.send(Ok(outcome));
             } else {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use elect_core::{
-    ClusterId, Config, Driver, Elector, Event, Fence, Fenced, Floor, Frame, Gate, Log, Loss, NodeId, Raise,
-    Record, Stamp, Time, VoteStore,
+    ClusterId, Config, Driver, Duty, Elector, Fence, Fenced, Floor, Frame, Gate, Log, Loss, NodeId, Notice,
+    Raise, Record, Stamp, Time, VoteStore,
 };
 
 use super::*;
@@ -212,7 +212,9 @@ struct Hands(Option<Gate>);
 impl Driver for Hands {
     fn lost(&mut self, _: Loss) {}
     fn send(&mut self, _: NodeId, _: &Frame) {}
-    fn happened(&mut self, _: Event) {}
+    fn act(&mut self, _: Duty) {}
+
+    fn happened(&mut self, _: Notice) {}
 
     fn save(&mut self, gate: Gate) {
         self.0 = Some(gate);

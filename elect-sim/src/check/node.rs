@@ -1,8 +1,8 @@
 //! One node of a model: the real elector, its disk, its fence.
 
 use elect_core::{
-    Config, Driver, Elector, Epoch, Event, Floor, Frame, Gate, Gated, Loss, NodeId, Office, Position, Raise,
-    Raised, Record, StorageFailed, Time, VoteStore, Word,
+    Config, Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Gated, Loss, NodeId, Notice, Office, Position,
+    Raise, Raised, Record, StorageFailed, Time, VoteStore, Word,
 };
 
 use super::bounds::{Planted, index};
@@ -39,24 +39,28 @@ impl Driver for Output {
         self.gate = Some(gate);
     }
 
-    fn happened(&mut self, event: Event) {
-        match event {
-            Event::Elected(elected) => {
+    fn act(&mut self, duty: Duty) {
+        match duty {
+            Duty::Elected(elected) => {
                 self.gains.push(Gain::Elected(elected.epoch()));
                 self.office = Some(elected.serve_without_log_forgetting_earlier_writes());
             }
-            Event::EpochRaised { from, raised } => {
-                let office = match raised {
-                    Raised::InOffice(office) => office,
-                    Raised::OnTheWay(elected) => elected.serve_without_log_forgetting_earlier_writes(),
-                };
-                self.gains.push(Gain::Raised(from, office.epoch()));
-                self.office = Some(office);
+            Duty::EpochRaised { from, raised } => {
+                self.gains.push(Gain::Raised(from, raised.epoch()));
+                match raised {
+                    // The office that it has goes on.
+                    Raised::InOffice(_) => {}
+                    Raised::OnTheWay(elected) => {
+                        self.office = Some(elected.serve_without_log_forgetting_earlier_writes());
+                    }
+                }
             }
-            Event::Stopped { .. } => self.stopped = true,
-            _ => {}
+            Duty::Stopped { .. } => self.stopped = true,
+            Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } | Duty::Rebuilt => {}
         }
     }
+
+    fn happened(&mut self, _: Notice) {}
 }
 
 /// A node.

@@ -1,9 +1,10 @@
 //! When things happened: exact times for measurements, from what leaves the electors.
 
-use elect_core::Event;
+use elect_core::{Duty, Notice};
 
 use crate::checkers::NODES_MAX;
 use crate::clock::Real;
+use crate::process::Event;
 use crate::queue::NodeIndex;
 use crate::world::index_of;
 
@@ -32,13 +33,13 @@ impl Moments {
     pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, event: &Event) {
         let place = usize::from(node);
         match event {
-            Event::Elected(_) => self.elected = self.elected.or(Some((node, at))),
-            Event::Stood { rank, .. } => {
+            Event::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
+            Event::Notice(Notice::Stood { rank, .. }) => {
                 self.rounds += 1;
                 self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX))));
             }
-            Event::LeaderLost { .. } => self.freed[place] = self.freed[place].or(Some(at)),
-            Event::Following { leader, .. } => {
+            Event::Notice(Notice::LeaderLost { .. }) => self.freed[place] = self.freed[place].or(Some(at)),
+            Event::Notice(Notice::Following { leader, .. }) => {
                 let followed = index_of(*leader).map(|leader| (leader, at));
                 self.followed[place] = self.followed[place].or(followed);
             }

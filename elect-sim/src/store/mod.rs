@@ -6,7 +6,8 @@ mod office;
 mod replication;
 
 use elect_core::{
-    CaughtUp, Elected, Epoch, Event, Fence, Floor, Log as _, Loss, Office, Position, Raised, Stamp, Storage,
+    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log as _, Loss, Notice, Office, Position, Raised, Stamp,
+    Storage,
 };
 
 use crate::checkers::NODES_MAX;
@@ -62,8 +63,8 @@ enum Way {
     CatchingUp(Elected),
     /// It holds everything and has appended its own entry, which has this offset.
     Opening(CaughtUp, u64),
-    /// It serves; its own entry has this offset.
-    InOffice(Office, u64),
+    /// It serves under the stamps of this epoch; its own entry in it has this offset.
+    InOffice(Office, Epoch, u64),
 }
 
 /// What a thread of the store does next.
@@ -145,19 +146,27 @@ impl Host for Store {
         self.way = Way::Out;
     }
 
-    fn happened(&mut self, machine: &mut Machine<'_>, event: Event) {
-        match event {
-            Event::Elected(elected) | Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
+    fn act(&mut self, machine: &mut Machine<'_>, duty: Duty) {
+        match duty {
+            Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
                 self.begin_way(machine, elected);
             }
-            Event::EpochRaised { raised: Raised::InOffice(office), .. } => self.on_raised(machine, office),
-            Event::Following { .. } => self.rejoin_later(machine),
-            Event::HandoverBegan { .. } => {
+            Duty::EpochRaised { raised: Raised::InOffice(stamp), .. } => {
+                self.on_raised(machine, stamp.epoch());
+            }
+            Duty::HandoverBegan { .. } => {
                 let wait = machine.random().between(MILLI, 20 * MILLI);
                 self.later(machine, wait, Task::Drained);
             }
-            Event::Rebuilt => self.replaced = false,
-            _ => {}
+            Duty::Rebuilt => self.replaced = false,
+            // Its office says both to its clients.
+            Duty::HandoverAborted { .. } | Duty::Stopped { .. } => {}
+        }
+    }
+
+    fn happened(&mut self, machine: &mut Machine<'_>, notice: Notice) {
+        if let Notice::Following { .. } = notice {
+            self.rejoin_later(machine);
         }
     }
 
@@ -234,7 +243,7 @@ impl Host for Store {
     }
 
     fn client(&mut self, machine: &mut Machine<'_>) {
-        let Way::InOffice(office, _) = &self.way else { return };
+        let Way::InOffice(office, ..) = &self.way else { return };
         let stamp = office.stamp(machine.now());
         let since = machine.world.checks.acknowledged_length();
         let runs = machine.world.node(machine.node).state == State::Running;
@@ -272,7 +281,7 @@ impl Host for Store {
 
     fn office(&self) -> Option<&Office> {
         match &self.way {
-            Way::InOffice(office, _) => Some(office),
+            Way::InOffice(office, ..) => Some(office),
             _ => None,
         }
     }
@@ -346,7 +355,7 @@ impl Store {
 
     fn finish_read(&mut self, machine: &mut Machine<'_>, since: u64, value: u64) {
         let covered = match &self.way {
-            Way::InOffice(office, _) => office.finish_read(value, || machine.now()).is_ok(),
+            Way::InOffice(office, ..) => office.finish_read(value, || machine.now()).is_ok(),
             _ => false,
         };
         let world = &mut *machine.world;

@@ -1,6 +1,6 @@
 //! The way into office and what is done there: catching up, the own entry, writes and their acknowledgements.
 
-use elect_core::{Elected, Epoch, Log as _, MemberKind, Office, Position, Source, Stamp};
+use elect_core::{Elected, Epoch, Log as _, MemberKind, Position, Source, Stamp};
 
 use super::message::Message;
 use super::{EntryId, ModelLog, Store, Task, Way};
@@ -26,7 +26,8 @@ impl Store {
         }
         if machine.world.is_sabotaged(Sabotage::ServesAtOnce) {
             let epoch = elected.epoch();
-            self.way = Way::InOffice(elected.serve_without_log_forgetting_earlier_writes(), 0);
+            let office = elected.serve_without_log_forgetting_earlier_writes();
+            self.way = Way::InOffice(office, epoch, 0);
             self.serves(machine, epoch);
             return;
         }
@@ -38,13 +39,12 @@ impl Store {
     }
 
     /// The epoch led is another one now, and office goes on.
-    pub(super) fn on_raised(&mut self, machine: &mut Machine<'_>, office: Office) {
-        let epoch = office.epoch();
-        // A process that was stopped since it read the clock may learn of an office that is over.
-        let serves = office.check(machine.now()).is_ok();
+    pub(super) fn on_raised(&mut self, machine: &mut Machine<'_>, epoch: Epoch) {
         let Some(own) = self.append(machine, epoch) else { return };
-        self.way = Way::InOffice(office, machine.world.entries.offset(own));
-        if serves {
+        let Way::InOffice(office, led, first) = &mut self.way else { return };
+        (*led, *first) = (epoch, machine.world.entries.offset(own));
+        // A process that was stopped since it read the clock may learn of an office that is over.
+        if office.check(machine.now()).is_ok() {
             self.serves(machine, epoch);
         }
     }
@@ -134,7 +134,7 @@ impl Store {
     pub(super) fn advance(&mut self, machine: &mut Machine<'_>) {
         let (epoch, own) = match &self.way {
             Way::Opening(caught_up, own) => (caught_up.stamp().epoch(), *own),
-            Way::InOffice(office, own) => (office.epoch(), *own),
+            Way::InOffice(_, led, own) => (*led, *own),
             _ => return,
         };
         let offset = if machine.world.is_sabotaged(Sabotage::OwnCopyIsEnough) {
@@ -153,7 +153,9 @@ impl Store {
         }
         match &self.way {
             Way::Opening(..) => self.open(machine, epoch, own, offset),
-            Way::InOffice(office, _) if office.check(machine.now()).is_ok() => {
+            Way::InOffice(office, ..)
+                if office.check_write(Stamp::received(epoch), machine.now()).is_ok() =>
+            {
                 let world = &mut *machine.world;
                 world.checks.acknowledged(
                     world.now,
@@ -174,7 +176,7 @@ impl Store {
         match caught_up.own_entry_committed(Position::new(epoch, own)) {
             Ok(office) => {
                 self.committed = committed;
-                self.way = Way::InOffice(office.clone(), own);
+                self.way = Way::InOffice(office.clone(), epoch, own);
                 if office.check(machine.now()).is_ok() {
                     self.serves(machine, epoch);
                 }

@@ -17,7 +17,7 @@ impl Store {
         let Some(tip) = self.tip() else { return };
         let stamp = match &self.way {
             Way::Opening(caught_up, _) => caught_up.stamp().epoch(),
-            Way::InOffice(office, _) => office.epoch(),
+            Way::InOffice(_, led, _) => *led,
             _ => return,
         };
         let again = !std::mem::replace(&mut self.replicating, true);
@@ -54,8 +54,8 @@ impl Store {
     }
 
     pub(super) fn on_rejoin(&mut self, machine: &mut Machine<'_>, from: NodeIndex, stamp: Epoch, life: Life) {
-        let Way::InOffice(office, _) = &self.way else { return };
-        if office.epoch() != stamp {
+        let Way::InOffice(_, led, _) = &self.way else { return };
+        if *led != stamp {
             return;
         }
         let committed = self.committed;

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
 use elect_core::{
-    ClusterId, Config, ConfigBuilder, Detection, Epoch, Event, Floor, Loss, NoLog, NodeId, Office, Position,
-    Raise,
+    ClusterId, Config, ConfigBuilder, Detection, Duty, Epoch, Floor, Loss, NoLog, NodeId, Notice, Office,
+    Position, Raise, Raised,
 };
-use elect_tcp::{Ended, Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, VoteFile};
+use elect_tcp::{
+    Ended, Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, NodeNotice, VoteFile,
+};
 
 /// Generous: nothing here takes a second on an idle machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -194,8 +196,10 @@ impl Cluster {
     /// Waits until a node is in office in an epoch above `above`.
     pub(crate) fn wait_for_leader(&mut self, above: Epoch) -> (usize, Epoch) {
         let leader = |cluster: &Self| {
-            let led =
-                |member: &Member| member.office.as_ref().map(Office::epoch).filter(|epoch| *epoch > above);
+            let led = |member: &Member| {
+                let _in_office = member.office.as_ref()?;
+                member.handle.lease().map(|lease| lease.epoch).filter(|epoch| *epoch > above)
+            };
             let mut members = cluster.members.iter().enumerate();
             members.find_map(|(index, member)| Some((index, led(member.as_ref()?)?)))
         };
@@ -243,15 +247,19 @@ impl Cluster {
     fn host(&mut self, index: usize, event: HostEvent) {
         let member = self.members[index].as_mut().expect("this node runs");
         match event {
-            HostEvent::Happened(Event::Elected(elected)) => {
+            HostEvent::Act(
+                Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },
+            ) => {
                 let office = elected.serve_without_log_forgetting_earlier_writes();
                 member.handle.in_office(&office);
                 member.office = Some(office);
                 member.follows = None;
             }
-            HostEvent::Happened(Event::HandoverBegan { .. }) => member.handle.drained(),
-            HostEvent::Happened(Event::Following { leader, .. }) => member.follows = Some(leader),
-            HostEvent::Happened(Event::LeaderLost { .. }) => member.follows = None,
+            HostEvent::Act(Duty::HandoverBegan { .. }) => member.handle.drained(),
+            HostEvent::Happened(NodeNotice::Elector(Notice::Following { leader, .. })) => {
+                member.follows = Some(leader);
+            }
+            HostEvent::Happened(NodeNotice::Elector(Notice::LeaderLost { .. })) => member.follows = None,
             HostEvent::Lost(loss) => {
                 member.office = None;
                 member.losses.push(loss);
@@ -260,7 +268,14 @@ impl Cluster {
                 self.ended.push((index, ended));
                 self.members[index] = None;
             }
-            _ => {}
+            // In a raise the office that it has goes on.
+            HostEvent::Act(
+                Duty::EpochRaised { .. }
+                | Duty::HandoverAborted { .. }
+                | Duty::Rebuilt
+                | Duty::Stopped { .. },
+            )
+            | HostEvent::Happened(_) => {}
         }
     }
 

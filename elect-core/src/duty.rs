@@ -1,0 +1,73 @@
+//! What a host must act on.
+
+use crate::epoch::{Epoch, Stamp};
+use crate::event::{HandoverAborted, HandoverCause, Stopped};
+use crate::name::NodeId;
+use crate::office::Elected;
+use crate::time::Time;
+
+/// What a host must act on. Match every variant by its name: whoever leaves one out is caught by what its text says.
+///
+/// There will be new ones only with a new major version; what is merely worth knowing is a [`Notice`](crate::Notice).
+/// That authority ended comes by itself, and before everything else: see [`Driver::lost`](crate::Driver::lost).
+#[derive(Debug)]
+#[must_use = "a duty is acted on"]
+pub enum Duty {
+    /// This node won an election: find the way into office before its deadline, or the node resigns.
+    Elected(Elected),
+    /// This leader raised its own epoch. Nobody else led in between.
+    EpochRaised {
+        /// The epoch led until now.
+        from: Epoch,
+        /// How it goes on.
+        raised: Raised,
+    },
+    /// A handover began: admit nothing new, finish what began, then call
+    /// [`on_drained`](crate::Elector::on_drained). Otherwise it is aborted at the deadline, and nothing is admitted until
+    /// then.
+    HandoverBegan {
+        /// Who shall lead.
+        target: NodeId,
+        /// The handover is off at this point unless it is done.
+        deadline: Time,
+        /// Who wanted it.
+        cause: HandoverCause,
+    },
+    /// The handover is off: admit again.
+    HandoverAborted {
+        /// Who should have led.
+        target: NodeId,
+        /// Why it is off.
+        reason: HandoverAborted,
+    },
+    /// This node's replaced storage has caught up: it votes again, and acknowledges what it holds.
+    Rebuilt,
+    /// This node has stopped for good: its process must end, and an operator must look at it.
+    Stopped {
+        /// Why.
+        reason: Stopped,
+    },
+}
+
+/// How a leader goes on after it raised its own epoch.
+#[derive(Debug)]
+pub enum Raised {
+    /// Still in office, and the [`Office`](crate::Office) that the host holds stamps with the new epoch by itself.
+    ///
+    /// A host with a log appends an entry under this stamp, and sends again under it what a write quorum has not
+    /// acknowledged yet: only acknowledgements given under the new stamp count. A host without a log has nothing to do.
+    InOffice(Stamp),
+    /// It was not in office yet: the way begins again, with fresh positions. What the host holds of the earlier one leads
+    /// nowhere any more.
+    OnTheWay(Elected),
+}
+
+impl Raised {
+    /// The epoch led from now on.
+    pub const fn epoch(&self) -> Epoch {
+        match self {
+            Self::InOffice(stamp) => stamp.epoch(),
+            Self::OnTheWay(elected) => elected.epoch(),
+        }
+    }
+}
