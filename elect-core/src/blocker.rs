@@ -220,7 +220,7 @@ impl Elector {
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
         let others = others.map(|peer| self.rival(peer));
         let (id, priority) = (self.config.node, self.config.priority);
-        let own = Merit { id, priority, position: self.position, stands: false };
+        let own = Merit { id, priority, position: self.ranked_position(), stands: false };
         let rank = rank(own, others, self.config.lag_tolerance);
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.config.rank_step.saturating_mul(steps);
@@ -242,7 +242,7 @@ impl Elector {
         match self.peers[peer.get()].view.standing {
             Standing::Standing(_) => Merit { stands: true, ..merit },
             Standing::Following(..) | Standing::Bound => {
-                Merit { position: merit.position.max(self.position), ..merit }
+                Merit { position: merit.position.max(self.ranked_position()), ..merit }
             }
             _ => merit,
         }

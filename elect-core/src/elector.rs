@@ -33,6 +33,7 @@ use crate::step::Step;
 use crate::tally::Tally;
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
+use crate::told::ToldPosition;
 
 /// The election state machine of one node in one group: pure, deterministic, without clock, I/O or threads.
 ///
@@ -67,6 +68,7 @@ pub struct Elector {
     pub(crate) heard: Epoch,
     pub(crate) health: Health,
     pub(crate) position: Option<Position>,
+    pub(crate) told_position: ToldPosition,
     pub(crate) paused_until: Option<Time>,
     pub(crate) pause_request: Option<PauseRequest>,
     pub(crate) head_start: Option<HeadStart>,
@@ -150,6 +152,7 @@ impl Elector {
             heard: record.epoch,
             health: Health::Healthy,
             position: None,
+            told_position: ToldPosition::default(),
             paused_until: None,
             pause_request: None,
             head_start: None,
@@ -215,7 +218,7 @@ impl Elector {
     pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> {
         self.begin(now);
         if self.kind != MemberKind::Witness {
-            self.position = position;
+            self.note_position(position);
         }
         self.proceed_with_handover();
         self.settle();

@@ -99,6 +99,7 @@ impl Elector {
             heard: self.heard,
             health: self.health,
             position: self.position,
+            told_position: self.told_position,
             paused_until: self.paused_until,
             pause_request: self.pause_request,
             head_start: self.head_start,
@@ -179,6 +180,7 @@ impl Elector {
             heard,
             health,
             position,
+            told_position,
         } = self;
         assert!(matches!(self.config.detection, Detection::Fixed(_)), "the detection time is fixed");
         let own = self.me.get();
@@ -208,6 +210,7 @@ impl Elector {
         sink.word(heard.number());
         sink.word(*health as u64);
         describe_position(sink, *position);
+        describe_position(sink, told_position.get());
         self.describe_waits(sink);
     }
 

@@ -417,6 +417,7 @@ impl Elector {
     pub(crate) fn on_follower_heartbeat_due(&mut self) {
         let leader = self.followed().map(|followed| followed.leader);
         if !self.repeat_release() {
+            self.told_position.renew(self.position); // R32: a frame to the leader does not count
             for peer in self.other_members().filter(|&peer| Some(peer) != leader) {
                 self.send_heartbeat(peer);
             }

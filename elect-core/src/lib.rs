@@ -160,6 +160,7 @@ mod step;
 mod tally;
 mod time;
 mod timers;
+mod told;
 #[cfg(feature = "wire")]
 pub mod wire;
 

@@ -162,7 +162,7 @@ impl Elector {
         self.pulled = gated.position;
         self.answered = None;
         // What the host has reported is newer than what was pulled at the commit.
-        self.position = self.position.or(self.reported_position());
+        self.note_position(self.position.or(self.reported_position()));
         self.carry_out(saving.purpose);
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()

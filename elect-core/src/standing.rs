@@ -94,7 +94,7 @@ impl Elector {
     #[inline]
     fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
-            position: self.position,
+            position: self.heartbeat_position(),
             eligible: self.is_eligible(),
             // R43: a stalled save makes a node unfit too.
             healthy: self.health == Health::Healthy
@@ -122,6 +122,7 @@ impl Elector {
 
     /// A heartbeat to everybody, now; the next one a period later.
     pub(crate) fn broadcast(&mut self) {
+        self.told_position.renew(self.position); // R32
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }

@@ -33,6 +33,7 @@ scenarios! {
     "epoch-exhausted"
     "fence-during-reoffer"
     "fence-outruns-record"
+    "first-round-under-writes"
     "flapping-follower"
     "forged-announce"
     "frozen-failover"

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Refusal,
+    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Position, Refusal,
     RoundLost, Standing,
 };
 
 use crate::harness::{Group, builder, ms};
 use crate::solo::{
-    ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
+    D, ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
     stands,
 };
 
@@ -162,6 +162,70 @@ fn r32_whoever_may_soon_be_free_may_be_as_far() {
         b.hear("a", 0, Standing::Free, beat_at(at(1, 5)));
         assert_eq!(b.offered(), Some(1), "behind, as its news says");
     }
+}
+
+/// Five voters, so that nobody stands before a second one is free.
+fn b_of_five() -> Solo {
+    Solo::with(builder("b", &["a", "b", "c", "d", "e"]))
+}
+
+/// The position in the newest heartbeat to `peer`.
+fn told_to(b: &Solo, peer: &str) -> Option<Position> {
+    match &b.last_to(peer).body {
+        Body::Heartbeat(heartbeat) => heartbeat.position,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Both survivors of a leader know what the other told, and not what it has synced since: whoever ranked itself by more
+/// would split the votes.
+#[test]
+fn r32_a_node_is_ranked_by_the_position_that_it_told_everybody_last() {
+    let mut b = b_of_five();
+    b.set_position(at(1, 5)).pass(D / 3).clear();
+    b.set_position(at(1, 9));
+    b.hear("a", 0, Standing::Free, beat_at(at(1, 6)));
+    assert_eq!(told_to(&b, "a"), at(1, 5), "one alone is told no more than everybody was");
+    b.hear("d", 0, Standing::Free, beat_at(at(1, 5)));
+    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
+    let doubtful = follows("c", 1);
+    b.hear("d", 0, doubtful, beat_at(at(1, 1)));
+    b.hear("e", 0, Standing::Free, beat_at(at(1, 5)));
+    assert!(
+        matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })),
+        "d counts as far as b told, not more"
+    );
+    b.pass(D / 3).tick();
+    assert_eq!(b.offered(), Some(1), "its next broadcast tells it");
+}
+
+#[test]
+fn r32_becoming_free_tells_the_position_of_that_step() {
+    let mut b = b_of_five();
+    b.set_position(at(1, 5)).follow("c", 1);
+    b.hear("a", 1, Standing::Free, beat_at(at(1, 7)));
+    b.set_position(at(1, 9)).clear();
+    b.hear("c", 1, Standing::Free, beat_at(at(1, 2)));
+    assert_eq!(b.offered(), Some(2), "the frame that says so tells 9: {:?}", b.blocker());
+
+    let mut b = b_of_five();
+    b.set_position(at(1, 5)).follow("c", 1);
+    b.set_position(at(1, 9)).clear();
+    b.hear("c", 1, Standing::Free, beat_at(at(1, 2)));
+    assert_eq!(told_to(&b, "a"), at(1, 9));
+    b.set_position(at(1, 12));
+    b.hear("a", 1, Standing::Free, beat_at(at(1, 10)));
+    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "from then on it is fixed");
+}
+
+#[test]
+fn r32_a_first_position_ranks_at_once() {
+    let mut b = b_of_five();
+    b.set_position(at(1, 9)).set_position(at(1, 12));
+    b.hear("a", 0, Standing::Free, beat_at(at(1, 10)));
+    assert_eq!(told_to(&b, "a"), at(1, 9), "not what came after it");
+    b.hear("d", 0, Standing::Free, beat_at(at(1, 5)));
+    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
 }
 
 #[test]
