@@ -214,7 +214,7 @@ impl Elector {
     /// R32: the delay of this node's rank. R39: the target of a handover has none. R31 and R46: whoever failed to
     /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
-        if self.favoured.is_some() {
+        if self.favour.holds(self.now) {
             return (0, Duration::ZERO);
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));

@@ -10,6 +10,7 @@ use crate::frame::{Body, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
 use crate::record::{Holder, Word};
+use crate::refusals::FinalRefusals;
 use crate::saving::Purpose;
 use crate::standing::Stance;
 use crate::time::{Time, nanos};
@@ -25,6 +26,7 @@ pub(crate) struct Candidate {
     pub(crate) detection: Duration,
     /// The own vote is durable.
     pub(crate) saved: bool,
+    pub(crate) refusals: FinalRefusals,
 }
 
 impl Elector {
@@ -34,9 +36,15 @@ impl Elector {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
         let detection = self.offered_detection();
-        self.role = Role::Candidate(Candidate { epoch, first, detection, saved: false });
+        self.role = Role::Candidate(Candidate {
+            epoch,
+            first,
+            detection,
+            saved: false,
+            refusals: FinalRefusals::default(),
+        });
         self.turn = None;
-        self.favoured = None;
+        self.favour.end();
         self.clear_ballots();
         self.timers.clear(Timer::Stand);
         let holder = Holder { node: self.config.node, word: Word::Vote };
@@ -145,7 +153,9 @@ impl Elector {
 
     /// R21: leads when the own vote is durable and the lease that the ballots make lies ahead.
     fn count_ballots(&mut self) {
-        let Role::Candidate(Candidate { epoch, first, detection, saved: true }) = self.role else { return };
+        let Role::Candidate(Candidate { epoch, first, detection, saved: true, .. }) = self.role else {
+            return;
+        };
         let lease_end = self.ballot_lease_end(detection);
         if lease_end > self.now {
             self.become_leader(epoch, first, detection, lease_end);
@@ -168,6 +178,7 @@ impl Elector {
     pub(crate) fn on_refuse(
         &mut self,
         peer: MemberIndex,
+        header: &Header,
         epoch: Epoch,
         refusal: Refusal,
     ) -> Result<(), Ignored> {
@@ -184,17 +195,24 @@ impl Elector {
         if refusal == Refusal::Paused {
             self.repeat_pause_request();
         }
+        self.note_refusal(peer, header, epoch, refusal);
         Ok(())
     }
 
-    /// R33: a round without a quorum in time is given up, which frees those who accepted; then a wait at random.
+    /// R33: a round without a quorum in time, or without hope of one, is given up, which frees those who accepted; then a wait at random.
     pub(crate) fn on_round_over(&mut self) {
+        if matches!(self.role, Role::Candidate(_)) {
+            let wait = self.draw_wait();
+            self.lose_round(wait, RoundLost::NoQuorum { wait });
+        }
+    }
+
+    /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
+    pub(crate) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
-        let first = candidate.first;
-        let wait = self.draw_wait();
-        self.connected_floor = first;
+        self.connected_floor = candidate.first;
         self.wait_until = self.now + wait;
-        self.give_up_round(RoundLost::NoQuorum { wait });
+        self.give_up_round(reason);
     }
 
     /// Uniform up to a limit that doubles with each round lost in a row, to at most 32 rank steps.
@@ -208,8 +226,8 @@ impl Elector {
     /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
     pub(crate) fn withdraw_round(&mut self, reason: RoundLost) {
         if matches!(self.role, Role::Candidate(_)) {
-            self.wait_until = self.now + self.draw_wait();
-            self.give_up_round(reason);
+            let wait = self.draw_wait();
+            self.lose_round(wait, reason);
         }
     }
 

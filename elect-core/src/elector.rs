@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
+use crate::favour::Favour;
 use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::handover::HeadStart;
@@ -75,7 +76,7 @@ pub struct Elector {
     /// The last released epoch that gave a head start: each gives one.
     pub(crate) released: Epoch,
     /// This node is the target of a handover out of this epoch and stands without delay.
-    pub(crate) favoured: Option<Epoch>,
+    pub(crate) favour: Favour,
     /// Rounds lost in a row.
     pub(crate) rounds_lost: u32,
     /// Not before this point may this node stand.
@@ -157,7 +158,7 @@ impl Elector {
             pause_request: None,
             head_start: None,
             released: Epoch::ZERO,
-            favoured: None,
+            favour: Favour::default(),
             rounds_lost: 0,
             wait_until: Time::ZERO,
             connected_floor: Time::ZERO,
@@ -231,6 +232,7 @@ impl Elector {
         if self.health != health {
             self.health = health;
             if health == Health::Unfit {
+                self.favour.end();
                 self.withdraw_unfit();
             }
             if self.life == Life::Running {
@@ -399,18 +401,8 @@ impl Elector {
 
     pub(crate) fn lost(&mut self, loss: Loss) {
         self.authority.revoke();
+        self.authority.set_draining(false);
         self.out.lost(loss);
-    }
-
-    fn assert_invariants(&self) {
-        debug_assert!(self.saving.is_none() || self.saving_is(self.out.gate()));
-        if let Role::Leader(leader) = &self.role {
-            assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
-            assert!(self.promise.is_none(), "a leader is bound to itself alone");
-        }
-        if let Some(promise) = &self.promise {
-            debug_assert!(promise.to != self.me, "a promise to oneself is a role");
-        }
     }
 
     pub(crate) fn storage_error(error: &impl core::fmt::Display) -> Stopped {

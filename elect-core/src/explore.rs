@@ -104,7 +104,7 @@ impl Elector {
             pause_request: self.pause_request,
             head_start: self.head_start,
             released: self.released,
-            favoured: self.favoured,
+            favour: self.favour,
             rounds_lost: self.rounds_lost,
             wait_until: self.wait_until,
             connected_floor: self.connected_floor,
@@ -156,7 +156,7 @@ impl Elector {
             pause_request: _,
             head_start: _,
             released: _,
-            favoured: _,
+            favour: _,
             rounds_lost: _,
             wait_until: _,
             connected_floor: _,
@@ -227,7 +227,7 @@ impl Elector {
             option(sink, head_start.released.as_ref(), |sink, released| sink.word(released.number()));
         });
         sink.word(self.released.number());
-        option(sink, self.favoured.as_ref(), |sink, favoured| sink.word(favoured.number()));
+        option(sink, self.favour.until().as_ref(), |sink, until| sink.until(*until));
         // More make no difference to waits and rounds.
         sink.word(u64::from(self.rounds_lost.min(4)));
         sink.until(self.wait_until);

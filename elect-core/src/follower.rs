@@ -177,7 +177,7 @@ impl Elector {
             }),
         });
         self.head_start = None;
-        self.favoured = None;
+        self.favour.end();
         // Whatever this node waited for, somebody leads now.
         self.wait_until = Time::ZERO;
         self.limit_pause_request();
@@ -382,6 +382,7 @@ impl Elector {
         if !self.is_alive(candidate, nonce) {
             return;
         }
+        self.favour.end();
         self.answered = Some(accepting.candidacy());
         self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
         self.end_promise_if_over(candidate);

@@ -190,12 +190,19 @@ impl Elector {
         }
         self.released = epoch;
         let Some(target) = self.config.members.index(target) else { return Ok(()) };
+        if self.leader().is_some() {
+            return Ok(()); // Late: somebody leads again.
+        }
+        let until = self.now + self.election_timeout();
         if target == self.me {
-            self.favoured = Some(epoch);
+            // It would outlive the election that it is for where this node stands already or has given its word.
+            let may_use = matches!(self.role, Role::Follower(_)) && self.promise.is_none();
+            if may_use && self.health == Health::Healthy {
+                self.favour.give(until);
+            }
             self.wait_until = Time::ZERO;
             self.head_start = None;
         } else {
-            let until = self.now + self.election_timeout();
             self.head_start = Some(HeadStart { target, until, released: None });
         }
         Ok(())
@@ -272,8 +279,9 @@ impl Elector {
     pub fn resign(&mut self, now: Time) -> Requested<'_> {
         self.begin(now);
         let resigned = self.check_resign().map(|()| {
-            self.wait_until = self.now + self.election_timeout();
-            self.give_up_round(RoundLost::Withdrawn);
+            let wait = self.election_timeout();
+            self.wait_until = self.now + wait;
+            self.lose_round(wait, RoundLost::Withdrawn);
             self.lose_office_to_successor(StepDown::Resigned);
         });
         self.settle();

@@ -128,11 +128,13 @@ mod explain;
 #[cfg(feature = "explore")]
 mod explore;
 #[cfg(feature = "std")]
+mod favour;
 mod fence;
 mod follower;
 mod frame;
 mod gate;
 mod handover;
+mod invariants;
 mod leader;
 mod links;
 mod members;
@@ -151,6 +153,7 @@ mod re_offer;
 mod rebuild;
 mod receive;
 mod record;
+mod refusals;
 mod saving;
 mod standing;
 mod start;

@@ -213,7 +213,7 @@ impl Elector {
             }
             &Body::Offer { epoch, detection } => self.on_offer(peer, header, epoch, detection),
             &Body::Accept { epoch, position } => self.on_accept(peer, header, epoch, position),
-            &Body::Refuse { epoch, refusal } => self.on_refuse(peer, epoch, refusal),
+            &Body::Refuse { epoch, refusal } => self.on_refuse(peer, header, epoch, refusal),
             &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
             &Body::Pause { remaining } => self.on_pause(header, remaining),
             &Body::Reject { rejected, known } => self.on_reject(peer, rejected, known),

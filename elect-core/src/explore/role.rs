@@ -30,6 +30,9 @@ impl Elector {
                 sink.floor(own, candidate.first);
                 sink.word(nanos(candidate.detection));
                 sink.word(u64::from(candidate.saved));
+                for member in self.config.members.indices() {
+                    sink.word(u64::from(candidate.refusals.holds(member)));
+                }
             }
             Role::Leader(leader) => {
                 sink.word(2);

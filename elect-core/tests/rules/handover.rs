@@ -330,3 +330,73 @@ fn r43_the_successor_of_an_unfit_leader_is_the_best_and_not_whoever_stands_in_va
     });
     assert_eq!(target, Some(id("b")));
 }
+
+fn release(number: u64, target: &str) -> Body {
+    Body::Release { epoch: epoch(number), target: id(target) }
+}
+
+/// A favour that a late release left behind let its node skip the rank, the failed way into office and the lag limit of
+/// some later election.
+#[test]
+fn r39_a_favour_ends_with_the_election_that_it_is_for() {
+    let stands_at_once = |b: &mut Solo| {
+        b.hear("a", 5, Standing::Free, beat());
+        b.hear("d", 5, Standing::Free, beat());
+        b.offered().is_some()
+    };
+    let late: [(&str, fn(&mut Solo)); 4] = [
+        ("it follows somebody", |b| {
+            b.follow("c", 4);
+            b.hear("a", 3, Standing::Free, release(3, "b"));
+        }),
+        ("it has given its word", |b| {
+            b.give_word("c", 4);
+            b.hear("a", 3, Standing::Free, release(3, "b"));
+        }),
+        ("it gives its word", |b| {
+            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.give_word("c", 4);
+        }),
+        ("its host is unfit for a moment", |b| {
+            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.step(|elector, now| elector.set_health(Health::Unfit, now));
+            b.step(|elector, now| elector.set_health(Health::Healthy, now));
+        }),
+    ];
+    for (why, story) in late {
+        let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
+        b.hear("a", 3, Standing::Bound, beat());
+        story(&mut b);
+        b.clear().hear("c", 5, Standing::Bound, beat());
+        assert!(!stands_at_once(&mut b), "{why}: {:?}", b.blocker());
+    }
+    let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
+    b.hear("a", 3, Standing::Bound, beat());
+    b.hear("a", 3, Standing::Free, release(3, "b"));
+    assert!(stands_at_once(&mut b), "{:?}", b.blocker());
+}
+
+#[test]
+fn r39_a_favour_lasts_as_long_as_the_head_start() {
+    let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
+    b.hear("a", 3, Standing::Bound, beat());
+    b.hear("a", 3, Standing::Free, release(3, "b"));
+    b.pass(b.elector.config().election_timeout());
+    b.hear("a", 3, Standing::Free, beat());
+    b.hear("d", 3, Standing::Free, beat());
+    assert_eq!(b.offered(), None, "{:?}", b.blocker());
+}
+
+/// The release names a leader that has stood and won meanwhile, or a node that another one leads.
+#[test]
+fn r39_a_late_release_gives_a_leader_nothing() {
+    for target in ["a", "c"] {
+        let mut a = leader_at(None);
+        a.hear("b", 1, Standing::Free, release(1, target));
+        a.hear("b", 1, follows("a", 1), beat());
+        a.pass(ms(600)).hear("c", 1, Standing::Free, beat());
+        a.hear("b", 1, Standing::Free, beat());
+        assert_eq!(a.losses.len(), 1, "its lease is over");
+        assert_ne!(a.offered(), None, "nobody has a head start: {:?}", a.blocker());
+    }
+}

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Position, Refusal,
-    RoundLost, Standing,
+    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Position,
+    Refusal, RoundLost, Standing,
 };
 
 use crate::harness::{Group, builder, ms};
 use crate::solo::{
     D, ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
-    stands,
+    leading, stands,
 };
 
 #[test]
@@ -368,6 +368,78 @@ fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
     assert_eq!(a.disk.record.epoch, epoch(1), "one epoch at most");
     a.clear().hear_free("b", 1);
     assert_eq!(a.offered(), Some(2));
+}
+
+fn refuse(refusal: Refusal) -> Body {
+    Body::Refuse { epoch: epoch(1), refusal }
+}
+
+fn is_lost(a: &Solo) -> bool {
+    a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::NoQuorum { .. }, .. }))
+}
+
+#[test]
+fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
+    for (standing, refusal) in [
+        (Standing::Bound, Refusal::VoteSpent),
+        (Standing::Free, Refusal::EpochTooLow),
+        (stands(1), Refusal::OwnOffice),
+        (leading(3), Refusal::OwnOffice),
+    ] {
+        let mut a = Solo::new();
+        a.stand();
+        let begin = a.now;
+        a.hear("b", 3, standing, refuse(refusal));
+        assert!(is_lost(&a), "{refusal:?}: nobody else is connected");
+        let Some(Blocker::Saving(_)) = a.blocker() else { panic!("{:?}", a.blocker()) };
+        a.commit();
+        assert!(
+            matches!(a.blocker(), Some(Blocker::Waits(_)) | Some(Blocker::NotFree { .. })),
+            "a lost round"
+        );
+        assert_eq!(a.now, begin);
+    }
+}
+
+#[test]
+fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
+    for (standing, refusal) in [
+        (Standing::Bound, Refusal::Bound),
+        (Standing::Bound, Refusal::Paused),
+        (leading(0), Refusal::OwnOffice),
+    ] {
+        let mut a = Solo::new();
+        a.stand();
+        a.hear("b", 0, standing, refuse(refusal));
+        assert!(!is_lost(&a), "{refusal:?} may end");
+    }
+    let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
+    for peer in ["b", "c", "d"] {
+        a.hear_free(peer, 0);
+    }
+    a.commit().hear_accept("b", 1);
+    for _ in 0..3 {
+        a.hear("c", 1, Standing::Bound, refuse(Refusal::VoteSpent));
+    }
+    assert!(!is_lost(&a), "one voter refuses once, and d may accept");
+    a.hear("d", 1, Standing::Bound, refuse(Refusal::VoteSpent));
+    assert!(is_lost(&a), "e is not connected");
+}
+
+/// Nobody hears it: its host wavers, and it goes on counting as connected those who echoed what it said before.
+#[test]
+fn r33_a_round_that_is_withdrawn_by_an_isolated_node_is_its_last() {
+    let mut a = Solo::new();
+    a.stand();
+    a.commit();
+    for _ in 0..20 {
+        a.step(|elector, now| elector.set_health(Health::Unfit, now)).pass(ms(10));
+        a.step(|elector, now| elector.set_health(Health::Healthy, now)).pass(ms(10));
+        if a.gate.is_some() {
+            a.commit();
+        }
+    }
+    assert_eq!(a.disk.record.epoch, epoch(1), "L4: {:?}", a.blocker());
 }
 
 #[test]

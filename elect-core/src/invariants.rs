@@ -1,0 +1,108 @@
+//! What is true after every input, whatever it was.
+
+use crate::elector::{Elector, Life, Role};
+use crate::leader::Leader;
+use crate::time::Time;
+use crate::timers::Timer;
+
+impl Elector {
+    /// Looked at where somebody tests: in debug builds, and under the model check and the simulator.
+    pub(crate) fn assert_invariants(&self) {
+        if let Role::Leader(leader) = &self.role {
+            assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
+            assert!(self.promise.is_none(), "a leader is bound to itself alone");
+        }
+        if cfg!(any(debug_assertions, feature = "explore")) {
+            self.assert_words();
+            self.assert_gate();
+            self.assert_leading();
+            if self.life == Life::Running {
+                self.assert_waits();
+                self.assert_timers();
+                self.assert_told();
+            }
+        }
+    }
+
+    /// Whom this node follows or has promised.
+    fn assert_words(&self) {
+        if let Some(promise) = &self.promise {
+            assert!(promise.to != self.me, "a promise to oneself is a role");
+            assert!(matches!(self.role, Role::Follower(_)), "a promise exists in a follower alone");
+        }
+        if let Some(followed) = self.followed() {
+            let keeps = self
+                .promise
+                .is_some_and(|promise| promise.to == followed.leader && promise.epoch >= followed.epoch);
+            assert!(keeps, "following is a promise to that very leader");
+        }
+        let offers = match &self.role {
+            Role::Candidate(_) => true,
+            Role::Leader(leader) => leader.re_offer.is_some(),
+            Role::Follower(_) => false,
+        };
+        let has_ballot = self.peers.iter().any(|peer| peer.view.ballot.is_some());
+        assert!(offers || !has_ballot, "ballots exist only while an offer is open");
+    }
+
+    /// The save under way, and what waits for it.
+    fn assert_gate(&self) {
+        assert!(self.saving.is_none() || self.saving_is(self.out.gate()), "the gate is that of the save");
+        assert!(self.saving.is_some() || self.deferred.is_none(), "an offer waits only while a save runs");
+        assert!(self.kept.is_none_or(|kept| kept < self.record.epoch), "what passes the floor is below it");
+    }
+
+    /// What a leader has that others have not, and the other way round.
+    fn assert_leading(&self) {
+        let Role::Leader(leader) = &self.role else {
+            assert!(!self.authority.is_draining(), "who does not lead drains nothing");
+            let has_grant = self.peers.iter().any(|peer| peer.pair.grant != Time::ZERO);
+            assert!(!has_grant, "grants are zero unless leading");
+            return;
+        };
+        let Leader { handover, .. } = &**leader;
+        assert!(self.authority.is_draining() == handover.is_some(), "what drains is a handover");
+        assert!(self.favour.until().is_none(), "a leader needs no favour");
+        assert!(self.wait_until <= self.now, "a leader waits for nothing");
+        assert!(self.rounds_lost == 0, "a leader has lost no rounds");
+        assert!(self.head_start.is_none(), "a leader leaves nobody a head start");
+        assert!(self.pause_request.is_none(), "a leader asks nobody for a freeze");
+        assert!(self.connected_floor == Time::ZERO, "to a leader every fresh echo counts");
+    }
+
+    fn assert_waits(&self) {
+        let is_free = self.promise.is_none() && matches!(self.role, Role::Follower(_));
+        assert!(self.turn.is_none() || is_free, "a turn exists in a free follower alone");
+    }
+
+    /// A timer is set exactly while what it is for exists.
+    fn assert_timers(&self) {
+        let leader = match &self.role {
+            Role::Leader(leader) => Some(leader),
+            _ => None,
+        };
+        let saves = self.saving.as_ref().is_some_and(|saving| !saving.stalled);
+        for (timer, is_for) in [
+            (Timer::Lease, leader.is_some()),
+            (Timer::Office, leader.is_some_and(|leader| !leader.in_office)),
+            (Timer::Handover, leader.is_some_and(|leader| leader.handover.is_some())),
+            (Timer::Round, matches!(self.role, Role::Candidate(_))),
+            (Timer::Promise, self.promise.is_some()),
+            (Timer::Pause, self.paused_until.is_some()),
+            (Timer::Save, saves),
+            (Timer::Heartbeat, true),
+        ] {
+            let is_set = self.timers.get(timer) != Time::NEVER;
+            assert!(is_set == is_for, "{timer:?} is set exactly while there is something to wait for");
+        }
+        let waits = self.timers.get(Timer::Stand) != Time::NEVER;
+        assert!(waits || self.turn.is_none(), "whoever has a turn waits for it");
+    }
+
+    /// R36, R57: what everybody and the host were told is what is.
+    fn assert_told(&self) {
+        assert!(self.notices.is_broadcast(self.stance(), self.record.epoch), "everybody was told");
+        let followed = self.followed().map(|followed| (followed.leader, followed.epoch));
+        assert!(self.notices.reported() == followed, "the host was told");
+    }
+}
