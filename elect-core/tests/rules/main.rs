@@ -5,12 +5,14 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+mod saving;
 mod solo;
 
 mod adoption;
 mod connection;
 mod frames;
 mod handover;
+mod leading;
 mod lease;
 mod office;
 mod operation;
