@@ -119,10 +119,8 @@ fn r27_a_raised_epoch_rests_on_its_own_accepts_alone() {
 
 #[test]
 fn r27_who_holds_no_vote_is_neither_asked_nor_re_offered_above() {
-    let config = Config::builder(cluster(), id("a"))
-        .voters(["a", "b", "c"].map(id))
-        .observers([id("o")])
-        .seed(7);
+    let config =
+        Config::builder(cluster(), id("a")).voters(["a", "b", "c"].map(id)).observers([id("o")]).seed(7);
     let mut a = Solo::with(config);
     a.lead();
     a.hear("o", 7, Standing::Bound, beat());

@@ -9,7 +9,9 @@ mod saving;
 mod solo;
 
 mod adoption;
+mod candidacy;
 mod connection;
+mod following;
 mod frames;
 mod handover;
 mod leading;

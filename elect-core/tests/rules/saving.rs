@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Detection, Event, Holder, Refusal, Record, RoundLost, Standing, StepDown, Word,
+    Blocker, Body, Detection, Event, Holder, Record, Refusal, RoundLost, Standing, StepDown, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -26,7 +26,9 @@ fn accepted_position(a: &Solo, to: &str) -> Option<elect_core::Position> {
 /// Whether the newest heartbeat to `peer` says that this node is fit, and at which position.
 fn told(a: &Solo, peer: &str) -> (bool, Option<elect_core::Position>) {
     match &a.last_to(peer).body {
-        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => (heartbeat.healthy, heartbeat.position),
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
+            (heartbeat.healthy, heartbeat.position)
+        }
         other => panic!("{other:?}"),
     }
 }
