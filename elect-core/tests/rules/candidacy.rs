@@ -188,7 +188,8 @@ fn r28_standing_ends_the_exception_for_the_epoch_followed() {
 /// How long the round of epoch `number` lasts that this node begins next.
 fn round(a: &mut Solo, number: u64) -> Duration {
     stand_again(a, number);
-    let began = a.sent_to("b").find(|frame| matches!(frame.body, Body::Offer { .. })).unwrap().header.nonce.sent;
+    let began =
+        a.sent_to("b").find(|frame| matches!(frame.body, Body::Offer { .. })).unwrap().header.nonce.sent;
     a.commit();
     while !lost(a) {
         a.pass(ms(1));
