@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Blocker, Body, Config, Event, Ignored, Refusal, RoundLost, Stamp, Standing};
+use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, Refusal, RoundLost, Stamp, Standing};
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
@@ -22,7 +22,7 @@ fn candidate_of_five() -> Solo {
 }
 
 fn lost(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Event::RoundLost { .. }))
+    a.saw(|event| matches!(event, Notice::RoundLost { .. }))
 }
 
 /// Gives up rounds from epoch `number` on, `count` of them, and returns the epoch after the last one.
@@ -147,7 +147,7 @@ fn r21_a_lease_that_ends_now_elects_nobody() {
     a.now = sent + LEASE;
     a.commit();
     a.deliver("b", &accepted);
-    assert!(!a.saw(|event| matches!(event, Event::Elected(_))));
+    assert!(!a.must(|duty| matches!(duty, Duty::Elected(_))));
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn r33_the_wait_is_drawn_up_to_a_limit_that_doubles_to_32_rank_steps() {
         for (round, longest) in longest.iter_mut().enumerate() {
             stand_again(&mut a, round as u64 + 1);
             a.commit().pass(ms(500));
-            let wait = a.events.iter().find_map(|event| match event {
-                Event::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
+            let wait = a.notices.iter().find_map(|event| match event {
+                Notice::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
                 _ => None,
             });
             *longest = (*longest).max(wait.expect("nobody answers"));
@@ -321,7 +321,7 @@ fn r27_a_refusal_of_the_open_re_offer_is_told_and_of_no_other() {
     let refuse = |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Bound };
     assert_eq!(a.hear("c", 5, Standing::Bound, refuse(7)), Some(Ignored::NoSuchOffer(epoch(7))));
     assert_eq!(a.hear("c", 5, Standing::Bound, refuse(6)), None);
-    assert!(a.saw(|event| matches!(event, Event::OfferRefused { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
 }
 
 #[test]

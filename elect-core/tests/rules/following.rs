@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Detection, Event, Frame, Health, Holder, Ignored, Incarnation, LinkState, NotRebuilt,
+    Address, Body, Detection, Frame, Health, Holder, Ignored, Incarnation, LinkState, NotRebuilt, Notice,
     RebuiltTo, Record, RequestRefused, Stamp, Standing, Word,
 };
 
@@ -43,7 +43,7 @@ fn r05_a_candidacy_that_ended_while_the_vote_was_saved_gets_no_word() {
     assert_eq!(a.last_to("c").header.standing, Standing::Free);
     let mut a = Solo::new();
     a.give_word("b", 4);
-    assert!(a.saw(|event| matches!(event, Event::Accepted { candidate, .. } if *candidate == id("b"))));
+    assert!(a.saw(|event| matches!(event, Notice::Accepted { candidate, .. } if *candidate == id("b"))));
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn r57_the_address_of_another_than_the_leader_followed_is_no_news() {
     let mut a = Solo::new();
     a.follow("b", 5).clear();
     a.hear("c", 3, leading(3), announce("c:1"));
-    assert!(!a.saw(|event| matches!(event, Event::LeaderAddress { .. })));
+    assert!(!a.saw(|event| matches!(event, Notice::LeaderAddress { .. })));
     a.step(|elector, now| elector.set_health(Health::Healthy, now));
     let _ = accept(1);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Elector, Event, HandoverCause, Heartbeat, Ignored, LinkState, Raised, RoundLost, Stamp,
-    Standing, StepDown,
+    Blocker, Body, Duty, Elector, HandoverCause, Heartbeat, Ignored, LinkState, Notice, Raised, RoundLost,
+    Stamp, Standing, StepDown,
 };
 
 use crate::harness::{builder, id, ms};
@@ -40,7 +40,7 @@ fn answer(
 }
 
 fn raised(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Event::EpochRaised { .. }))
+    a.must(|duty| matches!(duty, Duty::EpochRaised { .. }))
 }
 
 /// Acknowledgements of epoch 1 by `b` until `end`.
@@ -133,8 +133,8 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
     a.deliver("b", &frame);
     a.commit();
     assert!(a.losses.is_empty(), "it serves nobody yet");
-    let source = a.events.iter().find_map(|event| match event {
-        Event::EpochRaised { raised: Raised::OnTheWay(elected), .. } => elected.catch_up_from(),
+    let source = a.duties.iter().find_map(|event| match event {
+        Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => elected.catch_up_from(),
         _ => None,
     });
     assert_eq!(source.map(|source| source.position), at(5, 1));
@@ -230,18 +230,18 @@ fn r43_a_candidate_that_resigns_gives_its_round_up() {
     let mut a = Solo::new();
     a.stand();
     a.request(Elector::resign).unwrap();
-    assert!(a.saw(|event| matches!(event, Event::RoundLost { reason: RoundLost::Withdrawn, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::Withdrawn, .. })));
     a.commit().hear_accept("b", 1);
     assert!(!a.holds_lease());
 }
 
 /// Whom the leader begins to hand over to by preference, and how often it begins.
 fn preferred(a: &Solo) -> Vec<elect_core::NodeId> {
-    let target = |event: &Event| match event {
-        Event::HandoverBegan { target, cause: HandoverCause::Preference, .. } => Some(*target),
+    let target = |duty: &Duty| match duty {
+        Duty::HandoverBegan { target, cause: HandoverCause::Preference, .. } => Some(*target),
         _ => None,
     };
-    a.events.iter().filter_map(target).collect()
+    a.duties.iter().filter_map(target).collect()
 }
 
 fn says(a: &mut Solo, peer: &str, priority: u8, position: Option<elect_core::Position>) {

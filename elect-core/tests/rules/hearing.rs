@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Detection, Elector, Event, Health, Heartbeat, Ignored, Incarnation, LinkState,
-    MemberKind, NotRebuilt, RebuiltTo, Record, Refusal, RequestRefused, Standing, Unfit,
+    Blocker, Body, Config, Detection, Duty, Elector, Health, Heartbeat, Ignored, Incarnation, LinkState,
+    MemberKind, NotRebuilt, Notice, RebuiltTo, Record, Refusal, RequestRefused, Standing, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -56,7 +56,7 @@ fn r02_a_rejection_that_names_no_other_life_stops_nobody() {
         let reject = Body::Reject { rejected: own, known };
         assert_eq!(a.hear("b", 0, Standing::Bound, reject), Some(Ignored::DeadIncarnation(own)), "{known:?}");
     }
-    assert!(!a.saw(|event| matches!(event, Event::Stopped { .. })));
+    assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })));
 }
 
 #[test]
@@ -270,14 +270,14 @@ fn r45_a_replacement_is_taught_by_each_peer_once() {
         a.commit();
         assert_eq!(a.disk.record.incarnation.counter, counter + 6);
     }
-    assert!(!a.saw(|event| matches!(event, Event::Stopped { .. })));
+    assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })));
     for _ in 0..2 {
         reject(&mut a, 5);
         if a.gate.is_some() {
             a.commit();
         }
     }
-    assert!(a.saw(|event| matches!(event, Event::Stopped { .. })), "two of it run at once");
+    assert!(a.must(|duty| matches!(duty, Duty::Stopped { .. })), "two of it run at once");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn r45_a_witness_needs_no_entry_even_of_a_leader_with_a_log() {
         w.hear("b", 3, leading(3), Body::Heartbeat(Heartbeat { position: at(3, 9), ..leads }));
     }
     w.commit();
-    assert!(w.saw(|event| matches!(event, Event::Rebuilt)));
+    assert!(w.must(|duty| matches!(duty, Duty::Rebuilt)));
 }
 
 #[test]
@@ -354,12 +354,12 @@ fn r57_the_host_hears_of_a_raised_epoch_and_of_no_older_version() {
     a.follow("b", 1).clear();
     a.hear_leader("b", 2);
     a.commit();
-    assert!(a.saw(|event| matches!(event, Event::Following { epoch: told, .. } if *told == epoch(2))));
+    assert!(a.saw(|event| matches!(event, Notice::Following { epoch: told, .. } if *told == epoch(2))));
     let version = |application| Body::Heartbeat(Heartbeat { application, ..heartbeat() });
     for application in [8, 7] {
         a.hear("c", 1, Standing::Bound, version(application));
     }
-    let newer = a.events.iter().filter(|event| matches!(event, Event::NewerApplication { .. })).count();
+    let newer = a.notices.iter().filter(|event| matches!(event, Notice::NewerApplication { .. })).count();
     assert_eq!(newer, 1, "7 is newer than 5, but not news of c");
     let _ = (Refusal::Bound, Elector::resume);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Detection, Elector, Event, Frame, Heartbeat, Ignored, LinkState, Office, Raised,
-    RequestRefused, Standing, StepDown, Unfit,
+    Blocker, Body, Config, Detection, Duty, Elector, Frame, Heartbeat, Ignored, LinkState, Notice, Office,
+    Raised, RequestRefused, Standing, StepDown, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -46,7 +46,7 @@ fn accept_at(number: u64, position: Option<elect_core::Position>) -> Body {
 }
 
 fn raised(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Event::EpochRaised { .. }))
+    a.must(|duty| matches!(duty, Duty::EpochRaised { .. }))
 }
 
 fn announced(a: &Solo, to: &str) -> bool {
@@ -312,7 +312,7 @@ fn r33_a_leadership_ends_the_row_of_lost_rounds() {
     a.pass(D).clear().hear_free("b", number);
     assert_eq!(a.offered(), Some(number + 1));
     a.commit().pass(RANK_STEP * 2);
-    assert!(a.saw(|event| matches!(event, Event::RoundLost { .. })), "a first round is short");
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })), "a first round is short");
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn r17_whoever_leads_counts_who_was_heard_before_a_lost_round() {
     a.hear("c", 0, Standing::Bound, beat());
     a.pass(ms(1)).stand();
     a.commit().pass(RANK_STEP * 2);
-    assert!(a.saw(|event| matches!(event, Event::RoundLost { .. })));
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })));
     while a.offered() != Some(2) {
         a.hear_free("b", 1);
         a.pass(ms(10));
@@ -413,7 +413,7 @@ fn r40_a_leadership_that_is_over_leaves_no_cooldown_behind() {
         a.pass(INTERVAL);
         a.hear("b", 2, follows("a", 2), better.clone());
     }
-    assert!(!a.saw(|event| matches!(event, Event::HandoverBegan { .. })));
+    assert!(!a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })));
     assert!(a.holds_lease());
 }
 
@@ -426,7 +426,7 @@ fn r40_a_member_far_behind_is_not_preferred_even_without_a_cooldown() {
         a.hear("b", 1, follows("a", 1), Body::Heartbeat(behind));
         a.pass(INTERVAL);
     }
-    assert!(!a.saw(|event| matches!(event, Event::HandoverBegan { .. })));
+    assert!(!a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })));
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn raised_on_the_way(a: &mut Solo) -> Office {
     let accepted = a.frame("b", 2, follows("a", 1), accept(2));
     a.commit().deliver("b", &accepted);
     a.commit();
-    assert!(a.saw(|event| matches!(event, Event::EpochRaised { raised: Raised::OnTheWay(_), .. })));
+    assert!(a.must(|duty| matches!(duty, Duty::EpochRaised { raised: Raised::OnTheWay(_), .. })));
     office
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Detection, Event, Holder, Record, Refusal, RoundLost, Standing, StepDown, Word,
+    Blocker, Body, Detection, Holder, Notice, Record, Refusal, RoundLost, Standing, StepDown, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -86,7 +86,7 @@ fn r43_a_round_whose_save_stalls_is_withdrawn() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).rank_step(ms(400)));
     a.stand();
     a.pass(PROMISE);
-    assert!(a.saw(|event| matches!(event, Event::RoundLost { reason: RoundLost::SaveStalled, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::SaveStalled, .. })));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn deferring() -> Solo {
     let mut a = Solo::new();
     a.stand();
     a.hear_offer("c", 2);
-    assert!(a.saw(|event| !matches!(event, Event::RefusedOffer { .. })));
+    assert!(a.saw(|event| !matches!(event, Notice::RefusedOffer { .. })));
     a
 }
 
@@ -214,7 +214,7 @@ fn r42_what_waits_is_refused_as_it_would_have_been() {
     a.commit();
     a.commit();
     a.hear_offer("b", 2);
-    assert!(a.saw(|event| matches!(event, Event::RefusedOffer { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
     assert!(matches!(a.blocker(), Some(Blocker::Bound(..))));
     assert_ne!(a.last_to("b").header.standing, follows("b", 2));
 }
