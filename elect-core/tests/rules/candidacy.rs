@@ -6,8 +6,8 @@ use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, Refusal, RoundLos
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
-    D, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, just_before, lead,
-    leading, offer, stands,
+    D, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, epoch, follows, just_before, lead, leading, offer,
+    stands,
 };
 
 const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -344,5 +344,4 @@ fn r39_a_favour_and_a_head_start_end_when_somebody_leads() {
     assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
     let a = released("c");
     assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
-    let _ = beat_at(None);
 }

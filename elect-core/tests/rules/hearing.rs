@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Detection, Duty, Elector, Health, Heartbeat, Ignored, Incarnation, LinkState,
-    MemberKind, NotRebuilt, Notice, RebuiltTo, Record, Refusal, RequestRefused, Standing, Unfit,
+    Blocker, Body, Config, Detection, Duty, Health, Heartbeat, Ignored, Incarnation, LinkState, MemberKind,
+    NotRebuilt, Notice, RebuiltTo, Record, RequestRefused, Standing, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -361,5 +361,4 @@ fn r57_the_host_hears_of_a_raised_epoch_and_of_no_older_version() {
     }
     let newer = a.notices.iter().filter(|event| matches!(event, Notice::NewerApplication { .. })).count();
     assert_eq!(newer, 1, "7 is newer than 5, but not news of c");
-    let _ = (Refusal::Bound, Elector::resume);
 }

@@ -209,7 +209,7 @@ fn r08_of_two_offers_that_wait_the_higher_is_considered() {
 }
 
 #[test]
-fn r42_what_waits_is_refused_as_it_would_have_been() {
+fn r10_an_offer_after_the_one_that_waited_is_refused() {
     let mut a = deferring();
     a.commit();
     a.commit();
