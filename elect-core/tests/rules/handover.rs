@@ -344,7 +344,8 @@ fn r39_a_favour_ends_with_the_election_that_it_is_for() {
         b.hear("d", 5, Standing::Free, beat());
         b.offered().is_some()
     };
-    let late: [(&str, fn(&mut Solo)); 4] = [
+    type Input = fn(&mut Solo);
+    let late: [(&str, Input); 4] = [
         ("it follows somebody", |b| {
             b.follow("c", 4);
             b.hear("a", 3, Standing::Free, release(3, "b"));

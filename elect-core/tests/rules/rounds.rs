@@ -393,10 +393,7 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
         assert!(is_lost(&a), "{refusal:?}: nobody else is connected");
         let Some(Blocker::Saving(_)) = a.blocker() else { panic!("{:?}", a.blocker()) };
         a.commit();
-        assert!(
-            matches!(a.blocker(), Some(Blocker::Waits(_)) | Some(Blocker::NotFree { .. })),
-            "a lost round"
-        );
+        assert!(matches!(a.blocker(), Some(Blocker::Waits(_) | Blocker::NotFree { .. })), "a lost round");
         assert_eq!(a.now, begin);
     }
 }
