@@ -88,6 +88,8 @@ pub enum ConfigWarning {
         /// How many must hold a write.
         quorum: usize,
     },
+    /// This node is preferred as the leader and may never lead.
+    PreferredNeverLeads(NodeId),
 }
 
 impl fmt::Display for ConfigWarning {
@@ -104,6 +106,11 @@ impl fmt::Display for ConfigWarning {
                 "{quorum} of {voters} data-holding voters must hold each write: the loss of one voter stops all writes, and \
                  the loss of one disk stops them until the disk is back, since a replaced node needs a write quorum \
                  without it: turn a witness into a voter"
+            ),
+            Self::PreferredNeverLeads(node) => write!(
+                f,
+                "{node} is the preferred leader, and `never_leader` keeps it from leading: the preference has no effect, drop \
+                 one of the two"
             ),
         }
     }

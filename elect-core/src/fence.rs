@@ -32,6 +32,9 @@ pub enum Fenced {
         /// The floor.
         floor: Epoch,
     },
+    /// The stamp was never set: nobody leads epoch zero.
+    #[error("the stamp was never set: take it from the office, or from the request that is applied")]
+    Unset,
     /// A closure panicked while it applied: the log may be half written.
     #[error("an earlier apply panicked, so the log may be half written: restart the node")]
     Poisoned,
@@ -80,6 +83,15 @@ impl<L: Log> Fence<L> {
         Ok(write(&mut log))
     }
 
+    /// Runs `note` with the log, whatever the floor is: entries that were written before have become durable, which is a
+    /// fact and needs no stamp. The floor does not move meanwhile.
+    ///
+    /// For what [`Log::last_durable`] tells from here on, and for nothing else: what is *written* passes
+    /// [`apply`](Self::apply). An entry that was cut since does not become durable again: compare with what is there.
+    pub fn durable<T>(&self, note: impl FnOnce(&mut L) -> T) -> T {
+        note(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs `read` with the log, whatever the floor is.
     pub fn inspect<T>(&self, read: impl FnOnce(&L) -> T) -> T {
         read(&self.log.lock().unwrap_or_else(PoisonError::into_inner))
@@ -89,12 +101,15 @@ impl<L: Log> Fence<L> {
     pub fn admit(&self, stamp: Stamp) -> Result<(), Fenced> {
         let floor = Epoch::new(self.floor.load(Ordering::SeqCst));
         let epoch = stamp.epoch();
+        // Nobody leads epoch zero: not even a fence that no elector has raised yet lets it pass.
+        if epoch == Epoch::ZERO {
+            return Err(Fenced::Unset);
+        }
         if epoch == floor {
             return Ok(());
         }
-        // Nobody leads epoch zero, which stands for "none" here.
         let kept = Epoch::new(self.kept.load(Ordering::SeqCst));
-        if epoch < floor && epoch == kept && kept != Epoch::ZERO {
+        if epoch < floor && epoch == kept {
             return Ok(());
         }
         Err(if epoch < floor {
@@ -178,7 +193,7 @@ mod tests {
         assert!(fence.ack(stamp(6)).is_err());
         raise(&fence, 7, None);
         assert!(matches!(fence.ack(stamp(5)), Err(Fenced::Stale { .. })));
-        assert!(matches!(fence.ack(stamp(0)), Err(Fenced::Stale { .. })), "epoch zero is no exception");
+        assert_eq!(fence.ack(stamp(0)), Err(Fenced::Unset), "epoch zero is no exception");
     }
 
     #[test]
@@ -192,13 +207,32 @@ mod tests {
     }
 
     #[test]
+    fn a_stamp_that_was_never_set_passes_no_fence() {
+        let fence = Fence::new(Entries(0));
+        let unset = Stamp::received(Epoch::default());
+        assert_eq!(fence.apply(unset, |log| log.0 = 9), Err(Fenced::Unset), "no elector has started");
+        assert_eq!((fence.admit(unset), fence.ack(unset)), (Err(Fenced::Unset), Err(Fenced::Unset)));
+        assert_eq!(fence.inspect(|log| log.0), 0);
+    }
+
+    #[test]
+    fn what_became_durable_is_noted_without_a_stamp() {
+        let fence = Fence::new(Entries(1));
+        raise(&fence, 4, None);
+        fence.durable(|log| log.0 = 2);
+        assert_eq!(raise(&fence, 5, None), Some(Position::new(Epoch::new(1), 2)));
+        assert_eq!(fence.floor(), Epoch::new(5), "it moves no floor");
+    }
+
+    #[test]
     fn a_panic_while_applying_closes_the_fence() {
         let fence = Fence::new(Entries(0));
+        raise(&fence, 1, None);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _ = fence.apply(stamp(0), |_| panic!("the host's bug"));
+            let _ = fence.apply(stamp(1), |_| panic!("the host's bug"));
         }));
         assert!(panicked.is_err());
-        assert_eq!(fence.apply(stamp(0), |_| ()), Err(Fenced::Poisoned));
-        assert!(raise(&fence, 1, None).is_some(), "an election still goes on");
+        assert_eq!(fence.apply(stamp(1), |_| ()), Err(Fenced::Poisoned));
+        assert!(raise(&fence, 2, None).is_some(), "an election still goes on");
     }
 }

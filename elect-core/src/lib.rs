@@ -183,7 +183,7 @@ pub use explore::StateSink;
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
-    ADDRESS_BYTES_MAX, Address, AddressTooLong, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use members::{Digest, Member, MemberKind, Members};

@@ -56,7 +56,7 @@
 //! | 2 offer | epoch 8, detection 4 in µs | 4 |
 //! | 3 accept | epoch 8, position if flagged | 4, 5, 14 |
 //! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 4 |
-//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8) | 4–8, 14 |
+//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–8, 14 |
 //! | 6 release | epoch 8, target's name 1 + n | 4 |
 //! | 7 pause | remaining 4 in ms | 4 |
 //! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4 |

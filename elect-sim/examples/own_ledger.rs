@@ -7,7 +7,7 @@
 //!
 //! Run it with `cargo run --release -p elect-sim --example own_ledger`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,13 +34,12 @@ type Entry = (u64, u64);
 #[derive(Debug, Default)]
 struct Entries {
     list: Vec<Entry>,
-    /// In a cell, because the end of a sync is a fact that no fence may refuse.
-    durable: Cell<Option<Position>>,
+    durable: Option<Position>,
 }
 
 impl Log for Entries {
     fn last_durable(&self) -> Option<Position> {
-        Some(self.durable.get().unwrap_or(Position::EMPTY))
+        Some(self.durable.unwrap_or(Position::EMPTY))
     }
 }
 
@@ -304,7 +303,7 @@ impl Host for Ledger {
         self.replaced = storage == Storage::Replaced;
         self.matched = vec![(0, 0); machine.member_count()];
         if machine.kind(machine.index()) != Some(MemberKind::Witness) {
-            let durable = Cell::new(Some(position_of(&self.disk)));
+            let durable = Some(position_of(&self.disk));
             self.fence = Some(Fence::new(Entries { list: self.disk.clone(), durable }));
         }
         machine.report(self.position());
@@ -377,7 +376,7 @@ impl Host for Ledger {
     fn synced(&mut self, machine: &mut Machine<'_>) {
         let Some(synced) = self.syncing.take() else { return };
         let Some(fence) = &self.fence else { return };
-        fence.inspect(|log| log.durable.set(Some(position_of(&synced))));
+        fence.durable(|log| log.durable = Some(position_of(&synced)));
         self.disk = synced;
         machine.report(self.position());
         let (stamp, source) = self.source;

@@ -172,6 +172,9 @@ impl ConfigBuilder {
         if voters < voting && voters <= quorum {
             warnings.push(ConfigWarning::NoSpareVoter { voters, quorum });
         }
+        if self.never_leader && self.preferred_leader == Some(self.node) {
+            warnings.push(ConfigWarning::PreferredNeverLeads(self.node));
+        }
         let members = Members::new(self.members.clone());
         let Some(me) = members.index(self.node) else {
             return Err(self.members_refused(format!("must hold this node, {}", self.node)));
@@ -394,6 +397,15 @@ mod tests {
         assert_eq!(config.warnings(), [ConfigWarning::EvenVoters(4)]);
         assert!(config.warnings()[0].to_string().contains("no more failures than 3"));
         assert!(builder().build().unwrap().warnings().is_empty());
+    }
+
+    #[test]
+    fn a_preferred_node_that_never_leads_is_a_warning() {
+        let preferred = |name| builder().preferred_leader(id(name)).never_leader(true).build().unwrap();
+        let config = preferred("a");
+        assert_eq!(config.warnings(), [ConfigWarning::PreferredNeverLeads(id("a"))]);
+        assert!(config.warnings()[0].to_string().contains("no effect"));
+        assert!(preferred("b").warnings().is_empty(), "it is for b to say whether it may lead");
     }
 
     #[test]

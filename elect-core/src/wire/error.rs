@@ -109,14 +109,15 @@ pub enum WireError {
         /// What is allowed.
         rule: NameError,
     },
-    /// An address is no text.
+    /// An address is no text, or holds control characters.
     #[error(
-        "the address at byte {at} must be at most {ADDRESS_BYTES_MAX} bytes of UTF-8, only the first {valid} are"
+        "the address at byte {at} must be at most {ADDRESS_BYTES_MAX} bytes of UTF-8 without control characters, only the first \
+         {valid} are"
     )]
     Address {
         /// Where the address starts, its length included.
         at: usize,
-        /// How many of its bytes are UTF-8.
+        /// How many of its bytes are.
         valid: usize,
     },
 }

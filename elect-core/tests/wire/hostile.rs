@@ -222,6 +222,9 @@ fn an_address_that_is_no_text_is_refused() {
     // The last character loses its second byte.
     let cut = [&bytes[..at], &[19], &bytes[at + 1..bytes.len() - 1]].concat();
     assert_eq!(wire::decode(&relength(cut)), Err(WireError::Address { at, valid: 18 }));
+    let mut broken = bytes.clone();
+    broken[at + 5] = b'\n';
+    assert_eq!(wire::decode(&broken), Err(WireError::Address { at, valid: 4 }), "a line break");
 }
 
 #[test]

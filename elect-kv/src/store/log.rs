@@ -1,6 +1,5 @@
 //! The log behind the node's fence.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use elect_core::{Fence, Fenced, Log, Position, Stamp};
@@ -13,7 +12,7 @@ use crate::replication::{Entry, Journal, WriteRefused};
 pub struct ReplicaLog {
     store: Arc<Store>,
     last: u64,
-    durable: Cell<Position>,
+    durable: Position,
 }
 
 impl ReplicaLog {
@@ -22,13 +21,13 @@ impl ReplicaLog {
         // What an earlier run wrote may still wait in the system's buffers.
         store.sync()?;
         let last = store.history()?.last();
-        Ok(Self { store, last: last.offset, durable: Cell::new(last) })
+        Ok(Self { store, last: last.offset, durable: last })
     }
 }
 
 impl Log for ReplicaLog {
     fn last_durable(&self) -> Option<Position> {
-        Some(self.durable.get())
+        Some(self.durable)
     }
 }
 
@@ -47,7 +46,7 @@ pub struct FencedLog {
 impl FencedLog {
     /// The journal of this store behind this fence.
     pub fn new(fence: Arc<Fence<ReplicaLog>>, store: Arc<Store>) -> Self {
-        let last = fence.inspect(|log| log.durable.get());
+        let last = fence.inspect(|log| log.durable);
         Self { fence, store, last, dirty: false, failed: None }
     }
 
@@ -61,7 +60,7 @@ impl FencedLog {
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.store.sync()?;
         self.dirty = false;
-        self.fence.inspect(|log| log.durable.set(self.last));
+        self.fence.durable(|log| log.durable = self.last);
         Ok(())
     }
 
@@ -76,8 +75,8 @@ impl Journal for FencedLog {
         let written = self.fence.apply(stamp, |log| {
             log.store.write(keep, log.last, entries)?;
             log.last = keep.offset + entries.len() as u64;
-            if log.durable.get().offset > keep.offset {
-                log.durable.set(keep);
+            if log.durable.offset > keep.offset {
+                log.durable = keep;
             }
             Ok(())
         })?;

@@ -177,15 +177,16 @@ fn mixed_position_is_never_reported() {
     let store = Arc::new(store);
     let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
     let reported = |fence: &Fence<ReplicaLog>| fence.inspect(Log::last_durable);
+    Lone::new().adopt(1, &fence);
     let mut journal = FencedLog::new(fence.clone(), store);
-    journal.write(stamp(0), Position::EMPTY, &[own(0), own(0)]).unwrap();
+    journal.write(stamp(1), Position::EMPTY, &[own(1), own(1)]).unwrap();
     assert_eq!(reported(&fence), Some(Position::EMPTY), "written is not durable");
     journal.sync().unwrap();
-    assert_eq!(reported(&fence), Some(at(0, 2)));
-    journal.write(stamp(0), at(0, 1), &[own(0), own(0)]).unwrap();
-    assert_eq!(reported(&fence), Some(at(0, 1)), "what was cut is not durable any more");
+    assert_eq!(reported(&fence), Some(at(1, 2)));
+    journal.write(stamp(1), at(1, 1), &[own(1), own(1)]).unwrap();
+    assert_eq!(reported(&fence), Some(at(1, 1)), "what was cut is not durable any more");
     journal.sync().unwrap();
-    assert_eq!(reported(&fence), Some(at(0, 3)));
+    assert_eq!(reported(&fence), Some(at(1, 3)));
 }
 
 /// A single voter's elector, whose gates raise a real fence when the test lets them.
@@ -233,12 +234,12 @@ impl Lone {
     /// Lets time pass until the elector wants to save something.
     fn run_to_gate(&mut self) {
         for _ in 0..100 {
-            let mut hands = Hands::default();
-            self.elector.tick(self.now).resolve(&mut hands);
-            self.gate = self.gate.take().or(hands.0);
             if self.gate.is_some() {
                 return;
             }
+            let mut hands = Hands::default();
+            self.elector.tick(self.now).resolve(&mut hands);
+            self.gate = hands.0;
             self.now = self.now.max(self.elector.deadline());
         }
         panic!("the elector never saves");
@@ -258,7 +259,10 @@ impl Lone {
         while fence.floor() < Epoch::new(epoch) {
             if self.gate.is_none() {
                 // A leader saves nothing; one that has resigned stands again in a higher epoch.
-                let _ = self.elector.resign(self.now).resolve(&mut Hands::default());
+                // Refused or not, its clock may have made it stand.
+                let mut hands = Hands::default();
+                let _ = self.elector.resign(self.now).resolve(&mut hands);
+                self.gate = hands.0;
                 self.run_to_gate();
             }
             self.commit(fence);

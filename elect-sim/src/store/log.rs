@@ -3,8 +3,6 @@
 //! Entries of all nodes form one tree; a log is the path from the root to its tip. So an append message only
 //! names a tip, and "where two logs diverge" is where their paths part.
 
-use std::cell::Cell;
-
 use elect_core::{Epoch, Log, Position};
 
 /// Index of an entry in the tree of all entries. Zero is the root, which every log begins with.
@@ -66,16 +64,14 @@ impl Entries {
 pub(crate) struct ModelLog {
     /// The entry at each offset.
     path: Vec<EntryId>,
-    /// In cells, because the end of a sync is a fact that no fence may refuse.
-    durable: Cell<EntryId>,
-    durable_position: Cell<Position>,
+    durable: EntryId,
+    durable_position: Position,
 }
 
 impl ModelLog {
     /// The log that a crash left: it ends with its durable tip.
     pub(crate) fn load(entries: &Entries, durable: EntryId) -> Self {
-        let mut log =
-            Self { path: vec![0], durable: Cell::new(0), durable_position: Cell::new(Position::EMPTY) };
+        let mut log = Self { path: vec![0], durable: 0, durable_position: Position::EMPTY };
         log.extend_to(entries, durable);
         log.synced(entries, durable);
         log
@@ -90,7 +86,7 @@ impl ModelLog {
     }
 
     pub(crate) fn durable(&self) -> EntryId {
-        self.durable.get()
+        self.durable
     }
 
     pub(crate) fn at(&self, offset: u64) -> Option<EntryId> {
@@ -134,9 +130,9 @@ impl ModelLog {
     }
 
     /// A sync that began when the tip was `tip` has ended.
-    pub(crate) fn synced(&self, entries: &Entries, tip: EntryId) {
-        self.durable.set(tip);
-        self.durable_position.set(entries.position(tip));
+    pub(crate) fn synced(&mut self, entries: &Entries, tip: EntryId) {
+        self.durable = tip;
+        self.durable_position = entries.position(tip);
     }
 }
 
@@ -147,7 +143,7 @@ fn index_after(entries: &Entries, id: EntryId) -> usize {
 
 impl Log for ModelLog {
     fn last_durable(&self) -> Option<Position> {
-        Some(self.durable_position.get())
+        Some(self.durable_position)
     }
 }
 

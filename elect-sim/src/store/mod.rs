@@ -230,7 +230,7 @@ impl Host for Store {
         self.durable = tip;
         let Some(fence) = &self.fence else { return };
         let entries = &machine.world.entries;
-        let is_behind = fence.inspect(|log| {
+        let is_behind = fence.durable(|log| {
             log.synced(entries, tip);
             log.tip() != tip
         });

@@ -8,7 +8,9 @@ use super::{
     STOPPED, TAG_AT, VitalsV1, refusal_byte,
 };
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Address, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing};
+use crate::frame::{
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
+};
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
@@ -92,7 +94,13 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
             let heartbeat = read_heartbeat(reader, tag, durable)?;
             let at = reader.at();
             let text = reader.text()?;
-            let address = Address::new(text).map_err(|_| WireError::Address { at, valid: text.len() })?;
+            let address = Address::new(text).map_err(|error| {
+                let valid = match error {
+                    AddressError::Control { at } => at,
+                    AddressError::TooLong(_) => ADDRESS_BYTES_MAX,
+                };
+                WireError::Address { at, valid }
+            })?;
             Body::Announce { heartbeat, address }
         }
         Kind::Release => {
