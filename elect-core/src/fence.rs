@@ -137,7 +137,7 @@ impl<L: Log> Floor for Fence<L> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = raise.kept().map_or(0, Epoch::number);
-        // `kept` first: whoever sees the new floor also sees what passes below it.
+        // R28: `kept` first: whoever sees the new floor also sees what passes below it.
         self.kept.store(kept, Ordering::SeqCst);
         self.floor.fetch_max(raise.floor().number(), Ordering::SeqCst);
         // R29: the position is pulled after the raise and under the same lock: no apply lies between them (S7).

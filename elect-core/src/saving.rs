@@ -147,6 +147,7 @@ impl Elector {
         self.saving.take()
     }
 
+    /// R44: nobody knows what the disk holds now.
     fn fail_save(&mut self, failed: &StorageFailed) {
         if self.take_saving(&failed.ticket).is_some() {
             self.stop(Self::storage_error(failed));

@@ -1,5 +1,5 @@
 //! The rules of PROTOCOL.md, the comments that name them where they are enforced, and the tests that are named after
-//! them: three sets that must be equal.
+//! them: three sets that must be equal. What the simulator says of rules and properties is looked at too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -99,6 +99,123 @@ fn each_rule_says_what_why_where_and_for_which_property() {
             let rule: u32 = numbers_after(&format!("R{title}"), "R")[0];
             let named = numbers_after(&fs::read_to_string(&path).unwrap(), "R");
             assert!(named.contains(&rule), "{file} does not name R{rule}");
+        }
+    }
+}
+
+/// A planted bug of the simulator: its name, the rule or property that it breaks, what it says of that, and the files
+/// that it changes.
+struct Planted {
+    name: String,
+    breaks: String,
+    says: String,
+    files: Vec<String>,
+}
+
+fn planted() -> Vec<Planted> {
+    let text = fs::read_to_string(crate_file("../elect-sim/mutants/list.txt")).unwrap();
+    let mut all: Vec<Planted> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("mutant ") {
+            let (breaks, says) = (String::new(), String::new());
+            all.push(Planted { name: name.to_owned(), breaks, says, files: Vec::new() });
+        } else if let (Some(rule), Some(planted)) = (line.strip_prefix("rule "), all.last_mut()) {
+            let (breaks, says) = rule.split_once(": ").unwrap_or_else(|| panic!("{}: {rule}", planted.name));
+            (planted.breaks, planted.says) = (breaks.to_owned(), says.to_owned());
+        } else if let (Some(file), Some(planted)) = (line.strip_prefix("file "), all.last_mut()) {
+            planted.files.push(file.to_owned());
+        }
+    }
+    all
+}
+
+/// The properties `S1`, `L2` of PROTOCOL.md's tables.
+fn properties() -> BTreeSet<String> {
+    let text = fs::read_to_string(crate_file("PROTOCOL.md")).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let is_property =
+        |name: &&str| name.strip_prefix(['S', 'L']).is_some_and(|number| number.parse::<u32>().is_ok());
+    names.filter(is_property).map(str::to_owned).collect()
+}
+
+/// The section of one rule in PROTOCOL.md.
+fn section(rule: u32) -> String {
+    let text = fs::read_to_string(crate_file("PROTOCOL.md")).unwrap();
+    let section = text.split("\n### R").skip(1).find(|section| section.starts_with(&format!("{rule}:")));
+    let section = section.unwrap_or_else(|| panic!("there is no R{rule}"));
+    section.split("\n## ").next().unwrap_or(section).to_owned()
+}
+
+/// Of the words of `says`, those that `section` speaks of, and all.
+fn words_in_common(says: &str, section: &str) -> (usize, usize) {
+    let section = section.to_lowercase();
+    let lower = says.to_lowercase();
+    let words: BTreeSet<&str> =
+        lower.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() >= 4).collect();
+    // Not the ending: `echoes` and `echoed` are one word here.
+    let stem = |word: &str| word.chars().take(5).collect::<String>();
+    (words.iter().filter(|word| section.contains(&stem(word))).count(), words.len())
+}
+
+#[test]
+fn a_planted_bug_names_the_rule_that_it_breaks() {
+    let (rules, properties) = (documented(), properties());
+    assert!(properties.len() > 20, "PROTOCOL.md was read: {properties:?}");
+    let planted = planted();
+    assert!(planted.len() > 50, "the list was read");
+    for Planted { name, breaks, says, files } in planted {
+        if properties.contains(&breaks) {
+            continue;
+        }
+        let rule = breaks.strip_prefix('R').and_then(|number| number.parse().ok());
+        let rule = rule.filter(|rule| rules.contains(rule));
+        let rule = rule.unwrap_or_else(|| panic!("{name}: {breaks} is neither a rule nor a property"));
+        let section = section(rule);
+        let (_, place) = section.split_once("Where:").unwrap();
+        for file in files.iter().filter_map(|file| file.strip_prefix("elect-core/src/")) {
+            assert!(
+                place.contains(&format!("`{file}`")),
+                "{name}: R{rule} is not enforced in {file}, says PROTOCOL.md"
+            );
+        }
+        let (common, all) = words_in_common(&says, &section);
+        assert!(common * 2 > all, "{name}: “{says}” does not sound like R{rule}");
+    }
+}
+
+#[test]
+fn the_simulator_cites_rules_and_properties_that_exist() {
+    let (rules, properties) = (documented(), properties());
+    let simulator = crate_file("../elect-sim");
+    let mut comments: Vec<String> = ["src", "tests", "examples"]
+        .iter()
+        .flat_map(|directory| sources(&simulator.join(directory)))
+        .flat_map(|text| {
+            text.lines().filter_map(|line| Some(line.split_once("//")?.1.to_owned())).collect::<Vec<_>>()
+        })
+        .collect();
+    for entry in fs::read_dir(simulator.join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            let text = fs::read_to_string(path).unwrap();
+            comments.extend(text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())));
+        }
+    }
+    for document in ["README.md", "MUTANTS.md"] {
+        comments.push(fs::read_to_string(simulator.join(document)).unwrap());
+    }
+    assert!(comments.len() > 500, "the simulator was read");
+    for comment in &comments {
+        for rule in numbers_after(comment, "R") {
+            assert!(rules.contains(&rule), "R{rule} does not exist: {comment}");
+        }
+        for kind in ["S", "L"] {
+            for number in numbers_after(comment, kind) {
+                assert!(
+                    properties.contains(&format!("{kind}{number}")),
+                    "{kind}{number} does not exist: {comment}"
+                );
+            }
         }
     }
 }

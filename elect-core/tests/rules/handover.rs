@@ -339,12 +339,12 @@ fn release(number: u64, target: &str) -> Body {
 /// some later election.
 #[test]
 fn r39_a_favour_ends_with_the_election_that_it_is_for() {
+    type Input = fn(&mut Solo);
     let stands_at_once = |b: &mut Solo| {
         b.hear("a", 5, Standing::Free, beat());
         b.hear("d", 5, Standing::Free, beat());
         b.offered().is_some()
     };
-    type Input = fn(&mut Solo);
     let late: [(&str, Input); 4] = [
         ("it follows somebody", |b| {
             b.follow("c", 4);
