@@ -267,6 +267,12 @@ impl World {
         self.options.kinds.iter().filter(|kind| kind.votes()).count() / 2 + 1
     }
 
+    /// Zero where an operator wrote lists that differ: then it is each node's own.
+    pub(crate) fn configured_quorum(&self) -> usize {
+        let differ = self.options.own.iter().any(|own| own.members.is_some());
+        if differ { 0 } else { self.quorum() }
+    }
+
     pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
         let node = self.node(node);
         node.process.is_some() && node.disk.record().is_some_and(|record| record.storage == Storage::Intact)

@@ -11,6 +11,8 @@ use crate::clock::{MICRO, MILLI, SECOND};
 use crate::disk::{Mood, Outcome};
 use crate::process::{Interrupt, Request, State};
 use crate::queue::{NodeIndex, What};
+use crate::rule::Rule;
+use crate::trigger::Trigger;
 use crate::world::World;
 
 /// One thing that is done to a world.
@@ -46,6 +48,18 @@ pub(crate) enum Deed {
     Rate(NodeIndex, i64),
     /// An operator or a host asks something of an elector.
     Ask(NodeIndex, Request),
+    /// A directed link is cut for what hosts send, not for the electors' frames.
+    CutData(NodeIndex, NodeIndex),
+    /// It works again.
+    HealData(NodeIndex, NodeIndex),
+    /// Every message takes this much longer from now on.
+    Slower(u64),
+    /// Single frames are lost, late or doubled.
+    Rule(Rule),
+    /// Something happens to a node as soon as it does something.
+    On(Trigger),
+    /// A dead node stood so far above everybody's epoch, and nobody heard of it.
+    RaiseRecord(NodeIndex, u64),
 }
 
 /// What a disk loses.
@@ -89,6 +103,12 @@ impl World {
                 }
             }
             Deed::Ask(node, request) => self.input(node, crate::process::Input::Request(request)),
+            Deed::CutData(from, to) => self.network.cut_data(from, to),
+            Deed::HealData(from, to) => self.network.heal_data(from, to),
+            Deed::Slower(extra) => self.network.slower = extra,
+            Deed::Rule(rule) => self.rules.push(rule),
+            Deed::On(trigger) => self.triggers.push(trigger),
+            Deed::RaiseRecord(node, by) => self.raise_record(node, by),
         }
         if is_of_links {
             self.mark_links();
@@ -175,6 +195,12 @@ impl fmt::Display for Deed {
                 };
                 write!(f, "disk {} {word}", name(node))
             }
+            Self::CutData(from, to) => write!(f, "cut {}>{} store", name(from), name(to)),
+            Self::HealData(from, to) => write!(f, "heal {}>{} store", name(from), name(to)),
+            Self::Slower(extra) => write!(f, "slower {}", span(*extra)),
+            Self::Rule(rule) => write!(f, "{rule}"),
+            Self::On(trigger) => write!(f, "{trigger}"),
+            Self::RaiseRecord(node, by) => write!(f, "raise-record {} {by}", name(node)),
             Self::Rate(node, rate) => write!(f, "rate {} {rate}", name(node)),
             Self::Ask(node, request) => match request {
                 Request::Resign => write!(f, "resign {}", name(node)),

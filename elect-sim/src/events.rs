@@ -7,6 +7,7 @@ use crate::host::Call;
 use crate::process::Event;
 use crate::queue::{NodeIndex, What};
 use crate::trace::{Detail, Marked};
+use crate::trigger::Moment;
 use crate::world::{World, index_of};
 
 impl World {
@@ -37,6 +38,9 @@ impl World {
             Event::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
             Event::Duty(Duty::Rebuilt) => self.counts.rebuilt += 1,
             _ => {}
+        }
+        if let Some(moment) = Moment::of(&event) {
+            self.fire(node, moment);
         }
         self.call(node, Call::Told(event));
     }

@@ -12,7 +12,9 @@ use crate::network::Quality;
 use crate::options::{Fault, Sabotage};
 use crate::process::{Input, Interrupt, Request, State};
 use crate::queue::{NodeIndex, What};
+use crate::rule::{Kind, Rule, Treatment};
 use crate::setup::draw_rate;
+use crate::trigger::{Moment, Strike, Trigger};
 use crate::world::{World, index_from};
 
 impl World {
@@ -81,6 +83,17 @@ impl World {
             }
             Fault::Resign => self.act(Deed::Ask(node, Request::Resign)),
             Fault::Handover => self.act(Deed::Ask(node, Request::Handover(None))),
+            Fault::AtEvent => self.strike_at_event(node),
+            Fault::LostOffers => self.lose_offers(node),
+            Fault::HigherEpoch => self.return_higher(node),
+            Fault::SlowNetwork => {
+                let mean = [5 * MILLI, 50 * MILLI, 200 * MILLI][self.chaos.index(3)];
+                let extra = self.chaos.waiting(mean);
+                self.act(Deed::Slower(extra));
+                let span = self.some_span();
+                self.act_later(span, vec![Deed::Slower(0)]);
+            }
+            Fault::DataCut => self.cut_data(),
             Fault::Freeze => {
                 let span = Duration::from_millis(self.chaos.between(1, 3_000));
                 self.act(Deed::Ask(node, Request::Freeze(span)));
@@ -182,6 +195,62 @@ impl World {
         self.act(Deed::Wipe(node, wiped));
     }
 
+    /// Something happens to the node as soon as it does something.
+    fn strike_at_event(&mut self, node: NodeIndex) {
+        let (moment, _) = Moment::ALL[self.chaos.index(Moment::ALL.len())];
+        let after = if self.chaos.below(2) == 0 { 0 } else { self.chaos.below(MILLI) };
+        let (time, peer) = (self.some_span(), index_from(self.chaos.index(self.nodes.len())));
+        let strikes = [
+            Strike::Crash(time),
+            Strike::Pause(time),
+            Strike::CutTo(peer, time),
+            Strike::CutFrom(peer, time),
+            Strike::NextSave([Outcome::FailsBefore, Outcome::FailsAfter][self.chaos.index(2)]),
+        ];
+        let strike = strikes[self.chaos.index(strikes.len())];
+        self.act(Deed::On(Trigger { node, moment, after, strike }));
+    }
+
+    /// Of what an election of this node consists of, something does not arrive.
+    fn lose_offers(&mut self, node: NodeIndex) {
+        let kinds = [Kind::Offer, Kind::Accept, Kind::Refuse, Kind::Announce];
+        let kind = kinds[self.chaos.index(kinds.len())];
+        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+            if self.chaos.below(2) == 0 {
+                continue;
+            }
+            let is_answer = matches!(kind, Kind::Accept | Kind::Refuse);
+            let (from, to) = if is_answer { (peer, node) } else { (node, peer) };
+            let left = u32::try_from(self.chaos.between(1, 3)).unwrap_or(1);
+            self.act(Deed::Rule(Rule { from, to, kind, left, treatment: Treatment::Lose }));
+        }
+    }
+
+    /// One or two nodes die that had stood unheard, and return: a leader meets their epochs one after the other.
+    fn return_higher(&mut self, node: NodeIndex) {
+        let other = index_from(self.chaos.index(self.nodes.len()));
+        let leader = self.leader().map(|(leader, _)| index_from(leader));
+        let mut above = 0;
+        for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
+            // It can have stood only after its promise had ended.
+            let wait = self.election_timeout() + self.chaos.waiting(30 * MILLI);
+            self.act(Deed::Crash(node));
+            above += self.chaos.between(1, 3);
+            self.act_later(wait, vec![Deed::RaiseRecord(node, above), Deed::Start(node)]);
+        }
+    }
+
+    fn cut_data(&mut self) {
+        let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
+        let pairs: Vec<_> = self.pairs().collect();
+        let links: Vec<_> = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
+        for &(from, to) in &links {
+            self.act(Deed::CutData(from, to));
+        }
+        let span = self.some_span() * 2;
+        self.act_later(span, links.iter().map(|&(from, to)| Deed::HealData(from, to)).collect());
+    }
+
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
     pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
@@ -192,6 +261,9 @@ impl World {
             self.nodes.iter_mut().for_each(|node| node.disk.save_max += 60 * MILLI);
         }
         self.network.heal_all();
+        self.network.slower = 0;
+        self.rules.clear();
+        self.triggers.clear();
         self.ends.iter_mut().for_each(Vec::clear);
         let pairs: Vec<_> = self.pairs().collect();
         for (from, to) in pairs {

@@ -14,6 +14,7 @@ use crate::queue::{NodeIndex, What};
 use crate::random::Random;
 use crate::store::Store;
 use crate::trace::Marked;
+use crate::trigger::Moment;
 use crate::world::{World, id_of, index_from};
 
 /// A state machine that embeds an elector: one for each machine, for as long as the world exists.
@@ -192,6 +193,7 @@ impl Machine<'_> {
         self.world.counts.offices += 1;
         self.note(|| format!("IN OFFICE, epoch {epoch}"));
         self.world.mark(node, Marked::Serves(epoch.number()));
+        self.world.fire(node, Moment::Office);
         self.world.elector(node, now, |elector| elector.on_office(office, now).into());
     }
 

@@ -14,6 +14,7 @@ use crate::options::Sabotage;
 use crate::process::{Action, Event, Input, Interrupt, Request, State};
 use crate::queue::{Life, NodeIndex, What};
 use crate::store::Store;
+use crate::trigger::Moment;
 use crate::world::{World, index_of};
 
 /// Collects what a step asks for, in its order.
@@ -266,9 +267,13 @@ impl World {
     fn check_event(&mut self, node: NodeIndex, event: &Event) {
         self.moments.happened(self.now, node, event);
         match event {
-            Event::Duty(Duty::Elected(elected)) => self.checks.elected(self.now, node, elected.epoch()),
+            Event::Duty(Duty::Elected(elected)) => {
+                self.checks.elected(self.now, node, elected.epoch());
+                self.checks.won(self.now, node, elected.epoch(), self.configured_quorum());
+            }
             Event::Duty(Duty::EpochRaised { from, raised }) => {
                 self.checks.raised(self.now, node, *from, raised.epoch());
+                self.checks.won(self.now, node, raised.epoch(), self.configured_quorum());
             }
             _ => {}
         }
@@ -363,6 +368,7 @@ impl World {
     // Saves.
 
     pub(crate) fn on_save(&mut self, node: NodeIndex, gate: Gate) {
+        self.fire(node, Moment::Saves);
         let needs_disk = gate.record().is_some();
         let life = self.node(node).life;
         let duration = if needs_disk {

@@ -34,6 +34,7 @@ mod store;
 mod timeline;
 mod topology;
 mod trace;
+mod trigger;
 mod world;
 
 pub use campaign::{Outcome, Run, Topology, swarm};

@@ -86,6 +86,8 @@ pub(crate) enum Trouble {
 struct Link {
     /// How many episodes cut it now.
     cuts: u32,
+    /// How many cut it for what hosts send alone.
+    data_cuts: u32,
     clogged: bool,
     held: Vec<Held>,
     /// When the last message arrives, where order is kept.
@@ -98,6 +100,8 @@ pub(crate) struct Network {
     nodes: usize,
     links: Vec<Link>,
     pub(crate) quality: Quality,
+    /// Every message takes this much longer.
+    pub(crate) slower: u64,
     /// Whether nothing overtakes anything, as on a connection.
     pub(crate) in_order: bool,
     random: Random,
@@ -114,7 +118,14 @@ pub(crate) enum Fate {
 
 impl Network {
     pub(crate) fn new(nodes: usize, quality: Quality, random: Random) -> Self {
-        Self { nodes, links: vec![Link::default(); nodes * nodes], quality, in_order: false, random }
+        Self {
+            nodes,
+            links: vec![Link::default(); nodes * nodes],
+            quality,
+            slower: 0,
+            in_order: false,
+            random,
+        }
     }
 
     fn at(&self, from: NodeIndex, to: NodeIndex) -> usize {
@@ -131,6 +142,7 @@ impl Network {
         if link.clogged {
             return Fate::Waits;
         }
+        let now = now + self.slower;
         let mut first = now + self.quality.delay(&mut self.random);
         if self.in_order {
             let at = self.at(from, to);
@@ -149,7 +161,7 @@ impl Network {
 
     /// One delay, for what is neither lost nor doubled.
     pub(crate) fn delay(&mut self) -> u64 {
-        self.quality.delay(&mut self.random)
+        self.slower + self.quality.delay(&mut self.random)
     }
 
     pub(crate) fn hold(&mut self, from: NodeIndex, to: NodeIndex, held: Held) {
@@ -177,9 +189,24 @@ impl Network {
         self.links[at].cuts = self.links[at].cuts.saturating_sub(1);
     }
 
+    /// Cuts a link for what hosts send: the electors go on talking.
+    pub(crate) fn cut_data(&mut self, from: NodeIndex, to: NodeIndex) {
+        let at = self.at(from, to);
+        self.links[at].data_cuts += 1;
+    }
+
+    pub(crate) fn heal_data(&mut self, from: NodeIndex, to: NodeIndex) {
+        let at = self.at(from, to);
+        self.links[at].data_cuts = self.links[at].data_cuts.saturating_sub(1);
+    }
+
+    pub(crate) fn is_data_cut(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        self.links[self.at(from, to)].data_cuts > 0
+    }
+
     pub(crate) fn heal_all(&mut self) {
         for link in &mut self.links {
-            link.cuts = 0;
+            (link.cuts, link.data_cuts) = (0, 0);
         }
     }
 
@@ -222,6 +249,18 @@ mod tests {
         assert!(network.is_cut(0, 1));
         network.heal(0, 1);
         assert_eq!(count(network.carry(0, 1, 0)), 1);
+    }
+
+    #[test]
+    fn a_link_is_cut_for_what_hosts_send_alone_and_everything_may_be_slower() {
+        let mut network = Network::new(2, Quality::calm(5, 5), Random::new(1));
+        network.cut_data(0, 1);
+        assert!(network.is_data_cut(0, 1) && !network.is_data_cut(1, 0) && !network.is_cut(0, 1));
+        network.heal_data(0, 1);
+        assert!(!network.is_data_cut(0, 1));
+        network.slower = 100;
+        let Fate::Arrives(arrivals) = network.carry(0, 1, 1_000) else { panic!("nothing is clogged") };
+        assert_eq!((arrivals.at[0], network.delay()), (1_105, 105));
     }
 
     #[test]

@@ -48,11 +48,21 @@ pub enum Fault {
     Handover,
     /// Failover is frozen for a while.
     Freeze,
+    /// Something happens to a node as soon as it stands, accepts, saves, is elected, hands over …
+    AtEvent,
+    /// Offers and what answers them are lost, a re-offer's too.
+    LostOffers,
+    /// A node returns that stood in a higher epoch: its leader must offer itself anew, and may be refused.
+    HigherEpoch,
+    /// Every message takes longer for a while, also longer than configured.
+    SlowNetwork,
+    /// Links are cut for what hosts send, while the electors go on talking.
+    DataCut,
 }
 
 impl Fault {
     /// All kinds, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Cut,
         Self::Isolate,
         Self::Clog,
@@ -70,7 +80,16 @@ impl Fault {
         Self::Resign,
         Self::Handover,
         Self::Freeze,
+        Self::AtEvent,
+        Self::LostOffers,
+        Self::HigherEpoch,
+        Self::SlowNetwork,
+        Self::DataCut,
     ];
+
+    /// How many there were when seeds were first kept: what was added later is drawn apart, so that the rest of a
+    /// seed's world stays what it was.
+    const FIRST: usize = 17;
 }
 
 /// A bug planted in what surrounds an elector: proof that a checker can fail.
@@ -259,7 +278,7 @@ impl Options {
     fn make_peaceful(&mut self, random: &mut Random) {
         self.faults.clear();
         self.stormy = self.calm;
-        self.store_loss_ppm = 0;
+        (self.store_loss_ppm, self.reports) = (0, 0);
         self.remaining = Topology::default();
         (self.boot_spread, self.safety) = (0, 0);
         self.drills = Drill::ALL.map(|(drill, _)| drill).to_vec();
@@ -277,7 +296,11 @@ impl Options {
         options.draw_members(&mut random);
         options.draw_spans(&mut random);
         options.draw_network(&mut random);
-        options.faults = Fault::ALL.into_iter().filter(|_| random.below(2) == 0).collect();
+        options.faults = drawn_faults(seed, &mut random);
+        let mut late = Random::stream(seed, 7);
+        if late.below(4) == 0 {
+            options.reports = late.between(MILLI, SECOND);
+        }
         // A third of all groups hardly come to rest.
         let calmest = if random.below(3) == 0 { 250 * MILLI } else { 3 * SECOND };
         options.fault_every = random.between(50 * MILLI, calmest);
@@ -350,6 +373,15 @@ impl Options {
     }
 }
 
+fn drawn_faults(seed: u64, random: &mut Random) -> Vec<Fault> {
+    let mut is_drawn = |(index, _): &(usize, Fault)| {
+        let apart = &mut Random::stream(seed, 50 + *index as u64);
+        let random = if *index < Fault::FIRST { &mut *random } else { apart };
+        random.below(2) == 0
+    };
+    Fault::ALL.into_iter().enumerate().filter(|fault| is_drawn(fault)).map(|(_, fault)| fault).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,6 +399,7 @@ mod tests {
         for fault in Fault::ALL {
             assert!(drawn.iter().any(|options| options.faults.contains(&fault)), "{fault:?}");
         }
+        assert!(drawn.iter().any(|options| options.reports > 0), "no host reports late");
         for count in 3..=7 {
             assert!(drawn.iter().any(|options| options.kinds.len() == count), "{count}");
         }

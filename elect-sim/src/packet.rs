@@ -54,6 +54,9 @@ impl World {
         if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
             return;
         }
+        if self.network.is_data_cut(from, to) {
+            return;
+        }
         let fate = match self.apply_store_rules(from, to) {
             Some(fate) => fate,
             None => self.network.carry(from, to, self.now),

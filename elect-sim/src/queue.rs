@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::clock::Real;
+use crate::trigger::Strike;
 
 /// Index of a node in its world.
 pub(crate) type NodeIndex = u8;
@@ -44,6 +45,10 @@ pub(crate) enum What {
     DialAnswered { from: NodeIndex, to: NodeIndex, life: Life, began: Real, accepted: bool },
     /// The close of a peer's connection is noticed.
     Closed { node: NodeIndex, peer: NodeIndex, life: Life },
+    /// What an event fired.
+    Strike { node: NodeIndex, strike: Strike },
+    /// A link that was cut so works again.
+    Mended { from: NodeIndex, to: NodeIndex },
     /// Clients do something.
     Clients,
     /// The next fault.

@@ -1,7 +1,11 @@
 //! What a scenario does to single frames and messages of the store: lose them, hold them up, bring them again later.
 
+use std::fmt;
+
 use elect_core::{Body, Frame};
 
+use crate::checkers::node_name;
+use crate::deed::span;
 use crate::network::{Arrivals, Fate};
 use crate::queue::NodeIndex;
 use crate::world::World;
@@ -24,20 +28,26 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them, with their words in scenarios.
+    const ALL: [(Self, &str); 10] = [
+        (Self::Any, "any"),
+        (Self::Heartbeat, "heartbeat"),
+        (Self::Offer, "offer"),
+        (Self::Accept, "accept"),
+        (Self::Refuse, "refuse"),
+        (Self::Announce, "announce"),
+        (Self::Release, "release"),
+        (Self::Pause, "pause"),
+        (Self::Reject, "reject"),
+        (Self::Store, "store"),
+    ];
+
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "any" => Self::Any,
-            "heartbeat" => Self::Heartbeat,
-            "offer" => Self::Offer,
-            "accept" => Self::Accept,
-            "refuse" => Self::Refuse,
-            "announce" => Self::Announce,
-            "release" => Self::Release,
-            "pause" => Self::Pause,
-            "reject" => Self::Reject,
-            "store" => Self::Store,
-            _ => return None,
-        })
+        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(kind, _)| kind)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |&(_, name)| name)
     }
 
     fn matches(self, body: &Body) -> bool {
@@ -75,6 +85,19 @@ pub(crate) struct Rule {
     pub(crate) kind: Kind,
     pub(crate) left: u32,
     pub(crate) treatment: Treatment,
+}
+
+impl fmt::Display for Rule {
+    /// The line of a scenario that sets it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, kind, left, treatment } = *self;
+        let what = format!("{}>{} {} {left}", node_name(from), node_name(to), kind.name());
+        match treatment {
+            Treatment::Lose => write!(f, "lose {what}"),
+            Treatment::Late(by) => write!(f, "late {what} by {}", span(by)),
+            Treatment::Again(by) => write!(f, "again {what} by {}", span(by)),
+        }
+    }
 }
 
 impl World {

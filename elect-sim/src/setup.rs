@@ -45,6 +45,7 @@ impl World {
             ends: Vec::new(),
             deeds: Vec::new(),
             rules: Vec::new(),
+            triggers: Vec::new(),
             counts: Counts::default(),
             moments: Moments::default(),
             clients_rest: false,

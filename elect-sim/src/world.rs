@@ -20,6 +20,7 @@ use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
 use crate::store::Entries;
 use crate::trace::Trace;
+use crate::trigger::Trigger;
 
 /// A simulated group of nodes.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct World {
     pub(crate) deeds: Vec<(Real, Deed)>,
     /// What a scenario does to single frames.
     pub(crate) rules: Vec<Rule>,
+    /// What strikes when a node does something.
+    pub(crate) triggers: Vec<Trigger>,
     /// Counts for reports.
     pub(crate) counts: Counts,
     /// When what happened since the last measurement began.
@@ -157,6 +160,8 @@ impl World {
                 self.dial_answered(from, to, life, began, accepted);
             }
             What::Closed { node, peer, life } => self.closed(node, peer, life),
+            What::Strike { node, strike } => self.strike_at(node, strike),
+            What::Mended { from, to } => self.mended(from, to),
             What::Clients => self.clients(),
             What::Fault => self.fault(),
             What::End { number } => self.end(number),

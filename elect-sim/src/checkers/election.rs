@@ -105,6 +105,18 @@ impl Checkers {
         }
     }
 
+    /// A node leads `epoch`: so many members must have voted for it, and durably.
+    pub(crate) fn won(&mut self, at: Real, node: NodeIndex, epoch: Epoch, quorum: usize) {
+        let member = self.member(node);
+        let voted = |&voter: &NodeIndex| self.votes.get(&(voter, epoch)) == Some(&member);
+        let votes = (0..).take(self.nodes.len()).filter(voted).count();
+        if votes < quorum {
+            self.fail(Checker::LedByQuorum, at, node, || {
+                format!("leads epoch {epoch} with {votes} votes, a quorum is {quorum}")
+            });
+        }
+    }
+
     /// The elector says that it raised its own epoch.
     pub(crate) fn raised(&mut self, at: Real, node: NodeIndex, from: Epoch, to: Epoch) {
         self.leads(at, node, to);

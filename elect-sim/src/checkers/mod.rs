@@ -31,6 +31,8 @@ pub const NODES_MAX: usize = 16;
 pub enum Checker {
     /// S1: at most one node ever leads an epoch.
     OneLeaderPerEpoch,
+    /// S1: whoever leads an epoch has the durable votes of a quorum.
+    LedByQuorum,
     /// S1, S13: no later incarnation of the same node leads it again.
     NotLedAgain,
     /// S2: at most one candidate is accepted per voter and epoch, across restarts.
@@ -99,8 +101,9 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::OneLeaderPerEpoch,
+        Self::LedByQuorum,
         Self::NotLedAgain,
         Self::OneAcceptPerEpoch,
         Self::DurableBeforeSent,
@@ -139,6 +142,7 @@ impl Checker {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OneLeaderPerEpoch => "one-leader-per-epoch",
+            Self::LedByQuorum => "led-by-quorum",
             Self::NotLedAgain => "not-led-again",
             Self::OneAcceptPerEpoch => "one-accept-per-epoch",
             Self::DurableBeforeSent => "durable-before-sent",

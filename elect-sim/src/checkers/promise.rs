@@ -140,6 +140,14 @@ impl Checkers {
         }
     }
 
+    /// Whether somebody may still act on a promise of this node: then it could not have stood.
+    pub(crate) fn is_bound(&self, node: NodeIndex, at: Real, clocks: &[Clock]) -> bool {
+        let grants = self.nodes[usize::from(node)].promises.grants;
+        (0..)
+            .take(self.nodes.len())
+            .any(|leader| leader != node && self.may_act_on(leader, grants[usize::from(leader)], at, clocks))
+    }
+
     fn may_act_on(&self, leader: NodeIndex, grant: Grant, at: Real, clocks: &[Clock]) -> bool {
         let holder = &self.nodes[usize::from(leader)];
         grant.end != Time::ZERO

@@ -106,6 +106,20 @@ fn step_down_once_sees_a_loss_that_is_not_told() {
 }
 
 #[test]
+fn led_by_quorum_sees_a_vote_that_is_missing() {
+    let mut group = Group::new();
+    group.vote(0, 5, 0);
+    group.vote(1, 5, 2);
+    group.checks.won(group.now, 0, epoch(5), 2);
+    assert_eq!(group.found(), Some(Checker::LedByQuorum));
+    let mut group = Group::new();
+    group.vote(0, 5, 0);
+    group.vote(1, 5, 0);
+    group.checks.won(group.now, 0, epoch(5), 2);
+    assert_eq!(group.found(), None);
+}
+
+#[test]
 fn not_led_again_sees_an_epoch_led_after_a_restart() {
     let mut group = Group::new();
     group.vote(0, 5, 0);

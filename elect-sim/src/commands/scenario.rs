@@ -26,9 +26,13 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
             close a>b (a sees the connection break) | delays 1ms 80ms (from now on)
+            cut a>b store | heal a>b store (what hosts send, not the electors' frames) | slower 80ms (every message from now on)
             lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s (any frame) | lose a>b store 9 (what hosts send)
   nodes     crash a | power-off a | start a | wipe a | wipe-record a | pause a 3s | rate a -20000
             disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a | copy-disk c>d
+            raise-record a 2 (a dead node had stood so far above everybody, unheard)
+            on MOMENT a: …, on MOMENT a after 300us: … (once): crash 30ms (down for so long) | pause 30ms | cut a>b 1s | disk fails-before
+            MOMENT: stands | accepts | saves | elected | office | raises | hands-over
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
   hosts     setup a fails|works | claim-rebuilt a
   requests  resign a | handover a | handover a to b | unfit a | fit a | freeze a 5s | thaw a

@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::own::Own;
 use crate::process::{Interrupt, Setup};
 use crate::rule::Rule;
+use crate::trigger::Trigger;
 
 pub use parse::ParseError;
 pub use play::Report;
@@ -122,6 +123,13 @@ enum Step {
     Clog(Name, Name),
     Unclog(Name, Name),
     Rule(Name, Name, Rule),
+    CutData(Name, Name),
+    HealData(Name, Name),
+    /// Every message takes this much longer.
+    Slower(u64),
+    RaiseRecord(Name, u64),
+    /// The node, the other end of a link that is cut, and what happens.
+    On(Name, Option<Name>, Trigger),
     Forge(u8, Name, Forged, Echo),
     /// Delays lie between these from now on.
     Delays(u64, u64),

@@ -10,6 +10,7 @@ use crate::network::Quality;
 use crate::options::Options;
 use crate::process::{Interrupt, Setup};
 use crate::rule::{Kind, Rule, Treatment};
+use crate::trigger::{Moment, Strike, Trigger};
 
 /// A line that is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +103,11 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["until", ref state @ .., "within", span] => one(Step::Until(parse_state(state)?, nanos(span)?)),
         ["expect", ref state @ ..] => one(Step::Expect(parse_state(state)?)),
         ["mark"] => one(Step::Mark),
+        ["cut", ref links @ .., "store"] => on_links(links, Step::CutData),
+        ["heal", ref links @ .., "store"] => on_links(links, Step::HealData),
+        ["slower", extra] => one(Step::Slower(nanos(extra)?)),
+        ["raise-record", node, by] => one(Step::RaiseRecord(name(node)?, whole(by)?)),
+        ["on", ref trigger @ ..] => one(on(trigger)?),
         ["cut", ref links @ ..] => on_links(links, Step::Cut),
         ["heal"] => one(Step::HealAll),
         ["heal", ref links @ ..] => on_links(links, Step::Heal),
@@ -149,6 +155,36 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["forge", link, what, epoch, "fresh"] => forge(link, what, epoch, Echo::Recent).and_then(one),
         _ => Err("no such setting or step".into()),
     }
+}
+
+/// `accepts b after 300us: crash 30ms`.
+fn on(words: &[&str]) -> Parsed<Step> {
+    let colon =
+        words.iter().position(|word| word.ends_with(':')).ok_or("what happens comes after a colon")?;
+    let (moment, strike) = words.split_at(colon + 1);
+    let last = moment[colon].trim_end_matches(':');
+    let (moment, node, after) = match *moment {
+        [moment, _] => (moment, last, 0),
+        [moment, node, "after", _] => (moment, node, nanos(last)?),
+        _ => return Err("on MOMENT node: …, or on MOMENT node after 300us: …".into()),
+    };
+    let node = name(node)?;
+    let words: Vec<_> = Moment::ALL.iter().map(|(_, word)| *word).collect();
+    let moment = Moment::parse(moment).ok_or(format!("a moment is one of {}", words.join(", ")))?;
+    let (peer, strike) = match *strike {
+        ["crash", down] => (None, Strike::Crash(nanos(down)?)),
+        ["pause", time] => (None, Strike::Pause(nanos(time)?)),
+        ["disk", "fails-before"] => (None, Strike::NextSave(Outcome::FailsBefore)),
+        ["disk", "fails-after"] => (None, Strike::NextSave(Outcome::FailsAfter)),
+        // The other end is filled in when the step is played.
+        ["cut", text, time] => match link(text)? {
+            (from, to) if from == node => (Some(to), Strike::CutTo(0, nanos(time)?)),
+            (from, to) if to == node => (Some(from), Strike::CutFrom(0, nanos(time)?)),
+            _ => return Err("the link must begin or end at the node".into()),
+        },
+        _ => return Err("then it is: crash 30ms, pause 30ms, cut a>b 1s or disk fails-before".into()),
+    };
+    Ok(Step::On(node, peer, Trigger { node: 0, moment, after, strike }))
 }
 
 fn disk(node: Name, mood: &str) -> Parsed<Step> {
@@ -259,6 +295,12 @@ mod tests {
             ("twin LEADER", "name a node"),
             ("twin c\nvoters 5", "members come before twins"),
             ("copy-disk c", "a link is written a>b"),
+            ("on accepts b crash 5ms", "after a colon"),
+            ("on sneezes b: crash 5ms", "a moment is one of stands, accepts"),
+            ("on accepts b: sleep 5ms", "then it is: crash"),
+            ("on accepts b: cut a>c 5ms", "begin or end at the node"),
+            ("on accepts b within 5ms: crash 5ms", "on MOMENT node"),
+            ("cut store", "name at least one link"),
             ("crash", "name at least one node"),
             ("cut", "name at least one link"),
             ("wait 99999999999s", "more than 1000000s"),

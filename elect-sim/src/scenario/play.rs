@@ -16,6 +16,7 @@ use crate::process::Request;
 use crate::queue::NodeIndex;
 use crate::rule::Rule;
 use crate::trace::Detail;
+use crate::trigger::{Strike, Trigger};
 use crate::world::{World, id_of, index_from};
 
 /// What came of a scenario.
@@ -169,8 +170,17 @@ impl Player {
             }
             Step::Rule(from, to, rule) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.rules.push(Rule { from, to, ..rule });
+                self.run.world.act(Deed::Rule(Rule { from, to, ..rule }));
             }
+            Step::CutData(from, to) => {
+                let (from, to) = (self.node(from)?, self.node(to)?);
+                self.run.world.act(Deed::CutData(from, to));
+            }
+            Step::HealData(from, to) => {
+                let (from, to) = (self.node(from)?, self.node(to)?);
+                self.run.world.act(Deed::HealData(from, to));
+            }
+            Step::Slower(extra) => self.run.world.act(Deed::Slower(extra)),
             Step::Forge(from, to, forged, echo) => {
                 let to = self.node(to)?;
                 self.forge(from, to, forged, echo);
@@ -208,6 +218,17 @@ impl Player {
             Step::Pause(name, span) => Deed::Pause(self.node(name)?, span),
             Step::Interrupt(name, after, interrupt) => Deed::Interrupt(self.node(name)?, after, interrupt),
             Step::Rate(name, ppm) => Deed::Rate(self.node(name)?, ppm),
+            Step::RaiseRecord(name, by) => Deed::RaiseRecord(self.node(name)?, by),
+            Step::On(name, peer, trigger) => {
+                let node = self.node(name)?;
+                let peer = peer.map(|peer| self.node(peer)).transpose()?.unwrap_or(node);
+                let strike = match trigger.strike {
+                    Strike::CutTo(_, time) => Strike::CutTo(peer, time),
+                    Strike::CutFrom(_, time) => Strike::CutFrom(peer, time),
+                    other => other,
+                };
+                Deed::On(Trigger { node, strike, ..trigger })
+            }
             Step::NextSave(name, outcome) => Deed::NextSave(self.node(name)?, outcome),
             _ => return Ok(None),
         }))

@@ -10,6 +10,7 @@ use crate::deed::{Deed, duration, span};
 use crate::options::Options;
 use crate::process::{Interrupt, Request};
 use crate::queue::NodeIndex;
+use crate::rule::Rule;
 use crate::scenario::Scenario;
 use crate::world::index_from;
 
@@ -193,7 +194,9 @@ impl Plan {
                 _,
                 _,
                 Interrupt::Pause(span) | Interrupt::PauseAfterClock(span) | Interrupt::Crash(span),
-            ) => Some(span),
+            )
+            | Deed::Slower(span) => Some(span),
+            Deed::On(trigger) => trigger.span_mut(),
             _ => None,
         }
     }
@@ -226,8 +229,10 @@ fn push(lines: &mut Vec<String>, begin: usize, step: &str) {
     const LISTS: [&str; 10] =
         ["cut", "heal", "clog", "unclog", "close", "crash", "power-off", "start", "wipe", "wipe-record"];
     let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
-    let is_open = lines.len() > begin && LISTS.contains(&verb);
-    let last = lines.last_mut().filter(|last| is_open && last.split(' ').next() == Some(verb));
+    let is_open = lines.len() > begin && LISTS.contains(&verb) && !step.ends_with(" store");
+    let last = lines
+        .last_mut()
+        .filter(|last| is_open && last.split(' ').next() == Some(verb) && !last.ends_with(" store"));
     let Some(last) = last else {
         lines.push(step.to_owned());
         return;
@@ -265,6 +270,12 @@ fn renamed(deed: Deed, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<
         Deed::Disk(node, mood) => Deed::Disk(keep(node)?, mood),
         Deed::NextSave(node, outcome) => Deed::NextSave(keep(node)?, outcome),
         Deed::Rate(node, rate) => Deed::Rate(keep(node)?, rate),
+        Deed::CutData(from, to) => Deed::CutData(keep(from)?, keep(to)?),
+        Deed::HealData(from, to) => Deed::HealData(keep(from)?, keep(to)?),
+        Deed::Slower(extra) => Deed::Slower(extra),
+        Deed::Rule(rule) => Deed::Rule(Rule { from: keep(rule.from)?, to: keep(rule.to)?, ..rule }),
+        Deed::On(trigger) => Deed::On(trigger.renamed(keep)?),
+        Deed::RaiseRecord(node, by) => Deed::RaiseRecord(keep(node)?, by),
         // No swarm names the target of a handover.
         Deed::Ask(_, Request::Handover(Some(_))) => return None,
         Deed::Ask(node, request) => Deed::Ask(keep(node)?, request),

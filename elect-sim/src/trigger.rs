@@ -1,0 +1,174 @@
+//! Faults that an event fires: something happens to a node as soon as it does something.
+
+use std::fmt;
+
+use elect_core::{Duty, Notice};
+
+use crate::checkers::node_name;
+use crate::deed::span;
+use crate::disk::Outcome;
+use crate::process::Event;
+use crate::queue::{NodeIndex, What};
+use crate::world::World;
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It stands for election.
+    Stands,
+    /// It accepts a candidate.
+    Accepts,
+    /// It hands out a gate: something must become durable.
+    Saves,
+    /// It is elected.
+    Elected,
+    /// Its host enters office.
+    Office,
+    /// It raises its own epoch.
+    Raises,
+    /// It begins to hand over.
+    HandsOver,
+}
+
+impl Moment {
+    /// All of them, with their words in scenarios.
+    pub(crate) const ALL: [(Self, &str); 7] = [
+        (Self::Stands, "stands"),
+        (Self::Accepts, "accepts"),
+        (Self::Saves, "saves"),
+        (Self::Elected, "elected"),
+        (Self::Office, "office"),
+        (Self::Raises, "raises"),
+        (Self::HandsOver, "hands-over"),
+    ];
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(moment, _)| moment)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(moment, _)| *moment == self).map_or("", |&(_, name)| name)
+    }
+
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::Notice(Notice::Stood { .. }) => Self::Stands,
+            Event::Notice(Notice::Accepted { .. }) => Self::Accepts,
+            Event::Duty(Duty::Elected(_)) => Self::Elected,
+            Event::Duty(Duty::EpochRaised { .. }) => Self::Raises,
+            Event::Duty(Duty::HandoverBegan { .. }) => Self::HandsOver,
+            _ => return None,
+        })
+    }
+}
+
+/// What happens to the node then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// It dies, and starts again so much later.
+    Crash(u64),
+    /// It stops for so long.
+    Pause(u64),
+    /// Its link to that node is cut for so long.
+    CutTo(NodeIndex, u64),
+    /// The link from that node is cut for so long.
+    CutFrom(NodeIndex, u64),
+    /// Its next save ends like this.
+    NextSave(Outcome),
+}
+
+/// Waits for a node to do something, and strikes once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trigger {
+    pub(crate) node: NodeIndex,
+    pub(crate) moment: Moment,
+    /// How long after the moment it strikes.
+    pub(crate) after: u64,
+    pub(crate) strike: Strike,
+}
+
+impl Trigger {
+    /// How long what it does lasts.
+    pub(crate) fn span_mut(&mut self) -> Option<&mut u64> {
+        match &mut self.strike {
+            Strike::Crash(span) | Strike::Pause(span) | Strike::CutTo(_, span) | Strike::CutFrom(_, span) => {
+                Some(span)
+            }
+            Strike::NextSave(_) => None,
+        }
+    }
+
+    /// The same in a group with other numbers; `None` if it is about somebody who is gone.
+    pub(crate) fn renamed(self, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<Self> {
+        let strike = match self.strike {
+            Strike::CutTo(peer, span) => Strike::CutTo(keep(peer)?, span),
+            Strike::CutFrom(peer, span) => Strike::CutFrom(keep(peer)?, span),
+            other => other,
+        };
+        Some(Self { node: keep(self.node)?, strike, ..self })
+    }
+}
+
+impl fmt::Display for Trigger {
+    /// The line of a scenario that sets it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = node_name(self.node);
+        write!(f, "on {} {node}", self.moment.name())?;
+        if self.after > 0 {
+            write!(f, " after {}", span(self.after))?;
+        }
+        match self.strike {
+            Strike::Crash(down) => write!(f, ": crash {}", span(down)),
+            Strike::Pause(time) => write!(f, ": pause {}", span(time)),
+            Strike::CutTo(peer, time) => write!(f, ": cut {node}>{} {}", node_name(peer), span(time)),
+            Strike::CutFrom(peer, time) => write!(f, ": cut {}>{node} {}", node_name(peer), span(time)),
+            Strike::NextSave(Outcome::FailsAfter) => f.write_str(": disk fails-after"),
+            Strike::NextSave(_) => f.write_str(": disk fails-before"),
+        }
+    }
+}
+
+impl World {
+    /// A node did something: what waited for that strikes, each once.
+    pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment) {
+        if self.triggers.is_empty() {
+            return;
+        }
+        let now = self.now;
+        let queue = &mut self.queue;
+        self.triggers.retain(|trigger| {
+            let fires = (trigger.node, trigger.moment) == (node, moment);
+            if fires {
+                queue.push(now + trigger.after, What::Strike { node, strike: trigger.strike });
+            }
+            !fires
+        });
+    }
+
+    pub(crate) fn strike_at(&mut self, node: NodeIndex, strike: Strike) {
+        if self.calm_since.is_some() {
+            return; // It was set before the faults ended.
+        }
+        self.note(Some(node), || format!("is struck: {strike:?}"));
+        match strike {
+            Strike::Crash(down) => self.crash(node, Some(down)),
+            Strike::Pause(time) => self.pause(node, time),
+            Strike::CutTo(peer, time) => self.cut_for(node, peer, time),
+            Strike::CutFrom(peer, time) => self.cut_for(peer, node, time),
+            Strike::NextSave(outcome) => self.node_mut(node).disk.next_save = outcome,
+        }
+    }
+
+    fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
+        self.network.cut(from, to);
+        self.mark_links();
+        self.queue.push(self.now + time, What::Mended { from, to });
+    }
+
+    pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
+        if self.calm_since.is_none() {
+            self.network.heal(from, to);
+            self.mark_links();
+        }
+    }
+}
