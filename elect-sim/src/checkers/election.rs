@@ -109,10 +109,10 @@ impl Checkers {
     pub(crate) fn won(&mut self, at: Real, node: NodeIndex, epoch: Epoch, quorum: usize) {
         let member = self.member(node);
         let voted = |&voter: &NodeIndex| self.votes.get(&(voter, epoch)) == Some(&member);
-        let votes = (0..).take(self.nodes.len()).filter(voted).count();
-        if votes < quorum {
+        let count = (0..).take(self.nodes.len()).filter(voted).count();
+        if count < quorum {
             self.fail(Checker::LedByQuorum, at, node, || {
-                format!("leads epoch {epoch} with {votes} votes, a quorum is {quorum}")
+                format!("leads epoch {epoch} with {count} votes, a quorum is {quorum}")
             });
         }
     }
