@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use elect_core::Health;
+use elect_core::{Health, MemberKind, Storage};
 
 use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
@@ -108,10 +108,21 @@ impl World {
             Deed::Slower(extra) => self.network.slower = extra,
             Deed::Rule(rule) => self.rules.push(rule),
             Deed::On(trigger) => self.triggers.push(trigger),
-            Deed::RaiseRecord(node, by) => self.raise_record(node, by),
+            Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
         }
         if is_of_links {
             self.mark_links();
+        }
+    }
+
+    /// A dead node had stood so far above everybody's epoch, if it could have.
+    fn stood_unheard(&mut self, node: NodeIndex, by: u64) {
+        let stood = self.node(node);
+        let votes = stood.disk.record().is_some_and(|record| record.storage == Storage::Intact);
+        let could = stood.process.is_none() && stood.kind == MemberKind::Voter && votes;
+        // Nobody stands while another may act on its promise.
+        if could && !(self.checks.clocks_are_sound && self.checks.is_bound(node, self.now, &self.clocks)) {
+            self.raise_record(node, by);
         }
     }
 

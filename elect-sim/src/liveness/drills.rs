@@ -3,7 +3,7 @@
 //! The bounds are those of PROTOCOL.md with this group's own δ, S and D, not with the configured ones, which
 //! leave room.
 
-use elect_core::{Epoch, Holder, MemberKind, Record, Storage, Word};
+use elect_core::{Epoch, Holder, MemberKind, Record, Word};
 
 use super::{Liveness, Moments};
 use crate::campaign::Run;
@@ -326,18 +326,9 @@ impl World {
 
     /// A dead node stood in an epoch above everybody's, and nobody heard of it.
     pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
-        if self.node(node).process.is_some() {
-            return; // It did so in a life that is over.
-        }
         let everybody = (0..index_from(self.nodes.len())).map(|node| self.durable_epoch(node));
         let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.checks.highest_vote());
         let Some(record) = self.node(node).disk.record().copied() else { return };
-        if record.storage == Storage::Replaced || self.node(node).kind != MemberKind::Voter {
-            return; // It does not stand.
-        }
-        if self.checks.clocks_are_sound && self.checks.is_bound(node, self.now, &self.clocks) {
-            return; // Nor while it is bound.
-        }
         let holder = Some(Holder { node: id_of(node), word: Word::Vote });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
         self.node_mut(node).disk.install(record);
