@@ -164,7 +164,7 @@ impl Elector {
             (self.wait_until > self.now).then_some(Blocker::Waits(self.wait_until)), // R33
             self.active_head_start()
                 .map(|head_start| Blocker::HeadStart(config.members.id(head_start.target), head_start.until)), // R39
-            self.next_epoch().is_none().then_some(Blocker::EpochsExhausted),
+            (!self.has_next_epoch()).then_some(Blocker::EpochsExhausted),
         ];
         blockers.into_iter().flatten().next()
     }
@@ -193,7 +193,7 @@ impl Elector {
     fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
         match self.config.members.index(leader) {
             Some(index) if index == self.me => epoch <= self.record.epoch,
-            Some(index) => epoch <= self.peers[index.get()].pair.ended,
+            Some(index) => epoch <= self.peers[index.get()].pair.ended(),
             None => false,
         }
     }

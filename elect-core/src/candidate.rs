@@ -1,5 +1,6 @@
 //! Standing for election: one round.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::elector::{Elector, Role};
@@ -9,12 +10,17 @@ use crate::follower::Follower;
 use crate::frame::{Body, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
+use crate::receive::{HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::record::{Holder, Word};
 use crate::refusals::FinalRefusals;
 use crate::saving::Purpose;
 use crate::standing::Stance;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
+
+/// An offer's floor is at most this far above the own epoch: so that a voter that is a little behind may still adopt
+/// it in one step (R7).
+const FLOOR_DISTANCE_MAX: u64 = RAISE_DISTANCE_MAX - HINT_DISTANCE_MAX;
 
 /// Stands for election in one epoch.
 #[derive(Clone, Debug)]
@@ -43,6 +49,7 @@ impl Elector {
             saved: false,
             refusals: FinalRefusals::default(),
         });
+        self.this_life.note_offered(epoch);
         self.turn = None;
         self.favour.end();
         self.clear_ballots();
@@ -55,8 +62,38 @@ impl Elector {
         self.offer_to_everybody();
     }
 
-    pub(crate) fn next_epoch(&self) -> Option<Epoch> {
-        self.heard.max(self.record.epoch).next()
+    fn next_epoch(&self) -> Option<Epoch> {
+        self.heard.max(self.record.epoch).max(self.needed_epoch()).next()
+    }
+
+    /// Whether there is an epoch left to offer.
+    pub(crate) fn has_next_epoch(&self) -> bool {
+        self.heard.max(self.record.epoch).next().is_some()
+    }
+
+    /// R19: the lowest epoch above which a quorum can be had: of the connected voting members, by their own durable
+    /// epochs, so many as a quorum needs. No hint is this (R3): without them nobody is elected at all.
+    fn needed_epoch(&self) -> Epoch {
+        let Some(needed) = self.config.members.quorum().checked_sub(2) else { return Epoch::ZERO };
+        let votes = |&peer: &MemberIndex| {
+            let may_vote =
+                !matches!(self.peers[peer.get()].view.standing, Standing::Replaced | Standing::Stopped(_));
+            may_vote && self.is_connected(peer)
+        };
+        let mut epochs: Vec<_> =
+            self.voting_peers().filter(votes).map(|peer| self.peers[peer.get()].view.told.epoch()).collect();
+        epochs.sort_unstable();
+        let lowest = epochs.get(needed).copied().unwrap_or(Epoch::ZERO);
+        lowest.min(self.record.epoch.above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
+    }
+
+    /// The epoch of a re-offer: also above a connected voter that has said twice how far it is. A leader has its quorum
+    /// without it, but would otherwise take a step of the hint's limit at each heartbeat until it gets there.
+    pub(crate) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
+        let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
+        let told = connected.map(|peer| self.peers[peer.get()].view.told.twice()).max();
+        let told = told.unwrap_or(Epoch::ZERO).min(self.record.epoch.above(FLOOR_DISTANCE_MAX));
+        Some(self.next_epoch()?.max(told.next()?))
     }
 
     /// A leader begins with the longest detection time it may use, and adapts it in office (R41).

@@ -9,10 +9,16 @@ use core::time::Duration;
 
 pub use builder::ConfigBuilder;
 
+use crate::birth::LogSync;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
 use crate::time::nanos;
+
+/// No detection time is shorter.
+pub(crate) const DETECTION_MIN: Duration = Duration::from_millis(1);
+/// No detection time is longer: a record that names a longer one is no record of this group.
+pub(crate) const DETECTION_MAX: Duration = Duration::from_hours(1);
 
 /// How long silence lasts before a leader counts as gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +149,8 @@ pub struct Config {
     pub(crate) lag_limit: Option<LagLimit>,
     pub(crate) crash_evidence: bool,
     pub(crate) application: u32,
+    pub(crate) log_sync: LogSync,
+    pub(crate) transport_authenticates: bool,
     pub(crate) seed: u64,
     warnings: Vec<ConfigWarning>,
 }

@@ -32,6 +32,7 @@ use crate::start::{StartRefused, check_record};
 use crate::steady::Steady;
 use crate::step::Step;
 use crate::tally::Tally;
+use crate::this_life::ThisLife;
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
 use crate::told::ToldPosition;
@@ -54,6 +55,7 @@ pub struct Elector {
     pub(crate) gates: u64,
     /// How many incarnations this elector has saved: one, or a few as a replacement.
     pub(crate) lives_taken: usize,
+    pub(crate) this_life: ThisLife,
     /// An offer that came while an earlier record was being saved.
     pub(crate) deferred: Option<DeferredOffer>,
     /// The candidacy that was accepted last: `pulled` belongs to it.
@@ -143,6 +145,7 @@ impl Elector {
             saving: None,
             gates: 0,
             lives_taken: 0,
+            this_life: ThisLife::default(),
             deferred: None,
             answered: None,
             pulled: None,
@@ -321,7 +324,9 @@ impl Elector {
     pub(crate) fn stop(&mut self, reason: Stopped) {
         self.lose_office(match reason {
             Stopped::StorageFailed(_) => StepDown::StorageFailed,
-            Stopped::Cloned { .. } => StepDown::Cloned,
+            Stopped::Cloned { .. } | Stopped::WentBack { .. } | Stopped::EntriesAhead { .. } => {
+                StepDown::Cloned
+            }
         });
         self.give_up_round(RoundLost::Stopped);
         self.unfollow(LeaderLost::Stopped);
@@ -426,6 +431,7 @@ impl Elector {
         let nonce = Nonce { incarnation: self.record.incarnation, sent: self.nonces.current(self.now) };
         let echo = self.echo(peer);
         let standing = self.standing();
+        let is_told = self.peers[peer.get()].pair.telling.is_known();
         let (to, frame) = self.out.next_frame();
         *to = self.config.members.id(peer);
         frame.header.group = self.config.group;
@@ -434,6 +440,7 @@ impl Elector {
         frame.header.standing = standing;
         frame.header.nonce = nonce;
         frame.header.echo = echo;
+        frame.header.birth = if is_told { None } else { Some(self.this_life.birth()) };
         frame
     }
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use crate::birth::Durable;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
 use crate::name::NodeId;
@@ -159,6 +160,15 @@ pub enum Notice {
         from: NodeId,
         /// Why.
         reason: Ignored,
+    },
+    /// A node has restarted with fewer entries than it had told, and its host does not sync the log at once: a warning.
+    EntriesLost {
+        /// The node.
+        node: NodeId,
+        /// What its life before told last.
+        known: Durable,
+        /// What its present life began with.
+        began: Durable,
     },
 }
 
@@ -320,6 +330,12 @@ pub enum Ignored {
     /// The sender's incarnation is over or cloned.
     #[error("its incarnation {0} is over or cloned")]
     DeadIncarnation(Incarnation),
+    /// An incarnation too far above the known one to be believed because of one frame.
+    #[error("its incarnation {0} is too far above the one known to count because of one frame")]
+    FarIncarnation(Incarnation),
+    /// It says that this node's life is over, which on this transport only a handshake proves.
+    #[error("it says that this node's life is over, which a frame does not prove on this transport")]
+    Unproven,
     /// A newer frame of this peer was seen before.
     #[error("a newer frame of this peer was seen before")]
     Older,
@@ -363,6 +379,22 @@ pub enum Stopped {
         /// What this node is.
         own: Incarnation,
     },
+    /// A peer knows that this storage held more than this life began with: it was set back.
+    WentBack {
+        /// The peer.
+        peer: NodeId,
+        /// What an earlier life told it.
+        known: Durable,
+        /// What this life began with.
+        began: Durable,
+    },
+    /// The log holds entries of an epoch above the durable one: they do not belong together.
+    EntriesAhead {
+        /// The last durable entry.
+        position: Position,
+        /// The durable epoch.
+        epoch: Epoch,
+    },
 }
 
 impl fmt::Display for Stopped {
@@ -375,6 +407,16 @@ impl fmt::Display for Stopped {
                 f,
                 "{peer} knows incarnation {known} of this node, this is {own}: the disk is a clone or an old backup; \
                  start it as a replacement instead"
+            ),
+            Self::WentBack { peer, known, began } => write!(
+                f,
+                "{peer} knows that this storage held {known}, this life began with {began}: the disk went back to an \
+                 older state, an old backup or snapshot; start it as a replacement instead (replace-lost)"
+            ),
+            Self::EntriesAhead { position, epoch } => write!(
+                f,
+                "the log ends with {position}, above the record's epoch {epoch}: the record is older than the log, or \
+                 another's; start it as a replacement instead (replace-lost)"
             ),
         }
     }

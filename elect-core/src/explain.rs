@@ -112,7 +112,7 @@ impl Elector {
                     Standing::Bound => PeerSays::Bound,
                     Standing::Free => PeerSays::Free,
                     Standing::Replaced => PeerSays::Replaced,
-                    Standing::Stopped => PeerSays::Stopped,
+                    Standing::Stopped(_) => PeerSays::Stopped,
                 },
             }
         };

@@ -23,8 +23,8 @@ use crate::steady::Steady;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 use parts::{
-    describe_incarnation, describe_node, describe_position, describe_promise, describe_standing,
-    describe_words, option, words,
+    describe_birth, describe_incarnation, describe_node, describe_position, describe_promise,
+    describe_standing, describe_words, option, words,
 };
 
 /// Takes a state in, part by part, always in the same order.
@@ -91,6 +91,7 @@ impl Elector {
             record: self.record,
             gates: self.gates,
             lives_taken: self.lives_taken,
+            this_life: self.this_life.clone(),
             deferred: self.deferred,
             answered: self.answered,
             pulled: self.pulled,
@@ -170,6 +171,7 @@ impl Elector {
             record,
             saving,
             lives_taken,
+            this_life,
             deferred,
             answered,
             pulled,
@@ -191,6 +193,9 @@ impl Elector {
         });
         self.describe_record(sink, record);
         sink.word(*lives_taken as u64);
+        // The longest detection time heard, and lives that were named, matter to replaced storage only.
+        describe_birth(sink, &this_life.birth());
+        sink.word(this_life.offered().number());
         option(sink, saving.as_ref(), |sink, saving| self.describe_saving(sink, saving));
         option(sink, deferred.as_ref(), |sink, deferred| {
             self.describe_accepting(sink, &deferred.0, deferred.0.detection);
@@ -281,6 +286,9 @@ impl Elector {
             link,
             // Since when a life is known only crash evidence asks.
             incarnation,
+            birth,
+            far,
+            telling,
             dead,
             newest,
             covered,
@@ -288,14 +296,18 @@ impl Elector {
             // Only for status.
             heard_at: _,
             answered_at,
-            ended,
+            ended: _,
             // Only where the detection time adapts.
             acknowledged: _,
             grant,
         } = &peer.pair;
         let own = self.me.get();
-        words(sink, [u64::from(*link == Link::Open), u64::from(*dead), ended.number()]);
+        words(sink, [u64::from(*link == Link::Open), u64::from(*dead)]);
+        words(sink, peer.pair.ended_parts());
         option(sink, incarnation.as_ref(), |sink, (incarnation, _)| describe_incarnation(sink, *incarnation));
+        option(sink, birth.as_ref(), describe_birth);
+        option(sink, far.life().as_ref(), |sink, life| describe_incarnation(sink, *life));
+        option(sink, telling.from().as_ref(), |sink, from| sink.floor(own, *from));
         for nonce in [newest, covered] {
             option(sink, nonce.as_ref(), |sink, nonce| sink.nonce(index, own, *nonce));
         }
@@ -311,7 +323,7 @@ impl Elector {
 
     fn describe_view(&self, sink: &mut impl StateSink, view: &View) {
         let View {
-            epoch,
+            told,
             standing,
             position,
             eligible,
@@ -324,7 +336,7 @@ impl Elector {
             announced,
             fit_since,
         } = view;
-        sink.word(epoch.number());
+        words(sink, [told.epoch().number(), told.twice().number()]);
         describe_standing(sink, &self.config.members, *standing);
         describe_position(sink, *position);
         words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
@@ -340,9 +352,19 @@ impl Elector {
 
     /// Cluster, node and members stay what they are.
     fn describe_record(&self, sink: &mut impl StateSink, record: &Record) {
-        let Record { cluster: _, node: _, members: _, incarnation, epoch, holder, detection_max, storage } =
-            record;
+        let Record {
+            cluster: _,
+            node: _,
+            members: _,
+            incarnation,
+            first_life,
+            epoch,
+            holder,
+            detection_max,
+            storage,
+        } = record;
         describe_incarnation(sink, *incarnation);
+        sink.word(u64::from(*first_life));
         words(sink, [epoch.number(), nanos(*detection_max), u64::from(*storage == Storage::Intact)]);
         option(sink, holder.as_ref(), |sink, Holder { node, word }| {
             describe_node(sink, &self.config.members, *node);

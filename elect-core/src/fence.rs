@@ -80,6 +80,10 @@ impl<L: Log> Fence<L> {
     pub fn apply<T>(&self, stamp: Stamp, write: impl FnOnce(&mut L) -> T) -> Result<T, Fenced> {
         let mut log = self.log.lock().map_err(|_| Fenced::Poisoned)?;
         self.admit(stamp)?;
+        // R28: the floor's own epoch is led, so that the one before it is over: none of its entries comes after these.
+        if stamp.epoch().number() == self.floor.load(Ordering::SeqCst) {
+            self.kept.store(0, Ordering::SeqCst);
+        }
         Ok(write(&mut log))
     }
 
@@ -137,8 +141,11 @@ impl<L: Log> Floor for Fence<L> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = raise.kept().map_or(0, Epoch::number);
-        // R28: `kept` first: whoever sees the new floor also sees what passes below it.
-        self.kept.store(kept, Ordering::SeqCst);
+        // R28: an exception begins with a higher floor and is not opened again. `kept` first: whoever sees the new floor also
+        // sees what passes below it.
+        if kept == 0 || raise.floor().number() > self.floor.load(Ordering::SeqCst) {
+            self.kept.store(kept, Ordering::SeqCst);
+        }
         self.floor.fetch_max(raise.floor().number(), Ordering::SeqCst);
         // R29: the position is pulled after the raise and under the same lock: no apply lies between them (S7).
         log.last_durable()
@@ -194,6 +201,23 @@ mod tests {
         raise(&fence, 7, None);
         assert!(matches!(fence.ack(stamp(5)), Err(Fenced::Stale { .. })));
         assert_eq!(fence.ack(stamp(0)), Err(Fenced::Unset), "epoch zero is no exception");
+    }
+
+    #[test]
+    fn r28_the_first_stamp_of_the_floor_ends_the_exception() {
+        let fence = Fence::new(Entries(0));
+        raise(&fence, 5, None);
+        raise(&fence, 7, Some(5));
+        fence.apply(stamp(5), |log| log.0 = 8).unwrap();
+        fence.apply(stamp(7), |log| log.0 = 9).unwrap();
+        assert!(
+            matches!(fence.apply(stamp(5), |log| log.0 = 8), Err(Fenced::Stale { .. })),
+            "it was delayed"
+        );
+        raise(&fence, 7, Some(5));
+        assert!(fence.ack(stamp(5)).is_err(), "and stays out");
+        raise(&fence, 8, Some(7));
+        assert_eq!(fence.ack(stamp(7)), Ok(()));
     }
 
     #[test]

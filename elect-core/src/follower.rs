@@ -92,6 +92,7 @@ impl Elector {
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
         let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
+        self.this_life.note_detection(lead.detection);
         self.check_claim(peer, header, epoch)?;
         let echoed = self.check_claimed(peer, header, lead.detection)?;
         let claim = Claim {
@@ -128,7 +129,7 @@ impl Elector {
     #[inline]
     fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
         let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch == epoch);
-        if epoch > header.epoch || epoch <= self.peers[peer.get()].pair.ended || led_here {
+        if epoch > header.epoch || epoch <= self.peers[peer.get()].pair.ended() || led_here {
             return Err(Ignored::Ended(epoch));
         }
         Ok(())
@@ -284,9 +285,10 @@ impl Elector {
         if !self.kind.votes() {
             return Err(Ignored::NotItsPlace);
         }
+        self.this_life.note_detection(detection);
         self.check_claimed(peer, header, detection)?;
         self.check_distance(epoch)?;
-        if epoch <= self.peers[peer.get()].pair.ended {
+        if epoch <= self.peers[peer.get()].pair.ended() {
             return Err(Ignored::Ended(epoch)); // R5
         }
         let accepting =

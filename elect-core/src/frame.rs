@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
+use crate::birth::Birth;
 use crate::epoch::{Epoch, Position};
 use crate::members::Digest;
 use crate::name::NodeId;
@@ -33,6 +34,8 @@ pub struct Header {
     pub nonce: Nonce,
     /// The nonce of the addressee that this frame answers.
     pub echo: Option<Nonce>,
+    /// What the sender's life began with, as long as the addressee has not echoed a frame that told it.
+    pub birth: Option<Birth>,
 }
 
 /// Where a node stands: whether its vote is free, and if not, why.
@@ -50,8 +53,9 @@ pub enum Standing {
     Free,
     /// Its storage was lost and replaced: it counts for nothing (S13).
     Replaced,
-    /// Stopped for good after a storage error (S11) or as a clone (S13).
-    Stopped,
+    /// Stopped for good after a storage error (S11) or as a clone (S13). It names the highest epoch that it offered,
+    /// or its durable one: neither will it act in.
+    Stopped(Epoch),
 }
 
 /// What a frame asserts or asks.
@@ -105,6 +109,15 @@ pub enum Body {
         rejected: Incarnation,
         /// The incarnation that this node knows.
         known: Incarnation,
+    },
+    /// Your life began below what its storage held before (R60): it was set back.
+    WentBack {
+        /// The incarnation of the rejected frame.
+        rejected: Incarnation,
+        /// The durable epoch that an earlier life told.
+        epoch: Epoch,
+        /// The offset of the last durable entry that it told, if that was of this epoch.
+        offset: Option<u64>,
     },
 }
 
@@ -234,7 +247,8 @@ impl Header {
     /// The highest epoch up to which the sender never acts again (R5).
     ///
     /// The lowest epoch that it leads or stands in, less one, and never above its durable epoch; for a
-    /// sender that does neither, its durable epoch.
+    /// sender that does neither, its durable epoch. What one that has stopped offered last is beside this: it says so
+    /// for its life only.
     pub(crate) fn ended(&self) -> Epoch {
         match self.standing {
             Standing::Leading(epoch) | Standing::Standing(epoch) => epoch.before().min(self.epoch),

@@ -185,7 +185,7 @@ impl Elector {
         target: NodeId,
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
-        if epoch > self.peers[peer.get()].pair.ended || epoch <= self.released {
+        if epoch > self.peers[peer.get()].pair.ended() || epoch <= self.released {
             return Err(Ignored::Ended(epoch));
         }
         self.released = epoch;

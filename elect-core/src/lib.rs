@@ -116,6 +116,7 @@ extern crate std;
 pub mod protocol {}
 
 mod authority;
+mod birth;
 mod blocker;
 mod candidate;
 mod config;
@@ -137,6 +138,7 @@ mod handover;
 mod invariants;
 mod leader;
 mod links;
+mod lives;
 mod members;
 mod name;
 mod nonce;
@@ -161,6 +163,7 @@ mod status;
 mod steady;
 mod step;
 mod tally;
+mod this_life;
 mod time;
 mod timers;
 mod told;
@@ -168,6 +171,7 @@ mod told;
 pub mod wire;
 
 pub use authority::{Authority, Lease};
+pub use birth::{Birth, Durable, LogSync};
 pub use blocker::Blocker;
 pub use config::{BeyondLagLimit, Config, ConfigBuilder, ConfigError, ConfigWarning, Detection, LagLimit};
 pub use duty::{Duty, Raised};

@@ -188,6 +188,7 @@ fn blank_frame() -> Frame {
             standing: Standing::Bound,
             nonce: Nonce::default(),
             echo: None,
+            birth: None,
         },
         body: Body::Heartbeat(Heartbeat {
             position: None,

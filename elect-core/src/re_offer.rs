@@ -28,7 +28,7 @@ pub(crate) struct ReOffer {
 impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
     pub(crate) fn note_voter_above(&mut self, peer: MemberIndex) {
-        let above = self.peers[peer.get()].view.epoch;
+        let above = self.peers[peer.get()].view.told.epoch();
         let votes = self.config.members.get(peer).kind.votes();
         if let Role::Leader(leader) = &mut self.role
             && votes
@@ -57,10 +57,11 @@ impl Elector {
 
     /// R28: the own fence moves to the offered epoch; stamps of the epoch led pass until it is led.
     fn begin_re_offer(&mut self) {
-        let Some(epoch) = self.next_epoch() else { return };
+        let Some(epoch) = self.next_epoch_of_re_offer() else { return };
         let first = self.renew_nonce();
         self.clear_ballots();
         let Role::Leader(leader) = &mut self.role else { return };
+        self.this_life.note_offered(epoch);
         leader.wants_epoch = false;
         leader.wants_positions = false;
         leader.re_offer = Some(ReOffer { epoch, first, saved: false });

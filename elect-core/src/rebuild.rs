@@ -1,5 +1,7 @@
 //! Replaced storage: how a node that lost its record earns its vote back (S13).
 
+use core::time::Duration;
+
 use crate::elector::Elector;
 use crate::event::{RebuiltTo, RequestRefused};
 use crate::members::MemberKind;
@@ -52,8 +54,7 @@ impl Elector {
         }
         let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;
         // R45: silence proves nothing. What counts is how long the leader led, as echoes of own nonces show.
-        if followed.proven.since(followed.since) <= self.config.promise_span(self.config.detection.ceiling())
-        {
+        if followed.proven.since(followed.since) <= self.config.promise_span(self.longest_promise()) {
             return Err(NotRebuilt::TooEarly);
         }
         let leader_keeps_no_log = self.peers[followed.leader.get()].view.position.is_none();
@@ -64,6 +65,13 @@ impl Elector {
             Some(entry) if entry.epoch == followed.epoch => Ok(()),
             _ => Err(NotRebuilt::NotOfTheLeader),
         }
+    }
+
+    /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
+    /// the maximum of; or to a member of another configuration, as it was heard.
+    fn longest_promise(&self) -> Duration {
+        let own = self.record.detection_max.max(self.config.detection.ceiling());
+        own.max(self.this_life.detection_heard()).max(self.detection_in_use())
     }
 
     /// A witness holds no data: time alone rebuilds it.

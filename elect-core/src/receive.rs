@@ -4,20 +4,18 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
-use crate::event::{Ignored, LeaderLost, Notice, Stopped};
+use crate::event::{Ignored, LeaderLost, Notice};
 use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
-use crate::nonce::{Incarnation, Nonce};
-use crate::peer::View;
-use crate::promise::Promise;
+use crate::nonce::Nonce;
 use crate::time::Time;
 
 /// R3: an epoch merely heard of counts as at most this far above mine.
-const HINT_DISTANCE_MAX: u64 = 1 << 20;
+pub(crate) const HINT_DISTANCE_MAX: u64 = 1 << 20;
 /// R7: one frame raises the durable epoch by at most this much.
-const RAISE_DISTANCE_MAX: u64 = 1 << 32;
+pub(crate) const RAISE_DISTANCE_MAX: u64 = 1 << 32;
 
 impl Elector {
     /// Either the frame counted, or the reason why it did not.
@@ -76,64 +74,27 @@ impl Elector {
         Ok(peer)
     }
 
-    /// R2: a lower incarnation, or an equal one with another random part, is a restored or cloned disk, or a
-    /// frame of an earlier life. Its sender is told so, and R16 silences a life that is known to be dead.
-    fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
-        let incarnation = header.nonce.incarnation;
-        let pair = &mut self.peers[peer.get()].pair;
-        let Some((known, _)) = pair.incarnation else {
-            pair.begin_incarnation(incarnation, self.now);
-            return Ok(());
-        };
-        if incarnation == known {
-            return if pair.dead { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) };
-        }
-        if incarnation.counter > known.counter {
-            pair.begin_incarnation(incarnation, self.now);
-            let view = &mut self.peers[peer.get()].view;
-            *view = View { ballot: view.ballot, ..View::default() };
-            // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
-            if header.standing != Standing::Replaced {
-                self.end_promise_to_earlier_life(peer, incarnation);
-            }
-            return Ok(());
-        }
-        if self.may_answer(peer) {
-            self.send(peer, Body::Reject { rejected: incarnation, known });
-        }
-        Err(Ignored::DeadIncarnation(incarnation))
-    }
-
-    /// R5: a later life of a node proves that the earlier one is over: it leads and stands no more, and what the
-    /// later one wants it must win anew. The promise of a restart stays: nobody knows to which life it was given.
-    fn end_promise_to_earlier_life(&mut self, peer: MemberIndex, later: Incarnation) {
-        let to_earlier = |promise: Promise| {
-            promise.to == peer && promise.life.is_some_and(|life| life.counter < later.counter)
-        };
-        if self.promise.is_some_and(to_earlier) {
-            self.end_promise(LeaderLost::Ended);
-        }
-    }
-
     /// R3: even an old frame proves maxima: the epochs its sender has ended, and the epochs it has heard of. A
     /// durable epoch that no honest group can have reached is a broken frame's (R7): a hint, and nothing else.
     #[inline]
     fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let claimed = match (&frame.header.standing, &frame.body) {
             (_, &(Body::Offer { epoch, .. } | Body::Accept { epoch, .. }))
-            | (&(Standing::Leading(epoch) | Standing::Standing(epoch)), _) => epoch.max(frame.header.epoch),
+            | (&(Standing::Leading(epoch) | Standing::Standing(epoch) | Standing::Stopped(epoch)), _) => {
+                epoch.max(frame.header.epoch)
+            }
             _ => frame.header.epoch,
         };
         self.heard = self.heard.max(claimed.min(self.record.epoch.above(HINT_DISTANCE_MAX)));
         self.check_distance(frame.header.epoch)?;
         let pair = &mut self.peers[peer.get()].pair;
-        pair.ended = pair.ended.max(frame.header.ended());
+        pair.note_ended(&frame.header);
         Ok(())
     }
 
     /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.
     pub(crate) fn end_what_is_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers[peer.get()].pair.ended;
+        let ended = self.peers[peer.get()].pair.ended();
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
             self.unfollow(LeaderLost::Ended);
         }
@@ -141,7 +102,7 @@ impl Elector {
     }
 
     pub(crate) fn end_promise_if_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers[peer.get()].pair.ended;
+        let ended = self.peers[peer.get()].pair.ended();
         if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
         }
@@ -159,9 +120,10 @@ impl Elector {
     #[inline]
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
+        let is_another = self.peers[peer.get()].pair.newest != Some(frame.header.nonce);
         self.note_receipt(peer, frame.header.nonce, echoed);
         let view = &mut self.peers[peer.get()].view;
-        view.epoch = frame.header.epoch;
+        view.told.note(frame.header.epoch, is_another);
         let before = core::mem::replace(&mut view.standing, frame.header.standing);
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
@@ -175,6 +137,7 @@ impl Elector {
         pair.newest = Some(nonce);
         pair.heard_at = Some(self.now);
         pair.echoed = pair.echoed.max(echoed);
+        pair.telling.note_echo(echoed);
     }
 
     #[inline]
@@ -216,7 +179,7 @@ impl Elector {
             &Body::Refuse { epoch, refusal } => self.on_refuse(peer, header, epoch, refusal),
             &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
             &Body::Pause { remaining } => self.on_pause(header, remaining),
-            &Body::Reject { rejected, known } => self.on_reject(peer, rejected, known),
+            Body::Reject { .. } | Body::WentBack { .. } => self.on_rejection(peer, header.nonce, &frame.body),
         }
     }
 
@@ -297,32 +260,6 @@ impl Elector {
         if detection.is_zero() || detection > self.config.detection.ceiling() {
             return Err(Ignored::Detection(detection));
         }
-        Ok(())
-    }
-
-    /// A peer says that it knows another life of this node.
-    fn on_reject(
-        &mut self,
-        peer: MemberIndex,
-        rejected: Incarnation,
-        known: Incarnation,
-    ) -> Result<(), Ignored> {
-        let own = self.record.incarnation;
-        let other_life = known.counter > own.counter || (known.counter == own.counter && known != own);
-        if rejected != own || !other_life {
-            return Err(Ignored::DeadIncarnation(rejected));
-        }
-        if self.is_replaced() && self.lives_taken <= self.peers.len() {
-            // R45: a replacement asks its peers for the lost counter, and begins above it. Each peer can teach it once;
-            // after that there are two of it.
-            if self.saving.is_none() {
-                self.save_incarnation(Some(known.counter));
-            }
-            return Ok(());
-        }
-        // R2: the node that is told so stops.
-        let peer = self.config.members.id(peer);
-        self.stop(Stopped::Cloned { peer, known, own });
         Ok(())
     }
 

@@ -22,6 +22,9 @@ pub struct Record {
     pub members: Digest,
     /// The current or last life of the node.
     pub incarnation: Incarnation,
+    /// The counter of the first life on this storage; zero before that. It tells a later life of this storage from one
+    /// of another (R60).
+    pub first_life: u32,
     /// The durable epoch: never falls (S3).
     pub epoch: Epoch,
     /// Who has this node's word in `epoch`; nobody before the first election.
@@ -41,6 +44,7 @@ impl Record {
             node: config.node(),
             members: config.digest(),
             incarnation: Incarnation::default(),
+            first_life: 0,
             epoch: Epoch::ZERO,
             holder: None,
             detection_max: config.detection().ceiling(),

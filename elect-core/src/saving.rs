@@ -1,9 +1,10 @@
 //! The gate: one record at a time on its way to the disk, and what waits for it.
 
+use crate::birth::{Birth, Telling};
 use crate::duty::Duty;
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
-use crate::event::{RoundLost, StepDown};
+use crate::event::{RoundLost, StepDown, Stopped};
 use crate::follower::{Accepting, Claim};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::members::MemberIndex;
@@ -72,6 +73,10 @@ impl Elector {
         let mut record = self.record;
         self.lives_taken += 1;
         record.incarnation = Incarnation { counter, random: self.draw_incarnation() };
+        // A replacement that begins above the lost counter has had no life before that counts.
+        if record.first_life == 0 || above.is_some() {
+            record.first_life = counter;
+        }
         record.detection_max = record.detection_max.max(self.config.detection.ceiling());
         self.save(Purpose::Speak, Some(record), record.epoch, self.kept);
     }
@@ -82,11 +87,12 @@ impl Elector {
     }
 
     /// The record after an adoption. R15: the longest promise it speaks for never falls while the word stays
-    /// with the same node, since a promise given under an older configuration may still run.
+    /// with the same node, since a promise given under an older configuration may still run. R45: while the storage
+    /// is marked as replaced it never falls at all.
     pub(crate) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
         let ceiling = self.config.detection.ceiling();
         let same_holder = self.record.holder.is_some_and(|old| old.node == holder.node);
-        let keeps_word = same_holder || epoch == self.record.epoch;
+        let keeps_word = same_holder || epoch == self.record.epoch || self.is_replaced();
         let detection_max = if keeps_word { self.record.detection_max.max(ceiling) } else { ceiling };
         Record { epoch, holder: Some(holder), detection_max, ..self.record }
     }
@@ -167,7 +173,7 @@ impl Elector {
         self.carry_out(saving.purpose);
         if self.saving.is_none()
             && let Some(DeferredOffer(accepting)) = self.deferred.take()
-            && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended
+            && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended()
             && self.now <= accepting.received + accepting.detection
         {
             self.consider_offer(accepting);
@@ -186,7 +192,17 @@ impl Elector {
         }
     }
 
+    /// R60: the life begins with what its disk says now: the fence has let nothing pass before.
     fn speak(&mut self) {
+        let (position, epoch) = (self.reported_position(), self.record.epoch);
+        if let Some(position) = position.filter(|position| position.epoch > epoch && !self.is_replaced()) {
+            return self.stop(Stopped::EntriesAhead { position, epoch });
+        }
+        let (first_life, log) = (self.record.first_life, self.config.log_sync);
+        self.this_life.begin(Birth { first_life, epoch, position, log });
+        for peer in &mut self.peers {
+            peer.pair.telling = Telling::default();
+        }
         if self.life == Life::Starting {
             self.life = Life::Running;
         }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::config::DETECTION_MIN;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Health, Notice};
@@ -19,7 +20,7 @@ pub(crate) enum Stance {
     Bound,
     Free,
     Replaced,
-    Stopped,
+    Stopped(Epoch),
 }
 
 impl Elector {
@@ -27,7 +28,7 @@ impl Elector {
     #[inline]
     pub(crate) fn stance(&self) -> Stance {
         if matches!(self.life, Life::Stopped(_)) {
-            return Stance::Stopped;
+            return Stance::Stopped(self.this_life.offered().max(self.record.epoch));
         }
         if self.is_replaced() {
             return Stance::Replaced;
@@ -53,7 +54,7 @@ impl Elector {
             Stance::Bound => Standing::Bound,
             Stance::Free => Standing::Free,
             Stance::Replaced => Standing::Replaced,
-            Stance::Stopped => Standing::Stopped,
+            Stance::Stopped(epoch) => Standing::Stopped(epoch),
         }
     }
 
@@ -133,7 +134,10 @@ impl Elector {
     pub(crate) fn reset_heartbeat(&mut self) {
         let period = match &self.role {
             // The shortest D that anybody may use: nodes that disagree about D still count each other as connected.
-            Role::Follower(_) => self.detection_in_use().min(self.config.detection.floor()) / 3,
+            // No configuration allows a shorter one than a millisecond, whatever a frame says.
+            Role::Follower(_) => {
+                self.detection_in_use().min(self.config.detection.floor()).max(DETECTION_MIN) / 3
+            }
             Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval,
         };
         self.timers.set(Timer::Heartbeat, self.now + period);

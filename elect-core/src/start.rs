@@ -1,6 +1,8 @@
 //! What a start needs of its record.
 
-use crate::config::Config;
+use core::time::Duration;
+
+use crate::config::{Config, DETECTION_MAX};
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
 use crate::record::Record;
@@ -39,6 +41,16 @@ pub enum StartRefused {
         /// In the configuration.
         config: Digest,
     },
+    /// A promise of a length that no configuration allows: the record is broken.
+    #[error(
+        "the record says that a promise may run for {record:?}, no detection time is longer than {max:?}: it is broken"
+    )]
+    DetectionTooLong {
+        /// In the record.
+        record: Duration,
+        /// The longest that a configuration allows.
+        max: Duration,
+    },
 }
 
 /// R51: a record is only ever used by the node, cluster and member list that it was made for.
@@ -51,6 +63,10 @@ pub(crate) fn check_record(config: &Config, record: &Record) -> Result<(), Start
     }
     if record.members != config.digest() {
         return Err(StartRefused::OtherMembers { record: record.members, config: config.digest() });
+    }
+    // R15: the restart would promise for so long.
+    if record.detection_max > DETECTION_MAX {
+        return Err(StartRefused::DetectionTooLong { record: record.detection_max, max: DETECTION_MAX });
     }
     Ok(())
 }

@@ -147,7 +147,7 @@ impl Elector {
                 kind: member.kind,
                 connected: self.is_connected(peer),
                 heard_ago: known.pair.heard_at.map(|at| now.since(at)),
-                epoch: known.view.epoch,
+                epoch: known.view.told.epoch(),
                 position: known.view.position,
                 fit: self.unfit(peer).is_none(),
                 application: known.view.application,

@@ -26,7 +26,7 @@ impl Steady {
     /// Whether `frame` differs from it in nothing but its send time and echo.
     #[inline]
     fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Header { group, members, epoch, standing, nonce, echo: _ } = &frame.header;
+        let Header { group, members, epoch, standing, nonce, echo: _, birth } = &frame.header;
         let said = &self.header;
         from == self.from
             && *group == said.group
@@ -34,6 +34,7 @@ impl Steady {
             && *epoch == said.epoch
             && *standing == said.standing
             && nonce.incarnation == said.nonce.incarnation
+            && birth.is_none()
             && matches!(&frame.body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
     }
 }
@@ -116,6 +117,8 @@ impl Elector {
     ) -> Option<Claim> {
         let Lead { detection, paused_for } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
+        // Neither tells the other what its life began with any more.
+        let is_told = header.birth.is_none() && self.peers[leader.get()].pair.telling.is_known();
         let is_followed = epoch == followed && from == self.config.members.id(leader);
         // A pause would run from the receipt of each heartbeat.
         let is_quiet = !self.is_replaced() && paused_for.is_zero() && self.out.holds_one_frame();
@@ -123,7 +126,7 @@ impl Elector {
         let binds_for = self.config.promise_span(detection);
         let claim =
             Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for, paused_for };
-        (is_followed && is_quiet).then_some(claim)
+        (is_followed && is_quiet && is_told).then_some(claim)
     }
 }
 

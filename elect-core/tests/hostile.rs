@@ -130,10 +130,10 @@ const SPANS: [Duration; 6] = [
 ];
 
 fn standings() -> Vec<Standing> {
-    let mut all = vec![Standing::Bound, Standing::Free, Standing::Replaced, Standing::Stopped];
+    let mut all = vec![Standing::Bound, Standing::Free, Standing::Replaced];
     for number in EPOCHS {
         let epoch = Epoch::new(number);
-        all.extend([Standing::Leading(epoch), Standing::Standing(epoch)]);
+        all.extend([Standing::Leading(epoch), Standing::Standing(epoch), Standing::Stopped(epoch)]);
         all.extend(["c", "b", "x"].map(|leader| Standing::Following(id(leader), epoch)));
     }
     all
@@ -237,6 +237,7 @@ fn header(group: &Group, from: NodeId, epoch: u64, standing: Standing, nonces: N
         standing,
         nonce: Nonce { incarnation, sent: group.now },
         echo,
+        birth: None,
     }
 }
 

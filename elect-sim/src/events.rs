@@ -76,7 +76,7 @@ impl World {
         if !self.members().contains(&node) {
             return; // A machine that runs a copied disk is not repaired.
         }
-        if matches!(reason, Stopped::Cloned { .. }) {
+        if !matches!(reason, Stopped::StorageFailed(_)) {
             self.node_mut(node).disk.wipe();
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);

@@ -57,7 +57,7 @@ impl World {
             Body::Announce { .. } => "announce",
             Body::Release { .. } => "release",
             Body::Pause { .. } => "pause",
-            Body::Reject { .. } => "reject",
+            Body::Reject { .. } | Body::WentBack { .. } => "reject",
         };
         let arrives = match fate {
             Fate::Arrives(arrivals) if arrivals.count > 0 => Some(arrivals.at[0]),

@@ -60,7 +60,7 @@ impl Kind {
             Self::Announce => matches!(body, Body::Announce { .. }),
             Self::Release => matches!(body, Body::Release { .. }),
             Self::Pause => matches!(body, Body::Pause { .. }),
-            Self::Reject => matches!(body, Body::Reject { .. }),
+            Self::Reject => matches!(body, Body::Reject { .. } | Body::WentBack { .. }),
             Self::Store => false,
         }
     }

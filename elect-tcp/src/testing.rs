@@ -67,6 +67,7 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
         standing: Standing::Free,
         nonce,
         echo: None,
+        birth: None,
     };
     Frame { header, body }
 }

@@ -5,7 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Config, ConfigError, ConfigWarning, Detection, LagLimit, lease_span};
+use super::{
+    Config, ConfigError, ConfigWarning, DETECTION_MAX, DETECTION_MIN, Detection, LagLimit, lease_span,
+};
+use crate::birth::LogSync;
 use crate::frame::Address;
 use crate::members::{Member, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
@@ -37,6 +40,8 @@ pub struct ConfigBuilder {
     lag_limit: Option<LagLimit>,
     crash_evidence: bool,
     application: u32,
+    log_sync: LogSync,
+    transport_authenticates: bool,
     seed: u64,
 }
 
@@ -74,6 +79,8 @@ impl ConfigBuilder {
             lag_limit: None,
             crash_evidence: false,
             application: 0,
+            log_sync: LogSync::Synchronous,
+            transport_authenticates: true,
             seed: 0,
         }
     }
@@ -152,6 +159,12 @@ impl ConfigBuilder {
         crash_evidence: bool,
         /// The host's version number: peers report a newer one as an event. Default 0.
         application: u32,
+        /// Whether entries survive a crash once their position was told. If not, peers that see a restarted node hold fewer
+        /// only warn ([`Notice::EntriesLost`](crate::Notice::EntriesLost)). Default: they do.
+        log_sync: LogSync,
+        /// Whether the transport proves who sent a frame. If not, no frame stops this node by saying that its life is over;
+        /// [`Elector::on_rejected`](crate::Elector::on_rejected) does. Default true.
+        transport_authenticates: bool,
         /// Everything random comes from this. Draw it from the operating system at every start.
         seed: u64,
     }
@@ -204,6 +217,8 @@ impl ConfigBuilder {
             lag_limit: self.lag_limit,
             crash_evidence: self.crash_evidence,
             application: self.application,
+            log_sync: self.log_sync,
+            transport_authenticates: self.transport_authenticates,
             seed: self.seed,
             warnings,
         })
@@ -267,7 +282,7 @@ impl ConfigBuilder {
             return Err(ConfigError { field: "drift_ppm", value: self.drift_ppm.to_string(), rule });
         }
         for span in [self.detection.floor(), self.detection.ceiling()] {
-            within("detection", span, ms(1), ms(3_600_000))?;
+            within("detection", span, DETECTION_MIN, DETECTION_MAX)?;
             if !nanos(span).is_multiple_of(1_000) {
                 return refuse("detection", span, "must be whole microseconds, as frames carry it".into());
             }

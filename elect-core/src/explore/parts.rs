@@ -1,6 +1,7 @@
 //! What several parts of a state consist of.
 
 use super::StateSink;
+use crate::birth::Birth;
 use crate::epoch::Position;
 use crate::frame::{Body, Frame, Standing};
 use crate::members::{MemberIndex, Members};
@@ -13,6 +14,7 @@ use crate::time::nanos;
 pub(super) fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
     sink.word(frame.header.epoch.number());
     describe_standing(sink, members, frame.header.standing);
+    option(sink, frame.header.birth.as_ref(), describe_birth);
     match &frame.body {
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
             let is_announcement = matches!(frame.body, Body::Announce { .. });
@@ -35,6 +37,11 @@ pub(super) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
             describe_node(sink, members, *target);
         }
         Body::Pause { remaining } => words(sink, [5, nanos(*remaining)]),
+        Body::WentBack { rejected, epoch, offset } => {
+            sink.word(7);
+            describe_incarnation(sink, *rejected);
+            words(sink, [epoch.number(), u64::from(offset.is_some()), offset.unwrap_or(0)]);
+        }
         Body::Reject { rejected, known } => {
             sink.word(6);
             describe_incarnation(sink, *rejected);
@@ -68,7 +75,7 @@ pub(super) fn describe_standing(sink: &mut impl StateSink, members: &Members, st
         Standing::Bound => sink.word(3),
         Standing::Free => sink.word(4),
         Standing::Replaced => sink.word(5),
-        Standing::Stopped => sink.word(6),
+        Standing::Stopped(epoch) => words(sink, [6, epoch.number()]),
     }
 }
 
@@ -79,6 +86,12 @@ pub(super) fn describe_node(sink: &mut impl StateSink, members: &Members, node: 
 
 pub(super) fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incarnation) {
     words(sink, [u64::from(incarnation.counter), u64::from(incarnation.random)]);
+}
+
+pub(super) fn describe_birth(sink: &mut impl StateSink, birth: &Birth) {
+    let Birth { first_life, epoch, position, log } = birth;
+    words(sink, [u64::from(*first_life), epoch.number(), *log as u64]);
+    describe_position(sink, *position);
 }
 
 pub(super) fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {

@@ -1,5 +1,7 @@
 //! Why bytes were refused.
 
+use core::time::Duration;
+
 use crate::frame::ADDRESS_BYTES_MAX;
 use crate::name::NameError;
 
@@ -108,6 +110,16 @@ pub enum WireError {
         at: usize,
         /// What is allowed.
         rule: NameError,
+    },
+    /// A detection time is longer than any configuration allows.
+    #[error("the detection time at byte {at} is {found:?}, at most {max:?} is allowed")]
+    Detection {
+        /// Where it starts.
+        at: usize,
+        /// The detection time.
+        found: Duration,
+        /// The longest allowed.
+        max: Duration,
     },
     /// An address is no text, or holds control characters.
     #[error(

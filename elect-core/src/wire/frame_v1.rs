@@ -24,7 +24,8 @@ const VERSION: u8 = 1;
 
 /// A header without standing epoch, leader and echo.
 const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
-const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16;
+const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + BIRTH_BYTES_MAX;
+const BIRTH_BYTES_MAX: usize = 4 + 8 + 1 + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
 const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 8;
 
@@ -42,10 +43,16 @@ const POSITION: u16 = 1 << 5;
 const ELIGIBLE: u16 = 1 << 6;
 const HEALTHY: u16 = 1 << 7;
 const LEAD: u16 = 1 << 8;
+/// What the sender's life began with.
+const BIRTH: u16 = 1 << 12;
 /// The epoch of the standing is not the durable one, and follows.
 const STANDING_EPOCH: u16 = 1 << 13;
 /// The epoch of the position is not the durable one, and follows.
 const POSITION_EPOCH: u16 = 1 << 14;
+
+/// What a birth says of the log: whether a position follows, and whether it may be lost.
+const BIRTH_POSITION: u8 = 1 << 0;
+const BIRTH_ASYNCHRONOUS: u8 = 1 << 1;
 
 const FREE: u16 = 0;
 const BOUND: u16 = 1;
@@ -66,10 +73,11 @@ pub(super) enum Kind {
     Release,
     Pause,
     Reject,
+    WentBack,
 }
 
 impl Kind {
-    const MAX: u8 = Self::Reject as u8;
+    const MAX: u8 = Self::WentBack as u8;
 
     fn of(body: &Body) -> Self {
         match body {
@@ -81,6 +89,7 @@ impl Kind {
             Body::Release { .. } => Self::Release,
             Body::Pause { .. } => Self::Pause,
             Body::Reject { .. } => Self::Reject,
+            Body::WentBack { .. } => Self::WentBack,
         }
     }
 
@@ -94,17 +103,20 @@ impl Kind {
             6 => Self::Release,
             7 => Self::Pause,
             8 => Self::Reject,
+            9 => Self::WentBack,
             found => return Err(WireError::Kind { found, max: Self::MAX }),
         })
     }
 
     /// The flags that may be set in its tag, whatever the others are.
     const fn flags(self) -> u16 {
-        match self {
-            Self::Heartbeat | Self::Announce => ECHO | POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD,
-            Self::Accept => ECHO | POSITION | POSITION_EPOCH,
-            Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => ECHO,
-        }
+        let of_the_kind = match self {
+            Self::Heartbeat | Self::Announce => POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD,
+            Self::Accept => POSITION | POSITION_EPOCH,
+            Self::WentBack => POSITION,
+            Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => 0,
+        };
+        of_the_kind | ECHO | BIRTH
     }
 }
 
@@ -145,7 +157,7 @@ impl FrontV1 {
     /// The flags that may be set in this tag of a frame of this kind: an epoch's only beside what it belongs to.
     const fn flags(&self, kind: Kind) -> u16 {
         let standing_epoch = match self.tag & STANDING {
-            FOLLOWING | STANDS | LEADING => STANDING_EPOCH,
+            FOLLOWING | STANDS | LEADING | STOPPED => STANDING_EPOCH,
             _ => 0,
         };
         let lacking = if self.tag & POSITION == 0 { POSITION_EPOCH } else { 0 };
@@ -163,6 +175,19 @@ struct IncarnationV1 {
 struct NonceV1 {
     incarnation: IncarnationV1,
     sent: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BirthV1 {
+    first_life: u32,
+    epoch: u64,
+    log: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WentBackV1 {
+    rejected: IncarnationV1,
+    epoch: u64,
 }
 
 #[derive(Serialize, Deserialize)]

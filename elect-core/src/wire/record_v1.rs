@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::section::{Reader, Writer};
+use crate::config::DETECTION_MAX;
 use crate::epoch::Epoch;
 use crate::members::Digest;
 use crate::name::{ClusterId, NAME_BYTES_MAX, NodeId};
@@ -17,7 +18,7 @@ use crate::time::nanos;
 const MAGIC: u8 = 0xed;
 const VERSION: u8 = 1;
 
-const FRONT_BYTES: usize = 4 + 8 + 8 + 8 + 8 + 1;
+const FRONT_BYTES: usize = 4 + 8 + 8 + 4 + 8 + 8 + 1;
 /// Three names.
 const BYTES_MAX: usize = FRONT_BYTES + 3 * (1 + NAME_BYTES_MAX);
 /// Two names of one byte each.
@@ -25,6 +26,8 @@ const BYTES_MIN: usize = FRONT_BYTES + 2 * (1 + 1);
 
 const _: () = assert!(BYTES_MAX <= super::RECORD_BYTES_MAX);
 
+/// Where the longest detection time is.
+const DETECTION_AT: usize = TAG_AT - 8;
 /// Where the tag is, and its bits.
 const TAG_AT: usize = FRONT_BYTES - 1;
 const REPLACED: u8 = 0b001;
@@ -40,6 +43,7 @@ struct Front {
     members: u64,
     incarnation_counter: u32,
     incarnation_random: u32,
+    first_life: u32,
     epoch: u64,
     detection_max_nanos: u64,
     tag: u8,
@@ -55,6 +59,7 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
         members: record.members.to_bits(),
         incarnation_counter: record.incarnation.counter,
         incarnation_random: record.incarnation.random,
+        first_life: record.first_life,
         epoch: record.epoch.number(),
         detection_max_nanos: nanos(record.detection_max),
         tag: tag(record),
@@ -101,6 +106,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
         node,
         members: Digest::from_bits(front.members),
         incarnation: Incarnation { counter: front.incarnation_counter, random: front.incarnation_random },
+        first_life: front.first_life,
         epoch: Epoch::new(front.epoch),
         holder,
         detection_max: Duration::from_nanos(front.detection_max_nanos),
@@ -125,6 +131,10 @@ fn check_front(front: &Front, given: usize) -> Result<(), WireError> {
     let allowed = if front.tag & HOLDER == 0 { REPLACED | HOLDER } else { REPLACED | HOLDER | VOTE };
     if front.tag & !allowed != 0 {
         return Err(WireError::Flags { at: TAG_AT, found: front.tag.into(), allowed: allowed.into() });
+    }
+    let detection = Duration::from_nanos(front.detection_max_nanos);
+    if detection > DETECTION_MAX {
+        return Err(WireError::Detection { at: DETECTION_AT, found: detection, max: DETECTION_MAX });
     }
     Ok(())
 }

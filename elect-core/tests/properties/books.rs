@@ -97,7 +97,8 @@ impl Books {
             self.spoken.insert(from, spoken);
         } else {
             // The failed save of a next life may have reached the disk; the last frame is still of this one.
-            let last = header.standing == Standing::Stopped && self.spoken.get(&from) == Some(&spoken);
+            let last =
+                matches!(header.standing, Standing::Stopped(_)) && self.spoken.get(&from) == Some(&spoken);
             assert!(last, "S13: {from} speaks in the life {spoken:?}, durable is {:?}", durable.incarnation);
         }
         if let Standing::Leading(epoch) = header.standing {

@@ -67,7 +67,7 @@ fn standing(world: &mut World, from: usize, to: usize) -> Standing {
         7 => Standing::Bound,
         8 | 9 => Standing::Free,
         10 => Standing::Replaced,
-        _ => Standing::Stopped,
+        _ => Standing::Stopped(Epoch::ZERO),
     }
 }
 
@@ -81,6 +81,7 @@ fn header(world: &mut World, from: usize, to: usize, much: u8) -> Header {
         standing: standing(world, from, to),
         nonce: nonce(world, from, to),
         echo: if much % 4 == 1 { world.members[to].said[from] } else { echo },
+        birth: None,
     }
 }
 

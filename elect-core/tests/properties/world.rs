@@ -263,7 +263,7 @@ impl World {
             );
         }
         for (to, frame) in output.frames.drain(..) {
-            assert!(!stopped || frame.header.standing == Standing::Stopped, "S11: {frame:?}");
+            assert!(!stopped || matches!(frame.header.standing, Standing::Stopped(_)), "S11: {frame:?}");
             self.post(index, to, frame);
         }
         if let Some(gate) = output.gate.take() {

@@ -84,7 +84,8 @@ fn a_node_that_stops_says_and_saves_nothing_else_in_that_step() {
         assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
         assert!(a.gate.is_none());
         let standings: Vec<_> = a.frames.iter().map(|(_, frame)| frame.header.standing).collect();
-        assert_eq!(standings, [Standing::Stopped; 2], "one last word to each peer");
+        assert_eq!(standings.len(), 2, "one last word to each peer");
+        assert!(standings.iter().all(|standing| matches!(standing, Standing::Stopped(_))));
     }
 }
 

@@ -18,6 +18,7 @@ mod handover;
 mod hearing;
 mod leading;
 mod lease;
+mod lives;
 mod office;
 mod operation;
 mod promises;

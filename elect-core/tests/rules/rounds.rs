@@ -22,7 +22,7 @@ fn r18_a_voter_stands_when_a_quorum_is_connected_and_free() {
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
     a.hear_free("b", 0);
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
-    for standing in [Standing::Replaced, Standing::Stopped, stands(1), follows("d", 1)] {
+    for standing in [Standing::Replaced, Standing::Stopped(epoch(1)), stands(1), follows("d", 1)] {
         a.hear("c", 1, standing, beat());
         assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{standing:?} is not free");
     }
@@ -334,7 +334,7 @@ fn r33_a_host_that_wavers_does_not_stand_without_a_wait() {
     let mut group = Group::with(names.map(|name| builder(name, &names).lag_limit(limit)));
     (group.delay, group.save) = (ms(8), ms(10));
     for (name, offset) in [("a", 100), ("b", 50), ("c", 50)] {
-        group.set_tail_before_start(name, at(1, offset));
+        group.set_tail_before_start(name, at(0, offset));
     }
     group.start_all();
     let begin = group.now;

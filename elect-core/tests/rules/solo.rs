@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, ConfigBuilder, Driver, Duty, Elected, Elector, Epoch, Fence, Frame, Gate, Header,
-    Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Notice, Position, Record,
+    Birth, Blocker, Body, Config, ConfigBuilder, Driver, Duty, Elected, Elector, Epoch, Fence, Frame, Gate,
+    Header, Heartbeat, Ignored, Incarnation, Lead, LinkState, Loss, NodeId, Nonce, Notice, Position, Record,
     RequestRefused, Requested, Standing, Step, Time,
 };
 
@@ -128,6 +128,8 @@ pub struct Solo {
     received: BTreeMap<NodeId, Nonce>,
     /// The life that each peer speaks from.
     pub lives: BTreeMap<NodeId, Incarnation>,
+    /// What the lives of those peers began with that tell it.
+    pub births: BTreeMap<NodeId, Birth>,
     peers_clock: Time,
 }
 
@@ -168,6 +170,7 @@ impl Solo {
             order: Vec::new(),
             received: BTreeMap::new(),
             lives: BTreeMap::new(),
+            births: BTreeMap::new(),
             peers_clock: now,
         }
     }
@@ -245,6 +248,7 @@ impl Solo {
             standing,
             nonce: Nonce { incarnation: life, sent: self.peers_clock },
             echo: self.received.get(&from).copied(),
+            birth: self.births.get(&from).copied(),
         };
         Frame { header, body }
     }

@@ -77,6 +77,7 @@ pub(crate) fn frame(
         standing,
         nonce: Nonce { incarnation, sent: group.now },
         echo: last_nonce(group, to, from),
+        birth: None,
     };
     Frame { header, body }
 }

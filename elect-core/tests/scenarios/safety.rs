@@ -61,7 +61,7 @@ fn vote_forgotten_by_a_failed_save() {
     group.run(ms(2));
     assert!(accepted(&group, "c", "a").is_none());
     let last = last_sent(&group, "c", "a", |_| true).unwrap();
-    assert_eq!(last.header.standing, Standing::Stopped, "a last frame says so");
+    assert!(matches!(last.header.standing, Standing::Stopped(_)), "a last frame says so");
     says(&mut group, "a", "c", 4, Standing::Standing(e(6)), offer(6));
     group.run(ms(5000));
     assert_eq!(last_sent(&group, "c", "a", |_| true), Some(last), "and nothing after it");
@@ -244,7 +244,7 @@ fn cooldown_two_masters() {
     let second = group.run_to_leader(ms(3000)).to_string();
     assert_eq!(second, "b");
     let position = *group.node("b").tail.0.borrow();
-    group.start("a").set_tail("a", position).run(ms(1500));
+    group.start("a").run(ms(20)).set_tail("a", position).run(ms(1480));
     assert_eq!(group.leader(), Some(id("b")), "not before the leader's own cooldown");
     // The harness checks at every step that never two leases run.
     let drained = group.run_until(ms(3000), |group| reported(group, "b", "HandoverBegan"));

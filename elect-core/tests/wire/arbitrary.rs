@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
-    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
+    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -50,7 +50,7 @@ fn standing() -> impl Strategy<Value = Standing> {
         Just(Standing::Bound),
         Just(Standing::Free),
         Just(Standing::Replaced),
-        Just(Standing::Stopped),
+        epoch().prop_map(Standing::Stopped),
     ]
 }
 
@@ -95,17 +95,31 @@ fn body() -> impl Strategy<Value = Body> {
         (epoch(), node()).prop_map(|(epoch, target)| Body::Release { epoch, target }),
         pause().prop_map(|remaining| Body::Pause { remaining }),
         (incarnation(), incarnation()).prop_map(|(rejected, known)| Body::Reject { rejected, known }),
+        (incarnation(), epoch(), any::<Option<u64>>()).prop_map(|(rejected, epoch, offset)| Body::WentBack {
+            rejected,
+            epoch,
+            offset
+        }),
     ]
+}
+
+fn birth() -> impl Strategy<Value = Birth> {
+    let log = prop::sample::select(vec![LogSync::Synchronous, LogSync::Asynchronous]);
+    (any::<u32>(), epoch(), position(), log).prop_map(|(first_life, epoch, position, log)| Birth {
+        first_life,
+        epoch,
+        position,
+        log,
+    })
 }
 
 /// Any frame whose spans are whole microseconds and milliseconds.
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
-    (any::<(u32, u64)>(), epoch(), standing(), nonce(), option::of(nonce()), body()).prop_map(
-        |((group, members), epoch, standing, nonce, echo, body)| {
+    (any::<(u32, u64)>(), epoch(), standing(), nonce(), option::of(nonce()), option::of(birth()), body())
+        .prop_map(|((group, members), epoch, standing, nonce, echo, birth, body)| {
             let members = Digest::from_bits(members);
-            Frame { header: Header { group, members, epoch, standing, nonce, echo }, body }
-        },
-    )
+            Frame { header: Header { group, members, epoch, standing, nonce, echo, birth }, body }
+        })
 }
 
 /// Any record.
@@ -113,16 +127,26 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let word = prop::sample::select(vec![Word::Vote, Word::Followed]);
     let holder = option::of((node(), word).prop_map(|(node, word)| Holder { node, word }));
     let storage = prop::sample::select(vec![Storage::Intact, Storage::Replaced]);
-    (name(), node(), any::<(u64, u64)>(), incarnation(), epoch(), holder, storage).prop_map(
-        |(cluster, node, (members, nanos), incarnation, epoch, holder, storage)| Record {
-            cluster: ClusterId::new(&cluster).unwrap(),
-            node,
-            members: Digest::from_bits(members),
-            incarnation,
-            epoch,
-            holder,
-            detection_max: Duration::from_nanos(nanos),
-            storage,
-        },
+    (
+        name(),
+        node(),
+        (any::<u64>(), 0..=3_600_000_000_000_u64),
+        (incarnation(), any::<u32>()),
+        epoch(),
+        holder,
+        storage,
     )
+        .prop_map(
+            |(cluster, node, (members, nanos), (incarnation, first_life), epoch, holder, storage)| Record {
+                cluster: ClusterId::new(&cluster).unwrap(),
+                node,
+                members: Digest::from_bits(members),
+                incarnation,
+                first_life,
+                epoch,
+                holder,
+                detection_max: Duration::from_nanos(nanos),
+                storage,
+            },
+        )
 }

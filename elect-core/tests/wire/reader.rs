@@ -5,8 +5,8 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
-    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
+    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -49,6 +49,14 @@ impl<'a> Bytes<'a> {
 
     fn nonce(&mut self) -> Nonce {
         Nonce { incarnation: self.incarnation(), sent: Time::from_nanos(self.integer(8)) }
+    }
+
+    fn birth(&mut self) -> Birth {
+        let (first_life, epoch, log) = (self.half(), self.epoch(), self.byte());
+        assert!(log < 4, "log {log}");
+        let position = (log & 1 == 1).then(|| Position { epoch: self.epoch(), offset: self.integer(8) });
+        let log = if log & 2 == 0 { LogSync::Synchronous } else { LogSync::Asynchronous };
+        Birth { first_life, epoch, position, log }
     }
 
     fn micros(&mut self) -> Duration {
@@ -96,9 +104,10 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let standing = standing(&mut rest, tag, epoch);
     let nonce = rest.nonce();
     let echo = (tag >> 4 & 1 == 1).then(|| rest.nonce());
+    let birth = (tag >> 12 & 1 == 1).then(|| rest.birth());
     let body = body(&mut rest, kind, tag, epoch);
     rest.end();
-    Frame { header: Header { group, members, epoch, standing, nonce, echo }, body }
+    Frame { header: Header { group, members, epoch, standing, nonce, echo, birth }, body }
 }
 
 fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
@@ -112,7 +121,7 @@ fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
         3 => Standing::Standing(rest.epoch_or(tag, 13, durable)),
         4 => Standing::Leading(rest.epoch_or(tag, 13, durable)),
         5 => Standing::Replaced,
-        6 => Standing::Stopped,
+        6 => Standing::Stopped(rest.epoch_or(tag, 13, durable)),
         standing => panic!("standing {standing}"),
     }
 }
@@ -130,6 +139,11 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
         6 => Body::Release { epoch: rest.epoch(), target: rest.node() },
         7 => Body::Pause { remaining: rest.millis() },
         8 => Body::Reject { rejected: rest.incarnation(), known: rest.incarnation() },
+        9 => Body::WentBack {
+            rejected: rest.incarnation(),
+            epoch: rest.epoch(),
+            offset: (tag >> 5 & 1 == 1).then(|| rest.integer(8)),
+        },
         _ => panic!("kind {kind}"),
     }
 }
@@ -152,6 +166,7 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
     assert_eq!((rest.byte(), rest.byte()), (0xed, 1), "magic and version");
     assert_eq!(rest.integer(2), bytes.len() as u64, "length");
     let (members, incarnation) = (Digest::from_bits(rest.integer(8)), rest.incarnation());
+    let first_life = rest.half();
     let (epoch, detection_max) = (rest.epoch(), Duration::from_nanos(rest.integer(8)));
     let tag = rest.byte();
     let (cluster, node) = (ClusterId::new(rest.text()).unwrap(), rest.node());
@@ -163,5 +178,5 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
     };
     rest.end();
     let storage = if tag & 1 == 1 { Storage::Replaced } else { Storage::Intact };
-    Record { cluster, node, members, incarnation, epoch, holder, detection_max, storage }
+    Record { cluster, node, members, incarnation, first_life, epoch, holder, detection_max, storage }
 }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
-    Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
+    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
 };
 
 const NONCE: Nonce = Nonce {
@@ -32,6 +32,7 @@ fn header(standing: Standing, echo: Option<Nonce>) -> Header {
         standing,
         nonce: NONCE,
         echo,
+        birth: None,
     }
 }
 
@@ -72,13 +73,40 @@ fn accepted_a_re_offer() -> Frame {
     Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
 }
 
+/// What the newest life of a sender began with.
+fn birth(position: Option<Position>, log: LogSync) -> Option<Birth> {
+    Some(Birth { first_life: 0x0000_0005, epoch: epoch(40), position, log })
+}
+
+/// The first words of a life: to a peer that has not answered it yet.
+fn newborn() -> Vec<(String, Frame)> {
+    let position = Some(Position::new(epoch(39), 0x4142_4344));
+    let births = [
+        ("synced", birth(position, LogSync::Synchronous)),
+        ("not_synced", birth(position, LogSync::Asynchronous)),
+        ("without_log", birth(None, LogSync::Synchronous)),
+    ];
+    let mut frames: Vec<_> = births
+        .map(|(name, birth)| {
+            let header = Header { birth, ..header(Standing::Free, None) };
+            (format!("birth_{name}"), Frame { header, body: Body::Heartbeat(heartbeat(None)) })
+        })
+        .into();
+    let header = Header { birth: births[0].1, ..header(Standing::Standing(epoch(42)), Some(ECHO)) };
+    frames.push(("birth_offer".to_owned(), Frame { header, body: offer() }));
+    frames
+}
+
 /// The longest frame there is.
 pub(crate) fn longest() -> Frame {
     let standing = Standing::Following(node(&"n".repeat(32)), epoch(u64::MAX));
     let lead = Lead { detection: Duration::from_micros(1), paused_for: Duration::from_millis(1) };
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
-        header: header(standing, Some(ECHO)),
+        header: Header {
+            birth: birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous),
+            ..header(standing, Some(ECHO))
+        },
         body: Body::Announce { heartbeat: heartbeat(Some(lead)), address },
     }
 }
@@ -103,13 +131,14 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         let frame = Frame { header: header(standing, None), body: Body::Heartbeat(quiet) };
         frames.push((format!("heartbeat_quiet_{name}"), frame));
     }
+    frames.extend(newborn());
     for (name, standing, body) in bodies() {
         frames.push((name, Frame { header: header(standing, Some(ECHO)), body }));
     }
     frames
 }
 
-fn standings() -> [(&'static str, Standing); 7] {
+fn standings() -> [(&'static str, Standing); 8] {
     [
         ("free", Standing::Free),
         ("bound", Standing::Bound),
@@ -117,7 +146,8 @@ fn standings() -> [(&'static str, Standing); 7] {
         ("standing", Standing::Standing(epoch(42))),
         ("leading", Standing::Leading(epoch(41))),
         ("replaced", Standing::Replaced),
-        ("stopped", Standing::Stopped),
+        ("stopped", Standing::Stopped(epoch(41))),
+        ("stopped_after_an_offer", Standing::Stopped(epoch(42))),
     ]
 }
 
@@ -135,6 +165,12 @@ fn bodies() -> Vec<(String, Standing, Body)> {
         ("pause", Standing::Free, Body::Pause { remaining: Duration::from_hours(1) }),
         ("resume", Standing::Free, Body::Pause { remaining: Duration::ZERO }),
         ("reject", Standing::Free, Body::Reject { rejected, known }),
+        ("went_back", Standing::Free, Body::WentBack { rejected, epoch: epoch(41), offset: None }),
+        (
+            "went_back_to_an_entry",
+            Standing::Free,
+            Body::WentBack { rejected, epoch: epoch(41), offset: Some(9) },
+        ),
     ];
     for (name, refusal) in refusals() {
         bodies.push((name, Standing::Free, Body::Refuse { epoch: epoch(42), refusal }));
@@ -164,6 +200,7 @@ pub(crate) fn records() -> Vec<(String, Record)> {
         node: node("berlin-1"),
         members: Digest::from_bits(0xfeed_face_cafe_beef),
         incarnation: NONCE.incarnation,
+        first_life: 5,
         epoch: epoch(41),
         holder,
         detection_max: Duration::from_micros(500_250),

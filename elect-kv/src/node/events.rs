@@ -103,6 +103,10 @@ impl Host {
                 let text = format!("{peer} runs version {version}, newer than this node's");
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            Notice::EntriesLost { node, known, began } => {
+                let text = format!("{node} told that it held {known}, and restarted with {began}");
+                self.log.tell(Kind::Warning, None, Some(node), &text);
+            }
             // Diagnostics of single frames: `ELECT EXPLAIN` shows their effect.
             _ => {}
         }

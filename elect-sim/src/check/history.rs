@@ -182,7 +182,7 @@ impl World {
                 format!("speaks as {}, its disk holds {}", header.nonce.incarnation, disk.incarnation);
             return fail(self, Checker::IncarnationFirst, detail);
         }
-        if stopped && header.standing != Standing::Stopped {
+        if stopped && !matches!(header.standing, Standing::Stopped(_)) {
             return fail(self, Checker::SilentAfterStop, "has stopped".into());
         }
         if let Standing::Leading(epoch) = header.standing {

@@ -201,7 +201,7 @@ impl Checkers {
         if let Standing::Leading(epoch) = header.standing {
             self.sent_as_leader(sent, epoch);
         }
-        if self.at(node).stopped && header.standing != Standing::Stopped {
+        if self.at(node).stopped && !matches!(header.standing, Standing::Stopped(_)) {
             self.fail(Checker::SilentAfterStop, at, node, || format!("has stopped and sends {frame:?}"));
         }
         match frame.body {

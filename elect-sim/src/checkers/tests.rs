@@ -62,7 +62,7 @@ impl Group {
         let echo = Some(Nonce { incarnation: LIFE, sent });
         let nonce = Nonce { incarnation: LIFE, sent };
         let members = record(0, 0).members;
-        let header = Header { group: 0, members, epoch: epoch(durable), standing, nonce, echo };
+        let header = Header { group: 0, members, epoch: epoch(durable), standing, nonce, echo, birth: None };
         let frame = Frame { header, body };
         let (at, clocks) = (self.now, &self.clocks);
         self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
@@ -340,7 +340,7 @@ fn incarnation_first_sees_a_frame_before_its_save_and_a_second_life() {
 fn silent_after_stop_sees_a_word() {
     let mut group = Group::new();
     group.checks.stopped(0);
-    group.send(0, 1, 0, Standing::Stopped, heartbeat(Standing::Stopped));
+    group.send(0, 1, 0, Standing::Stopped(epoch(0)), heartbeat(Standing::Stopped(epoch(0))));
     assert_eq!(group.checks.violation(), None);
     group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(group.found(), Some(Checker::SilentAfterStop));

@@ -34,7 +34,8 @@ impl Player {
         };
         let detection = Duration::from_millis(500);
         let (standing, epoch, body) = forged_body(forged, detection);
-        let header = Header { group: 0, members: world.config(to, 0).digest(), epoch, standing, nonce, echo };
+        let members = world.config(to, 0).digest();
+        let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None };
         world.note(Some(to), || format!("forged from {}: {standing:?} {body:?}", node_name(from)));
         world
             .elector(to, now, |elector| elector.on_message(id_of(from), &Frame { header, body }, now).into());

@@ -3,10 +3,12 @@
 use core::time::Duration;
 
 use super::{
-    BOUND, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, NonceV1, OfferV1,
-    POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RejectV1, STANDING, STANDING_EPOCH, STANDS,
-    STOPPED, TAG_AT, VitalsV1, refusal_byte,
+    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1,
+    HEALTHY, Kind, LEAD, LEADING, LeadV1, NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix, REFUSALS,
+    REPLACED, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1, WentBackV1,
+    refusal_byte,
 };
+use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{
     ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
@@ -50,6 +52,7 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
     let standing = read_standing(reader, tag, durable)?;
     let nonce: NonceV1 = reader.section()?;
     let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
+    let birth = if tag & BIRTH == 0 { None } else { Some(read_birth(reader)?) };
     let header = Header {
         group: front.group,
         members: Digest::from_bits(front.members),
@@ -57,8 +60,25 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         standing,
         nonce: nonce.into(),
         echo: echo.map(Nonce::from),
+        birth,
     };
     Ok((header, tag))
+}
+
+fn read_birth(reader: &mut Reader<'_>) -> Result<Birth, WireError> {
+    let at = reader.at() + 4 + 8;
+    let BirthV1 { first_life, epoch, log } = reader.section()?;
+    let allowed = BIRTH_POSITION | BIRTH_ASYNCHRONOUS;
+    if log & !allowed != 0 {
+        return Err(WireError::Flags { at, found: log.into(), allowed: allowed.into() });
+    }
+    let position = if log & BIRTH_POSITION == 0 {
+        None
+    } else {
+        Some(Position { epoch: read_epoch(reader)?, offset: reader.section()? })
+    };
+    let log = if log & BIRTH_ASYNCHRONOUS == 0 { LogSync::Synchronous } else { LogSync::Asynchronous };
+    Ok(Birth { first_life, epoch: Epoch::new(epoch), position, log })
 }
 
 #[inline(always)]
@@ -74,7 +94,7 @@ fn read_standing(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<St
         STANDS => Standing::Standing(read_epoch_unless(reader, differs, durable)?),
         LEADING => Standing::Leading(read_epoch_unless(reader, differs, durable)?),
         REPLACED => Standing::Replaced,
-        STOPPED => Standing::Stopped,
+        STOPPED => Standing::Stopped(read_epoch_unless(reader, differs, durable)?),
         found => return Err(WireError::Standing { at: TAG_AT, found, max: STOPPED }),
     })
 }
@@ -110,6 +130,11 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
         Kind::Reject => {
             let RejectV1 { rejected, known } = reader.section()?;
             Body::Reject { rejected: rejected.into(), known: known.into() }
+        }
+        Kind::WentBack => {
+            let WentBackV1 { rejected, epoch } = reader.section()?;
+            let offset = if tag & POSITION == 0 { None } else { Some(reader.section()?) };
+            Body::WentBack { rejected: rejected.into(), epoch: Epoch::new(epoch), offset }
         }
     })
 }

@@ -3,10 +3,11 @@
 use core::time::Duration;
 
 use super::{
-    BOUND, BYTES_MAX, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, MAGIC,
-    NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION,
-    VitalsV1, refusal_byte,
+    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
+    FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, MAGIC, NonceV1, OfferV1, POSITION, POSITION_EPOCH,
+    REPLACED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
+use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Body, Frame, Heartbeat, Standing};
 use crate::wire::PREFIX_BYTES;
@@ -31,19 +32,37 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         epoch: header.epoch.number(),
         tag: standing_bits(header.standing, header.epoch)
             | flag(ECHO, header.echo.is_some())
+            | flag(BIRTH, header.birth.is_some())
             | body_flags(body, header.epoch),
     });
     match &header.standing {
-        Standing::Leading(epoch) | Standing::Standing(epoch) => write_other(writer, *epoch, header.epoch),
+        Standing::Leading(epoch) | Standing::Standing(epoch) | Standing::Stopped(epoch) => {
+            write_other(writer, *epoch, header.epoch);
+        }
         Standing::Following(leader, epoch) => {
             write_other(writer, *epoch, header.epoch);
             writer.name(leader.as_padded_bytes());
         }
-        Standing::Bound | Standing::Free | Standing::Replaced | Standing::Stopped => {}
+        Standing::Bound | Standing::Free | Standing::Replaced => {}
     }
     writer.section(NonceV1::from(header.nonce));
     if let Some(echo) = header.echo {
         writer.section(NonceV1::from(echo));
+    }
+    if let Some(birth) = &header.birth {
+        write_birth(writer, birth);
+    }
+}
+
+fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
+    let position = if birth.position.is_some() { BIRTH_POSITION } else { 0 };
+    let log = match birth.log {
+        LogSync::Synchronous => position,
+        LogSync::Asynchronous => position | BIRTH_ASYNCHRONOUS,
+    };
+    writer.section(BirthV1 { first_life: birth.first_life, epoch: birth.epoch.number(), log });
+    if let Some(Position { epoch, offset }) = birth.position {
+        writer.section((epoch.number(), offset));
     }
 }
 
@@ -70,6 +89,12 @@ fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
         Body::Pause { remaining } => writer.section(millis(*remaining)),
         Body::Reject { rejected, known } => {
             writer.section(RejectV1 { rejected: (*rejected).into(), known: (*known).into() });
+        }
+        Body::WentBack { rejected, epoch, offset } => {
+            writer.section(WentBackV1 { rejected: (*rejected).into(), epoch: epoch.number() });
+            if let Some(offset) = offset {
+                writer.section(*offset);
+            }
         }
     }
 }
@@ -110,7 +135,7 @@ fn standing_bits(standing: Standing, durable: Epoch) -> u16 {
         Standing::Standing(epoch) => STANDS | flag(STANDING_EPOCH, epoch != durable),
         Standing::Leading(epoch) => LEADING | flag(STANDING_EPOCH, epoch != durable),
         Standing::Replaced => REPLACED,
-        Standing::Stopped => STOPPED,
+        Standing::Stopped(epoch) => STOPPED | flag(STANDING_EPOCH, epoch != durable),
     }
 }
 
@@ -123,6 +148,7 @@ fn body_flags(body: &Body, durable: Epoch) -> u16 {
                 | flag(LEAD, heartbeat.lead.is_some())
         }
         Body::Accept { position, .. } => position_flags(*position, durable),
+        Body::WentBack { offset, .. } => flag(POSITION, offset.is_some()),
         Body::Offer { .. }
         | Body::Refuse { .. }
         | Body::Release { .. }
