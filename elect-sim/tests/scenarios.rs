@@ -53,6 +53,19 @@ fn every_scenario_holds_with_its_golden_trace() {
     assert!(failures.is_empty(), "{}\n(see the head of this file)", failures.join("\n"));
 }
 
+/// The limit of R60, as PROTOCOL.md says it: the only node that knows better is cut off when the old copy starts.
+#[test]
+fn what_no_present_peer_knows_better_passes_for_a_restart() {
+    let schedule = "# a copy is put back\nuntil office a within 1s\nback-up a\nisolate b\nwait 300ms\nhandover a to c\n\
+         until office c within 2s\ncrash a\nrestore a\nheal\nisolate c\nwait 600ms\nstart a\nuntil leader within 5s\nwait 1s\n";
+    let played = |text: &str| Scenario::parse(text).unwrap().play(Detail::Hash).failure;
+    let failure = played(schedule).expect("a vote was given twice");
+    assert!(failure.contains("one-accept-per-epoch"), "{failure}");
+    let somebody_knows = schedule.replace("isolate c\nwait 600ms\n", "isolate b\nwait 600ms\n");
+    let stopped = somebody_knows.replace("until leader within 5s", "until stopped a within 2s");
+    assert_eq!(played(&stopped), None);
+}
+
 #[test]
 fn an_expectation_that_does_not_hold_fails_with_its_line() {
     let scenario = Scenario::parse("# a story\nuntil leader within 1s\nexpect nobody\n").unwrap();
