@@ -136,13 +136,13 @@ fn r29_the_hosts_own_report_is_newer_than_what_a_gate_pulled() {
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
     let record = Record::first_boot(&config);
     let mut a = Solo::starting(config, record);
-    *a.tail.0.borrow_mut() = at(3, 9);
+    *a.tail.0.borrow_mut() = at(0, 9);
     a.tick().commit();
-    assert_eq!(told(&a, "b").1, at(3, 9), "what the gate pulled, as long as the host has said nothing");
-    a.set_position(at(3, 5));
-    *a.tail.0.borrow_mut() = at(3, 9);
+    assert_eq!(told(&a, "b").1, at(0, 9), "what the gate pulled, as long as the host has said nothing");
+    a.set_position(at(0, 5));
+    *a.tail.0.borrow_mut() = at(0, 9);
     a.give_word("b", 4);
-    assert_eq!(told(&a, "c").1, at(3, 5));
+    assert_eq!(told(&a, "c").1, at(0, 5));
 }
 
 /// A candidate of epoch 1 whose own vote is being saved and to which `c` has offered epoch 2 meanwhile.
