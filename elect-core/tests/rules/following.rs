@@ -96,6 +96,16 @@ fn r05_a_later_life_ends_no_promise_of_a_restart() {
 }
 
 #[test]
+fn r05_a_promise_of_a_restart_that_was_renewed_is_to_the_life_that_renewed_it() {
+    let mut a = bound_by_its_record();
+    assert_eq!(a.hear_leader("b", 4), None);
+    assert_eq!(a.leader(), Some((id("b"), epoch(4))));
+    lives(&mut a, "b", 2);
+    a.hear("b", 3, Standing::Bound, beat());
+    assert_eq!((a.leader(), a.bound_to()), (None, None));
+}
+
+#[test]
 fn r05_a_replacement_ends_no_promise_to_the_life_it_replaces() {
     let mut a = Solo::new();
     a.follow("b", 3);

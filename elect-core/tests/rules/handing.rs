@@ -88,7 +88,7 @@ fn r27_the_raised_leadership_ends_with_its_own_lease() {
 #[test]
 fn r27_a_raise_ends_its_offer_and_is_announced_anew() {
     let (mut a, offered) = re_offering();
-    a.clear();
+    a.clear().pass(ms(5));
     answer(&mut a, "b", follows("a", 1), accept(6), offered);
     a.commit();
     assert!(matches!(a.last_to("b").body, Body::Announce { .. }), "what b acknowledged was epoch 1");
@@ -112,6 +112,25 @@ fn r38_a_raise_goes_on_draining_for_a_handover() {
             a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
         }
         answer(&mut a, "b", follows("a", 1), accept(6), offered);
+        a.commit();
+        assert!(raised(&a));
+        assert_eq!(a.elector.authority().is_draining(), hands_over);
+    }
+}
+
+#[test]
+fn r38_a_raise_on_the_way_into_office_goes_on_draining_too() {
+    for hands_over in [true, false] {
+        let mut a = Solo::new();
+        a.stand();
+        a.pass(ms(1)).commit().hear_accept("b", 1);
+        a.hear_acknowledgement("b", 1);
+        if hands_over {
+            a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+        }
+        a.step(Elector::on_source_lost).pass(INTERVAL);
+        let accepted = a.frame("b", 2, follows("a", 1), accept(2));
+        a.commit().deliver("b", &accepted);
         a.commit();
         assert!(raised(&a));
         assert_eq!(a.elector.authority().is_draining(), hands_over);

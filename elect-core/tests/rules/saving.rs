@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Detection, Holder, Notice, Record, Refusal, RoundLost, Standing, StepDown, Word,
+    Blocker, Body, Detection, Holder, LeaderLost, Notice, Record, Refusal, RoundLost, Standing, StepDown,
+    Time, Word,
 };
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    D, INTERVAL, PROMISE, Solo, at, beat, epoch, follows, just_before, lead, leading, offer, stands,
+    D, ELECTION_TIMEOUT, INTERVAL, PROMISE, Solo, at, beat, epoch, follows, just_before, lead, leading,
+    offer, stands,
 };
 
 fn accepts(a: &Solo, to: &str) -> usize {
@@ -217,4 +219,30 @@ fn r10_an_offer_after_the_one_that_waited_is_refused() {
     assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
     assert!(matches!(a.blocker(), Some(Blocker::Bound(..))));
     assert_ne!(a.last_to("b").header.standing, follows("b", 2));
+}
+
+#[test]
+fn r44_a_node_that_stops_tells_its_host_what_it_stood_for_or_followed() {
+    let mut a = Solo::new();
+    a.stand();
+    a.disk.fails = true;
+    a.commit();
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::Stopped, .. })));
+    let mut a = Solo::new();
+    a.follow("b", 3).hear("b", 3, leading(3), offer(5));
+    a.disk.fails = true;
+    a.commit();
+    assert!(a.saw(|event| matches!(event, Notice::LeaderLost { reason: LeaderLost::Stopped, .. })));
+    assert_eq!((a.leader(), a.bound_to()), (None, None));
+    assert_eq!(a.elector.deadline(), Time::NEVER, "nothing falls due any more");
+}
+
+#[test]
+fn r39_a_head_start_outlasts_a_promise_of_an_earlier_configuration() {
+    let mut a = started_from("b", Word::Vote, ms(2_000));
+    a.hear("b", 4, Standing::Bound, beat());
+    a.follow("b", 5).hear("c", 5, follows("b", 5), beat());
+    a.hear("b", 5, Standing::Free, Body::Release { epoch: epoch(5), target: id("c") });
+    let timeout = ELECTION_TIMEOUT - PROMISE + ms(2_020);
+    assert_eq!(a.blocker(), Some(Blocker::HeadStart(id("c"), a.now + timeout)));
 }
