@@ -184,7 +184,7 @@ fn a_planted_bug_names_the_rule_that_it_breaks() {
             );
         }
         let own = percent_in_common(&says, &section);
-        let better = rules.iter().find(|other| percent_in_common(&says, &self::section(**other)) >= own + 25);
+        let better = rules.iter().find(|other| percent_in_common(&says, &self::section(**other)) >= own + 50);
         if let Some(better) = better.filter(|_| own <= 50) {
             panic!("{name}: “{says}” sounds like R{better}, not like R{rule}: use the words of its section");
         }

@@ -243,6 +243,6 @@ fn r39_a_head_start_outlasts_a_promise_of_an_earlier_configuration() {
     a.hear("b", 4, Standing::Bound, beat());
     a.follow("b", 5).hear("c", 5, follows("b", 5), beat());
     a.hear("b", 5, Standing::Free, Body::Release { epoch: epoch(5), target: id("c") });
-    let timeout = ELECTION_TIMEOUT - PROMISE + ms(2_020);
+    let timeout = ELECTION_TIMEOUT + ms(2_020 - 505);
     assert_eq!(a.blocker(), Some(Blocker::HeadStart(id("c"), a.now + timeout)));
 }
