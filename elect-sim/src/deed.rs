@@ -148,6 +148,7 @@ impl World {
             return; // A disk in use is not lost, it fails.
         }
         self.node_mut(node).disk.wipe();
+        self.checks.lost_disk(node);
         if wiped == Wiped::RecordAndLog {
             self.node_mut(node).hosted_mut().put_disk(&[]);
         }

@@ -78,6 +78,7 @@ impl World {
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {
             self.node_mut(node).disk.wipe();
+            self.checks.lost_disk(node);
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);
         let life = self.node(node).life;

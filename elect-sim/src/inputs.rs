@@ -258,7 +258,10 @@ impl World {
                         self.checks.saving(self.now, node, record);
                     }
                 }
-                Action::Told(Event::Duty(Duty::Stopped { .. })) => self.checks.stopped(node),
+                Action::Told(Event::Duty(Duty::Stopped { reason })) => {
+                    self.checks.stopped(node);
+                    self.checks.stops_for(self.now, node, reason);
+                }
                 _ => {}
             }
         }
@@ -390,6 +393,9 @@ impl World {
         let now = self.now;
         if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
             self.node_mut(node).disk.next_save = Outcome::Lies;
+        }
+        if self.node(node).disk.next_save == Outcome::Lies {
+            self.checks.meddled(node);
         }
         let mixed = self.is_sabotaged(Sabotage::MixedPosition);
         let watched = &mut self.nodes[usize::from(node)];

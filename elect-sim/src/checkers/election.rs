@@ -207,6 +207,7 @@ impl Checkers {
         match frame.body {
             Body::Accept { epoch, .. } => self.accepted(sent, epoch),
             Body::Offer { epoch, .. } => self.promises_allow(sent, node, epoch),
+            Body::Reject { .. } | Body::WentBack { .. } => self.refuses(sent),
             _ => {}
         }
         self.speaks(at, node, header.nonce.incarnation);

@@ -5,6 +5,7 @@
 
 mod election;
 mod promise;
+mod storage;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,8 @@ pub enum Checker {
     ReadsFresh,
     /// S13: an incarnation is durable before its first frame, and belongs to one life of one node.
     IncarnationFirst,
+    /// S13, L1: no node is refused, or stops, over its storage if nobody touched that.
+    HealthyNotRefused,
     /// S11: after a storage error a node only says that it has stopped.
     SilentAfterStop,
     /// L3: a leader without a lease is silent as leader.
@@ -101,7 +104,7 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::OneLeaderPerEpoch,
         Self::LedByQuorum,
         Self::NotLedAgain,
@@ -116,6 +119,7 @@ impl Checker {
         Self::AcknowledgedPresent,
         Self::ReadsFresh,
         Self::IncarnationFirst,
+        Self::HealthyNotRefused,
         Self::SilentAfterStop,
         Self::SilentWithoutLease,
         Self::Settles,
@@ -155,6 +159,7 @@ impl Checker {
             Self::AcknowledgedPresent => "acknowledged-present",
             Self::ReadsFresh => "reads-fresh",
             Self::IncarnationFirst => "incarnation-first",
+            Self::HealthyNotRefused => "healthy-not-refused",
             Self::SilentAfterStop => "silent-after-stop",
             Self::SilentWithoutLease => "silent-without-lease",
             Self::Settles => "settles",
@@ -219,6 +224,8 @@ struct Watched {
     /// What its last frame said is over for it.
     ended: Epoch,
     stopped: bool,
+    /// Whether somebody ever restored, copied or lost what is on its storage.
+    meddled: bool,
     /// The incarnation in which it was last seen to speak in this life.
     spoke: Option<Incarnation>,
     /// The epoch that it was last seen to lead in this life: spares a look into the table.

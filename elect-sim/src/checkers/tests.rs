@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, Loss, NodeId, Nonce,
-    Position, Record, Stamp, Standing, StepDown, Time, Word,
+    Position, Record, Stamp, Standing, StepDown, Stopped, Time, Word,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -137,6 +137,22 @@ fn one_accept_per_epoch_sees_a_forgotten_vote() {
     group.checks.started(2, 2, record(4, 0));
     group.vote(2, 5, 1);
     assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
+}
+
+#[test]
+fn a_vote_for_itself_that_nobody_followed_is_lost_with_its_disk() {
+    for (follower, found) in [(None, None), (Some(1), Some(Checker::OneAcceptPerEpoch))] {
+        let mut group = Group::new();
+        group.vote(2, 5, 2);
+        if let Some(voter) = follower {
+            group.vote(voter, 5, 2);
+        }
+        group.checks.died(2);
+        group.checks.lost_disk(2);
+        group.checks.started(2, 2, record(4, 0));
+        group.vote(2, 5, 0);
+        assert_eq!(group.found(), found, "{follower:?}");
+    }
 }
 
 #[test]
@@ -334,6 +350,33 @@ fn incarnation_first_sees_a_frame_before_its_save_and_a_second_life() {
     group.checks.started(0, 2, record(0, 0));
     group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
+}
+
+#[test]
+fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
+    let known = Incarnation { counter: 2, random: 7 };
+    let cloned = Stopped::Cloned { peer: id(1), known, own: LIFE };
+    let turned_away = |rejected, meddle: bool| {
+        let mut group = Group::new();
+        group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+        if meddle {
+            group.checks.meddled(0);
+        }
+        group.send(1, 0, 0, Standing::Free, Body::Reject { rejected, known });
+        group.found()
+    };
+    assert_eq!(turned_away(LIFE, false), Some(Checker::HealthyNotRefused));
+    assert_eq!(turned_away(LIFE, true), None, "its disk was restored");
+    assert_eq!(turned_away(known, false), None, "a life that it does not live");
+    let mut group = Group::new();
+    group.checks.stops_for(group.now, 0, &Stopped::StorageFailed("full".into()));
+    assert_eq!(group.checks.violation(), None);
+    let mut meddled = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
+    meddled.checks.meddled(0);
+    meddled.checks.stops_for(1, 0, &cloned);
+    assert_eq!(meddled.found(), None);
+    group.checks.stops_for(group.now, 0, &cloned);
+    assert_eq!(group.found(), Some(Checker::HealthyNotRefused));
 }
 
 #[test]
