@@ -99,7 +99,7 @@ impl Elector {
         let until = match blocker {
             Blocker::Waits(until) => until,
             // Its target may disconnect before: look again after one step.
-            Blocker::HeadStart(_, until) => until.min(self.now + self.config.rank_step),
+            Blocker::HeadStart(_, until) => until.min(self.now + self.rank_step()),
             _ => Time::NEVER,
         };
         self.timers.set(Timer::Stand, until);
@@ -114,7 +114,7 @@ impl Elector {
         let since = self.turn.map_or(self.now, |turn| turn.since);
         self.turn = Some(Turn { since, at, delay });
         // A better one may disappear before: look again after one step.
-        self.timers.set(Timer::Stand, at.min(self.now + self.config.rank_step));
+        self.timers.set(Timer::Stand, at.min(self.now + self.rank_step()));
     }
 
     /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
@@ -223,7 +223,7 @@ impl Elector {
         let own = Merit { id, priority, position: self.ranked_position(), stands: false };
         let rank = rank(own, others, self.config.lag_tolerance);
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
-        let mut delay = self.config.rank_step.saturating_mul(steps);
+        let mut delay = self.rank_step().saturating_mul(steps);
         let failed = self.failed_at == Some(FailedAt(self.position));
         let lags = self
             .config

@@ -57,7 +57,7 @@ impl Elector {
         let holder = Holder { node: self.config.node, word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::Stood { epoch, rank });
-        self.timers.set(Timer::Round, self.now + self.config.round_timeout(self.rounds_lost));
+        self.timers.set(Timer::Round, self.now + self.round_timeout());
         self.notices.note_broadcast(Stance::Standing(epoch), self.record.epoch);
         self.offer_to_everybody();
     }
@@ -252,10 +252,9 @@ impl Elector {
         self.give_up_round(reason);
     }
 
-    /// Uniform up to a limit that doubles with each round lost in a row, to at most 32 rank steps.
+    /// Uniform up to the longest wait.
     fn draw_wait(&mut self) -> Duration {
-        let step = nanos(self.config.rank_step);
-        let longest = step.saturating_mul(2 << self.rounds_lost.min(4));
+        let longest = nanos(self.longest_wait());
         self.rounds_lost = self.rounds_lost.saturating_add(1);
         Duration::from_nanos(self.random.up_to(longest))
     }

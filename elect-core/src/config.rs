@@ -13,6 +13,7 @@ use crate::birth::LogSync;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
+use crate::pace::Pacing;
 use crate::time::nanos;
 
 /// No detection time is shorter.
@@ -139,6 +140,7 @@ pub struct Config {
     pub(crate) round_trip: Duration,
     pub(crate) save: Duration,
     pub(crate) rank_step: Duration,
+    pub(crate) pacing: Pacing,
     pub(crate) priority: u8,
     pub(crate) never_leader: bool,
     pub(crate) preferred_leader: Option<NodeId>,
@@ -250,12 +252,12 @@ impl Config {
         self.promise_span(detection) + self.rank_step * ranks + self.round_trip * 2 + self.save * 2
     }
 
-    /// How long a round may take after `lost` rounds were lost in a row: every voter's answer and both saves, twice
+    /// How long a round may take where ranks are `step` apart, after `lost` rounds were lost in a row: every voter's answer and both saves, twice
     /// over; then longer and longer, in case the network or a disk is slower than configured. Beyond the lease of
     /// the first answers a round is lost anyway.
-    pub(crate) fn round_timeout(&self, lost: u32) -> Duration {
-        let timeout = self.rank_step * 2;
-        (timeout * (1 << lost.min(4))).min(self.lease_span(self.detection.ceiling()).max(timeout))
+    pub(crate) fn round_timeout(&self, step: Duration, lost: u32) -> Duration {
+        let longest = self.lease_span(self.detection.ceiling()).max(self.rank_step * 2);
+        (step * 2 * (1 << lost.min(4))).min(longest)
     }
 }
 

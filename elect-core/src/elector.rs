@@ -22,6 +22,7 @@ use crate::nonce::Nonce;
 use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
+use crate::pace::SaveTime;
 use crate::pause::PauseRequest;
 use crate::peer::Peer;
 use crate::promise::Promise;
@@ -91,6 +92,7 @@ pub struct Elector {
     pub(crate) turn: Option<Turn>,
     /// The position with which this node failed to enter office: it stands behind the others until that moves.
     pub(crate) failed_at: Option<FailedAt>,
+    pub(crate) save_time: SaveTime,
     pub(crate) random: Random,
     pub(crate) tally: Tally,
     pub(crate) nonces: Nonces,
@@ -168,6 +170,7 @@ impl Elector {
             had_leader: false,
             turn: None,
             failed_at: None,
+            save_time: SaveTime::default(),
             random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),
             nonces: Nonces::new(now),

@@ -7,8 +7,10 @@ use core::time::Duration;
 use crate::birth::Durable;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
+use crate::handover::Lag;
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
+use crate::pace::SlowRoundTrip;
 use crate::rebuild::NotRebuilt;
 use crate::time::Time;
 
@@ -140,6 +142,15 @@ pub enum Notice {
         /// Why.
         refusal: Refusal,
     },
+    /// A round trip takes longer than the configuration allows for: elections are slower. Once for each peer, until it is
+    /// fast again.
+    SlowerThanConfigured(SlowRoundTrip),
+    /// This node handed over by preference, and office came back by a handover: two preferences contradict each other.
+    /// This node's acts no more towards the peer, until either restarts.
+    PreferencesContradict {
+        /// To whom this node had handed over.
+        peer: NodeId,
+    },
     /// A peer runs a newer version of the host.
     NewerApplication {
         /// The peer.
@@ -246,6 +257,8 @@ pub enum HandoverAborted {
     DeadlinePassed,
     /// The target can no longer lead.
     TargetUnfit(Unfit),
+    /// It was taken back.
+    Cancelled,
 }
 
 /// Why a member cannot lead now.
@@ -284,6 +297,15 @@ pub enum RequestRefused {
     /// The target cannot lead now.
     #[error("{0} cannot take over: {1}")]
     TargetUnfit(NodeId, Unfit),
+    /// The target is behind, and will not have caught up by the deadline.
+    #[error("{0} is behind: {1}; force it, or wait until it has caught up")]
+    TargetLags(NodeId, Lag),
+    /// A handover must have an end.
+    #[error("a handover may take 1 ms to 1 h, not {0:?}")]
+    HandoverTimeout(Duration),
+    /// There is nothing to take back.
+    #[error("no handover is under way, or it is done")]
+    NoHandover,
     /// No member can take over now.
     #[error("no other member is connected, healthy and allowed to lead")]
     NoTarget,

@@ -12,6 +12,7 @@ use crate::epoch::{Epoch, Position};
 use crate::frame::Standing;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
+use crate::pace::SlowRoundTrip;
 
 use crate::time::Time;
 
@@ -33,6 +34,8 @@ pub struct Explanation {
     pub bound_to: Option<(NodeId, Epoch, Time)>,
     /// Who is heard and who is not.
     pub peers: Vec<Hearing>,
+    /// The slowest round trip to a connected peer, if it takes longer than configured.
+    pub slow: Option<SlowRoundTrip>,
     /// The first rule that keeps this node from standing for election.
     pub blocker: Option<Blocker>,
     /// Why this node has stopped, if it has.
@@ -90,6 +93,7 @@ impl Elector {
                 .promise
                 .map(|promise| (self.config.members.id(promise.to), promise.epoch, promise.until)),
             peers: self.hearings(now),
+            slow: self.slow_round_trip(),
             blocker: self.blocker(),
             stopped: match &self.life {
                 Life::Stopped(reason) => Some(format!("{reason}")),
@@ -190,6 +194,15 @@ impl Explanation {
         }
     }
 
+    fn write_slow(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(SlowRoundTrip { peer, measured, configured }) = self.slow else { return Ok(()) };
+        let measured = Duration::from_millis(u64::try_from(measured.as_millis()).unwrap_or(u64::MAX));
+        write!(
+            f,
+            "; a round trip to {peer} takes {measured:?}, {configured:?} are configured, so elections take longer"
+        )
+    }
+
     fn write_peers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for peer in &self.peers {
             write!(f, "; {}", peer.node)?;
@@ -211,7 +224,8 @@ impl fmt::Display for Explanation {
         if self.leader.is_none() {
             self.write_blocker(f)?;
         }
-        self.write_peers(f)
+        self.write_peers(f)?;
+        self.write_slow(f)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
 use crate::nonce::Nonce;
 use crate::outbox::Outbox;
+use crate::pace::Pacing;
 use crate::peer::{Link, Pair, Peer, View};
 use crate::record::{Holder, Record, Storage, Word};
 use crate::saving::Saving;
@@ -80,6 +81,7 @@ impl Elector {
             role: self.role.clone(),
             peers: self.peers.clone(),
             random: self.random.clone(),
+            save_time: self.save_time,
             tally: self.tally.clone(),
             timers: self.timers.clone(),
             out: self.copied_out(),
@@ -133,7 +135,8 @@ impl Elector {
     /// fields stand here one by one: a new one does not compile until somebody has decided.
     ///
     /// # Panics
-    /// If the detection time adapts, or the storage was replaced: both depend on more than is described.
+    /// If the detection time adapts, the rank step follows the network, or the storage was replaced: these depend on more
+    /// than is described.
     pub fn describe(&self, sink: &mut impl StateSink) {
         let Self {
             // What does not change in one life, and what is only scratch space.
@@ -165,6 +168,8 @@ impl Elector {
             turn: _,
             failed_at: _,
             random: _,
+            // Only where the rank step was not set by hand.
+            save_time: _,
             notices: _,
             timers: _,
             life,
@@ -185,6 +190,7 @@ impl Elector {
             told_position,
         } = self;
         assert!(matches!(self.config.detection, Detection::Fixed(_)), "the detection time is fixed");
+        assert!(self.config.pacing == Pacing::ByHand, "the rank step is fixed");
         let own = self.me.get();
         sink.word(match life {
             Life::Starting => 0,
@@ -293,6 +299,8 @@ impl Elector {
             newest,
             covered,
             echoed,
+            // Only where the rank step was not set by hand.
+            round_trip: _,
             // Only for status.
             heard_at: _,
             answered_at,
@@ -335,6 +343,8 @@ impl Elector {
             ballot,
             announced,
             fit_since,
+            progress,
+            preference,
         } = view;
         words(sink, [told.epoch().number(), told.twice().number()]);
         describe_standing(sink, &self.config.members, *standing);
@@ -347,6 +357,16 @@ impl Elector {
         });
         option(sink, fit_since.as_ref(), |sink, since| {
             sink.since(*since, self.config.fail_back_cooldown);
+        });
+        for mark in progress.marks() {
+            option(sink, mark.as_ref(), |sink, (at, position)| {
+                sink.since(*at, self.config.heartbeat_interval * 8);
+                describe_position(sink, Some(*position));
+            });
+        }
+        sink.word(u64::from(preference.contradicts()));
+        option(sink, preference.handed_at().as_ref(), |sink, at| {
+            sink.since(*at, self.contradiction_window());
         });
     }
 

@@ -268,8 +268,11 @@ impl Elector {
     /// The promise, if there is one, goes on: not being followed any more does not free a voter.
     pub(crate) fn unfollow(&mut self, reason: LeaderLost) {
         if let Role::Follower(follower) = &mut self.role
-            && follower.followed.take().is_some()
+            && let Some(followed) = follower.followed.take()
         {
+            if reason != LeaderLost::Ended {
+                self.forget_handed(followed.leader);
+            }
             self.notices.note_leader_lost(reason);
         }
     }

@@ -1,5 +1,8 @@
 //! Handing office over: on request, by preference, or because the host is unfit.
 
+use alloc::format;
+use core::fmt;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use crate::duty::Duty;
@@ -11,16 +14,75 @@ use crate::event::{
 use crate::frame::{Body, Header, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
+use crate::progress::Progress;
 use crate::ranking::{Merit, lag, rank};
 use crate::step::{Requested, Step};
 use crate::time::Time;
 use crate::timers::Timer;
+
+/// How long a handover may take.
+pub(crate) const HANDOVER_TIMEOUTS: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_hours(1);
 
 /// A handover that waits for the host to drain and for the target to be durable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handover {
     pub(crate) target: MemberIndex,
     pub(crate) drained: bool,
+    pub(crate) cause: HandoverCause,
+}
+
+/// What a handover shall be.
+///
+/// A name, or nothing, makes one that is not forced and keeps the configured timeout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandoverRequest {
+    /// Who shall lead; `None` for the best member that is fit.
+    pub target: Option<NodeId>,
+    /// How long it may take, 1 ms to 1 h; `None` for the configured timeout.
+    pub timeout: Option<Duration>,
+    /// Also to a target that will not have caught up by then: writes stop meanwhile, and the handover comes to nothing.
+    pub force: bool,
+}
+
+impl From<Option<NodeId>> for HandoverRequest {
+    fn from(target: Option<NodeId>) -> Self {
+        Self { target, ..Self::default() }
+    }
+}
+
+impl From<NodeId> for HandoverRequest {
+    fn from(target: NodeId) -> Self {
+        Some(target).into()
+    }
+}
+
+/// How far the target of a handover is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// The target's last durable entry, as it last said.
+    pub target: Option<Position>,
+    /// This leader's.
+    pub own: Option<Position>,
+    /// How many entries per second the target has gained of late; `None` where its last entry is of another epoch.
+    pub rate: Option<u64>,
+    /// How long the handover might have taken.
+    pub timeout: Duration,
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry =
+            |position: Option<Position>| position.map_or("none".into(), |position| format!("{position}"));
+        let (target, own) = (entry(self.target), entry(self.own));
+        write!(f, "its last entry is {target}, this node's {own}, ")?;
+        match self.rate {
+            Some(rate) => {
+                write!(f, "and {rate} entries per second do not close that within {:?}", self.timeout)
+            }
+            None => f.write_str("of another epoch"),
+        }
+    }
 }
 
 /// R39: the target of a handover is left to stand alone for a while.
@@ -36,17 +98,14 @@ impl Elector {
     /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover.
     ///
     /// The host sees [`Duty::HandoverBegan`], admits nothing new, finishes what began and calls
-    /// [`on_drained`](Self::on_drained). Without a `timeout` the configured one holds.
-    pub fn request_handover(
-        &mut self,
-        to: Option<NodeId>,
-        timeout: Option<Duration>,
-        now: Time,
-    ) -> Requested<'_> {
+    /// [`on_drained`](Self::on_drained). Refused with the figures if the target is behind by more than the tolerance
+    /// and will not have caught up by the deadline, unless it is forced.
+    pub fn request_handover(&mut self, request: impl Into<HandoverRequest>, now: Time) -> Requested<'_> {
+        let request = request.into();
+        let timeout = request.timeout.unwrap_or(self.config.handover_timeout);
         self.begin(now);
-        let begun = self.check_handover(to).map(|target| {
+        let begun = self.check_handover(request, timeout).map(|target| {
             if let Some(target) = target {
-                let timeout = timeout.unwrap_or(self.config.handover_timeout);
                 self.begin_handover(target, timeout, HandoverCause::Requested);
             }
         });
@@ -54,9 +113,33 @@ impl Elector {
         Requested::new(Step::new(&mut self.out), begun)
     }
 
-    /// R38: which target to begin with; `None` if that very handover is already under way.
-    fn check_handover(&self, to: Option<NodeId>) -> Result<Option<MemberIndex>, RequestRefused> {
+    /// Takes a handover back: the host admits again. Refused once this node has stepped down, or where none is under way.
+    pub fn cancel_handover(&mut self, now: Time) -> Requested<'_> {
+        self.begin(now);
+        let cancelled = self.check_cancel().map(|()| self.abort_handover(HandoverAborted::Cancelled));
+        self.settle();
+        Requested::new(Step::new(&mut self.out), cancelled)
+    }
+
+    fn check_cancel(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
+        match &self.role {
+            Role::Leader(leader) if leader.handover.is_some() => Ok(()),
+            _ => Err(RequestRefused::NoHandover),
+        }
+    }
+
+    /// R38: which target to begin with; `None` if that very handover is already under way.
+    fn check_handover(
+        &self,
+        request: HandoverRequest,
+        timeout: Duration,
+    ) -> Result<Option<MemberIndex>, RequestRefused> {
+        let to = request.target;
+        self.is_running()?;
+        if !HANDOVER_TIMEOUTS.contains(&timeout) {
+            return Err(RequestRefused::HandoverTimeout(timeout));
+        }
         let Role::Leader(leader) = &self.role else {
             return Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader)));
         };
@@ -71,21 +154,50 @@ impl Elector {
         if self.paused_until.is_some() {
             return Err(RequestRefused::Paused);
         }
-        let Some(to) = to else { return self.successor().map(Some).ok_or(RequestRefused::NoTarget) };
+        let target = match to {
+            Some(to) => self.check_target(to)?,
+            None => self.successor().ok_or(RequestRefused::NoTarget)?,
+        };
+        match self.lag_of(target, timeout, leader.positions[1]) {
+            Some(lag) if !request.force => {
+                Err(RequestRefused::TargetLags(self.config.members.id(target), lag))
+            }
+            _ => Ok(Some(target)),
+        }
+    }
+
+    fn check_target(&self, to: NodeId) -> Result<MemberIndex, RequestRefused> {
         let target = self.config.members.index(to).ok_or(RequestRefused::NotAMember(to))?;
         if target == self.me {
             return Err(RequestRefused::AlreadyLeads(to));
         }
         match self.unfit(target) {
             Some(unfit) => Err(RequestRefused::TargetUnfit(to, unfit)),
-            None => Ok(Some(target)),
+            None => Ok(target),
         }
+    }
+
+    /// R38: how far `target` is behind, if it will not have caught up within `timeout`: its last entry is of another
+    /// epoch, or it does not keep up with this leader (whose log ended at `past` two heartbeats ago) and what it gains
+    /// does not suffice. A rate that is not known yet is none to refuse by.
+    fn lag_of(&self, target: MemberIndex, timeout: Duration, past: Option<Position>) -> Option<Lag> {
+        let view = &self.peers[target.get()].view;
+        let lagging = |rate| Lag { target: view.position, own: self.position, rate, timeout };
+        // Whoever has told of no entry yet is not known well enough either.
+        let theirs = view.position?;
+        let Some(behind) = lag(Some(theirs), self.position) else { return Some(lagging(None)) };
+        if behind <= self.config.lag_tolerance || self.keeps_up(target, past) {
+            return None;
+        }
+        let rate = view.progress.rate(theirs, self.now)?;
+        let closed = u128::from(rate) * timeout.as_nanos() / 1_000_000_000;
+        (closed < u128::from(behind)).then(|| lagging(Some(rate)))
     }
 
     pub(crate) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
         let deadline = self.now + timeout;
         if let Role::Leader(leader) = &mut self.role {
-            leader.handover = Some(Handover { target, drained: false });
+            leader.handover = Some(Handover { target, drained: false, cause });
             self.authority.set_draining(true);
             self.timers.set(Timer::Handover, deadline);
             let target = self.config.members.id(target);
@@ -129,6 +241,9 @@ impl Elector {
         } else if self.peers[handover.target.get()].view.position >= self.position {
             let reason = StepDown::HandedOver(self.config.members.id(handover.target));
             self.release(handover.target, reason);
+            if handover.cause == HandoverCause::Preference {
+                self.peers[handover.target.get()].view.preference.note_handed(self.now);
+            }
         }
     }
 
@@ -195,6 +310,7 @@ impl Elector {
         }
         let until = self.now + self.election_timeout();
         if target == self.me {
+            self.note_returned_office();
             // It would outlive the election that it is for where this node stands already or has given its word.
             let may_use = matches!(self.role, Role::Follower(_)) && self.promise.is_none();
             if may_use && self.health == Health::Healthy {
@@ -306,8 +422,15 @@ impl Elector {
         let quiet = leader.in_office && leader.handover.is_none() && self.paused_until.is_none();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
-            let fit = self.is_preferable(peer) && self.unfit(peer).is_none() && self.keeps_up(peer, past);
-            let now = self.now;
+            let keeps_up = self.keeps_up(peer, past);
+            let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
+            let (now, interval) = (self.now, self.config.heartbeat_interval);
+            let view = &mut self.peers[peer.get()].view;
+            if keeps_up {
+                view.progress = Progress::default();
+            } else {
+                view.progress.note(view.position, now, interval);
+            }
             let fit_since = &mut self.peers[peer.get()].view.fit_since;
             *fit_since = if fit { fit_since.or(Some(now)) } else { None };
             let long_enough =
@@ -327,7 +450,7 @@ impl Elector {
 
     fn is_preferable(&self, peer: MemberIndex) -> bool {
         let preferred = self.config.preferred_leader;
-        if preferred == Some(self.config.node) {
+        if preferred == Some(self.config.node) || self.peers[peer.get()].view.preference.contradicts() {
             return false;
         }
         preferred == Some(self.config.members.id(peer))

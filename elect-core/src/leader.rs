@@ -14,6 +14,7 @@ use crate::frame::{Header, Standing};
 use crate::handover::Handover;
 use crate::members::MemberIndex;
 use crate::office::{Elected, Office, Source};
+use crate::progress::Progress;
 use crate::re_offer::ReOffer;
 use crate::step::Step;
 use crate::time::Time;
@@ -189,6 +190,7 @@ impl Elector {
             peer.pair.grant = Time::ZERO;
             peer.pair.acknowledged = None;
             peer.view.fit_since = None;
+            peer.view.progress = Progress::default();
         }
         self.reset_heartbeat();
     }

@@ -146,8 +146,11 @@ mod nonces;
 mod notices;
 mod office;
 mod outbox;
+mod pace;
 mod pause;
 mod peer;
+mod preference;
+mod progress;
 mod promise;
 mod random;
 mod ranking;
@@ -190,10 +193,12 @@ pub use frame::{
     ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
+pub use handover::{HandoverRequest, Lag};
 pub use members::{Digest, Member, MemberKind, Members};
 pub use name::{ClusterId, NAME_BYTES_MAX, NameError, NodeId};
 pub use nonce::{Incarnation, Nonce};
 pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Office, Source};
+pub use pace::SlowRoundTrip;
 pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 

@@ -5,6 +5,9 @@ use crate::birth::{Birth, Telling};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Header, Heartbeat, Standing};
 use crate::nonce::{Incarnation, Nonce};
+use crate::pace::RoundTrip;
+use crate::preference::Preference;
+use crate::progress::Progress;
 use crate::this_life::FarLife;
 use crate::time::Time;
 
@@ -43,6 +46,8 @@ pub(crate) struct Pair {
     pub(crate) covered: Option<Nonce>,
     /// Send time of the newest own nonce that it has echoed.
     pub(crate) echoed: Option<Time>,
+    /// How long a nonce takes to it and its echo back.
+    pub(crate) round_trip: RoundTrip,
     /// When its last frame came.
     pub(crate) heard_at: Option<Time>,
     /// When a frame last left only because this one was not connected.
@@ -120,6 +125,8 @@ pub(crate) struct View {
     pub(crate) announced: bool,
     /// Since when it has been fit to take over without interruption.
     pub(crate) fit_since: Option<Time>,
+    pub(crate) progress: Progress,
+    pub(crate) preference: Preference,
 }
 
 /// The durable epochs that a peer's newest two frames told.
@@ -171,6 +178,8 @@ impl Default for View {
             ballot: None,
             announced: false,
             fit_since: None,
+            progress: Progress::default(),
+            preference: Preference::default(),
         }
     }
 }

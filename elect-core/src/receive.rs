@@ -121,6 +121,7 @@ impl Elector {
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
         let is_another = self.peers[peer.get()].pair.newest != Some(frame.header.nonce);
+        self.note_echo(peer, frame.header.nonce, echoed);
         self.note_receipt(peer, frame.header.nonce, echoed);
         let view = &mut self.peers[peer.get()].view;
         view.told.note(frame.header.epoch, is_another);
@@ -145,6 +146,9 @@ impl Elector {
         let view = &mut self.peers[peer.get()].view;
         let (known, version) = (view.application, heartbeat.application);
         view.note(heartbeat);
+        if !heartbeat.healthy {
+            view.preference.forget_handed();
+        }
         if version > known && version > self.config.application {
             self.out.happened(Notice::NewerApplication { peer: self.config.members.id(peer), version });
         }

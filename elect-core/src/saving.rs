@@ -162,6 +162,7 @@ impl Elector {
 
     fn finish_save(&mut self, gated: &Gated) {
         let Some(saving) = self.take_saving(&gated.ticket) else { return };
+        self.save_time.note(self.now.since(saving.since));
         if let Some(record) = saving.record {
             self.record = record;
         }

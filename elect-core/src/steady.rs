@@ -10,7 +10,10 @@ use crate::epoch::Epoch;
 use crate::event::Notice;
 use crate::follower::{Claim, Followed};
 use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
+use crate::members::MemberIndex;
 use crate::name::NodeId;
+use crate::nonce::Nonce;
+use crate::pace::EchoAge;
 use crate::time::Time;
 
 /// A heartbeat of the followed leader that was answered and did nothing else.
@@ -55,7 +58,20 @@ impl Elector {
             return None;
         }
         let echoed = self.fresh_at(&frame.header, steady.claim.detection, received)?;
+        if self.is_news_of_pace(leader, nonce, echoed, received) {
+            return None;
+        }
         Some(Claim { nonce, echoed, received, ..steady.claim })
+    }
+
+    /// Whether the echo says something new of the round trip.
+    #[inline]
+    fn is_news_of_pace(&self, leader: MemberIndex, nonce: Nonce, echoed: Time, received: Time) -> bool {
+        let pair = &self.peers[leader.get()].pair;
+        let age = EchoAge::new(nonce, pair.newest, echoed, received);
+        Some(echoed) > pair.echoed
+            && self.measures(age)
+            && pair.round_trip.is_news(age, self.config.round_trip)
     }
 
     /// Promises on, and answers what it answered before. The detection time is the one in use already, there is no

@@ -184,7 +184,7 @@ impl World {
         self.note(Some(node), || format!("request {request:?}"));
         self.elector(node, now, |elector| match request {
             Request::Resign => elector.resign(now),
-            Request::Handover(to) => elector.request_handover(to, None, now),
+            Request::Handover(to) => elector.request_handover(to, now),
             Request::Freeze(span) => elector.pause(span, now),
             Request::Thaw => elector.resume(now),
             Request::Health(health) => elector.set_health(health, now).into(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Authority, Elector, Explanation, Health, Lease, NodeId, Office, Position, RebuiltTo, RequestRefused,
-    Requested, Status, Step, Time,
+    Authority, Elector, Explanation, HandoverRequest, Health, Lease, Office, Position, RebuiltTo,
+    RequestRefused, Requested, Status, Step, Time,
 };
 
 use crate::clock;
@@ -155,11 +155,17 @@ impl NodeHandle {
         self.request(move |elector, now| elector.on_rebuilt(to, now))
     }
 
-    /// Hands leadership to `to`, or to the best candidate. `timeout: None` takes the configured one.
+    /// Hands leadership over: to a node, to the best one (`None`), or as a [`HandoverRequest`] says.
     ///
     /// Returns when the handover has begun; its end comes as an event.
-    pub fn handover(&self, to: Option<NodeId>, timeout: Option<Duration>) -> Result<(), RequestError> {
-        self.request(move |elector, now| elector.request_handover(to, timeout, now))
+    pub fn handover(&self, request: impl Into<HandoverRequest>) -> Result<(), RequestError> {
+        let request = request.into();
+        self.request(move |elector, now| elector.request_handover(request, now))
+    }
+
+    /// Takes a handover back that has not come to the step-down yet.
+    pub fn cancel_handover(&self) -> Result<(), RequestError> {
+        self.request(Elector::cancel_handover)
     }
 
     /// Gives leadership up without naming a successor.

@@ -38,7 +38,7 @@ fn leadership_is_handed_over() {
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     let target = (leader + 1) % 3;
     cluster.wait_for_follower(target, leader);
-    cluster.handle(leader).handover(Some(cluster.names[target]), None).unwrap();
+    cluster.handle(leader).handover(cluster.names[target]).unwrap();
     let (next, _) = cluster.wait_for_leader(epoch);
     assert_eq!(next, target);
     cluster.wait_for_followers(target);

@@ -10,8 +10,10 @@ use super::{
 };
 use crate::birth::LogSync;
 use crate::frame::Address;
+use crate::handover::HANDOVER_TIMEOUTS;
 use crate::members::{Member, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
+use crate::pace::Pacing;
 use crate::time::nanos;
 
 /// Collects settings; [`build`](Self::build) checks them together.
@@ -106,7 +108,8 @@ impl ConfigBuilder {
         self.members(ids.into_iter().map(|id| Member { id, kind: MemberKind::Observer }))
     }
 
-    /// The delay per rank; it must exceed one round trip plus one save. Default: twice that.
+    /// The delay per rank; it must exceed one round trip plus one save. Default: twice that, and as much less or more as
+    /// the round trips and saves that are measured take; one that is set here stays, and so do rounds and waits.
     pub fn rank_step(mut self, rank_step: Duration) -> Self {
         self.rank_step = Some(rank_step);
         self
@@ -138,7 +141,8 @@ impl ConfigBuilder {
         /// σ: twice the step in which the coarsest clock of the group is read, since a lease and a promise are each read
         /// once. Default 1 ms; 10 µs to 1 s.
         clock_granularity: Duration,
-        /// A round trip on a bad day: dimensions leases and delays, is never waited for. Default 20 ms.
+        /// A round trip on a bad day: dimensions leases and delays, is never waited for. Default 20 ms. Longer ones are
+        /// reported ([`Notice::SlowerThanConfigured`](crate::Notice::SlowerThanConfigured)).
         round_trip: Duration,
         /// One save of the vote file on a bad day: likewise. Default 20 ms.
         save: Duration,
@@ -207,6 +211,7 @@ impl ConfigBuilder {
             round_trip: self.round_trip,
             save: self.save,
             rank_step,
+            pacing: if self.rank_step.is_some() { Pacing::ByHand } else { Pacing::Measured },
             priority: self.priority,
             never_leader: self.never_leader,
             preferred_leader: self.preferred_leader,
@@ -275,7 +280,8 @@ impl ConfigBuilder {
         within("round_trip", self.round_trip, Duration::from_micros(1), ms(60_000))?;
         within("save", self.save, Duration::ZERO, ms(60_000))?;
         within("fail_back_cooldown", self.fail_back_cooldown, Duration::ZERO, ms(7 * 24 * 3_600_000))?;
-        within("handover_timeout", self.handover_timeout, ms(1), ms(3_600_000))?;
+        let (least, most) = HANDOVER_TIMEOUTS.into_inner();
+        within("handover_timeout", self.handover_timeout, least, most)?;
         within("office_timeout", self.office_timeout, ms(1), ms(24 * 3_600_000))?;
         if self.drift_ppm > 200_000 {
             let rule = "must be at most 200000 (20 %)".into();

@@ -76,6 +76,7 @@ impl Elector {
         option(sink, handover.as_ref(), |sink, handover| {
             sink.word(handover.target.get() as u64);
             sink.word(u64::from(handover.drained));
+            sink.word(handover.cause as u64);
         });
         for position in positions {
             describe_position(sink, *position);

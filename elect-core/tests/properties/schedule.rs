@@ -110,7 +110,7 @@ fn ask(world: &mut World, who: usize, whom: usize, much: u8) {
     let target = much.is_multiple_of(2).then_some(world.members[whom].id);
     let who = if much >= 128 { world.leader().map_or(who, |(leader, _)| leader) } else { who };
     match much % 16 {
-        0..=7 => world.request(who, |elector, now| elector.request_handover(target, None, now)),
+        0..=7 => world.request(who, |elector, now| elector.request_handover(target, now)),
         8 | 9 => world.request(who, Elector::resign),
         10 | 11 => {
             let span = Duration::from_millis(u64::from(much) + 1);

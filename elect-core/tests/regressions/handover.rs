@@ -20,7 +20,7 @@ fn a_handover_waits_for_the_newest_position_however_late_a_save_ends() {
     a.set_position(at(1, 10));
     a.step(|elector, now| elector.on_gated(gated, now)).pass(ms(1));
     a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
-    a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     a.step(Elector::on_drained);
     assert!(a.losses.is_empty(), "b is behind: {:?}", a.losses);
     a.hear("b", 1, follows("a", 1), beat_at(at(1, 10)));
@@ -37,7 +37,7 @@ fn the_target_of_a_handover_waits_for_nothing() {
     assert_ne!(leader, "a");
     let tail = *group.node(&leader).tail.0.borrow();
     group.set_tail("a", tail).run(ms(100));
-    group.request(&leader, |elector, now| elector.request_handover(Some(id("a")), None, now)).unwrap();
+    group.request(&leader, |elector, now| elector.request_handover(Some(id("a")), now)).unwrap();
     group.input(&leader, Elector::on_drained);
     let took = group.run_until(ms(5_000), |group| group.leader() == Some(id("a")));
     assert!(took.is_some_and(|took| took < ms(20)), "{took:?}\n{}", group.story());
@@ -93,7 +93,7 @@ fn nothing_overtakes_the_message_that_names_the_successor() {
     for peer in ["b", "c"] {
         a.hear(peer, 1, follows("a", 1), beat());
     }
-    a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     a.clear().step(Elector::on_drained);
     assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
     let names_b =

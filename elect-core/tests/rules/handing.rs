@@ -109,7 +109,7 @@ fn r38_a_raise_goes_on_draining_for_a_handover() {
     for hands_over in [true, false] {
         let (mut a, offered) = re_offering();
         if hands_over {
-            a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+            a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
         }
         answer(&mut a, "b", follows("a", 1), accept(6), offered);
         a.commit();
@@ -126,7 +126,7 @@ fn r38_a_raise_on_the_way_into_office_goes_on_draining_too() {
         a.pass(ms(1)).commit().hear_accept("b", 1);
         a.hear_acknowledgement("b", 1);
         if hands_over {
-            a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+            a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
         }
         a.step(Elector::on_source_lost).pass(INTERVAL);
         let accepted = a.frame("b", 2, follows("a", 1), accept(2));
@@ -188,7 +188,7 @@ fn r53_a_later_leadership_does_not_drain_for_an_earlier_handover() {
     let mut a = Solo::new();
     a.lead();
     a.hear_acknowledgement("b", 1);
-    a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     a.clear().step(Elector::on_drained);
     assert_eq!(a.losses.len(), 1);
     let frames = a.sent_to("c").count();
@@ -324,7 +324,7 @@ fn r40_preference_waits_for_office_and_for_a_handover_under_way() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).fail_back_cooldown(ms(500)));
     a.lead();
     says(&mut a, "c", 100, None);
-    a.request(|elector, now| elector.request_handover(Some(id("c")), Some(ms(5_000)), now)).unwrap();
+    a.request(|elector, now| elector.request_handover(id("c"), now)).unwrap();
     for _ in 0..20 {
         says(&mut a, "b", 101, None);
         a.pass(INTERVAL);

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, HandoverAborted, HandoverCause, Health, Heartbeat, Ignored, LinkState,
-    NodeId, NotInOffice, RequestRefused, Standing, StepDown, Unfit,
+    Blocker, Body, Duty, Elector, HandoverAborted, HandoverCause, HandoverRequest, Health, Heartbeat,
+    Ignored, Lag, LinkState, NodeId, NotInOffice, RequestRefused, Standing, StepDown, Unfit,
 };
 
-use crate::harness::{Group, builder, id, ms};
+use crate::harness::{Group, Seen, builder, id, ms};
 use crate::solo::{ELECTION_TIMEOUT, INTERVAL, Solo, at, beat, beat_at, epoch, follows, heartbeat, stands};
 
 /// A leader of epoch 1 that `b` and `c` follow, its host at `position`.
@@ -22,7 +22,12 @@ fn leader_at(position: Option<elect_core::Position>) -> Solo {
 }
 
 fn ask(a: &mut Solo, to: Option<&str>) -> Result<(), RequestRefused> {
-    a.request(|elector, now| elector.request_handover(to.map(id), None, now))
+    a.request(|elector, now| elector.request_handover(to.map(id), now))
+}
+
+/// To `b`, within so long.
+fn within(timeout: Duration) -> HandoverRequest {
+    HandoverRequest { timeout: Some(timeout), ..id("b").into() }
 }
 
 fn released_to(a: &Solo) -> Option<NodeId> {
@@ -81,7 +86,7 @@ fn r38_what_began_may_finish_while_a_handover_drains() {
 #[test]
 fn r38_the_deadline_aborts_a_handover_but_never_after_the_step_down() {
     let mut a = leader_at(at(1, 5));
-    let asked = a.request(|elector, now| elector.request_handover(Some(id("b")), Some(ms(120)), now));
+    let asked = a.request(|elector, now| elector.request_handover(within(ms(120)), now));
     assert_eq!(asked, Ok(()));
     a.step(Elector::on_drained).pass(ms(120));
     assert_eq!(aborted(&a), Some(HandoverAborted::DeadlinePassed));
@@ -211,7 +216,7 @@ fn r38_a_handover_in_a_group_costs_one_round_and_no_gap_in_epochs() {
     let old = group.run_to_leader(ms(2_000)).to_string();
     group.run(ms(500));
     let target = ["a", "b", "c"].into_iter().find(|name| *name != old).unwrap();
-    group.request(&old, |elector, now| elector.request_handover(Some(id(target)), None, now)).unwrap();
+    group.request(&old, |elector, now| elector.request_handover(id(target), now)).unwrap();
     let position = group.node(&old).tail.0.borrow().to_owned();
     group.set_tail(target, position);
     group.run(ms(300));
@@ -229,7 +234,7 @@ fn r38_a_drained_leader_asks_the_target_at_once_how_far_it_is() {
     let old = group.run_to_leader(ms(2_000)).to_string();
     group.run(ms(510));
     let target = ["a", "b", "c"].into_iter().find(|name| *name != old).unwrap();
-    group.request(&old, |elector, now| elector.request_handover(Some(id(target)), None, now)).unwrap();
+    group.request(&old, |elector, now| elector.request_handover(id(target), now)).unwrap();
     let position = group.node(&old).tail.0.borrow().to_owned();
     group.set_tail(target, position);
     group.input(&old, Elector::on_drained);
@@ -400,4 +405,117 @@ fn r39_a_late_release_gives_a_leader_nothing() {
         assert_eq!(a.losses.len(), 1, "its lease is over");
         assert_ne!(a.offered(), None, "nobody has a head start: {:?}", a.blocker());
     }
+}
+
+/// `a` leads and writes an entry per heartbeat; what `b` says of its log follows from the entry that `a` is at.
+fn writes_while(b_holds: impl Fn(u64) -> u64) -> Solo {
+    let mut a = leader_at(at(1, 100));
+    for entry in 101..=140 {
+        a.set_position(at(1, entry));
+        a.hear("b", 1, follows("a", 1), beat_at(at(1, b_holds(entry))));
+        a.hear("c", 1, follows("a", 1), beat_at(at(1, entry)));
+        a.pass(INTERVAL);
+    }
+    a.clear();
+    a
+}
+
+#[test]
+fn r38_a_handover_to_a_laggard_is_refused_with_the_figures() {
+    let mut a = writes_while(|_| 50);
+    let lag = Lag { target: at(1, 50), own: at(1, 140), rate: Some(0), timeout: ms(5_000) };
+    assert_eq!(ask(&mut a, Some("b")), Err(RequestRefused::TargetLags(id("b"), lag)));
+    let text = RequestRefused::TargetLags(id("b"), lag).to_string();
+    assert!(
+        text.contains("offset 50") && text.contains("offset 140") && text.contains("0 entries per second"),
+        "{text}"
+    );
+    assert!(!a.elector.authority().is_draining() && a.duties.is_empty(), "writes go on");
+    assert_eq!(ask(&mut a, None), Ok(()), "the best member is not behind");
+
+    let mut a = writes_while(|_| 50);
+    let forced = HandoverRequest { force: true, ..id("b").into() };
+    assert_eq!(a.request(|elector, now| elector.request_handover(forced, now)), Ok(()));
+
+    let mut a = leader_at(at(2, 3));
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 900)));
+    let lag = Lag { target: at(1, 900), own: at(2, 3), rate: None, timeout: ms(5_000) };
+    assert_eq!(ask(&mut a, Some("b")), Err(RequestRefused::TargetLags(id("b"), lag)), "of another epoch");
+}
+
+#[test]
+fn r38_a_target_that_will_have_caught_up_or_is_not_known_well_enough_is_not_refused() {
+    assert_eq!(ask(&mut writes_while(|entry| entry - 1), Some("b")), Ok(()), "it keeps up");
+    // Two entries per heartbeat are 40 in a second.
+    let catches_up = |entry: u64| entry.saturating_sub(50) * 2 - 101 + 50;
+    let mut a = writes_while(catches_up);
+    let behind = 140 - catches_up(140);
+    let too_soon = a.request(|elector, now| elector.request_handover(within(ms(behind * 1_000 / 50)), now));
+    assert!(matches!(too_soon, Err(RequestRefused::TargetLags(..))), "{too_soon:?}");
+    let in_time = a.request(|elector, now| elector.request_handover(within(ms(behind * 1_000 / 30)), now));
+    assert_eq!(in_time, Ok(()));
+
+    let mut a = leader_at(at(1, 100));
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 1)));
+    assert_eq!(ask(&mut a, Some("b")), Ok(()), "nothing is known of its rate");
+}
+
+#[test]
+fn r38_a_handover_has_a_bounded_end() {
+    let mut a = leader_at(None);
+    for timeout in [Duration::ZERO, Duration::from_micros(999), Duration::from_secs(3_601), Duration::MAX] {
+        let asked = a.request(|elector, now| elector.request_handover(within(timeout), now));
+        assert_eq!(asked, Err(RequestRefused::HandoverTimeout(timeout)));
+    }
+    assert!(!a.elector.authority().is_draining());
+    let asked = a.request(|elector, now| elector.request_handover(within(Duration::from_hours(1)), now));
+    assert_eq!(asked, Ok(()));
+}
+
+#[test]
+fn r38_a_handover_can_be_taken_back_until_the_step_down() {
+    let mut a = leader_at(at(1, 5));
+    assert_eq!(a.request(Elector::cancel_handover), Err(RequestRefused::NoHandover));
+    ask(&mut a, Some("b")).unwrap();
+    a.step(Elector::on_drained);
+    assert_eq!(a.request(Elector::cancel_handover), Ok(()));
+    assert_eq!(aborted(&a), Some(HandoverAborted::Cancelled));
+    assert!(a.holds_lease() && !a.elector.authority().is_draining(), "it admits again");
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
+    assert!(a.losses.is_empty() && released_to(&a).is_none(), "what the target says now hands over nothing");
+
+    ask(&mut a, Some("b")).unwrap();
+    a.step(Elector::on_drained);
+    assert_eq!(a.losses.len(), 1);
+    assert_eq!(a.request(Elector::cancel_handover), Err(RequestRefused::NoHandover), "it is done");
+}
+
+/// `a` prefers `b` and `b` prefers `a`: each handed over to the other after its cooldown, for ever.
+#[test]
+fn r40_preferences_that_contradict_each_other_stop_acting() {
+    let names = ["a", "b", "c"];
+    let prefers =
+        |name, other| builder(name, &names).preferred_leader(id(other)).fail_back_cooldown(ms(1_000));
+    let builders = [prefers("a", "b"), prefers("b", "a"), builder("c", &names)];
+    let mut group = Group::with(builders);
+    group.start_all();
+    for _ in 0..200 {
+        group.run(ms(100));
+        let Some(leader) = group.leader().map(|leader| leader.to_string()) else { continue };
+        let end = *group.node(&leader).tail.0.borrow();
+        for name in names.iter().filter(|&&name| name != leader) {
+            group.set_tail(name, end);
+        }
+        if group.elector(&leader).status(group.now).handing_over {
+            group.input(&leader, Elector::on_drained);
+        }
+    }
+    assert!(group.leaders.len() == 3, "{:?}", group.leaders);
+    let noticed = |name: &str| {
+        group.count(
+            name,
+            |seen| matches!(seen, Seen::Other(text) if text.starts_with("PreferencesContradict")),
+        )
+    };
+    assert_eq!(noticed("a") + noticed("b"), 1, "one of them notices, once");
 }

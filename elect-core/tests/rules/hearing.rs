@@ -249,7 +249,7 @@ fn r38_who_never_said_how_it_is_is_no_target() {
     let mut a = Solo::new();
     a.lead();
     assert_eq!(a.hear("c", 1, Standing::Bound, accept(1)), None);
-    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), None, now));
+    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), now));
     assert_eq!(asked, Err(RequestRefused::TargetUnfit(id("c"), Unfit::Ineligible)));
 }
 

@@ -263,7 +263,7 @@ fn r41_the_leader_itself_counts_by_the_detection_time_that_it_chose() {
         a.pass(INTERVAL);
         a.hear_acknowledgement("b", 1);
     }
-    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), None, now));
+    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), now));
     assert_eq!(asked, Err(RequestRefused::TargetUnfit(id("c"), Unfit::NotConnected)), "silent for 300 ms");
     a.hear("c", 9, Standing::Bound, beat());
     a.clear().pass(INTERVAL);
@@ -363,7 +363,7 @@ fn r17_whoever_leads_counts_who_was_heard_before_a_lost_round() {
     }
     a.commit().hear_accept("b", 2);
     assert!(a.holds_lease());
-    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), None, now));
+    let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), now));
     assert_eq!(asked, Ok(()), "its echo is younger than the detection time");
 }
 
@@ -431,7 +431,7 @@ fn r56_after_a_handover_a_node_speaks_as_often_as_a_follower() {
     let mut a = Solo::new();
     a.lead();
     a.hear_acknowledgement("b", 1);
-    a.request(|elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     a.clear().step(Elector::on_drained);
     assert_eq!(a.losses.len(), 1);
     a.clear().pass(ms(160));

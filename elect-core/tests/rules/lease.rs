@@ -166,7 +166,7 @@ fn r25_a_loss_that_was_due_comes_before_what_arrived_late() {
 fn r25_a_request_that_is_refused_hands_out_the_loss_that_was_due() {
     type Ask = fn(&mut Elector, Time) -> Requested<'_>;
     let requests: [(Ask, RequestRefused); 4] = [
-        (|elector, now| elector.request_handover(None, None, now), RequestRefused::NotLeader(None)),
+        (|elector, now| elector.request_handover(None, now), RequestRefused::NotLeader(None)),
         (Elector::resign, RequestRefused::NotLeader(None)),
         (|elector, now| elector.pause(ms(500), now), RequestRefused::NoLeader),
         (

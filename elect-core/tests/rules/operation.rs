@@ -89,7 +89,7 @@ fn r42_a_leader_takes_a_fresh_request_as_its_own() {
         other => panic!("{other:?}"),
     };
     assert_eq!(shown(&a), ms(900), "everybody sees it at once");
-    let handover = a.request(|elector, now| elector.request_handover(Some(id("b")), None, now));
+    let handover = a.request(|elector, now| elector.request_handover(Some(id("b")), now));
     assert_eq!(handover, Err(RequestRefused::Paused));
     assert_eq!(a.hear("b", 1, follows("a", 1), pause(Duration::ZERO)), None);
     assert_eq!(shown(&a), Duration::ZERO);

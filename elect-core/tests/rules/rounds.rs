@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice, Position,
-    Refusal, RoundLost, Standing,
+    BeyondLagLimit, Blocker, Body, ConfigBuilder, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice,
+    Position, Refusal, RoundLost, Standing,
 };
 
-use crate::harness::{Group, builder, ms};
+use crate::harness::{Group, Seen, builder, ms};
 use crate::solo::{
     D, ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
     leading, stands,
@@ -294,6 +294,60 @@ fn r32_those_behind_a_better_one_that_disappears_stay_apart() {
     );
     c.pass(RANK_STEP);
     assert_eq!(c.offered(), Some(1));
+}
+
+/// `a` answers each of the heartbeats of `b` after a millisecond.
+fn with_a_fast_rival(builder: ConfigBuilder) -> Solo {
+    let mut b = Solo::with(builder);
+    for _ in 0..60 {
+        b.now = b.now.max(b.elector.deadline());
+        b.tick().pass(ms(1)).hear("a", 0, Standing::Bound, beat());
+    }
+    b
+}
+
+fn delay_behind_a(b: &mut Solo) -> Duration {
+    b.hear_free("a", 0);
+    match b.blocker() {
+        Some(Blocker::Rank { rank: 1, at }) => at.since(b.now),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn r32_a_step_follows_the_measured_round_trip() {
+    let three = || builder("b", &["a", "b", "c"]);
+    assert_eq!(delay_behind_a(&mut Solo::with(three())), RANK_STEP, "nothing is known yet");
+    let delay = delay_behind_a(&mut with_a_fast_rival(three()));
+    assert!(delay >= ms(2) && delay < ms(4), "{delay:?}");
+    assert_eq!(delay_behind_a(&mut with_a_fast_rival(three().rank_step(ms(50)))), ms(50), "set by hand");
+}
+
+/// A member that is configured for 20 ms finds round trips of 200.
+#[test]
+fn r32_a_round_trip_that_is_longer_than_configured_is_told_and_lengthens_steps() {
+    let mut group = Group::voters(&["a", "b", "c"]);
+    group.start_all();
+    group.run(ms(500));
+    group.delay = ms(100);
+    group.run(ms(2_000));
+    let slow = group.elector("b").explain(group.now).slow.expect("it is slow");
+    assert!(slow.measured > ms(120) && slow.measured <= ms(260), "{slow:?}");
+    assert_eq!(slow.configured, ms(20));
+    let text = group.elector("b").explain(group.now).to_string();
+    assert!(text.contains("a round trip to") && text.contains("20ms are configured"), "{text}");
+    let told = group
+        .count("b", |seen| matches!(seen, Seen::Other(text) if text.starts_with("SlowerThanConfigured(SlowRoundTrip { peer: a")));
+    assert_eq!(told, 1, "once");
+    group.kill("a").run(ms(1_500));
+    assert!(
+        group.leader().is_some() && group.leaders.contains_key(&epoch(2)),
+        "no round is lost: {:?}",
+        group.leaders
+    );
+    group.delay = ms(1);
+    group.run(ms(5_000));
+    assert_eq!(group.elector("b").explain(group.now).slow, None, "it is over");
 }
 
 #[test]

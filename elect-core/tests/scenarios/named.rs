@@ -134,7 +134,7 @@ fn transfer_undone() {
     let mut group = led_by_a(&["a", "b", "c"]);
     let position = *group.node("a").tail.0.borrow();
     group.set_tail("c", position).run(ms(200));
-    group.request("a", |elector, now| elector.request_handover(Some(id("c")), None, now)).unwrap();
+    group.request("a", |elector, now| elector.request_handover(Some(id("c")), now)).unwrap();
     group.input("a", Elector::on_drained);
     let took = group
         .run_until(ms(1000), |group| group.leader() == Some(id("c")))
@@ -152,9 +152,9 @@ fn duplicate_handover() {
     let position = *group.node("a").tail.0.borrow();
     group.set_tail("b", position).set_tail("c", position).run(ms(200));
     for _ in 0..3 {
-        group.request("a", |elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+        group.request("a", |elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     }
-    group.request("a", |elector, now| elector.request_handover(Some(id("c")), None, now)).unwrap_err();
+    group.request("a", |elector, now| elector.request_handover(Some(id("c")), now)).unwrap_err();
     group.input("a", Elector::on_drained).input("a", Elector::on_drained).run(ms(2000));
     assert_eq!((group.leader(), group.leaders.len()), (Some(id("b")), 2), "{}", group.story());
     assert_eq!(group.count("a", |seen| matches!(seen, Seen::Other(s) if s.starts_with("HandoverBegan"))), 1);
@@ -166,7 +166,7 @@ fn handover_target_dies() {
     let mut group = led_by_a(&["a", "b", "c", "d", "e"]);
     let position = *group.node("a").tail.0.borrow();
     group.set_tail("b", position).run(ms(200));
-    group.request("a", |elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    group.request("a", |elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     group.kill("b").input("a", Elector::on_drained);
     assert_eq!(group.count("a", |seen| matches!(seen, Seen::Lost(_, StepDown::HandedOver(_)))), 1);
     let took = group
@@ -181,7 +181,7 @@ fn handover_target_dies_visibly() {
     let mut group = led_by_a(&["a", "b", "c", "d", "e"]);
     let position = *group.node("a").tail.0.borrow();
     group.set_tail("b", position).run(ms(200));
-    group.request("a", |elector, now| elector.request_handover(Some(id("b")), None, now)).unwrap();
+    group.request("a", |elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
     group.kill("b").input("a", Elector::on_drained).run(ms(2));
     for name in ["a", "c", "d", "e"] {
         group.link(name, "b", elect_core::LinkState::Closed);

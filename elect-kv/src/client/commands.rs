@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use elect_core::{NodeId, NotInOffice};
+use elect_core::{HandoverRequest, NodeId, NotInOffice};
 
 use super::info;
 use super::reply::{Reply, Version};
@@ -78,11 +78,9 @@ impl Session {
             ("CLIENT", [subcommand, rest @ ..]) => self.client(&upper(subcommand), rest),
             ("COMMAND", [subcommand, ..]) if upper(subcommand) == "COUNT" => Reply::Number(0),
             ("COMMAND", _) => Reply::Array(Vec::new()),
-            ("FAILOVER", []) => request(shared.handle.handover(None, None)),
+            ("FAILOVER", []) => request(shared.handle.handover(None)),
             ("FAILOVER", [to, target @ ..]) if upper(to) == "TO" => failover_to(shared, target),
-            ("FAILOVER", [option]) if upper(option) == "ABORT" => {
-                Reply::error("ERR a handover ends by itself at its deadline")
-            }
+            ("FAILOVER", [option]) if upper(option) == "ABORT" => request(shared.handle.cancel_handover()),
             ("ELECT", [subcommand, rest @ ..]) => elect(shared, &upper(subcommand), rest),
             (
                 "PING" | "ECHO" | "GET" | "EXISTS" | "MGET" | "DBSIZE" | "KEYS" | "SCAN" | "ROLE" | "SELECT"
@@ -202,7 +200,7 @@ fn failover_to(shared: &Shared, target: &[Bytes]) -> Reply {
     let address = words.join(":");
     let mut peers = shared.settings.peers.iter();
     match peers.find(|peer| peer.id.as_str() == address || peer.client.as_ref() == Some(&address)) {
-        Some(peer) => request(shared.handle.handover(Some(peer.id), None)),
+        Some(peer) => request(shared.handle.handover(peer.id)),
         None => {
             Reply::error("ERR FAILOVER TO takes another node's name, or the host and port of its clients")
         }
@@ -223,10 +221,14 @@ fn elect(shared: &Shared, subcommand: &str, rest: &[Bytes]) -> Reply {
             }
             Err(gone) => Reply::error(format!("ERR {gone}")),
         },
-        ("HANDOVER", []) => request(handle.handover(None, None)),
-        ("HANDOVER", [target]) => match NodeId::from_bytes(target) {
-            Ok(target) => request(handle.handover(Some(target), None)),
-            Err(error) => Reply::error(format!("ERR {error}")),
+        ("HANDOVER", []) => request(handle.handover(None)),
+        ("HANDOVER", [target, options @ ..]) => match (NodeId::from_bytes(target), options) {
+            (Ok(target), []) => request(handle.handover(target)),
+            (Ok(target), [option]) if upper(option) == "FORCE" => {
+                request(handle.handover(HandoverRequest { force: true, ..target.into() }))
+            }
+            (Ok(_), _) => Reply::error("ERR HANDOVER takes a node and perhaps FORCE"),
+            (Err(error), _) => Reply::error(format!("ERR {error}")),
         },
         ("RESIGN", []) => request(handle.resign()),
         ("PAUSE", [millis]) => {
@@ -237,7 +239,7 @@ fn elect(shared: &Shared, subcommand: &str, rest: &[Bytes]) -> Reply {
         }
         ("RESUME", []) => request(handle.resume()),
         _ => Reply::error(
-            "ERR ELECT takes EXPLAIN, STATUS, HANDOVER [node], RESIGN, PAUSE milliseconds or RESUME",
+            "ERR ELECT takes EXPLAIN, STATUS, HANDOVER [node [FORCE]], RESIGN, PAUSE milliseconds or RESUME",
         ),
     }
 }

@@ -107,6 +107,22 @@ impl Host {
                 let text = format!("{node} told that it held {known}, and restarted with {began}");
                 self.log.tell(Kind::Warning, None, Some(node), &text);
             }
+            Notice::PreferencesContradict { peer } => {
+                let text = format!(
+                    "office came back from {peer}, to which it was handed over by preference: the preferences of these \
+                     nodes contradict each other, and this node's acts no more until one of them restarts"
+                );
+                self.log.tell(Kind::Warning, None, None, &text);
+            }
+            Notice::SlowerThanConfigured(slow) => {
+                let text = format!(
+                    "a round trip to {} takes {} ms, {} ms are configured: elections take longer",
+                    slow.peer,
+                    slow.measured.as_millis(),
+                    slow.configured.as_millis()
+                );
+                self.log.tell(Kind::Warning, None, None, &text);
+            }
             // Diagnostics of single frames: `ELECT EXPLAIN` shows their effect.
             _ => {}
         }

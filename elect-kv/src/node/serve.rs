@@ -226,7 +226,7 @@ impl Server {
 async fn hand_over(shared: &Shared) {
     let mut leads = shared.leads.subscribe();
     let mut aborted = shared.handovers_aborted.subscribe();
-    if !*leads.borrow_and_update() || shared.handle.handover(None, None).is_err() {
+    if !*leads.borrow_and_update() || shared.handle.handover(None).is_err() {
         return;
     }
     let bound =
