@@ -140,7 +140,8 @@ fn advance_log(world: &mut World, who: usize, amount: u64) {
     let position = Some(Position::new(epoch, offset));
     for index in [leader, who] {
         let fits = world.is_voter(index) && world.members[index].tail.0.get() <= position;
-        if fits && world.members[index].elector.is_some() {
+        // A fence lets no entry pass that is above the durable epoch.
+        if fits && world.may_hold(index, position) && world.members[index].elector.is_some() {
             world.members[index].tail.0.set(position);
             world.input(index, |elector, now| elector.set_position(position, now));
         }
@@ -159,7 +160,7 @@ fn wipe(world: &mut World, who: usize) {
 fn rebuild(world: &mut World, who: usize) {
     let entry = world.leader().map(|(leader, _)| world.members[leader].tail.0.get());
     let Some(entry) = entry else { return };
-    if world.is_voter(who) && world.members[who].elector.is_some() {
+    if world.is_voter(who) && world.may_hold(who, entry) && world.members[who].elector.is_some() {
         world.members[who].tail.0.set(entry);
     }
     world.request(who, |elector, now| elector.on_rebuilt(RebuiltTo { entry }, now));

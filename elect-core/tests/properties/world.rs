@@ -6,7 +6,7 @@ use std::time::Duration;
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
     Authority, ClusterId, Config, Detection, Driver, Duty, Elector, Epoch, Fence, Frame, Gate, Loss,
-    MemberKind, NodeId, Notice, Position, Raised, Record, Requested, Standing, Step, Time,
+    MemberKind, NodeId, Notice, Position, Raised, Record, Requested, Standing, Step, Storage, Time,
 };
 
 use crate::books::Books;
@@ -324,6 +324,12 @@ impl World {
             let quorum = member.config.members().quorum();
             self.books.leads(index, epoch, &member.store.record, self.voting, quorum);
         }
+    }
+
+    /// Whether the log of this member may lawfully end there: no higher than its durable epoch, or its storage is replaced.
+    pub(crate) fn may_hold(&self, index: usize, position: Option<Position>) -> bool {
+        let record = &self.members[index].store.record;
+        record.storage == Storage::Replaced || position.is_none_or(|position| position.epoch <= record.epoch)
     }
 
     fn note(&mut self, index: usize, duty: Duty) {

@@ -74,17 +74,17 @@ fn accepted_a_re_offer() -> Frame {
 }
 
 /// What the newest life of a sender began with.
-fn birth(position: Option<Position>, log: LogSync) -> Option<Birth> {
-    Some(Birth { first_life: 0x0000_0005, epoch: epoch(40), position, log })
+fn birth(position: Option<Position>, log: LogSync) -> Birth {
+    Birth { first_life: 0x0000_0005, epoch: epoch(40), position, log }
 }
 
 /// The first words of a life: to a peer that has not answered it yet.
 fn newborn() -> Vec<(String, Frame)> {
     let position = Some(Position::new(epoch(39), 0x4142_4344));
     let births = [
-        ("synced", birth(position, LogSync::Synchronous)),
-        ("not_synced", birth(position, LogSync::Asynchronous)),
-        ("without_log", birth(None, LogSync::Synchronous)),
+        ("synced", Some(birth(position, LogSync::Synchronous))),
+        ("not_synced", Some(birth(position, LogSync::Asynchronous))),
+        ("without_log", Some(birth(None, LogSync::Synchronous))),
     ];
     let mut frames: Vec<_> = births
         .map(|(name, birth)| {
@@ -104,7 +104,7 @@ pub(crate) fn longest() -> Frame {
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
         header: Header {
-            birth: birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous),
+            birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
             ..header(standing, Some(ECHO))
         },
         body: Body::Announce { heartbeat: heartbeat(Some(lead)), address },
