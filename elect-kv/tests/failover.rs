@@ -3,6 +3,7 @@
 mod cluster;
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use cluster::{Cluster, elect_kv};
 use redis::ErrorKind;
@@ -166,7 +167,11 @@ fn a_handover_on_request_moves_the_primary() {
     if !cluster.seen.iter().any(|(node, event)| *node == target && event["kind"] == "following") {
         cluster.wait_kind(target, "following");
     }
-    cluster.ask::<()>(first, &["FAILOVER", "TO", cluster.name(target)]).unwrap();
+    // Until the target holds an entry of this epoch it is refused, with the figures.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(refused) = cluster.ask::<()>(first, &["FAILOVER", "TO", cluster.name(target)]) {
+        assert!(refused.to_string().contains("is behind") && Instant::now() < deadline, "{refused}");
+    }
     assert_eq!(cluster.wait_primary(), target);
     cluster.ask::<()>(target, &["SET", "key", "value"]).unwrap();
     let refused = cluster.ask::<()>(first, &["ELECT", "HANDOVER"]).unwrap_err();
