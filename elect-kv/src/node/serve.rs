@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use elect_core::{Fence, MemberKind, NoLog, Storage};
+use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
 use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -226,7 +226,9 @@ impl Server {
 async fn hand_over(shared: &Shared) {
     let mut leads = shared.leads.subscribe();
     let mut aborted = shared.handovers_aborted.subscribe();
-    if !*leads.borrow_and_update() || shared.handle.handover(None).is_err() {
+    // Forced: this node ends in any case, and what it knows of its successor's log may be a heartbeat old.
+    let to_the_best = HandoverRequest { force: true, ..HandoverRequest::default() };
+    if !*leads.borrow_and_update() || shared.handle.handover(to_the_best).is_err() {
         return;
     }
     let bound =
