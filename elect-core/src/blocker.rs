@@ -33,7 +33,7 @@ pub enum Blocker {
     Replaced,
     /// Its host reported itself unfit.
     Unhealthy,
-    /// Failover is frozen until then.
+    /// Failover is frozen until then, and not for this node.
     Paused(Time),
     /// It follows a leader.
     Follows(NodeId, Epoch),
@@ -154,16 +154,18 @@ impl Elector {
             (self.kind != MemberKind::Voter).then_some(Blocker::NotAVoter), // R50
             config.never_leader.then_some(Blocker::NeverLeader),
             self.is_replaced().then_some(Blocker::Replaced), // R45
-            (self.health == Health::Unfit).then_some(Blocker::Unhealthy), // R43
+            // R43. R64: in a freeze the last leader leads on, unfit or not.
+            (self.health == Health::Unfit && !self.freeze.is_active()).then_some(Blocker::Unhealthy),
             followed.map(|followed| Blocker::Follows(config.members.id(followed.leader), followed.epoch)),
             // R10: a promise binds its giver too.
             self.promise
                 .map(|promise| Blocker::Bound(config.members.id(promise.to), promise.epoch, promise.until)),
-            self.paused_until.map(Blocker::Paused), // R42
             self.saving.as_ref().map(|saving| Blocker::Saving(saving.since)), // R8
             (self.wait_until > self.now).then_some(Blocker::Waits(self.wait_until)), // R33
             self.active_head_start()
                 .map(|head_start| Blocker::HeadStart(config.members.id(head_start.target), head_start.until)), // R39
+            // R42. R62: only as the last leader.
+            self.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(Blocker::Paused),
             (!self.has_next_epoch()).then_some(Blocker::EpochsExhausted),
         ];
         blockers.into_iter().flatten().next()
@@ -185,6 +187,8 @@ impl Elector {
     fn counts_as_free(&self, peer: MemberIndex) -> bool {
         match self.peers[peer.get()].view.standing {
             Standing::Free => true,
+            // R62: reserved is free for that node, and for nobody else.
+            Standing::Reserved(leader) => leader == self.config.node,
             Standing::Following(leader, epoch) => self.is_known_to_have_ended(leader, epoch),
             _ => false,
         }
@@ -211,10 +215,12 @@ impl Elector {
         connected.map(|peer| self.peers[peer.get()].view.position).fold(self.position, Option::max)
     }
 
-    /// R32: the delay of this node's rank. R39: the target of a handover has none. R31 and R46: whoever failed to
+    /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a freeze keeps in
+    /// office: nobody else stands. R31 and R46: whoever failed to
     /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
-        if self.favour.holds(self.now) {
+        let reserved = self.freeze.is_active() && self.is_reserved_for(self.me);
+        if self.favour.holds(self.now) || reserved {
             return (0, Duration::ZERO);
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));

@@ -7,7 +7,7 @@ use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
-use crate::frame::{Body, Header, Refusal, Standing};
+use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
 use crate::receive::{HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
@@ -153,6 +153,7 @@ impl Elector {
         header: &Header,
         epoch: Epoch,
         position: Option<Position>,
+        freeze: Option<FreezeStamp>,
     ) -> Result<(), Ignored> {
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
         let position = position.filter(|_| self.config.members.get(peer).kind == MemberKind::Voter);
@@ -160,6 +161,7 @@ impl Elector {
             Role::Candidate(candidate) if candidate.epoch == epoch && echo.sent >= candidate.first => {
                 let grant = echo.sent + self.config.lease_span(candidate.detection);
                 self.note_ballot(peer, Ballot { grant, position });
+                self.note_voters_freeze(freeze);
                 self.count_ballots();
             }
             Role::Leader(leader) if leader.epoch == epoch && echo.sent >= leader.first => {
@@ -229,9 +231,6 @@ impl Elector {
         }
         let voter = self.config.members.id(peer);
         self.out.happened(Notice::OfferRefused { voter, epoch, refusal });
-        if refusal == Refusal::Paused {
-            self.repeat_pause_request();
-        }
         self.note_refusal(peer, header, epoch, refusal);
         Ok(())
     }
@@ -271,6 +270,7 @@ impl Elector {
     pub(crate) fn give_up_round(&mut self, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
         let epoch = candidate.epoch;
+        self.freeze.end_favour();
         self.role = Role::Follower(Follower::default());
         self.silence(|standing| matches!(standing, Standing::Standing(_)));
         self.timers.clear(Timer::Round);

@@ -14,6 +14,7 @@ use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLos
 use crate::favour::Favour;
 use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
+use crate::freeze::Freeze;
 use crate::handover::HeadStart;
 use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
@@ -23,7 +24,6 @@ use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
 use crate::pace::SaveTime;
-use crate::pause::PauseRequest;
 use crate::peer::Peer;
 use crate::promise::Promise;
 use crate::random::Random;
@@ -73,8 +73,7 @@ pub struct Elector {
     pub(crate) health: Health,
     pub(crate) position: Option<Position>,
     pub(crate) told_position: ToldPosition,
-    pub(crate) paused_until: Option<Time>,
-    pub(crate) pause_request: Option<PauseRequest>,
+    pub(crate) freeze: Freeze,
     pub(crate) head_start: Option<HeadStart>,
     /// The last released epoch that gave a head start: each gives one.
     pub(crate) released: Epoch,
@@ -159,8 +158,7 @@ impl Elector {
             health: Health::Healthy,
             position: None,
             told_position: ToldPosition::default(),
-            paused_until: None,
-            pause_request: None,
+            freeze: Freeze::default(),
             head_start: None,
             released: Epoch::ZERO,
             favour: Favour::default(),
@@ -295,7 +293,7 @@ impl Elector {
             Timer::Handover => self.on_handover_overdue(),
             Timer::Round => self.on_round_over(),
             Timer::Promise => self.on_promise_over(),
-            Timer::Pause => self.thaw(),
+            Timer::Pause => self.on_pause_over(),
             Timer::Stand => {}
             Timer::Heartbeat => self.on_heartbeat_due(),
         }

@@ -237,6 +237,8 @@ pub enum RoundLost {
     SaveStalled,
     /// The host reported itself unfit or resigned.
     Withdrawn,
+    /// Failover is frozen, and not for this node.
+    Paused,
     /// The node has stopped.
     Stopped,
 }
@@ -259,6 +261,8 @@ pub enum HandoverAborted {
     TargetUnfit(Unfit),
     /// It was taken back.
     Cancelled,
+    /// Failover is frozen: preference waits until it is thawed.
+    Paused,
 }
 
 /// Why a member cannot lead now.
@@ -282,9 +286,6 @@ pub enum RequestRefused {
     /// Only the leader can do this.
     #[error("this node does not lead; {}", Leader(*.0))]
     NotLeader(Option<NodeId>),
-    /// Failover is frozen.
-    #[error("failover is paused; resume it first")]
-    Paused,
     /// Another handover is under way.
     #[error("a handover to {0} is under way")]
     HandingOver(NodeId),
@@ -379,6 +380,9 @@ pub enum Ignored {
     /// It is not for its sender to say, or not for this node to hear.
     #[error("it is not for this sender to say, or not for this node to hear")]
     NotItsPlace,
+    /// It asks for a freeze before one that has been taken or ended since.
+    #[error("a later pause or resume has overtaken it")]
+    OldRequest,
     /// This node has stopped.
     #[error("this node has stopped")]
     Stopped,

@@ -13,7 +13,7 @@ use crate::frame::Standing;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
-
+use crate::status::FreezeStatus;
 use crate::time::Time;
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.
@@ -26,6 +26,8 @@ pub struct Explanation {
     pub node: NodeId,
     /// The moment explained.
     pub now: Time,
+    /// The freeze of failover that is in force.
+    pub freeze: Option<FreezeStatus>,
     /// Who leads, as far as this node knows, and in which epoch.
     pub leader: Option<(NodeId, Epoch)>,
     /// Until when: the own lease of a leader, the own promise of a follower.
@@ -74,6 +76,8 @@ pub enum PeerSays {
     Replaced,
     /// It has stopped.
     Stopped,
+    /// Failover is frozen: it would accept this node alone.
+    Reserved(NodeId),
 }
 
 impl Elector {
@@ -87,6 +91,7 @@ impl Elector {
         Explanation {
             node: self.config.node,
             now,
+            freeze: self.freeze_status(now),
             leader: self.leader(),
             until,
             bound_to: self
@@ -117,6 +122,7 @@ impl Elector {
                     Standing::Free => PeerSays::Free,
                     Standing::Replaced => PeerSays::Replaced,
                     Standing::Stopped(_) => PeerSays::Stopped,
+                    Standing::Reserved(leader) => PeerSays::Reserved(leader),
                 },
             }
         };
@@ -125,6 +131,21 @@ impl Elector {
 }
 
 impl Explanation {
+    /// A freeze comes first: with its end, who asked for it, and who may lead.
+    fn write_freeze(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(freeze) = &self.freeze else { return Ok(()) };
+        write!(f, "failover is paused for {:?} more", freeze.remaining)?;
+        match (freeze.asked_by, freeze.taken_by) {
+            (Some(asker), _) => write!(f, ", asked for on {asker}")?,
+            (None, Some(leader)) => write!(f, ", taken by {leader}")?,
+            (None, None) => write!(f, ", taken by the leader of epoch {}", freeze.number.epoch)?,
+        }
+        match freeze.reserved_for {
+            Some(leader) => write!(f, ", and nobody but {leader} is elected meanwhile; "),
+            None => f.write_str(", and nobody is elected meanwhile; "),
+        }
+    }
+
     /// Why nobody leads, or who does, in one sentence without the peers.
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.leader, self.until) {
@@ -163,7 +184,9 @@ impl Explanation {
             Blocker::NeverLeader => f.write_str("its configuration says that it never leads"),
             Blocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
             Blocker::Unhealthy => f.write_str("its host reported itself unfit"),
-            Blocker::Paused(until) => write!(f, "failover is paused for {:?} more", left(until)),
+            Blocker::Paused(until) => {
+                write!(f, "failover is paused for {:?} more, and not for it", left(until))
+            }
             Blocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
             Blocker::Bound(to, epoch, until) => {
                 write!(f, "its word is given to {to} in epoch {epoch} for {:?} more", left(until))
@@ -220,6 +243,7 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_freeze(f)?;
         self.headline(f)?;
         if self.leader.is_none() {
             self.write_blocker(f)?;
@@ -239,6 +263,7 @@ impl fmt::Display for PeerSays {
             Self::Free => f.write_str("is free to vote"),
             Self::Replaced => f.write_str("does not vote since its storage was replaced"),
             Self::Stopped => f.write_str("has stopped"),
+            Self::Reserved(leader) => write!(f, "would vote for {leader} alone"),
         }
     }
 }

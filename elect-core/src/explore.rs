@@ -24,8 +24,8 @@ use crate::steady::Steady;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 use parts::{
-    describe_birth, describe_incarnation, describe_node, describe_position, describe_promise,
-    describe_standing, describe_words, option, words,
+    describe_birth, describe_freeze, describe_incarnation, describe_node, describe_position,
+    describe_promise, describe_standing, describe_words, option, words,
 };
 
 /// Takes a state in, part by part, always in the same order.
@@ -103,8 +103,7 @@ impl Elector {
             health: self.health,
             position: self.position,
             told_position: self.told_position,
-            paused_until: self.paused_until,
-            pause_request: self.pause_request,
+            freeze: self.freeze,
             head_start: self.head_start,
             released: self.released,
             favour: self.favour,
@@ -156,8 +155,7 @@ impl Elector {
             steady: _,
             is_steady: _,
             // What this node waits for, and what it has said: `describe_waits`.
-            paused_until: _,
-            pause_request: _,
+            freeze: _,
             head_start: _,
             released: _,
             favour: _,
@@ -227,11 +225,7 @@ impl Elector {
 
     fn describe_waits(&self, sink: &mut impl StateSink) {
         let own = self.me.get();
-        option(sink, self.paused_until.as_ref(), |sink, until| sink.until(*until));
-        option(sink, self.pause_request.as_ref(), |sink, request| {
-            option(sink, request.until.as_ref(), |sink, until| sink.until(*until));
-            sink.until(request.asks_until);
-        });
+        describe_freeze(sink, &self.freeze);
         option(sink, self.head_start.as_ref(), |sink, head_start| {
             sink.word(head_start.target.get() as u64);
             sink.until(head_start.until);
@@ -279,7 +273,7 @@ impl Elector {
             describe_words(sink, members, &Frame { header: *header, body: Body::Heartbeat(*heartbeat) });
             // Its nonce, its echo and its receipt are those of the next heartbeat.
             words(sink, [claim.leader.get() as u64, claim.epoch.number()]);
-            words(sink, [nanos(claim.detection), nanos(claim.paused_for)]);
+            sink.word(nanos(claim.detection));
             option(sink, self.out.frame_to_repeat(), |sink, (to, answer)| {
                 describe_node(sink, members, *to);
                 describe_words(sink, members, answer);

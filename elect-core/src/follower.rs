@@ -45,7 +45,6 @@ pub(crate) struct Claim {
     pub(crate) detection: Duration,
     /// How long it binds on this node's clock: D(1 + ρ).
     pub(crate) binds_for: Duration,
-    pub(crate) paused_for: Duration,
 }
 
 /// An offer that this node is about to accept.
@@ -103,7 +102,6 @@ impl Elector {
             received: self.now,
             detection: lead.detection,
             binds_for: self.config.promise_span(lead.detection),
-            paused_for: lead.paused_for,
         };
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch == epoch) {
             self.renew(&claim);
@@ -140,6 +138,7 @@ impl Elector {
     fn adopt_leader(&mut self, claim: Claim) {
         let Claim { leader, epoch, .. } = claim;
         let node = self.config.members.id(leader);
+        self.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
         self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
         let named =
@@ -181,7 +180,7 @@ impl Elector {
         self.favour.end();
         // Whatever this node waited for, somebody leads now.
         self.wait_until = Time::ZERO;
-        self.limit_pause_request();
+        self.freeze.end_favour();
         self.rounds_lost = 0;
         self.had_leader = true;
         self.renew(&claim);
@@ -205,7 +204,6 @@ impl Elector {
         if !(known && self.is_covered(claim.leader, claim.nonce)) {
             self.cover(claim);
         }
-        self.note_pause(claim.paused_for);
     }
 
     /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
@@ -342,12 +340,11 @@ impl Elector {
             Role::Candidate(own) if epoch <= own.epoch => return Some(Refusal::OwnOffice),
             _ => {}
         }
-        let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
         if self.promise.is_some_and(|promise| promise.to != candidate) {
             return Some(Refusal::Bound); // R10
         }
-        if self.paused_until.is_some() && !followed {
-            return Some(Refusal::Paused); // R42
+        if self.is_barred(candidate) {
+            return Some(Refusal::Paused); // R42, R62
         }
         // R9: one vote per epoch, ever.
         if epoch < self.record.epoch {
@@ -387,6 +384,10 @@ impl Elector {
         if !self.is_alive(candidate, nonce) {
             return;
         }
+        // R62: a freeze may have come while the vote was being saved.
+        if self.is_barred(candidate) {
+            return self.refuse(candidate, epoch, Refusal::Paused);
+        }
         self.favour.end();
         self.answered = Some(accepting.candidacy());
         self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
@@ -396,8 +397,8 @@ impl Elector {
         }
         let node = self.config.members.id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
-        let position = self.reported_position();
-        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position });
+        let (position, freeze) = (self.reported_position(), self.freeze.stamp(self.now));
+        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position, freeze });
     }
 
     /// R50: a witness sends no position, not zero.

@@ -47,8 +47,11 @@ pub enum Standing {
     Standing(Epoch),
     /// Follows this leader in this epoch.
     Following(NodeId, Epoch),
-    /// It accepts nobody now: its word is given or being given, failover is frozen, or it has no vote.
+    /// It accepts nobody now: its word is given or being given, it has no vote, or failover is frozen and it does not
+    /// know for whom.
     Bound,
+    /// Failover is frozen: it would accept an offer of this node now, the last leader, and of nobody else.
+    Reserved(NodeId),
     /// Would accept an offer now.
     Free,
     /// Its storage was lost and replaced: it counts for nothing (S13).
@@ -76,6 +79,8 @@ pub enum Body {
         epoch: Epoch,
         /// The last durable entry, pulled after the fence was raised.
         position: Option<Position>,
+        /// The newest freeze or thaw that the voter knows of; none if it knows of none.
+        freeze: Option<FreezeStamp>,
     },
     /// I do not accept your offer for `epoch`.
     Refuse {
@@ -98,8 +103,10 @@ pub enum Body {
         /// Who gets a head start.
         target: NodeId,
     },
-    /// Freeze failover for this long; zero ends a freeze.
+    /// Freeze failover for this long: asked of the leader.
     Pause {
+        /// The newest freeze or thaw that the asking node knows of: one that is newer is the answer already.
+        after: FreezeNumber,
         /// How long from now.
         remaining: Duration,
     },
@@ -136,6 +143,8 @@ pub struct Heartbeat {
     pub application: u32,
     /// From a leader only.
     pub lead: Option<Lead>,
+    /// The newest freeze or thaw that the sender knows of; none if it knows of none.
+    pub freeze: Option<FreezeStamp>,
 }
 
 /// What only a leader's heartbeat carries.
@@ -143,8 +152,31 @@ pub struct Heartbeat {
 pub struct Lead {
     /// How long a promise to the leader runs from receipt, in real time.
     pub detection: Duration,
-    /// How long failover stays frozen; zero if it is not.
-    pub paused_for: Duration,
+}
+
+/// Which freeze or thaw of failover: the newest one counts, everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct FreezeNumber {
+    /// The epoch of the leader that took the freeze.
+    pub epoch: Epoch,
+    /// Each further freeze or thaw counts one up.
+    pub count: u32,
+}
+
+/// A freeze or thaw of failover, as one node knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreezeStamp {
+    /// Which one.
+    pub number: FreezeNumber,
+    /// How long failover stays frozen; zero if it is thawed. Of two with one number the shorter counts.
+    pub remaining: Duration,
+}
+
+impl fmt::Display for FreezeNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.count)
+    }
 }
 
 /// Why an offer was refused.

@@ -95,7 +95,8 @@ pub(crate) struct HeadStart {
 }
 
 impl Elector {
-    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover.
+    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover. A freeze does not
+    /// keep an operator from it: then it is for the new leader.
     ///
     /// The host sees [`Duty::HandoverBegan`], admits nothing new, finishes what began and calls
     /// [`on_drained`](Self::on_drained). Refused with the figures if the target is behind by more than the tolerance
@@ -150,9 +151,6 @@ impl Elector {
             } else {
                 Err(RequestRefused::HandingOver(target))
             };
-        }
-        if self.paused_until.is_some() {
-            return Err(RequestRefused::Paused);
         }
         let target = match to {
             Some(to) => self.check_target(to)?,
@@ -252,7 +250,7 @@ impl Elector {
         self.abort_handover(HandoverAborted::DeadlinePassed);
     }
 
-    fn abort_handover(&mut self, reason: HandoverAborted) {
+    pub(crate) fn abort_handover(&mut self, reason: HandoverAborted) {
         let now = self.now;
         if let Role::Leader(leader) = &mut self.role
             && let Some(handover) = leader.handover.take()
@@ -316,6 +314,8 @@ impl Elector {
             if may_use && self.health == Health::Healthy {
                 self.favour.give(until);
             }
+            // R62: in a freeze it stands in the place of the last leader.
+            self.freeze.favour(until);
             self.wait_until = Time::ZERO;
             self.head_start = None;
         } else {
@@ -385,20 +385,30 @@ impl Elector {
         }
     }
 
-    /// R43: a host that reports itself unfit loses or declines office.
+    /// R43: a host that reports itself unfit loses or declines office. R64: in a freeze that is only told, and costs
+    /// office when it ends.
     pub(crate) fn withdraw_unfit(&mut self) {
+        if self.freeze.is_active() {
+            return;
+        }
         self.withdraw_round(RoundLost::Withdrawn);
         self.lose_office_to_successor(StepDown::Unhealthy);
     }
 
-    /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else.
+    /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else. In a freeze
+    /// they elect nobody, and this node stands again after it.
     pub fn resign(&mut self, now: Time) -> Requested<'_> {
         self.begin(now);
         let resigned = self.check_resign().map(|()| {
             let wait = self.election_timeout();
             self.wait_until = self.now + wait;
             self.lose_round(wait, RoundLost::Withdrawn);
-            self.lose_office_to_successor(StepDown::Resigned);
+            // R64: in a freeze nobody is named, since nobody but an operator replaces the leader.
+            if self.freeze.is_active() {
+                self.lose_office(StepDown::Resigned);
+            } else {
+                self.lose_office_to_successor(StepDown::Resigned);
+            }
         });
         self.settle();
         Requested::new(Step::new(&mut self.out), resigned)
@@ -407,8 +417,6 @@ impl Elector {
     fn check_resign(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
         match &self.role {
-            // Nobody could take over until the freeze ends.
-            Role::Leader(_) if self.paused_until.is_some() => Err(RequestRefused::Paused),
             Role::Follower(_) => Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader))),
             _ => Ok(()),
         }
@@ -419,7 +427,7 @@ impl Elector {
     pub(crate) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let [newer, past] = leader.positions;
-        let quiet = leader.in_office && leader.handover.is_none() && self.paused_until.is_none();
+        let quiet = leader.in_office && leader.handover.is_none() && !self.freeze.is_active();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);

@@ -66,7 +66,7 @@ impl Elector {
         assert!(self.wait_until <= self.now, "a leader waits for nothing");
         assert!(self.rounds_lost == 0, "a leader has lost no rounds");
         assert!(self.head_start.is_none(), "a leader leaves nobody a head start");
-        assert!(self.pause_request.is_none(), "a leader asks nobody for a freeze");
+        assert!(self.freeze.request().is_none(), "a leader asks nobody for a freeze");
         assert!(self.connected_floor == Time::ZERO, "to a leader every fresh echo counts");
     }
 
@@ -84,11 +84,11 @@ impl Elector {
         let saves = self.saving.as_ref().is_some_and(|saving| !saving.stalled);
         for (timer, is_for) in [
             (Timer::Lease, leader.is_some()),
-            (Timer::Office, leader.is_some_and(|leader| !leader.in_office)),
+            (Timer::Office, leader.is_some_and(|leader| !leader.in_office && !leader.overdue)),
             (Timer::Handover, leader.is_some_and(|leader| leader.handover.is_some())),
             (Timer::Round, matches!(self.role, Role::Candidate(_))),
             (Timer::Promise, self.promise.is_some()),
-            (Timer::Pause, self.paused_until.is_some()),
+            (Timer::Pause, self.freeze.is_active()),
             (Timer::Save, saves),
             (Timer::Heartbeat, true),
         ] {

@@ -32,6 +32,8 @@ pub(crate) struct Leader {
     pub(crate) detector: Detector,
     /// The host serves; until then it finds its way into office.
     pub(crate) in_office: bool,
+    /// It did not serve by the deadline, in a freeze (R64).
+    pub(crate) overdue: bool,
     pub(crate) source: Option<Source>,
     pub(crate) re_offer: Option<ReOffer>,
     /// A voter is above: a re-offer is due at the next heartbeat.
@@ -61,6 +63,7 @@ impl Elector {
             detection: DetectionHistory::new(detection, first),
             detector: Detector::new(),
             in_office: false,
+            overdue: false,
             source,
             re_offer: None,
             wants_epoch: false,
@@ -71,7 +74,10 @@ impl Elector {
         self.rounds_lost = 0;
         self.had_leader = true;
         self.head_start = None;
-        self.pause_request = None;
+        self.freeze.withdraw_request();
+        self.freeze.end_favour();
+        // R62: a freeze keeps whoever led last in office.
+        self.freeze.note_leader(self.me, epoch);
         self.connected_floor = Time::ZERO;
         self.timers.clear(Timer::Round);
         self.timers.set(Timer::Lease, lease_end);
@@ -237,6 +243,7 @@ impl Elector {
             && office.is_of(&self.authority)
         {
             leader.in_office = true;
+            leader.overdue = false;
             leader.source = None;
             self.timers.clear(Timer::Office);
             self.failed_at = None;
@@ -260,6 +267,13 @@ impl Elector {
 
     /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
     pub(crate) fn on_office_overdue(&mut self) {
+        // R64: in a freeze it is told as unhealthy, and resigns when that ends.
+        if self.freeze.is_active()
+            && let Role::Leader(leader) = &mut self.role
+        {
+            leader.overdue = true;
+            return self.broadcast();
+        }
         self.failed_at = Some(FailedAt(self.position));
         self.lose_office(StepDown::NeverServed);
     }

@@ -133,6 +133,7 @@ mod favour;
 mod fence;
 mod follower;
 mod frame;
+mod freeze;
 mod gate;
 mod handover;
 mod invariants;
@@ -190,7 +191,8 @@ pub use explore::StateSink;
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
+    Lead, Refusal, Standing,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use handover::{HandoverRequest, Lag};
@@ -203,6 +205,6 @@ pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 
 pub use start::StartRefused;
-pub use status::{PeerStatus, RoleName, Status};
+pub use status::{FreezeStatus, PeerStatus, RoleName, Status};
 pub use step::{Driver, Requested, Step};
 pub use time::Time;

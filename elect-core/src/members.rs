@@ -62,6 +62,11 @@ impl fmt::Debug for Digest {
 pub(crate) struct MemberIndex(u16);
 
 impl MemberIndex {
+    #[cfg(test)]
+    pub(crate) const fn at(index: u16) -> Self {
+        Self(index)
+    }
+
     pub(crate) const fn get(self) -> usize {
         self.0 as usize
     }

@@ -197,6 +197,7 @@ fn blank_frame() -> Frame {
             priority: 0,
             application: 0,
             lead: None,
+            freeze: None,
         }),
     }
 }

@@ -1,39 +1,32 @@
-//! Freezing failover for maintenance: visibly, group-wide, with an expiry.
+//! Freezing failover for maintenance: visibly, group-wide, with an expiry. It stops automatic replacement, nothing else.
 
 use core::time::Duration;
 
 use crate::elector::{Elector, Role};
-use crate::event::{Ignored, Notice, RequestRefused};
-use crate::frame::{Body, Header};
-
+use crate::epoch::Epoch;
+use crate::event::{
+    HandoverAborted, HandoverCause, Health, Ignored, Notice, RequestRefused, RoundLost, StepDown,
+};
+use crate::frame::{Body, FreezeNumber, FreezeStamp, Header, Standing};
+use crate::freeze::{Noted, PAUSE_MAX, PauseRequest};
+use crate::members::MemberIndex;
 use crate::step::{Requested, Step};
 use crate::time::Time;
 use crate::timers::Timer;
 
-/// A freeze or thaw that this node's operator asked for and the group does not show yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PauseRequest {
-    /// Until when failover shall be frozen; `None` to thaw it.
-    pub(crate) until: Option<Time>,
-    /// When this node stops asking.
-    pub(crate) asks_until: Time,
-}
-
-const PAUSE_MAX: Duration = Duration::from_hours(24);
-
 impl Elector {
-    /// Freezes failover for `span` (1 ms to 24 h) in the whole group: nobody stands and nobody accepts. A leader
-    /// that dies meanwhile is not replaced until the freeze ends. Works on the leader and on whoever follows it.
+    /// Freezes failover for `span` (1 ms to 24 h) in the whole group: the leader stays in office, and if it goes, nobody
+    /// but it is elected until the freeze ends or an operator hands over. Works on the leader and on whoever follows it.
     pub fn pause(&mut self, span: Duration, now: Time) -> Requested<'_> {
         self.begin(now);
         let paused = self.check_pause(span).map(|()| {
-            let until = self.now + span;
             if matches!(self.role, Role::Leader(_)) {
-                self.pause_request = None;
-                self.freeze(until);
-                self.broadcast();
+                self.take_freeze(FreezeNumber::default(), span, self.me);
             } else {
-                self.ask(Some(until), self.election_timeout());
+                let after = self.freeze.number().unwrap_or_default();
+                let asks_until = self.now + self.election_timeout();
+                self.freeze.ask(PauseRequest::Freeze { after, until: self.now + span, asks_until });
+                self.repeat_pause_request();
             }
         });
         self.settle();
@@ -44,13 +37,14 @@ impl Elector {
     pub fn resume(&mut self, now: Time) -> Requested<'_> {
         self.begin(now);
         let resumed = self.is_running().map(|()| {
-            let frozen_for = self.paused_until.map_or(Duration::ZERO, |until| until.since(self.now));
-            self.thaw();
-            if matches!(self.role, Role::Leader(_)) {
-                self.pause_request = None;
-                self.broadcast();
-            } else {
-                self.ask(None, frozen_for.max(self.election_timeout()));
+            let asked = self.freeze.request().is_some();
+            self.freeze.withdraw_request();
+            if self.freeze.is_active() {
+                self.thaw();
+            } else if asked || self.leader().is_none() {
+                // It may have missed what it shall end.
+                let asks_until = self.now + self.election_timeout();
+                self.freeze.ask(PauseRequest::Thaw { asks_until });
             }
         });
         self.settle();
@@ -68,77 +62,197 @@ impl Elector {
         Ok(())
     }
 
-    fn ask(&mut self, until: Option<Time>, asks_for: Duration) {
-        self.pause_request = Some(PauseRequest { until, asks_until: self.now + asks_for });
-        self.repeat_pause_request();
+    /// R63: the leader takes a freeze, newer than every one before, and shows it to everybody.
+    fn take_freeze(&mut self, than: FreezeNumber, remaining: Duration, asker: MemberIndex) {
+        let Role::Leader(leader) = &self.role else { return };
+        let number = self.freeze.next_number(leader.epoch, than);
+        let noted = self.freeze.note(FreezeStamp { number, remaining }, self.now);
+        self.freeze.note_asker(asker);
+        self.heed(noted);
+        self.broadcast();
     }
 
-    /// R42: a request is repeated with the heartbeats until the leader's heartbeat shows it: to the leader, or to
-    /// everybody when there is none.
-    pub(crate) fn repeat_pause_request(&mut self) {
-        let Some(request) = self.pause_request else { return };
-        if self.now >= request.asks_until {
-            self.pause_request = None;
-            return;
-        }
-        let remaining = request.until.map_or(Duration::ZERO, |until| until.since(self.now));
-        let leader = self.followed().map(|followed| followed.leader);
-        for peer in self.other_members().filter(|&peer| leader.is_none_or(|leader| leader == peer)) {
-            self.send(peer, Body::Pause { remaining });
-        }
-    }
-
-    /// R42: the leader takes a request as its own; without a leader everybody may be thawed, nobody frozen.
-    pub(crate) fn on_pause(&mut self, header: &Header, remaining: Duration) -> Result<(), Ignored> {
-        self.check_fresh(header)?;
-        let leads = matches!(self.role, Role::Leader(_));
-        if remaining.is_zero() && self.followed().is_none() {
-            self.thaw();
-        } else if leads && remaining <= PAUSE_MAX {
-            self.freeze(self.now + remaining);
-        } else {
-            return Err(Ignored::NotItsPlace);
-        }
-        self.pause_request = None;
-        if leads {
+    /// R63: a thaw is newer than the freeze that it ends, whoever asked for it.
+    fn thaw(&mut self) {
+        let number = self.freeze.next_number(Epoch::ZERO, FreezeNumber::default());
+        let led = matches!(self.role, Role::Leader(_));
+        let noted = self.freeze.note(FreezeStamp { number, remaining: Duration::ZERO }, self.now);
+        self.heed(noted);
+        // Whoever loses office by it says so, and perhaps who shall lead: no plain heartbeat overtakes that.
+        if !led || matches!(self.role, Role::Leader(_)) {
             self.broadcast();
         }
+    }
+
+    /// R42: a request is repeated to the leader with the heartbeats, until a newer freeze or thaw is the answer, or
+    /// nobody has given one in time.
+    pub(crate) fn repeat_pause_request(&mut self) {
+        self.freeze.limit_request(self.now);
+        let Some(PauseRequest::Freeze { after, until, .. }) = self.freeze.request() else { return };
+        let Some(leader) = self.followed().map(|followed| followed.leader) else { return };
+        let remaining = until.since(self.now);
+        if !remaining.is_zero() {
+            self.send(leader, Body::Pause { after, remaining });
+        }
+    }
+
+    /// R42: the leader takes a request as its own, unless it has known a newer freeze or thaw than the asking node.
+    pub(crate) fn on_pause(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        after: FreezeNumber,
+        remaining: Duration,
+    ) -> Result<(), Ignored> {
+        self.check_fresh(header)?;
+        let leads = matches!(self.role, Role::Leader(_));
+        if !leads || remaining.is_zero() || remaining > PAUSE_MAX || after.epoch > self.heard {
+            return Err(Ignored::NotItsPlace);
+        }
+        if self.freeze.number().is_some_and(|known| known > after) {
+            return Err(Ignored::OldRequest);
+        }
+        self.take_freeze(after, remaining, peer);
         Ok(())
     }
 
-    /// R42: once there is a leader, a request that it does not take in time is old: it must not undo a later one.
-    pub(crate) fn limit_pause_request(&mut self) {
-        let latest = self.now + self.election_timeout();
-        if let Some(request) = &mut self.pause_request {
-            request.asks_until = request.asks_until.min(latest);
+    /// R63: what a fresh heartbeat says of a freeze, and of whom it keeps in office.
+    #[inline]
+    pub(crate) fn note_peers_freeze(&mut self, header: &Header, stamp: Option<FreezeStamp>) {
+        let Some(stamp) = stamp else { return };
+        if self.check_fresh(header).is_err() {
+            return;
+        }
+        self.note_freeze(stamp);
+        if self.freeze.is_active() {
+            self.note_peers_leader(stamp, header.standing);
+            self.withdraw_unless_reserved();
         }
     }
 
-    /// R42: a follower's freeze is its leader's.
-    pub(crate) fn note_pause(&mut self, paused_for: Duration) {
-        let frozen = !paused_for.is_zero();
-        if frozen {
-            self.freeze(self.now + paused_for.min(PAUSE_MAX));
-        } else if self.paused_until.is_some() {
+    /// R63: an accept in a freeze is given to nobody but the leader that the freeze keeps in office.
+    pub(crate) fn note_voters_freeze(&mut self, stamp: Option<FreezeStamp>) {
+        let Some(stamp) = stamp else { return };
+        self.note_freeze(stamp);
+        if !stamp.remaining.is_zero() {
+            self.freeze.learn_reservation(self.me);
+        }
+        self.withdraw_unless_reserved();
+    }
+
+    fn note_freeze(&mut self, stamp: FreezeStamp) {
+        // No stamp counts of an epoch that nobody has told of: it would outlast all later ones.
+        if stamp.number.epoch > self.heard {
+            return;
+        }
+        self.freeze.limit_request(self.now);
+        let thaws = matches!(self.freeze.request(), Some(PauseRequest::Thaw { .. }))
+            && self.freeze.would_freeze(stamp);
+        let noted = self.freeze.note(stamp, self.now);
+        let is_news = !matches!(noted, Noted::Nothing | Noted::Frozen { is_new: false, .. });
+        self.heed(noted);
+        if thaws {
             self.thaw();
-        }
-        if self.pause_request.is_some_and(|request| request.until.is_some() == frozen) {
-            self.pause_request = None;
-        }
-    }
-
-    fn freeze(&mut self, until: Time) {
-        let was = self.paused_until.replace(until);
-        self.timers.set(Timer::Pause, until);
-        if was.is_none() {
-            self.out.happened(Notice::Paused { until });
+        } else if is_news && matches!(self.role, Role::Leader(_)) {
+            self.broadcast();
         }
     }
 
-    pub(crate) fn thaw(&mut self) {
-        self.timers.clear(Timer::Pause);
-        if self.paused_until.take().is_some() {
-            self.out.happened(Notice::Resumed);
+    fn note_peers_leader(&mut self, stamp: FreezeStamp, standing: Standing) {
+        match standing {
+            Standing::Following(leader, epoch) => {
+                if let Some(leader) = self.config.members.index(leader) {
+                    self.freeze.note_leader(leader, epoch);
+                }
+            }
+            Standing::Reserved(leader) if self.freeze.number() == Some(stamp.number) => {
+                if let Some(leader) = self.config.members.index(leader) {
+                    self.freeze.learn_reservation(leader);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// R62: a round goes on in a freeze only if it is for the leader that the freeze keeps in office.
+    fn withdraw_unless_reserved(&mut self) {
+        if self.freeze.is_active() && !self.is_reserved_for(self.me) {
+            self.withdraw_round(RoundLost::Paused);
+        }
+    }
+
+    /// What follows from a freeze or a thaw here.
+    fn heed(&mut self, noted: Noted) {
+        match noted {
+            Noted::Nothing => {}
+            Noted::Frozen { until, is_new } => {
+                self.timers.set(Timer::Pause, until);
+                if is_new {
+                    self.out.happened(Notice::Paused { until });
+                    self.abort_preference();
+                }
+            }
+            Noted::Thawed { was_frozen } => {
+                self.timers.clear(Timer::Pause);
+                if was_frozen {
+                    self.out.happened(Notice::Resumed);
+                    self.carry_out_what_was_put_off();
+                }
+            }
+        }
+    }
+
+    /// R63: each clock ends a freeze, and the first one that does ends it for everybody.
+    pub(crate) fn on_pause_over(&mut self) {
+        let noted = self.freeze.expire();
+        self.heed(noted);
+    }
+
+    /// R64: preference is automatic replacement; what an operator asked for goes on.
+    fn abort_preference(&mut self) {
+        if let Role::Leader(leader) = &self.role
+            && leader.handover.is_some_and(|handover| handover.cause == HandoverCause::Preference)
+        {
+            self.abort_handover(HandoverAborted::Paused);
+        }
+    }
+
+    /// R64: what would have cost office while failover was frozen costs it in the step that thaws.
+    fn carry_out_what_was_put_off(&mut self) {
+        if self.health == Health::Unfit {
+            self.withdraw_unfit();
+        }
+        if self.saving.as_ref().is_some_and(|saving| saving.stalled) {
+            self.lose_office_to_successor(StepDown::SaveStalled);
+        }
+        if matches!(&self.role, Role::Leader(leader) if leader.overdue) {
+            self.on_office_overdue();
+        }
+    }
+
+    /// R62: for whom failover is frozen, as far as this node knows: the last leader, or while its head start lasts the
+    /// node that it handed over to.
+    pub(crate) fn reserved_for(&self) -> Option<MemberIndex> {
+        let number = self.freeze.number()?;
+        let last = self.freeze.reservation();
+        if self.released >= last.map_or(number.epoch, |last| last.epoch) {
+            if self.freeze.is_favoured(self.now) {
+                return Some(self.me);
+            }
+            if let Some(head_start) = self.active_head_start() {
+                return Some(head_start.target);
+            }
+        }
+        last.map(|last| last.leader)
+    }
+
+    pub(crate) fn is_reserved_for(&self, node: MemberIndex) -> bool {
+        self.reserved_for() == Some(node)
+    }
+
+    /// R62: whether a freeze keeps this node from accepting `candidate`.
+    pub(crate) fn is_barred(&self, candidate: MemberIndex) -> bool {
+        let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
+        self.freeze.is_active() && !followed && !self.is_reserved_for(candidate)
     }
 }

@@ -145,6 +145,8 @@ impl Elector {
             self.authority.set_draining(handover);
             Raised::OnTheWay(Elected::new(self.authority.clone(), re_offer.epoch, source))
         };
+        // R62: a freeze keeps whoever led last in office.
+        self.freeze.note_leader(self.me, re_offer.epoch);
         self.out.act(Duty::EpochRaised { from, raised });
         self.announce();
         self.note_voters_above();

@@ -159,11 +159,19 @@ impl Elector {
         self.note_head_start(peer, before, after);
         match &self.role {
             // R34: while the round lasts, an offer is repeated to a voter that becomes free.
-            Role::Candidate(_) if after == Standing::Free && before != Standing::Free => {
+            Role::Candidate(_) if after != before && self.is_free_here(after) => {
                 self.repeat_offer(peer);
             }
             Role::Leader(_) => self.note_voter_above(peer),
             _ => {}
+        }
+    }
+
+    fn is_free_here(&self, standing: Standing) -> bool {
+        match standing {
+            Standing::Free => true,
+            Standing::Reserved(leader) => leader == self.config.node,
+            _ => false,
         }
     }
 
@@ -179,10 +187,12 @@ impl Elector {
                 Ok(())
             }
             &Body::Offer { epoch, detection } => self.on_offer(peer, header, epoch, detection),
-            &Body::Accept { epoch, position } => self.on_accept(peer, header, epoch, position),
+            &Body::Accept { epoch, position, freeze } => {
+                self.on_accept(peer, header, epoch, position, freeze)
+            }
             &Body::Refuse { epoch, refusal } => self.on_refuse(peer, header, epoch, refusal),
             &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
-            &Body::Pause { remaining } => self.on_pause(header, remaining),
+            &Body::Pause { after, remaining } => self.on_pause(peer, header, after, remaining),
             Body::Reject { .. } | Body::WentBack { .. } => self.on_rejection(peer, header.nonce, &frame.body),
         }
     }
@@ -207,6 +217,7 @@ impl Elector {
         header: &Header,
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
+        self.note_peers_freeze(header, heartbeat.freeze);
         match header.standing {
             Standing::Leading(epoch) => self.on_leader(peer, header, epoch, heartbeat),
             Standing::Following(leader, epoch) if leader == self.config.node => {

@@ -136,7 +136,12 @@ impl Elector {
         if let Some(saving) = &mut self.saving {
             saving.stalled = true;
             self.withdraw_round(RoundLost::SaveStalled);
-            self.lose_office_to_successor(StepDown::SaveStalled);
+            // R64: in a freeze it is only told, and costs office when that ends.
+            if self.freeze.is_active() {
+                self.broadcast();
+            } else {
+                self.lose_office_to_successor(StepDown::SaveStalled);
+            }
         }
     }
 

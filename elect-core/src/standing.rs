@@ -1,7 +1,5 @@
 //! Where this node stands, and whom it tells.
 
-use core::time::Duration;
-
 use crate::config::DETECTION_MIN;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
@@ -21,6 +19,7 @@ pub(crate) enum Stance {
     Free,
     Replaced,
     Stopped(Epoch),
+    Reserved(MemberIndex),
 }
 
 impl Elector {
@@ -38,10 +37,20 @@ impl Elector {
             Role::Candidate(candidate) => Stance::Standing(candidate.epoch),
             Role::Follower(_) => match self.followed() {
                 Some(followed) => Stance::Following(followed.leader, followed.epoch),
-                None if self.is_free() => Stance::Free,
-                None => Stance::Bound,
+                None => self.unbound_stance(),
             },
         }
+    }
+
+    /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
+    fn unbound_stance(&self) -> Stance {
+        if !self.kind.votes() || self.promise.is_some() || self.saving.is_some() {
+            return Stance::Bound;
+        }
+        if !self.freeze.is_active() {
+            return Stance::Free;
+        }
+        self.reserved_for().map_or(Stance::Bound, Stance::Reserved)
     }
 
     /// The same, as frames say it.
@@ -55,12 +64,8 @@ impl Elector {
             Stance::Free => Standing::Free,
             Stance::Replaced => Standing::Replaced,
             Stance::Stopped(epoch) => Standing::Stopped(epoch),
+            Stance::Reserved(leader) => Standing::Reserved(self.config.members.id(leader)),
         }
-    }
-
-    /// Whether this node would accept an offer now.
-    fn is_free(&self) -> bool {
-        self.kind.votes() && self.promise.is_none() && self.saving.is_none() && self.paused_until.is_none()
     }
 
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
@@ -99,10 +104,12 @@ impl Elector {
             eligible: self.is_eligible(),
             // R43: a stalled save makes a node unfit too.
             healthy: self.health == Health::Healthy
-                && !self.saving.as_ref().is_some_and(|saving| saving.stalled),
+                && !self.saving.as_ref().is_some_and(|saving| saving.stalled)
+                && !matches!(&self.role, Role::Leader(leader) if leader.overdue),
             priority: self.config.priority,
             application: self.config.application,
             lead: self.lead(),
+            freeze: self.freeze.stamp(self.now),
         }
     }
 
@@ -113,10 +120,7 @@ impl Elector {
     #[inline]
     fn lead(&self) -> Option<Lead> {
         match &self.role {
-            Role::Leader(leader) => Some(Lead {
-                detection: leader.detection.current(),
-                paused_for: self.paused_until.map_or(Duration::ZERO, |until| until.since(self.now)),
-            }),
+            Role::Leader(leader) => Some(Lead { detection: leader.detection.current() }),
             _ => None,
         }
     }

@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
-use crate::frame::Address;
-use crate::members::MemberKind;
+use crate::frame::{Address, FreezeNumber};
+use crate::members::{MemberIndex, MemberKind};
 use crate::name::{ClusterId, NodeId};
 use crate::nonce::Incarnation;
 use crate::time::Time;
@@ -20,6 +20,8 @@ pub struct Status {
     pub cluster: ClusterId,
     /// This node.
     pub node: NodeId,
+    /// The freeze of failover that is in force: it comes first in whatever an operator wonders about.
+    pub freeze: Option<FreezeStatus>,
     /// What kind of member it is.
     pub kind: MemberKind,
     /// What it does.
@@ -46,10 +48,26 @@ pub struct Status {
     pub health: Health,
     /// Its host's last durable entry.
     pub position: Option<Position>,
-    /// How long failover stays frozen.
-    pub paused_for: Option<Duration>,
     /// The other members, sorted by name.
     pub peers: Vec<PeerStatus>,
+}
+
+/// A freeze of failover that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct FreezeStatus {
+    /// Which one.
+    pub number: FreezeNumber,
+    /// When it ends, on this node's clock.
+    pub until: Time,
+    /// How long it still runs.
+    pub remaining: Duration,
+    /// The leader that took it, if this node knows who led that epoch.
+    pub taken_by: Option<NodeId>,
+    /// The node whose operator asked for it: only the leader that took it knows.
+    pub asked_by: Option<NodeId>,
+    /// Who alone may be elected meanwhile, if this node knows: the last leader, or whom it has just handed over to.
+    pub reserved_for: Option<NodeId>,
 }
 
 /// What a node does.
@@ -102,6 +120,7 @@ impl Elector {
         Status {
             cluster: self.config.cluster,
             node: self.config.node,
+            freeze: self.freeze_status(now),
             kind: self.kind,
             role: self.role_name(),
             incarnation: self.record.incarnation,
@@ -115,9 +134,21 @@ impl Elector {
             detection: self.detection_in_use(),
             health: self.health,
             position: self.position,
-            paused_for: self.paused_until.map(|until| until.since(now)),
             peers: self.peer_statuses(now),
         }
+    }
+
+    pub(crate) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
+        let (number, until) = (self.freeze.number()?, self.freeze.until()?);
+        let id = |member: MemberIndex| self.config.members.id(member);
+        Some(FreezeStatus {
+            number,
+            until,
+            remaining: until.since(now),
+            taken_by: self.freeze.taken_by().map(id),
+            asked_by: self.freeze.asked_by().map(id),
+            reserved_for: self.reserved_for().map(id),
+        })
     }
 
     fn role_name(&self) -> RoleName {

@@ -74,8 +74,8 @@ impl Elector {
             && pair.round_trip.is_news(age, self.config.round_trip)
     }
 
-    /// Promises on, and answers what it answered before. The detection time is the one in use already, there is no
-    /// pause to prolong, and a nonce newer than all before it is not covered yet.
+    /// Promises on, and answers what it answered before. The detection time is the one in use already,
+    /// failover is not frozen, and a nonce newer than all before it is not covered yet.
     #[inline]
     pub(crate) fn on_repeated(&mut self, claim: &Claim) {
         self.now = claim.received;
@@ -131,17 +131,16 @@ impl Elector {
         heartbeat: Heartbeat,
         epoch: Epoch,
     ) -> Option<Claim> {
-        let Lead { detection, paused_for } = heartbeat.lead?;
+        let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other what its life began with any more.
         let is_told = header.birth.is_none() && self.peers[leader.get()].pair.telling.is_known();
         let is_followed = epoch == followed && from == self.config.members.id(leader);
-        // A pause would run from the receipt of each heartbeat.
-        let is_quiet = !self.is_replaced() && paused_for.is_zero() && self.out.holds_one_frame();
+        // What is left of a freeze is less in each heartbeat.
+        let is_quiet = !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);
         let binds_for = self.config.promise_span(detection);
-        let claim =
-            Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for, paused_for };
+        let claim = Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for };
         (is_followed && is_quiet && is_told).then_some(claim)
     }
 }

@@ -37,30 +37,32 @@
 //! | durable epoch | 8 | always |
 //! | tag | 2 | always |
 //! | epoch of the standing | 8 | tag bit 13 |
-//! | leader's name | 1 + n | following |
+//! | leader's name | 1 + n | following, reserved |
 //! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
 //! | echo: likewise | 16 | tag bit 4 |
 //! | birth: counter of the storage's first life 4, epoch 8, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 13 or 29 | tag bit 12 |
 //! | body | | by kind |
 //!
-//! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped.
-//! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a lead is present;
-//! bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed, or that a stopped node offered last, is not the durable one, and
-//! follows; bit 14: likewise for the
+//! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped,
+//! 7 reserved.
+//! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
+//! present; bit 11: a freeze is present; bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed,
+//! or that a stopped node offered last, is not the durable one, and follows; bit 14: likewise for the
 //! epoch of the position. Without them it is the durable one, and must not be written. A flag that does not belong to
 //! the kind, or to the standing, or bit 14 without bit 5, is zero, and so are the other bits.
 //!
-//! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes.
+//! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A freeze is its number (epoch 8, count
+//! 4) and how long it remains, 4 in ms: zero for a thaw.
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position if flagged, priority 1, application 4, lead 8 if flagged (detection 4 in µs, pause 4 in ms) | 4–8, 12, 14 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, detection 4 in µs if flagged, freeze if flagged | 4–8, 11, 12, 14 |
 //! | 2 offer | epoch 8, detection 4 in µs | 4, 12 |
-//! | 3 accept | epoch 8, position if flagged | 4, 5, 12, 14 |
+//! | 3 accept | epoch 8, position if flagged, freeze if flagged | 4, 5, 11, 12, 14 |
 //! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 4, 12 |
-//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–8, 12, 14 |
+//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–8, 11, 12, 14 |
 //! | 6 release | epoch 8, target's name 1 + n | 4, 12 |
-//! | 7 pause | remaining 4 in ms | 4, 12 |
+//! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 12 |
 //! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 12 |
 //! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 12 |
 //!

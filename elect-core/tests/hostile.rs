@@ -7,8 +7,8 @@ mod harness;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Duty, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce, Notice,
-    Position, Refusal, RoleName, Standing, Time,
+    Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation,
+    Lead, NodeId, Nonce, Notice, Position, Refusal, RoleName, Standing, Time,
 };
 use harness::{Group, Seen, builder, id, ms};
 
@@ -136,6 +136,7 @@ fn standings() -> Vec<Standing> {
         all.extend([Standing::Leading(epoch), Standing::Standing(epoch), Standing::Stopped(epoch)]);
         all.extend(["c", "b", "x"].map(|leader| Standing::Following(id(leader), epoch)));
     }
+    all.extend(["c", "b", "x"].map(|leader| Standing::Reserved(id(leader))));
     all
 }
 
@@ -153,14 +154,17 @@ fn heartbeats() -> Vec<Heartbeat> {
     let mut all = Vec::new();
     for (index, position) in positions().into_iter().enumerate() {
         for detection in SPANS {
-            let paused_for = SPANS[(index + usize::from(detection.is_zero())) % SPANS.len()];
+            let remaining = SPANS[(index + usize::from(detection.is_zero())) % SPANS.len()];
+            let number =
+                FreezeNumber { epoch: Epoch::new(EPOCHS[index]), count: [0, 1, u32::MAX][index % 3] };
             all.push(Heartbeat {
                 position,
                 eligible: index % 2 == 0,
                 healthy: index < 2,
                 priority: if index == 0 { 255 } else { 0 },
                 application: if index == 0 { u32::MAX } else { 0 },
-                lead: (index != 1).then_some(Lead { detection, paused_for }),
+                lead: (index != 1).then_some(Lead { detection }),
+                freeze: (index != 2).then_some(FreezeStamp { number, remaining }),
             });
         }
     }
@@ -181,14 +185,19 @@ fn bodies() -> Vec<Body> {
     for number in EPOCHS {
         let epoch = Epoch::new(number);
         all.extend(SPANS.map(|detection| Body::Offer { epoch, detection }));
-        all.extend(positions().map(|position| Body::Accept { epoch, position }));
+        all.extend(positions().map(|position| Body::Accept { epoch, position, freeze: None }));
+        let number = FreezeNumber { epoch, count: 1 };
+        all.extend(SPANS.map(|remaining| {
+            let freeze = Some(FreezeStamp { number, remaining });
+            Body::Accept { epoch: Epoch::new(9), position: None, freeze }
+        }));
+        all.extend(SPANS.map(|remaining| Body::Pause { after: number, remaining }));
         all.extend(
             [Refusal::Bound, Refusal::Paused, Refusal::Replaced]
                 .map(|refusal| Body::Refuse { epoch, refusal }),
         );
         all.extend(["a", "c", "x"].map(|target| Body::Release { epoch, target: id(target) }));
     }
-    all.extend(SPANS.map(|remaining| Body::Pause { remaining }));
     for rejected in incarnations() {
         all.extend(incarnations().map(|known| Body::Reject { rejected, known }));
     }
@@ -321,7 +330,7 @@ fn what_is_ignored_says_why() {
     let group = group(Receiver::Follower);
     let fresh = header(&group, id("b"), 1, Standing::Free, Nonces::Fresh);
     let quiet = heartbeats()[0];
-    let lead = Heartbeat { lead: Some(Lead { detection: ms(500), paused_for: Duration::ZERO }), ..quiet };
+    let lead = Heartbeat { lead: Some(Lead { detection: ms(500) }), ..quiet };
     let leading = |number| Header { standing: Standing::Leading(Epoch::new(number)), ..fresh };
     let cases: [(&str, Header, Body, &str); 12] = [
         ("x", fresh, Body::Heartbeat(quiet), "not a member"),
@@ -344,7 +353,7 @@ fn what_is_ignored_says_why() {
             "may have been delayed",
         ),
         ("b", fresh, Body::Offer { epoch: Epoch::new(9), detection: ms(501) }, "above this node's maximum"),
-        ("b", fresh, Body::Accept { epoch: Epoch::new(9), position: None }, "not open"),
+        ("b", fresh, Body::Accept { epoch: Epoch::new(9), position: None, freeze: None }, "not open"),
         ("b", fresh, Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Bound }, "not open"),
     ];
     for (from, header, body, reason) in cases {

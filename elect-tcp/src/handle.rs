@@ -168,17 +168,19 @@ impl NodeHandle {
         self.request(Elector::cancel_handover)
     }
 
-    /// Gives leadership up without naming a successor.
+    /// Gives leadership up. In a freeze nobody takes over, and this node stands again an election timeout later.
     pub fn resign(&self) -> Result<(), RequestError> {
         self.request(Elector::resign)
     }
 
-    /// Freezes failover in the whole group for `span`.
+    /// Freezes failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
+    /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when it has
+    /// taken the freeze.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.pause(span, now))
     }
 
-    /// Ends a pause.
+    /// Ends a pause, on any node that reaches the others.
     pub fn resume(&self) -> Result<(), RequestError> {
         self.request(Elector::resume)
     }

@@ -73,13 +73,20 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
 }
 
 pub(crate) fn heartbeat(sent: u64) -> Frame {
-    let heartbeat =
-        Heartbeat { position: None, eligible: true, healthy: true, priority: 1, application: 0, lead: None };
+    let heartbeat = Heartbeat {
+        position: None,
+        eligible: true,
+        healthy: true,
+        priority: 1,
+        application: 0,
+        lead: None,
+        freeze: None,
+    };
     frame(sent, Body::Heartbeat(heartbeat))
 }
 
 pub(crate) fn accept(sent: u64) -> Frame {
-    frame(sent, Body::Accept { epoch: Epoch::new(1), position: None })
+    frame(sent, Body::Accept { epoch: Epoch::new(1), position: None, freeze: None })
 }
 
 pub(crate) fn offer(sent: u64) -> Frame {

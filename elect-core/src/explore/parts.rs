@@ -3,7 +3,8 @@
 use super::StateSink;
 use crate::birth::Birth;
 use crate::epoch::Position;
-use crate::frame::{Body, Frame, Standing};
+use crate::frame::{Body, Frame, FreezeStamp, Standing};
+use crate::freeze::{Freeze, PauseRequest};
 use crate::members::{MemberIndex, Members};
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
@@ -23,24 +24,28 @@ pub(super) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
             words(sink, [u64::from(heartbeat.eligible), u64::from(heartbeat.healthy)]);
             words(sink, [u64::from(heartbeat.priority), u64::from(heartbeat.application)]);
             option(sink, heartbeat.lead.as_ref(), |sink, lead| {
-                words(sink, [nanos(lead.detection), nanos(lead.paused_for)]);
+                sink.word(nanos(lead.detection));
             });
+            describe_stamp(sink, heartbeat.freeze);
         }
         Body::Offer { epoch, detection } => words(sink, [1, epoch.number(), nanos(*detection)]),
-        Body::Accept { epoch, position } => {
+        Body::Accept { epoch, position, freeze } => {
             words(sink, [2, epoch.number()]);
             describe_position(sink, *position);
+            describe_stamp(sink, *freeze);
         }
         Body::Refuse { epoch, refusal } => words(sink, [3, epoch.number(), *refusal as u64]),
         Body::Release { epoch, target } => {
             words(sink, [4, epoch.number()]);
             describe_node(sink, members, *target);
         }
-        Body::Pause { remaining } => words(sink, [5, nanos(*remaining)]),
         Body::WentBack { rejected, epoch, offset } => {
             sink.word(7);
             describe_incarnation(sink, *rejected);
             words(sink, [epoch.number(), u64::from(offset.is_some()), offset.unwrap_or(0)]);
+        }
+        Body::Pause { after, remaining } => {
+            words(sink, [5, after.epoch.number(), u64::from(after.count), nanos(*remaining)]);
         }
         Body::Reject { rejected, known } => {
             sink.word(6);
@@ -76,6 +81,10 @@ pub(super) fn describe_standing(sink: &mut impl StateSink, members: &Members, st
         Standing::Free => sink.word(4),
         Standing::Replaced => sink.word(5),
         Standing::Stopped(epoch) => words(sink, [6, epoch.number()]),
+        Standing::Reserved(leader) => {
+            sink.word(7);
+            describe_node(sink, members, leader);
+        }
     }
 }
 
@@ -106,4 +115,34 @@ pub(super) fn describe_promise(sink: &mut impl StateSink, promise: &Promise) {
     words(sink, [to.get() as u64, epoch.number()]);
     option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
     sink.until(*until);
+}
+
+fn describe_stamp(sink: &mut impl StateSink, stamp: Option<FreezeStamp>) {
+    option(sink, stamp.as_ref(), |sink, FreezeStamp { number, remaining }| {
+        words(sink, [number.epoch.number(), u64::from(number.count), nanos(*remaining)]);
+    });
+}
+
+/// Who took a freeze, and who asked for it, only `explain` and the status say.
+pub(super) fn describe_freeze(sink: &mut impl StateSink, freeze: &Freeze) {
+    option(sink, freeze.number().as_ref(), |sink, number| {
+        words(sink, [number.epoch.number(), u64::from(number.count)]);
+    });
+    option(sink, freeze.last_leader().as_ref(), |sink, last| {
+        words(sink, [last.leader.get() as u64, last.epoch.number()]);
+    });
+    for point in [freeze.until(), freeze.favoured_until()] {
+        option(sink, point.as_ref(), |sink, until| sink.until(*until));
+    }
+    option(sink, freeze.request().as_ref(), |sink, request| match *request {
+        PauseRequest::Freeze { after, until, asks_until } => {
+            words(sink, [0, after.epoch.number(), u64::from(after.count)]);
+            sink.until(until);
+            sink.until(asks_until);
+        }
+        PauseRequest::Thaw { asks_until } => {
+            sink.word(1);
+            sink.until(asks_until);
+        }
+    });
 }

@@ -50,6 +50,7 @@ impl Elector {
             detection: _,
             detector: _,
             in_office,
+            overdue,
             source,
             re_offer,
             wants_epoch,
@@ -61,7 +62,7 @@ impl Elector {
         sink.word(epoch.number());
         sink.floor(own, *first);
         sink.until(*lease_end);
-        sink.word(u64::from(*in_office));
+        words(sink, [u64::from(*in_office), u64::from(*overdue)]);
         option(sink, source.as_ref(), |sink, source| {
             describe_node(sink, &self.config.members, source.peer);
             describe_position(sink, Some(source.position));
@@ -75,8 +76,7 @@ impl Elector {
         sink.word(u64::from(*wants_positions));
         option(sink, handover.as_ref(), |sink, handover| {
             sink.word(handover.target.get() as u64);
-            sink.word(u64::from(handover.drained));
-            sink.word(handover.cause as u64);
+            words(sink, [u64::from(handover.drained), handover.cause as u64]);
         });
         for position in positions {
             describe_position(sink, *position);
@@ -122,10 +122,10 @@ impl Elector {
 
     pub(super) fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
         // What it echoes proves for how long its leader led, to a replaced node alone.
-        let Claim { leader, epoch, nonce, echoed: _, received, detection, binds_for, paused_for } = *claim;
+        let Claim { leader, epoch, nonce, echoed: _, received, detection, binds_for } = *claim;
         words(sink, [leader.get() as u64, epoch.number()]);
         sink.nonce(leader.get(), self.me.get(), nonce);
         sink.since(received, binds_for);
-        words(sink, [nanos(detection), nanos(paused_for)]);
+        sink.word(nanos(detection));
     }
 }

@@ -27,12 +27,12 @@ const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
 const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + BIRTH_BYTES_MAX;
 const BIRTH_BYTES_MAX: usize = 4 + 8 + 1 + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
-const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 8;
+const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 4 + 16;
 
 /// The longest frame: an announcement.
 pub(super) const BYTES_MAX: usize = HEADER_BYTES_MAX + HEARTBEAT_BYTES_MAX + 1 + ADDRESS_BYTES_MAX;
-/// The shortest: a pause.
-const BYTES_MIN: usize = HEADER_BYTES_MIN + 4;
+/// The shortest: a heartbeat.
+const BYTES_MIN: usize = HEADER_BYTES_MIN + 5;
 
 /// Where the tag is.
 const TAG_AT: usize = 25;
@@ -43,6 +43,8 @@ const POSITION: u16 = 1 << 5;
 const ELIGIBLE: u16 = 1 << 6;
 const HEALTHY: u16 = 1 << 7;
 const LEAD: u16 = 1 << 8;
+/// A freeze or thaw of failover is known, and follows.
+const FREEZE: u16 = 1 << 11;
 /// What the sender's life began with.
 const BIRTH: u16 = 1 << 12;
 /// The epoch of the standing is not the durable one, and follows.
@@ -61,6 +63,7 @@ const STANDS: u16 = 3;
 const LEADING: u16 = 4;
 const REPLACED: u16 = 5;
 const STOPPED: u16 = 6;
+const RESERVED: u16 = 7;
 
 /// What a frame is, as its third byte says.
 #[derive(Clone, Copy)]
@@ -111,8 +114,10 @@ impl Kind {
     /// The flags that may be set in its tag, whatever the others are.
     const fn flags(self) -> u16 {
         let of_the_kind = match self {
-            Self::Heartbeat | Self::Announce => POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD,
-            Self::Accept => POSITION | POSITION_EPOCH,
+            Self::Heartbeat | Self::Announce => {
+                POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD | FREEZE
+            }
+            Self::Accept => POSITION | POSITION_EPOCH | FREEZE,
             Self::WentBack => POSITION,
             Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => 0,
         };
@@ -197,9 +202,10 @@ struct VitalsV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LeadV1 {
-    detection_micros: u32,
-    pause_millis: u32,
+struct FreezeV1 {
+    epoch: u64,
+    count: u32,
+    millis: u32,
 }
 
 #[derive(Serialize, Deserialize)]

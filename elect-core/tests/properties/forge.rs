@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, Position, Refusal,
-    Standing, Time,
+    Address, Body, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation, Lead,
+    Nonce, Position, Refusal, Standing, Time,
 };
 
 use crate::world::World;
@@ -60,13 +60,14 @@ fn standing(world: &mut World, from: usize, to: usize) -> Standing {
     let claimed = epoch(world, from);
     let member = usize::try_from(world.draw(world.members.len() as u64)).unwrap();
     let leader = if world.draw(2) == 0 { to } else { member };
-    match world.draw(12) {
+    match world.draw(13) {
         0..=2 => Standing::Leading(claimed),
         3 => Standing::Standing(claimed),
         4..=6 => Standing::Following(world.members[leader].id, claimed),
         7 => Standing::Bound,
         8 | 9 => Standing::Free,
         10 => Standing::Replaced,
+        11 => Standing::Reserved(world.members[leader].id),
         _ => Standing::Stopped(Epoch::ZERO),
     }
 }
@@ -90,16 +91,21 @@ fn span(world: &mut World) -> Duration {
     Duration::from_micros(spans[usize::try_from(world.draw(7)).unwrap()])
 }
 
+fn freeze(world: &mut World, near: usize) -> FreezeStamp {
+    let count = [0, 1, 2, u32::MAX][usize::try_from(world.draw(4)).unwrap()];
+    FreezeStamp { number: FreezeNumber { epoch: epoch(world, near), count }, remaining: span(world) }
+}
+
 fn heartbeat(world: &mut World, from: usize) -> Heartbeat {
-    let paused = world.draw(16) == 0;
-    let paused_for = if paused { span(world) } else { Duration::ZERO };
+    let freeze = if world.draw(16) == 0 { Some(freeze(world, from)) } else { None };
     Heartbeat {
         position: position(world, from),
         eligible: world.draw(4) > 0,
         healthy: world.draw(4) > 0,
         priority: u8::try_from(world.draw(256)).unwrap(),
         application: u32::try_from(world.draw(3)).unwrap(),
-        lead: if world.draw(4) > 0 { Some(Lead { detection: span(world), paused_for }) } else { None },
+        lead: if world.draw(4) > 0 { Some(Lead { detection: span(world) }) } else { None },
+        freeze,
     }
 }
 
@@ -108,14 +114,20 @@ fn body(world: &mut World, from: usize, to: usize, what: u8) -> Body {
     match world.draw(16) {
         0..=4 => Body::Heartbeat(heartbeat(world, from)),
         5..=7 => Body::Offer { epoch: epoch(world, near), detection: span(world) },
-        8..=10 => Body::Accept { epoch: epoch(world, to), position: position(world, near) },
+        8..=10 => {
+            let freeze = if world.draw(8) == 0 { Some(freeze(world, near)) } else { None };
+            Body::Accept { epoch: epoch(world, to), position: position(world, near), freeze }
+        }
         11 => Body::Refuse { epoch: epoch(world, to), refusal: Refusal::Paused },
         12 => Body::Announce { heartbeat: heartbeat(world, from), address: Address::new("x:1").unwrap() },
         13 => {
             let target = usize::try_from(world.draw(world.members.len() as u64)).unwrap();
             Body::Release { epoch: epoch(world, near), target: world.members[target].id }
         }
-        14 => Body::Pause { remaining: span(world) },
+        14 => {
+            let FreezeStamp { number: after, remaining } = freeze(world, near);
+            Body::Pause { after, remaining }
+        }
         _ => {
             let own = world.members[to].store.record.incarnation;
             let known = if what.is_multiple_of(3) { own.counter.wrapping_add(1) } else { own.counter };

@@ -1,6 +1,6 @@
 //! Handing office over, and how a step-down sounds to the others.
 
-use elect_core::{Body, Elector, Health, RequestRefused, Standing, StepDown};
+use elect_core::{Body, Elector, Health, Standing, StepDown};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, at, beat, beat_at, follows};
@@ -41,19 +41,6 @@ fn the_target_of_a_handover_waits_for_nothing() {
     group.input(&leader, Elector::on_drained);
     let took = group.run_until(ms(5_000), |group| group.leader() == Some(id("a")));
     assert!(took.is_some_and(|took| took < ms(20)), "{took:?}\n{}", group.story());
-}
-
-/// `resign` gave office up while failover was frozen, so that nobody could take it until the freeze ended.
-#[test]
-fn nobody_resigns_while_failover_is_frozen() {
-    let mut a = Solo::new();
-    a.lead();
-    a.request(|elector, now| elector.pause(ms(10_000), now)).unwrap();
-    assert_eq!(a.request(Elector::resign), Err(RequestRefused::Paused));
-    assert!(a.holds_lease() && a.losses.is_empty());
-    a.request(Elector::resume).unwrap();
-    assert_eq!(a.request(Elector::resign), Ok(()));
-    assert_eq!(a.losses[0].reason, StepDown::Resigned);
 }
 
 /// A process that was stopped for a while sent the heartbeat that was due meanwhile after the step-down of the

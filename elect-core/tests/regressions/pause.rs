@@ -1,9 +1,9 @@
 //! Freezing failover: requests that outlive their reason.
 
-use elect_core::{Body, Elector, Heartbeat, Lead};
+use elect_core::{Body, Elector, Standing};
 
 use crate::harness::{Group, builder, id, ms};
-use crate::solo::{D, Solo, epoch, heartbeat, leading};
+use crate::solo::{D, Solo, beat, epoch, lead, leading};
 use crate::stories::{calm, events};
 
 /// A thaw that was asked for without a leader was kept by the node that became leader, and repeated when it
@@ -34,14 +34,16 @@ fn an_old_thaw_does_not_undo_a_later_freeze() {
 #[test]
 fn whoever_leads_forgets_what_it_asked_for_before() {
     let mut a = Solo::new();
-    a.request(Elector::resume).unwrap();
-    let asks = |a: &Solo| a.frames.iter().any(|(_, frame)| matches!(frame.body, Body::Pause { .. }));
-    assert!(asks(&a), "without a leader it asks everybody");
-    a.lead();
-    let frozen = Some(Lead { detection: D, paused_for: ms(10_000) });
-    let claim = Body::Heartbeat(Heartbeat { lead: frozen, ..heartbeat() });
-    a.hear("b", 9, leading(9), claim);
-    a.commit().pass(D / 3);
+    a.follow("b", 1);
+    a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+    a.hear("b", 1, Standing::Free, beat());
+    assert!(a.offered().is_some());
+    a.commit().hear_accept("b", 2);
+    assert_eq!(a.leader(), Some((id("a"), epoch(2))));
+    a.clear().hear("b", 9, leading(9), lead(D));
+    a.commit();
     assert_eq!(a.leader(), Some((id("b"), epoch(9))));
-    assert!(!asks(&a), "{:?}", a.frames);
+    a.pass(D / 3);
+    let asks = a.frames.iter().any(|(_, frame)| matches!(frame.body, Body::Pause { .. }));
+    assert!(!asks, "{:?}", a.frames);
 }

@@ -69,7 +69,7 @@ fn an_accept_reports_everything_that_was_acknowledged_before_it() {
     let reported: Vec<_> = a
         .sent_to("b")
         .filter_map(|frame| match frame.body {
-            Body::Accept { epoch, position } => Some((epoch, position)),
+            Body::Accept { epoch, position, .. } => Some((epoch, position)),
             _ => None,
         })
         .collect();

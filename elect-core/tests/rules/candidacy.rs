@@ -130,7 +130,12 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
         let mut a = candidate_of_five();
         a.set_position(at(0, 5)).commit();
         for offset in offsets {
-            a.hear("b", 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: at(0, offset) });
+            a.hear(
+                "b",
+                1,
+                Standing::Bound,
+                Body::Accept { epoch: epoch(1), position: at(0, offset), freeze: None },
+            );
         }
         a.hear_accept("c", 1);
         let source = a.take_elected().catch_up_from().expect("b holds more");

@@ -351,7 +351,7 @@ fn r50_a_witness_sends_no_position_and_counts_with_none() {
     let mut a = with_witness_and_observer();
     a.hear_free("w", 0);
     a.commit();
-    let body = Body::Accept { epoch: epoch(1), position: Some(Position::new(epoch(0), 7)) };
+    let body = Body::Accept { epoch: epoch(1), position: Some(Position::new(epoch(0), 7)), freeze: None };
     assert_eq!(a.hear("w", 1, Standing::Bound, body), None);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }

@@ -39,7 +39,7 @@ fn echoing(a: &mut Solo, from: &str, standing: Standing, body: Body, sent: elect
 }
 
 fn accept_at(number: u64, position: Option<elect_core::Position>) -> Body {
-    Body::Accept { epoch: epoch(number), position }
+    Body::Accept { epoch: epoch(number), position, freeze: None }
 }
 
 fn raised(a: &Solo) -> bool {

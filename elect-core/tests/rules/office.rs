@@ -13,7 +13,7 @@ fn elected(position: Option<elect_core::Position>) -> Solo {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();
-    let body = Body::Accept { epoch: epoch(1), position };
+    let body = Body::Accept { epoch: epoch(1), position, freeze: None };
     assert_eq!(a.hear("b", 1, Standing::Bound, body), None);
     a
 }
@@ -40,7 +40,7 @@ fn r30_a_winner_learns_whom_to_catch_up_from() {
     a.hear_free("c", 0);
     a.commit();
     for (peer, position) in [("b", at(0, 4)), ("c", at(0, 8))] {
-        let body = Body::Accept { epoch: epoch(1), position };
+        let body = Body::Accept { epoch: epoch(1), position, freeze: None };
         a.hear(peer, 1, Standing::Bound, body);
     }
     assert_eq!(
@@ -57,7 +57,8 @@ fn r30_a_lost_source_means_fresh_positions() {
     a.clear().step(Elector::on_source_lost);
     a.pass(ms(50));
     assert_eq!(a.offered(), Some(2));
-    let accepted = a.frame("b", 2, follows("a", 1), Body::Accept { epoch: epoch(2), position: None });
+    let accepted =
+        a.frame("b", 2, follows("a", 1), Body::Accept { epoch: epoch(2), position: None, freeze: None });
     a.commit();
     a.deliver("b", &accepted);
     a.commit();

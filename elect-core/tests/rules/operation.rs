@@ -1,35 +1,108 @@
-//! R42: freezing failover.
+//! R42: freezing failover. R62: whom a freeze keeps in office. R63: its stamp. R64: what it puts off.
 
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Elector, Heartbeat, Ignored, Lead, Notice, Refusal, RequestRefused, Standing,
+    Blocker, Body, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted, HandoverCause, Health,
+    Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, Record, Refusal, RequestRefused,
+    RoundLost, Standing, StepDown,
 };
 
-use crate::harness::{Group, id, ms};
-use crate::solo::{D, PROMISE, Solo, beat, epoch, follows, heartbeat, lead, leading, offer};
+use crate::harness::{Group, builder, id, ms};
+use crate::solo::{
+    D, ELECTION_TIMEOUT, PROMISE, Solo, accept, beat, epoch, follows, heartbeat, leading, offer,
+};
 
-fn frozen_lead(paused_for: Duration) -> Body {
-    Body::Heartbeat(Heartbeat { lead: Some(Lead { detection: D, paused_for }), ..heartbeat() })
+fn number(of: u64, count: u32) -> FreezeNumber {
+    FreezeNumber { epoch: epoch(of), count }
 }
 
-fn pause(remaining: Duration) -> Body {
-    Body::Pause { remaining }
+fn stamp(of: u64, count: u32, remaining: Duration) -> FreezeStamp {
+    FreezeStamp { number: number(of, count), remaining }
+}
+
+fn thaw(of: u64, count: u32) -> FreezeStamp {
+    stamp(of, count, Duration::ZERO)
+}
+
+/// A heartbeat that tells a freeze or thaw.
+fn beat_with(freeze: FreezeStamp) -> Body {
+    Body::Heartbeat(Heartbeat { freeze: Some(freeze), ..heartbeat() })
+}
+
+/// A leader's heartbeat that does.
+fn lead_with(freeze: FreezeStamp) -> Body {
+    let lead = Some(Lead { detection: D });
+    Body::Heartbeat(Heartbeat { lead, freeze: Some(freeze), ..heartbeat() })
+}
+
+fn pause(after: FreezeNumber, remaining: Duration) -> Body {
+    Body::Pause { after, remaining }
+}
+
+fn reserved(leader: &str) -> Standing {
+    Standing::Reserved(id(leader))
+}
+
+/// What the newest frame to `peer` tells of a freeze.
+fn told(a: &Solo, peer: &str) -> Option<FreezeStamp> {
+    a.sent_to(peer).rev().find_map(|frame| match &frame.body {
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => Some(heartbeat.freeze),
+        _ => None,
+    })?
+}
+
+fn is_told_healthy(a: &Solo) -> bool {
+    match &a.last_to("b").body {
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => heartbeat.healthy,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn asks(a: &Solo, peer: &str) -> usize {
+    a.sent_to(peer).filter(|frame| matches!(frame.body, Body::Pause { .. })).count()
+}
+
+fn refused(a: &Solo, peer: &str) -> bool {
+    a.sent_to(peer).any(|frame| matches!(frame.body, Body::Refuse { refusal: Refusal::Paused, .. }))
+}
+
+/// `a` follows `b` in epoch 1, and `b` freezes failover for so long.
+fn frozen_behind_b(span: Duration) -> Solo {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    a.hear("b", 1, leading(1), lead_with(stamp(1, 1, span)));
+    a
+}
+
+/// `a` leads epoch 1 and has frozen failover for so long.
+fn frozen_leader(span: Duration) -> Solo {
+    let mut a = Solo::new();
+    a.lead().request(|elector, now| elector.pause(span, now)).unwrap();
+    a
+}
+
+/// The lease of `a` is over.
+fn lose_lease(a: &mut Solo) {
+    a.pass(D);
+    assert_eq!(a.losses.last().unwrap().reason, StepDown::LeaseOver);
+    a.clear();
+}
+
+fn reserved_for(a: &Solo) -> Option<NodeId> {
+    a.elector.status(a.now).freeze.unwrap().reserved_for
 }
 
 #[test]
 fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
-    let mut a = Solo::new();
-    a.follow("b", 1);
-    a.hear("b", 1, leading(1), frozen_lead(ms(5_000)));
+    let mut a = frozen_behind_b(ms(5_000));
     let thaws = a.now + ms(5_000);
     assert!(a.saw(|notice| matches!(notice, Notice::Paused { until } if *until == thaws)));
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
     assert_eq!(a.blocker(), Some(Blocker::Paused(thaws)));
-    assert_eq!(a.last_to("c").header.standing, Standing::Bound, "it says that it is not free");
     a.clear().hear_offer("c", 2);
-    assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Refuse { refusal: Refusal::Paused, .. })));
+    assert!(refused(&a, "c"));
     a.pass(thaws.since(a.now));
     assert!(a.saw(|notice| matches!(notice, Notice::Resumed)));
     a.hear_free("c", 1);
@@ -38,29 +111,14 @@ fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
 
 #[test]
 fn r42_the_own_leaders_re_offer_is_no_failover() {
-    let mut a = Solo::new();
-    a.follow("b", 1);
-    a.hear("b", 1, leading(1), frozen_lead(ms(5_000)));
+    let mut a = frozen_behind_b(ms(5_000));
     a.hear("b", 1, leading(1), offer(4));
     a.commit();
     assert_eq!(a.disk.record.epoch, epoch(4));
 }
 
 #[test]
-fn r42_a_followers_freeze_is_its_leaders() {
-    let mut a = Solo::new();
-    a.follow("b", 1);
-    a.hear("b", 1, leading(1), frozen_lead(ms(5_000)));
-    a.hear("b", 1, leading(1), lead(D));
-    assert!(a.saw(|notice| matches!(notice, Notice::Resumed)));
-    let asked = a.hear("c", 1, follows("b", 1), pause(ms(100)));
-    assert_eq!(asked, Some(Ignored::NotItsPlace), "a follower freezes for nobody else");
-}
-
-#[test]
-fn r42_a_request_is_repeated_until_the_leader_shows_it() {
-    let asks =
-        |a: &Solo, peer: &str| a.sent_to(peer).filter(|f| matches!(f.body, Body::Pause { .. })).count();
+fn r42_a_request_is_repeated_until_a_newer_freeze_answers_it() {
     let mut a = Solo::new();
     a.follow("b", 1).clear();
     assert_eq!(a.request(|elector, now| elector.pause(ms(5_000), now)), Ok(()));
@@ -70,50 +128,71 @@ fn r42_a_request_is_repeated_until_the_leader_shows_it() {
         a.hear_leader("b", 1);
     }
     assert!(asks(&a, "b") >= 3);
-    assert!(!matches!(a.blocker(), Some(Blocker::Paused(_))), "and decides");
-    a.hear("b", 1, leading(1), frozen_lead(ms(4_000)));
+    assert!(a.elector.status(a.now).freeze.is_none(), "and decides");
+    a.hear("b", 1, leading(1), lead_with(stamp(1, 1, ms(4_000))));
     a.clear().pass(ms(300));
     assert_eq!(asks(&a, "b"), 0);
+}
+
+#[test]
+fn r42_a_request_that_is_not_answered_is_given_up() {
+    let mut a = Solo::new();
+    a.follow("b", 1).clear();
+    a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+    for _ in 0..16 {
+        a.pass(ms(50));
+        a.hear_leader("b", 1);
+    }
+    a.clear();
+    for _ in 0..8 {
+        a.pass(ms(50));
+        a.hear_leader("b", 1);
+    }
+    assert_eq!(asks(&a, "b"), 0, "one election timeout is long enough");
 }
 
 #[test]
 fn r42_a_leader_takes_a_fresh_request_as_its_own() {
     let mut a = Solo::new();
     a.lead();
-    let mut stale = a.frame("b", 1, follows("a", 1), pause(ms(900)));
+    let asked = pause(number(0, 0), ms(900));
+    let mut stale = a.frame("b", 1, follows("a", 1), asked.clone());
     stale.header.echo = None;
     assert_eq!(a.deliver("b", &stale), Some(Ignored::NotFresh));
-    assert_eq!(a.hear("b", 1, follows("a", 1), pause(ms(900))), None);
-    let shown = |a: &Solo| match &a.last_to("c").body {
-        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => heartbeat.lead.unwrap().paused_for,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(shown(&a), ms(900), "everybody sees it at once");
-    let handover = a.request(|elector, now| elector.request_handover(Some(id("b")), now));
-    assert_eq!(handover, Err(RequestRefused::Paused));
-    assert_eq!(a.hear("b", 1, follows("a", 1), pause(Duration::ZERO)), None);
-    assert_eq!(shown(&a), Duration::ZERO);
+    assert_eq!(a.hear("b", 1, follows("a", 1), asked), None);
+    assert_eq!(told(&a, "c"), Some(stamp(1, 1, ms(900))), "everybody sees it at once");
     let day = Duration::from_hours(24);
-    assert_eq!(
-        a.hear("b", 1, follows("a", 1), pause(day + ms(1))),
-        Some(Ignored::NotItsPlace),
-        "an end it must have"
-    );
+    for remaining in [Duration::ZERO, day + ms(1)] {
+        let asked = a.hear("b", 1, follows("a", 1), pause(number(1, 1), remaining));
+        assert_eq!(asked, Some(Ignored::NotItsPlace), "an end it must have");
+    }
+    let mut b = Solo::new();
+    b.follow("b", 1);
+    let asked = b.hear("c", 1, follows("b", 1), pause(number(0, 0), ms(100)));
+    assert_eq!(asked, Some(Ignored::NotItsPlace), "a follower freezes for nobody");
+}
+
+#[test]
+fn r42_an_old_request_undoes_no_newer_answer() {
+    let mut a = frozen_leader(ms(60_000));
+    a.request(Elector::resume).unwrap();
+    assert_eq!(told(&a, "b"), Some(thaw(1, 2)));
+    let old = a.hear("b", 1, follows("a", 1), pause(number(1, 1), ms(900)));
+    assert_eq!(old, Some(Ignored::OldRequest));
+    assert_eq!(a.hear("b", 1, follows("a", 1), pause(number(1, 2), ms(900))), None);
+    assert_eq!(told(&a, "b"), Some(stamp(1, 3, ms(900))));
 }
 
 #[test]
 fn r42_without_a_leader_everybody_may_be_thawed_and_nobody_frozen() {
-    let mut a = Solo::new();
-    a.follow("b", 1);
-    a.hear("b", 1, leading(1), frozen_lead(ms(60_000)));
+    let mut a = frozen_behind_b(ms(60_000));
     a.pass(PROMISE + ms(1));
     a.hear("c", 1, Standing::Bound, beat());
-    assert!(matches!(a.blocker(), Some(Blocker::Paused(_))));
-    assert_eq!(a.hear("c", 1, Standing::Bound, pause(ms(100))), Some(Ignored::NotItsPlace));
-    assert_eq!(a.hear("c", 1, Standing::Bound, pause(Duration::ZERO)), None);
-    assert!(!matches!(a.blocker(), Some(Blocker::Paused(_))));
     let refused = a.request(|elector, now| elector.pause(ms(100), now));
     assert_eq!(refused, Err(RequestRefused::NoLeader));
+    assert_eq!(a.request(Elector::resume), Ok(()));
+    assert_eq!(told(&a, "c"), Some(thaw(1, 2)), "and tells everybody");
+    assert!(a.elector.status(a.now).freeze.is_none());
     let mut a = Solo::new();
     a.lead();
     for span in [Duration::ZERO, Duration::from_hours(24) + ms(1)] {
@@ -137,9 +216,340 @@ fn r42_a_leader_that_dies_while_frozen_is_replaced_after_a_resume_on_any_node() 
     assert_eq!(group.leader(), None, "{}", group.story());
     for name in [one, other] {
         let explained = group.elector(name).explain(group.now).to_string();
-        assert!(explained.contains("failover is paused"), "{explained}");
+        assert!(explained.starts_with("failover is paused for"), "{explained}");
+        assert!(explained.contains(&format!("taken by {leader}, and nobody but {leader} is elected")));
     }
     group.request(other, Elector::resume).unwrap();
     let took = group.run_until(ms(1_000), |group| group.leader().is_some()).expect("it is replaced");
     assert!(took < ms(300), "{took:?}");
+}
+
+#[test]
+fn r62_a_frozen_node_is_reserved_for_its_last_leader() {
+    let mut a = frozen_behind_b(ms(60_000));
+    a.pass(PROMISE + ms(1));
+    a.hear_free("c", 1);
+    a.pass(D / 3);
+    assert_eq!(a.last_to("c").header.standing, reserved("b"), "that is free for b and for nobody else");
+    a.clear().hear_offer("c", 2);
+    assert!(refused(&a, "c"));
+    assert_eq!(a.hear_offer("b", 2), None);
+    a.commit();
+    let accepted = a.sent_to("b").find(|frame| matches!(frame.body, Body::Accept { .. }));
+    assert!(accepted.is_some(), "{:?}", a.frames);
+}
+
+#[test]
+fn r62_reserved_is_free_for_that_node_alone() {
+    for (leader, stands) in [("a", true), ("c", false)] {
+        let mut a = Solo::new();
+        a.hear("b", 1, reserved(leader), beat());
+        assert_eq!(a.offered().is_some(), stands, "reserved for {leader}");
+    }
+}
+
+#[test]
+fn r62_the_last_leader_stands_again_at_once() {
+    let mut a = frozen_leader(ms(60_000));
+    lose_lease(&mut a);
+    a.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(59_000))));
+    assert_eq!(a.offered(), Some(2), "{:?}", a.blocker());
+    a.commit().hear_accept("b", 2);
+    assert_eq!(a.leader(), Some((id("a"), epoch(2))));
+}
+
+#[test]
+fn r62_a_vote_is_no_reservation() {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    a.hear("b", 1, Standing::Free, beat());
+    a.give_word("c", 2);
+    a.hear("b", 2, reserved("b"), beat_with(stamp(1, 1, ms(60_000))));
+    a.pass(PROMISE + ms(1));
+    assert_eq!(reserved_for(&a), Some(id("b")), "it never followed c");
+}
+
+/// Whoever was followed before the leader that took the freeze is not whom it keeps in office.
+#[test]
+fn r62_who_does_not_know_for_whom_believes_those_who_do() {
+    let mut a = Solo::new();
+    a.follow("b", 1).pass(PROMISE + ms(1));
+    a.hear("c", 2, Standing::Bound, beat_with(stamp(2, 1, ms(60_000))));
+    assert_eq!(reserved_for(&a), None);
+    a.pass(D / 3);
+    assert_eq!(a.last_to("c").header.standing, Standing::Bound);
+    a.hear("c", 2, reserved("c"), beat_with(stamp(2, 1, ms(59_000))));
+    assert_eq!(reserved_for(&a), Some(id("c")));
+    let mut a = Solo::new();
+    a.hear("b", 2, follows("c", 2), beat_with(stamp(2, 1, ms(60_000))));
+    assert_eq!(reserved_for(&a), Some(id("c")), "likewise who has restarted");
+}
+
+#[test]
+fn r62_a_freeze_that_comes_in_a_round_ends_it_and_withholds_an_accept() {
+    let mut a = Solo::new();
+    a.stand();
+    a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
+    let withdrawn = |event: &Notice| matches!(event, Notice::RoundLost { reason: RoundLost::Paused, .. });
+    assert!(a.saw(withdrawn));
+    let mut a = Solo::new();
+    a.hear_offer("b", 1);
+    a.hear("c", 0, follows("c", 0), beat_with(stamp(0, 1, ms(60_000))));
+    a.commit();
+    assert!(refused(&a, "b"), "its vote was being saved meanwhile");
+}
+
+#[test]
+fn r62_a_release_moves_the_reservation_while_the_head_start_lasts() {
+    let release = |target| Body::Release { epoch: epoch(1), target: id(target) };
+    let mut a = frozen_behind_b(ms(60_000));
+    a.hear("c", 1, follows("b", 1), beat());
+    a.hear("b", 1, reserved("c"), release("c"));
+    assert_eq!(reserved_for(&a), Some(id("c")));
+    assert_eq!(a.last_to("c").header.standing, reserved("c"));
+    assert!(!refused(&a, "c"));
+    for _ in 0..16 {
+        a.pass(ms(50));
+        a.hear("c", 1, reserved("c"), beat());
+    }
+    assert_eq!(reserved_for(&a), Some(id("b")), "it was not followed");
+    a.clear().hear_offer("c", 2);
+    assert!(refused(&a, "c"));
+    // The target itself.
+    let mut a = frozen_behind_b(ms(60_000));
+    a.hear("b", 1, reserved("a"), release("a"));
+    assert_eq!(a.offered(), Some(2));
+    a.commit().pass(ELECTION_TIMEOUT * 2);
+    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })));
+    assert_eq!(reserved_for(&a), Some(id("b")));
+}
+
+#[test]
+fn r62_a_witness_is_reserved_and_a_replaced_node_does_not_count() {
+    let members = |name| builder(name, &["a", "b"]).witnesses([id("w")]);
+    let mut witness = Solo::with(members("w"));
+    witness.follow("b", 1);
+    witness.hear("b", 1, leading(1), lead_with(stamp(1, 1, ms(60_000))));
+    witness.hear("a", 1, follows("b", 1), beat());
+    witness.pass(PROMISE + ms(1));
+    assert_eq!(witness.elector.status(witness.now).kind, MemberKind::Witness);
+    assert_eq!(witness.last_to("a").header.standing, reserved("b"));
+    let config: Config = builder("a", &["a", "b", "c"]).build().unwrap();
+    let record = Record::replacement(&config);
+    let mut replaced = Solo::from_record(config, record);
+    replaced.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
+    replaced.hear("c", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
+    assert_eq!(replaced.blocker(), Some(Blocker::Replaced));
+    assert_eq!(replaced.last_to("b").header.standing, Standing::Replaced);
+}
+
+#[test]
+fn r63_the_newest_stamp_counts_whoever_tells_it() {
+    let mut a = frozen_behind_b(ms(60_000));
+    a.hear("c", 1, follows("b", 1), beat_with(thaw(1, 2)));
+    assert!(a.saw(|event| matches!(event, Notice::Resumed)), "a resume on c");
+    a.hear("b", 1, leading(1), lead_with(stamp(1, 1, ms(59_000))));
+    assert!(a.elector.status(a.now).freeze.is_none(), "b has not heard of it");
+    assert_eq!(told(&a, "b"), Some(thaw(1, 2)), "and does so by the answer");
+    let mut a = frozen_leader(ms(60_000));
+    a.clear().hear("b", 1, follows("a", 1), beat_with(thaw(1, 2)));
+    assert_eq!(told(&a, "c"), Some(thaw(1, 2)), "a leader shows it to everybody at once");
+}
+
+#[test]
+fn r63_what_is_not_fresh_or_of_an_epoch_never_heard_of_tells_no_freeze() {
+    let mut a = Solo::new();
+    let mut frame = a.frame("b", 1, Standing::Free, beat_with(stamp(1, 1, ms(60_000))));
+    frame.header.echo = None;
+    a.deliver("b", &frame);
+    assert!(a.elector.status(a.now).freeze.is_none(), "it lay in a buffer since the last maintenance");
+    a.hear("b", 1, Standing::Free, beat_with(stamp(2, 1, ms(60_000))));
+    assert!(a.elector.status(a.now).freeze.is_none(), "it would outlast all later ones");
+    a.hear("b", 1, Standing::Free, beat_with(stamp(1, u32::MAX, ms(60_000))));
+    assert!(a.elector.status(a.now).freeze.is_none(), "likewise");
+}
+
+/// As landed at first, a restart of the leader thawed everybody.
+#[test]
+fn r63_a_winner_takes_over_the_newest_of_its_accepts() {
+    let mut a = Solo::new();
+    a.stand();
+    a.commit();
+    let freeze = Some(stamp(0, 3, ms(60_000)));
+    let accept = Body::Accept { epoch: epoch(1), position: None, freeze };
+    assert_eq!(a.hear("b", 1, Standing::Bound, accept), None);
+    assert_eq!(a.leader(), Some((id("a"), epoch(1))));
+    assert_eq!(told(&a, "c"), freeze, "its first words say so");
+    assert_eq!(reserved_for(&a), Some(id("a")));
+}
+
+#[test]
+fn r63_an_accept_tells_the_freeze_of_its_voter() {
+    let mut a = frozen_behind_b(ms(60_000));
+    a.hear("b", 1, leading(1), offer(4));
+    a.commit();
+    let told = a.sent_to("b").find_map(|frame| match frame.body {
+        Body::Accept { freeze, .. } => freeze,
+        _ => None,
+    });
+    assert_eq!(told, Some(stamp(1, 1, ms(60_000))));
+}
+
+#[test]
+fn r63_a_thaw_that_was_asked_for_in_the_dark_ends_the_first_freeze_that_is_heard_of() {
+    let mut a = Solo::new();
+    a.request(Elector::resume).unwrap();
+    a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
+    assert!(a.elector.status(a.now).freeze.is_none());
+    assert_eq!(told(&a, "b"), Some(thaw(1, 2)));
+    a.hear("b", 1, reserved("c"), beat_with(stamp(1, 3, ms(60_000))));
+    assert!(a.elector.status(a.now).freeze.is_some(), "that one was asked for later");
+    let mut a = Solo::new();
+    a.request(Elector::resume).unwrap();
+    a.pass(ELECTION_TIMEOUT + ms(1));
+    a.hear("c", 1, Standing::Free, beat());
+    a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
+    assert!(a.elector.status(a.now).freeze.is_some(), "and so was this one");
+}
+
+#[test]
+fn r64_unfitness_costs_office_in_the_step_that_thaws() {
+    let mut a = frozen_leader(ms(2_000));
+    a.clear().step(|elector, now| elector.set_health(Health::Unfit, now));
+    assert!(a.losses.is_empty() && a.holds_lease());
+    assert!(!is_told_healthy(&a), "it is told");
+    for _ in 0..50 {
+        a.hear_acknowledgement("b", 1);
+        a.pass(ms(50));
+    }
+    assert_eq!(a.losses.len(), 1);
+    assert_eq!(a.losses[0].reason, StepDown::Unhealthy);
+    let lost = a.order.iter().position(|kind| *kind == "lost").unwrap();
+    let resumed = a.notices.iter().position(|event| matches!(event, Notice::Resumed));
+    assert!(resumed.is_some() && lost > 0);
+    // A moment of unfitness costs nothing.
+    let mut a = frozen_leader(ms(2_000));
+    a.step(|elector, now| elector.set_health(Health::Unfit, now));
+    a.step(|elector, now| elector.set_health(Health::Healthy, now));
+    a.request(Elector::resume).unwrap();
+    assert!(a.losses.is_empty());
+}
+
+#[test]
+fn r64_a_stalled_save_costs_office_in_the_step_that_thaws() {
+    let mut a = frozen_leader(ms(60_000));
+    a.hear("b", 9, follows("a", 1), beat());
+    a.pass(ms(50));
+    assert!(a.gate.is_some(), "a re-offer is being saved");
+    for _ in 0..20 {
+        a.hear_acknowledgement("b", 1);
+        a.pass(ms(50));
+    }
+    assert!(a.losses.is_empty());
+    a.hear("b", 9, follows("a", 1), beat());
+    a.request(Elector::resume).unwrap();
+    assert_eq!(a.losses[0].reason, StepDown::SaveStalled);
+}
+
+#[test]
+fn r64_a_missed_office_deadline_costs_office_in_the_step_that_thaws() {
+    for serves in [false, true] {
+        let mut a = Solo::with(builder("a", &["a", "b", "c"]).office_timeout(ms(1_000)));
+        a.stand();
+        a.commit().hear_accept("b", 1);
+        a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+        for _ in 0..30 {
+            a.hear_acknowledgement("b", 1);
+            a.pass(ms(50));
+        }
+        assert!(a.losses.is_empty());
+        assert!(!is_told_healthy(&a), "it is told");
+        if serves {
+            a.enter_office();
+        }
+        a.hear_acknowledgement("b", 1);
+        a.request(Elector::resume).unwrap();
+        let reasons: Vec<_> = a.losses.iter().map(|loss| loss.reason).collect();
+        assert_eq!(reasons, if serves { vec![] } else { vec![StepDown::NeverServed] });
+    }
+}
+
+#[test]
+fn r64_lease_ends_and_storage_errors_are_never_put_off() {
+    let mut a = frozen_leader(ms(60_000));
+    lose_lease(&mut a);
+    let mut a = frozen_leader(ms(60_000));
+    a.hear("b", 9, follows("a", 1), beat());
+    a.pass(ms(50));
+    a.disk.fails = true;
+    a.commit();
+    assert_eq!(a.losses[0].reason, StepDown::StorageFailed);
+}
+
+/// A frozen leader that was shut down told neither its host nor its followers.
+#[test]
+fn r64_who_resigns_in_a_freeze_steps_down_once_and_names_nobody() {
+    let mut a = frozen_leader(ms(60_000));
+    a.hear_acknowledgement("b", 1);
+    a.hear_acknowledgement("c", 1);
+    a.clear();
+    assert_eq!(a.request(Elector::resign), Ok(()));
+    assert_eq!(a.losses.len(), 1);
+    assert_eq!(a.losses[0].reason, StepDown::Resigned);
+    assert!(a.frames.iter().all(|(_, frame)| !matches!(frame.body, Body::Release { .. })));
+    for peer in ["b", "c"] {
+        assert_eq!(a.last_to(peer).header.standing, reserved("a"), "a last frame says that it is over");
+    }
+}
+
+#[test]
+fn r64_an_operators_handover_goes_on_and_may_begin_in_a_freeze() {
+    for frozen_first in [false, true] {
+        let mut a = Solo::new();
+        a.lead().hear_acknowledgement("b", 1);
+        let freeze = |a: &mut Solo| a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+        if frozen_first {
+            freeze(&mut a);
+        }
+        a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
+        if !frozen_first {
+            freeze(&mut a);
+        }
+        a.step(Elector::on_drained);
+        assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
+        assert_eq!(a.last_to("c").header.standing, reserved("b"));
+    }
+}
+
+#[test]
+fn r64_a_handover_by_preference_is_aborted() {
+    let config = builder("a", &["a", "b", "c"]).preferred_leader(id("b")).fail_back_cooldown(ms(500));
+    let mut a = Solo::with(config);
+    a.lead();
+    let began = |duty: &Duty| matches!(duty, Duty::HandoverBegan { cause: HandoverCause::Preference, .. });
+    for _ in 0..20 {
+        a.hear_acknowledgement("b", 1);
+        a.pass(ms(50));
+    }
+    assert!(a.must(began), "{:?}", a.duties);
+    a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+    let aborted = |duty: &Duty| matches!(duty, Duty::HandoverAborted { reason: HandoverAborted::Paused, .. });
+    assert!(a.must(aborted));
+    a.step(Elector::on_drained);
+    assert!(a.losses.is_empty());
+}
+
+#[test]
+fn r64_an_unfit_leader_that_lost_its_lease_leads_again_in_a_freeze() {
+    let mut a = frozen_leader(ms(60_000));
+    a.step(|elector, now| elector.set_health(Health::Unfit, now));
+    lose_lease(&mut a);
+    a.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(59_000))));
+    assert_eq!(a.offered(), Some(2));
+    a.commit().hear("b", 2, Standing::Bound, accept(2));
+    a.link("c", LinkState::Up);
+    assert_eq!(a.leader(), Some((id("a"), epoch(2))));
+    a.enter_office();
+    a.request(Elector::resume).unwrap();
+    assert_eq!(a.losses[0].reason, StepDown::Unhealthy);
 }

@@ -48,7 +48,15 @@ pub fn follows(leader: &str, number: u64) -> Standing {
 
 /// A healthy voter's heartbeat.
 pub fn heartbeat() -> Heartbeat {
-    Heartbeat { position: None, eligible: true, healthy: true, priority: 100, application: 0, lead: None }
+    Heartbeat {
+        position: None,
+        eligible: true,
+        healthy: true,
+        priority: 100,
+        application: 0,
+        lead: None,
+        freeze: None,
+    }
 }
 
 pub fn beat() -> Body {
@@ -61,7 +69,7 @@ pub fn beat_at(position: Option<Position>) -> Body {
 
 /// A leader's heartbeat.
 pub fn lead(detection: Duration) -> Body {
-    let lead = Some(Lead { detection, paused_for: Duration::ZERO });
+    let lead = Some(Lead { detection });
     Body::Heartbeat(Heartbeat { lead, ..heartbeat() })
 }
 
@@ -70,7 +78,7 @@ pub fn offer(number: u64) -> Body {
 }
 
 pub fn accept(number: u64) -> Body {
-    Body::Accept { epoch: epoch(number), position: None }
+    Body::Accept { epoch: epoch(number), position: None, freeze: None }
 }
 
 /// What one elector did, in the order in which it was told.

@@ -67,7 +67,7 @@ fn late_sync_acks() {
     says(&mut group, "b", "c", 1, elect_core::Standing::Standing(e(2)), offer(2));
     commit(&mut group, &fence);
     let accept = accepted(&group, "c", "b").unwrap();
-    assert_eq!(accept.body, Body::Accept { epoch: e(2), position: Some(at(1, 1)) });
+    assert_eq!(accept.body, Body::Accept { epoch: e(2), position: Some(at(1, 1)), freeze: None });
     entries.sync();
     assert!(matches!(fence.ack(stamp(1)), Err(Fenced::Stale { .. })), "the last act of an acknowledgement");
 }
@@ -90,7 +90,11 @@ fn mixed_position() {
     says(&mut group, "a", "c", 2, elect_core::Standing::Standing(e(3)), offer(3));
     commit(&mut group, &fence);
     let accept = accepted(&group, "c", "a").unwrap();
-    assert_eq!(accept.body, Body::Accept { epoch: e(3), position: Some(at(1, 5)) }, "the last durable entry");
+    assert_eq!(
+        accept.body,
+        Body::Accept { epoch: e(3), position: Some(at(1, 5)), freeze: None },
+        "the last durable entry"
+    );
 }
 
 /// A data stamp raised the fence, and the restart forgot it: a floor that no record backs.

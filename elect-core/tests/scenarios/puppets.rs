@@ -38,12 +38,13 @@ pub(crate) fn heartbeat() -> Body {
         priority: 100,
         application: 0,
         lead: None,
+        freeze: None,
     })
 }
 
 pub(crate) fn leads(detection: Duration) -> Body {
     let Body::Heartbeat(heartbeat) = heartbeat() else { unreachable!() };
-    Body::Heartbeat(Heartbeat { lead: Some(Lead { detection, paused_for: Duration::ZERO }), ..heartbeat })
+    Body::Heartbeat(Heartbeat { lead: Some(Lead { detection }), ..heartbeat })
 }
 
 pub(crate) fn offer(epoch: u64) -> Body {
@@ -51,7 +52,7 @@ pub(crate) fn offer(epoch: u64) -> Body {
 }
 
 pub(crate) fn accept(epoch: u64) -> Body {
-    Body::Accept { epoch: e(epoch), position: None }
+    Body::Accept { epoch: e(epoch), position: None, freeze: None }
 }
 
 /// The nonce of the last frame from `from` to `to`.

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
-    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
+    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
+    Word,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -42,6 +43,14 @@ fn pause() -> impl Strategy<Value = Duration> {
     any::<u32>().prop_map(|millis| Duration::from_millis(millis.into()))
 }
 
+fn number() -> impl Strategy<Value = FreezeNumber> {
+    (epoch(), any::<u32>()).prop_map(|(epoch, count)| FreezeNumber { epoch, count })
+}
+
+fn freeze() -> impl Strategy<Value = FreezeStamp> {
+    (number(), pause()).prop_map(|(number, remaining)| FreezeStamp { number, remaining })
+}
+
 fn standing() -> impl Strategy<Value = Standing> {
     prop_oneof![
         epoch().prop_map(Standing::Leading),
@@ -51,19 +60,21 @@ fn standing() -> impl Strategy<Value = Standing> {
         Just(Standing::Free),
         Just(Standing::Replaced),
         epoch().prop_map(Standing::Stopped),
+        node().prop_map(Standing::Reserved),
     ]
 }
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
-    let lead = (detection(), pause()).prop_map(|(detection, paused_for)| Lead { detection, paused_for });
-    (position(), any::<(bool, bool, u8, u32)>(), option::of(lead)).prop_map(
-        |(position, (eligible, healthy, priority, application), lead)| Heartbeat {
+    let lead = detection().prop_map(|detection| Lead { detection });
+    (position(), any::<(bool, bool, u8, u32)>(), option::of(lead), option::of(freeze())).prop_map(
+        |(position, (eligible, healthy, priority, application), lead, freeze)| Heartbeat {
             position,
             eligible,
             healthy,
             priority,
             application,
             lead,
+            freeze,
         },
     )
 }
@@ -89,11 +100,15 @@ fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         heartbeat().prop_map(Body::Heartbeat),
         (epoch(), detection()).prop_map(|(epoch, detection)| Body::Offer { epoch, detection }),
-        (epoch(), position()).prop_map(|(epoch, position)| Body::Accept { epoch, position }),
+        (epoch(), position(), option::of(freeze())).prop_map(|(epoch, position, freeze)| Body::Accept {
+            epoch,
+            position,
+            freeze
+        }),
         (epoch(), refusal()).prop_map(|(epoch, refusal)| Body::Refuse { epoch, refusal }),
         (heartbeat(), address()).prop_map(|(heartbeat, address)| Body::Announce { heartbeat, address }),
         (epoch(), node()).prop_map(|(epoch, target)| Body::Release { epoch, target }),
-        pause().prop_map(|remaining| Body::Pause { remaining }),
+        (number(), pause()).prop_map(|(after, remaining)| Body::Pause { after, remaining }),
         (incarnation(), incarnation()).prop_map(|(rejected, known)| Body::Reject { rejected, known }),
         (incarnation(), epoch(), any::<Option<u64>>()).prop_map(|(rejected, epoch, offset)| Body::WentBack {
             rejected,

@@ -127,10 +127,10 @@ fn hostile_lengths_are_refused_before_anything_is_read_for_them() {
     };
     for length in 0..=u16::MAX {
         let found = usize::from(length);
-        let expected = if (47..=FRAME_BYTES_MAX).contains(&found) {
+        let expected = if (48..=FRAME_BYTES_MAX).contains(&found) {
             Ok(found)
         } else {
-            Err(WireError::Length { found, min: 47, max: FRAME_BYTES_MAX })
+            Err(WireError::Length { found, min: 48, max: FRAME_BYTES_MAX })
         };
         assert_eq!(prefix(length), expected);
     }
@@ -154,12 +154,12 @@ fn flags_that_do_not_belong_to_the_kind_are_refused() {
     /// An echo and the birth may be in every frame.
     const ALWAYS: u16 = 1 << 4 | 1 << 12;
     for (name, allowed) in [
-        ("heartbeat_quiet_free", 0b0001_0001_1111_0000),
-        ("heartbeat_quiet_leading", 0b0011_0001_1111_0000),
-        ("heartbeat_leading", 0b0111_0001_1111_0000),
+        ("heartbeat_quiet_free", 0b0001_1001_1111_0000),
+        ("heartbeat_quiet_leading", 0b0011_1001_1111_0000),
+        ("heartbeat_leading", 0b0111_1001_1111_0000),
         ("offer", 1 << 13 | ALWAYS),
-        ("accept", 1 << 14 | 1 << 5 | ALWAYS),
-        ("accept_without_position", 1 << 5 | ALWAYS),
+        ("accept", 1 << 14 | 1 << 11 | 1 << 5 | ALWAYS),
+        ("accept_without_position", 1 << 11 | 1 << 5 | ALWAYS),
         ("refuse_bound", ALWAYS),
         ("release", ALWAYS),
         ("pause", ALWAYS),
@@ -177,7 +177,7 @@ fn flags_that_do_not_belong_to_the_kind_are_refused() {
 #[test]
 fn an_epoch_that_is_the_durable_one_is_refused_where_it_is_said() {
     let durable = 41_u64.to_le_bytes();
-    for (name, at) in [("offer", TAG_AT + 2), ("accept", golden("accept").len() - 16)] {
+    for (name, at) in [("offer", TAG_AT + 2), ("accept", golden("accept").len() - 32)] {
         let mut bytes = golden(name);
         bytes[at..at + 8].copy_from_slice(&durable);
         assert_eq!(wire::decode(&bytes), Err(WireError::Repeated { at }), "{name}");
@@ -186,7 +186,7 @@ fn an_epoch_that_is_the_durable_one_is_refused_where_it_is_said() {
 
 #[test]
 fn unknown_values_are_refused_with_their_place() {
-    let standing = WireError::Standing { at: TAG_AT, found: 15, max: 6 };
+    let standing = WireError::Standing { at: TAG_AT, found: 15, max: 7 };
     assert_eq!(with_tag("heartbeat_quiet_free", 15), Err(standing));
 
     let at = golden("refuse_replaced").len() - 1;
@@ -254,7 +254,7 @@ fn a_record_of_another_format_is_refused() {
 fn errors_say_what_where_and_what_is_allowed() {
     let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
     let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
-    says(hostile, "the length field says 65535 bytes, 47 to 414 are allowed");
+    says(hostile, "the length field says 65535 bytes, 48 to 426 are allowed");
     let tag = with_tag("pause", 0b1000_0000_0001_0000).unwrap_err();
     says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0001000000010000 belong here");
     let name = wire::decode(&bent("heartbeat_following", 28, b'/')).unwrap_err();

@@ -5,8 +5,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
-    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
+    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
+    Word,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -77,6 +78,15 @@ impl<'a> Bytes<'a> {
             .then(|| Position { epoch: self.epoch_or(tag, 14, durable), offset: self.integer(8) })
     }
 
+    fn freeze(&mut self) -> FreezeStamp {
+        let number = FreezeNumber { epoch: self.epoch(), count: self.half() };
+        FreezeStamp { number, remaining: self.millis() }
+    }
+
+    fn freeze_if(&mut self, tag: u64) -> Option<FreezeStamp> {
+        (tag >> 11 & 1 == 1).then(|| self.freeze())
+    }
+
     fn heartbeat(&mut self, tag: u64, durable: Epoch) -> Heartbeat {
         Heartbeat {
             position: self.position(tag, durable),
@@ -84,7 +94,8 @@ impl<'a> Bytes<'a> {
             healthy: tag >> 7 & 1 == 1,
             priority: self.byte(),
             application: self.half(),
-            lead: (tag >> 8 & 1 == 1).then(|| Lead { detection: self.micros(), paused_for: self.millis() }),
+            lead: (tag >> 8 & 1 == 1).then(|| Lead { detection: self.micros() }),
+            freeze: self.freeze_if(tag),
         }
     }
 
@@ -122,6 +133,7 @@ fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
         4 => Standing::Leading(rest.epoch_or(tag, 13, durable)),
         5 => Standing::Replaced,
         6 => Standing::Stopped(rest.epoch_or(tag, 13, durable)),
+        7 => Standing::Reserved(rest.node()),
         standing => panic!("standing {standing}"),
     }
 }
@@ -130,14 +142,21 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
     match kind {
         1 => Body::Heartbeat(rest.heartbeat(tag, durable)),
         2 => Body::Offer { epoch: rest.epoch(), detection: rest.micros() },
-        3 => Body::Accept { epoch: rest.epoch(), position: rest.position(tag, durable) },
+        3 => Body::Accept {
+            epoch: rest.epoch(),
+            position: rest.position(tag, durable),
+            freeze: rest.freeze_if(tag),
+        },
         4 => Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()) },
         5 => Body::Announce {
             heartbeat: rest.heartbeat(tag, durable),
             address: Address::new(rest.text()).unwrap(),
         },
         6 => Body::Release { epoch: rest.epoch(), target: rest.node() },
-        7 => Body::Pause { remaining: rest.millis() },
+        7 => {
+            let FreezeStamp { number: after, remaining } = rest.freeze();
+            Body::Pause { after, remaining }
+        }
         8 => Body::Reject { rejected: rest.incarnation(), known: rest.incarnation() },
         9 => Body::WentBack {
             rejected: rest.incarnation(),

@@ -57,14 +57,14 @@ proptest! {
 
 /// What a span becomes as a leader's detection time and as its pause.
 fn through_the_wire(span: Duration) -> (Duration, Duration) {
-    let mut frame = samples::leaders_heartbeat();
+    let mut frame = samples::frozen_heartbeat();
     let Body::Heartbeat(heartbeat) = &mut frame.body else { unreachable!() };
-    heartbeat.lead = Some(Lead { detection: span, paused_for: span });
+    heartbeat.lead = Some(Lead { detection: span });
+    heartbeat.freeze.as_mut().unwrap().remaining = span;
     let Ok(Frame { body: Body::Heartbeat(read), .. }) = wire::decode(&bytes_of(&frame)) else {
         unreachable!()
     };
-    let lead = read.lead.unwrap();
-    (lead.detection, lead.paused_for)
+    (read.lead.unwrap().detection, read.freeze.unwrap().remaining)
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead,
-    LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time, Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
+    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
+    Word,
 };
 
 const NONCE: Nonce = Nonce {
@@ -44,7 +45,17 @@ fn heartbeat(lead: Option<Lead>) -> Heartbeat {
         priority: 100,
         application: 0x0001_0203,
         lead,
+        freeze: None,
     }
+}
+
+/// A freeze in force.
+fn freeze() -> FreezeStamp {
+    FreezeStamp { number: number(), remaining: Duration::from_millis(90_001) }
+}
+
+fn number() -> FreezeNumber {
+    FreezeNumber { epoch: epoch(39), count: 0x4142 }
 }
 
 /// The same, as in steady state: the last entry is of the durable epoch.
@@ -52,13 +63,22 @@ fn steady_heartbeat(lead: Option<Lead>) -> Heartbeat {
     Heartbeat { position: Some(Position::new(epoch(41), 0x2122_2324)), ..heartbeat(lead) }
 }
 
-/// The heartbeat that a leader sends, with a pause in force.
+/// The heartbeat that a leader sends.
 pub(crate) fn leaders_heartbeat() -> Frame {
-    let lead = Lead { detection: Duration::from_micros(500_250), paused_for: Duration::from_millis(90_001) };
+    let lead = Lead { detection: Duration::from_micros(500_250) };
     Frame {
         header: header(Standing::Leading(epoch(41)), Some(ECHO)),
         body: Body::Heartbeat(steady_heartbeat(Some(lead))),
     }
+}
+
+/// The same, with a freeze in force.
+pub(crate) fn frozen_heartbeat() -> Frame {
+    let mut frame = leaders_heartbeat();
+    if let Body::Heartbeat(heartbeat) = &mut frame.body {
+        heartbeat.freeze = Some(freeze());
+    }
+    frame
 }
 
 /// The heartbeat that a follower answers with; its leader's name has 8 bytes.
@@ -100,14 +120,16 @@ fn newborn() -> Vec<(String, Frame)> {
 /// The longest frame there is.
 pub(crate) fn longest() -> Frame {
     let standing = Standing::Following(node(&"n".repeat(32)), epoch(u64::MAX));
-    let lead = Lead { detection: Duration::from_micros(1), paused_for: Duration::from_millis(1) };
+    let lead = Lead { detection: Duration::from_micros(1) };
+    let thaw = FreezeStamp { remaining: Duration::ZERO, ..freeze() };
+    let heartbeat = Heartbeat { freeze: Some(thaw), ..heartbeat(Some(lead)) };
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
         header: Header {
             birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
             ..header(standing, Some(ECHO))
         },
-        body: Body::Announce { heartbeat: heartbeat(Some(lead)), address },
+        body: Body::Announce { heartbeat, address },
     }
 }
 
@@ -115,6 +137,7 @@ pub(crate) fn longest() -> Frame {
 pub(crate) fn frames() -> Vec<(String, Frame)> {
     let mut frames = vec![
         ("heartbeat_leading".to_owned(), leaders_heartbeat()),
+        ("heartbeat_frozen".to_owned(), frozen_heartbeat()),
         ("heartbeat_following".to_owned(), followers_heartbeat()),
         ("announce_longest".to_owned(), longest()),
         ("heartbeat_accepted_a_re_offer".to_owned(), accepted_a_re_offer()),
@@ -126,6 +149,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         priority: 0,
         application: 0,
         lead: None,
+        freeze: None,
     };
     for (name, standing) in standings() {
         let frame = Frame { header: header(standing, None), body: Body::Heartbeat(quiet) };
@@ -138,7 +162,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     frames
 }
 
-fn standings() -> [(&'static str, Standing); 8] {
+fn standings() -> [(&'static str, Standing); 9] {
     [
         ("free", Standing::Free),
         ("bound", Standing::Bound),
@@ -148,6 +172,7 @@ fn standings() -> [(&'static str, Standing); 8] {
         ("replaced", Standing::Replaced),
         ("stopped", Standing::Stopped(epoch(41))),
         ("stopped_after_an_offer", Standing::Stopped(epoch(42))),
+        ("reserved", Standing::Reserved(node("b"))),
     ]
 }
 
@@ -158,12 +183,15 @@ fn bodies() -> Vec<(String, Standing, Body)> {
     let known = Incarnation { counter: 8, random: 0x0bad_cafe };
     let mut bodies = vec![
         ("offer", Standing::Standing(epoch(42)), offer()),
-        ("accept", Standing::Bound, Body::Accept { epoch: epoch(42), position }),
-        ("accept_without_position", Standing::Bound, Body::Accept { epoch: epoch(42), position: None }),
+        ("accept", Standing::Bound, Body::Accept { epoch: epoch(42), position, freeze: Some(freeze()) }),
+        (
+            "accept_without_position",
+            Standing::Bound,
+            Body::Accept { epoch: epoch(42), position: None, freeze: None },
+        ),
         ("announce", Standing::Leading(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
         ("release", Standing::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
-        ("pause", Standing::Free, Body::Pause { remaining: Duration::from_hours(1) }),
-        ("resume", Standing::Free, Body::Pause { remaining: Duration::ZERO }),
+        ("pause", Standing::Free, Body::Pause { after: number(), remaining: Duration::from_hours(1) }),
         ("reject", Standing::Free, Body::Reject { rejected, known }),
         ("went_back", Standing::Free, Body::WentBack { rejected, epoch: epoch(41), offset: None }),
         (

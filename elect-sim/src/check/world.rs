@@ -387,7 +387,7 @@ impl World {
         header.nonce = elect_core::Nonce { incarnation, ..header.nonce };
         header.echo = Some(offer.header.nonce);
         header.standing = Standing::Bound;
-        self.send(to, from, Frame { header, body: Body::Accept { epoch, position: None } });
+        self.send(to, from, Frame { header, body: Body::Accept { epoch, position: None, freeze: None } });
     }
 }
 

@@ -50,15 +50,16 @@ fn forged_body(forged: Forged, detection: Duration) -> (Standing, Epoch, Body) {
         priority: 100,
         application: 0,
         lead,
+        freeze: None,
     };
     match forged {
         Forged::Accept(epoch) => {
             let epoch = Epoch::new(epoch);
-            (Standing::Bound, epoch, Body::Accept { epoch, position: None })
+            (Standing::Bound, epoch, Body::Accept { epoch, position: None, freeze: None })
         }
         Forged::Announce(epoch) => {
             let epoch = Epoch::new(epoch);
-            let heartbeat = beat(Some(Lead { detection, paused_for: Duration::ZERO }));
+            let heartbeat = beat(Some(Lead { detection }));
             (Standing::Leading(epoch), epoch, Body::Announce { heartbeat, address: Address::default() })
         }
         Forged::Offer(epoch) => {

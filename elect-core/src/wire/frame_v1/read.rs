@@ -3,15 +3,16 @@
 use core::time::Duration;
 
 use super::{
-    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE, FrontV1,
-    HEALTHY, Kind, LEAD, LEADING, LeadV1, NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix, REFUSALS,
-    REPLACED, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1, WentBackV1,
-    refusal_byte,
+    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE, FREEZE,
+    FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix,
+    REFUSALS, REPLACED, RESERVED, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1,
+    WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, Refusal, Standing,
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
+    Lead, Refusal, Standing,
 };
 use crate::members::Digest;
 use crate::name::NodeId;
@@ -95,7 +96,8 @@ fn read_standing(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<St
         LEADING => Standing::Leading(read_epoch_unless(reader, differs, durable)?),
         REPLACED => Standing::Replaced,
         STOPPED => Standing::Stopped(read_epoch_unless(reader, differs, durable)?),
-        found => return Err(WireError::Standing { at: TAG_AT, found, max: STOPPED }),
+        RESERVED => Standing::Reserved(reader.name(NodeId::from_bytes)?),
+        found => return Err(WireError::Standing { at: TAG_AT, found, max: RESERVED }),
     })
 }
 
@@ -107,7 +109,9 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
             Body::Offer { epoch: Epoch::new(offer.epoch), detection: from_micros(offer.detection_micros) }
         }
         Kind::Accept => {
-            Body::Accept { epoch: read_epoch(reader)?, position: read_position(reader, tag, durable)? }
+            let epoch = read_epoch(reader)?;
+            let position = read_position(reader, tag, durable)?;
+            Body::Accept { epoch, position, freeze: read_freeze(reader, tag)? }
         }
         Kind::Refuse => Body::Refuse { epoch: read_epoch(reader)?, refusal: read_refusal(reader)? },
         Kind::Announce => {
@@ -126,7 +130,10 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
         Kind::Release => {
             Body::Release { epoch: read_epoch(reader)?, target: reader.name(NodeId::from_bytes)? }
         }
-        Kind::Pause => Body::Pause { remaining: from_millis(reader.section()?) },
+        Kind::Pause => {
+            let FreezeStamp { number: after, remaining } = read_stamp(reader)?;
+            Body::Pause { after, remaining }
+        }
         Kind::Reject => {
             let RejectV1 { rejected, known } = reader.section()?;
             Body::Reject { rejected: rejected.into(), known: known.into() }
@@ -143,18 +150,27 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
 fn read_heartbeat(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<Heartbeat, WireError> {
     let position = read_position(reader, tag, durable)?;
     let vitals: VitalsV1 = reader.section()?;
-    let lead: Option<LeadV1> = if tag & LEAD == 0 { None } else { Some(reader.section()?) };
+    let detection: Option<u32> = if tag & LEAD == 0 { None } else { Some(reader.section()?) };
     Ok(Heartbeat {
         position,
         eligible: tag & ELIGIBLE != 0,
         healthy: tag & HEALTHY != 0,
         priority: vitals.priority,
         application: vitals.application,
-        lead: lead.map(|lead| Lead {
-            detection: from_micros(lead.detection_micros),
-            paused_for: from_millis(lead.pause_millis),
-        }),
+        lead: detection.map(|micros| Lead { detection: from_micros(micros) }),
+        freeze: read_freeze(reader, tag)?,
     })
+}
+
+#[inline(always)]
+fn read_freeze(reader: &mut Reader<'_>, tag: u16) -> Result<Option<FreezeStamp>, WireError> {
+    if tag & FREEZE == 0 { Ok(None) } else { read_stamp(reader).map(Some) }
+}
+
+fn read_stamp(reader: &mut Reader<'_>) -> Result<FreezeStamp, WireError> {
+    let FreezeV1 { epoch, count, millis } = reader.section()?;
+    let number = FreezeNumber { epoch: Epoch::new(epoch), count };
+    Ok(FreezeStamp { number, remaining: from_millis(millis) })
 }
 
 #[inline(always)]

@@ -4,12 +4,13 @@ use core::time::Duration;
 
 use super::{
     BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
-    FrontV1, HEALTHY, Kind, LEAD, LEADING, LeadV1, MAGIC, NonceV1, OfferV1, POSITION, POSITION_EPOCH,
-    REPLACED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
+    FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1, OfferV1, POSITION,
+    POSITION_EPOCH, REPLACED, RESERVED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION, VitalsV1,
+    WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Body, Frame, Heartbeat, Standing};
+use crate::frame::{Body, Frame, FreezeStamp, Heartbeat, Standing};
 use crate::wire::PREFIX_BYTES;
 use crate::wire::section::Writer;
 
@@ -43,6 +44,7 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
             write_other(writer, *epoch, header.epoch);
             writer.name(leader.as_padded_bytes());
         }
+        Standing::Reserved(leader) => writer.name(leader.as_padded_bytes()),
         Standing::Bound | Standing::Free | Standing::Replaced => {}
     }
     writer.section(NonceV1::from(header.nonce));
@@ -73,9 +75,10 @@ fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
         Body::Offer { epoch, detection } => {
             writer.section(OfferV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
         }
-        Body::Accept { epoch, position } => {
+        Body::Accept { epoch, position, freeze } => {
             writer.section(epoch.number());
             write_position(writer, *position, durable);
+            write_freeze(writer, freeze.as_ref());
         }
         Body::Refuse { epoch, refusal } => writer.section((epoch.number(), refusal_byte(*refusal))),
         Body::Announce { heartbeat, address } => {
@@ -86,7 +89,9 @@ fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
             writer.section(epoch.number());
             writer.name(target.as_padded_bytes());
         }
-        Body::Pause { remaining } => writer.section(millis(*remaining)),
+        Body::Pause { after, remaining } => {
+            write_freeze(writer, Some(&FreezeStamp { number: *after, remaining: *remaining }));
+        }
         Body::Reject { rejected, known } => {
             writer.section(RejectV1 { rejected: (*rejected).into(), known: (*known).into() });
         }
@@ -104,10 +109,16 @@ fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat, durable: Epoc
     write_position(writer, heartbeat.position, durable);
     writer.section(VitalsV1 { priority: heartbeat.priority, application: heartbeat.application });
     if let Some(lead) = &heartbeat.lead {
-        writer.section(LeadV1 {
-            detection_micros: micros(lead.detection),
-            pause_millis: millis(lead.paused_for),
-        });
+        writer.section(micros(lead.detection));
+    }
+    write_freeze(writer, heartbeat.freeze.as_ref());
+}
+
+#[inline(always)]
+fn write_freeze(writer: &mut Writer<'_>, freeze: Option<&FreezeStamp>) {
+    if let Some(FreezeStamp { number, remaining }) = freeze {
+        let (epoch, count) = (number.epoch.number(), number.count);
+        writer.section(FreezeV1 { epoch, count, millis: millis(*remaining) });
     }
 }
 
@@ -136,6 +147,7 @@ fn standing_bits(standing: Standing, durable: Epoch) -> u16 {
         Standing::Leading(epoch) => LEADING | flag(STANDING_EPOCH, epoch != durable),
         Standing::Replaced => REPLACED,
         Standing::Stopped(epoch) => STOPPED | flag(STANDING_EPOCH, epoch != durable),
+        Standing::Reserved(_) => RESERVED,
     }
 }
 
@@ -146,8 +158,11 @@ fn body_flags(body: &Body, durable: Epoch) -> u16 {
                 | flag(ELIGIBLE, heartbeat.eligible)
                 | flag(HEALTHY, heartbeat.healthy)
                 | flag(LEAD, heartbeat.lead.is_some())
+                | flag(FREEZE, heartbeat.freeze.is_some())
         }
-        Body::Accept { position, .. } => position_flags(*position, durable),
+        Body::Accept { position, freeze, .. } => {
+            position_flags(*position, durable) | flag(FREEZE, freeze.is_some())
+        }
         Body::WentBack { offset, .. } => flag(POSITION, offset.is_some()),
         Body::Offer { .. }
         | Body::Refuse { .. }

@@ -1,0 +1,276 @@
+//! What a node knows of freezes of failover: the newest one, whom it keeps in office, and what was asked for here.
+
+use core::time::Duration;
+
+use crate::epoch::Epoch;
+use crate::frame::{FreezeNumber, FreezeStamp};
+use crate::members::MemberIndex;
+use crate::time::Time;
+
+/// The longest freeze.
+pub(crate) const PAUSE_MAX: Duration = Duration::from_hours(24);
+/// One frame counts at most this far: no broken frame uses the counts of an epoch up.
+const COUNT_DISTANCE_MAX: u32 = 1 << 20;
+
+/// The newest freeze or thaw, the last leader, and the own operator's request.
+///
+/// Invariants: failover is frozen only by a known number · a request is for a freeze that is not known yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Freeze {
+    number: Option<FreezeNumber>,
+    /// Until when failover is frozen; `None` if it is not.
+    until: Option<Time>,
+    taken_by: Option<MemberIndex>,
+    /// Only the leader that took it knows.
+    asked_by: Option<MemberIndex>,
+    last_leader: Option<LastLeader>,
+    /// The last leader handed over to this very node, which may stand in its place until then.
+    favoured_until: Option<Time>,
+    request: Option<PauseRequest>,
+}
+
+/// Who led last, as far as this node knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastLeader {
+    pub(crate) leader: MemberIndex,
+    pub(crate) epoch: Epoch,
+}
+
+/// What this node's operator asked for and the group does not show yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PauseRequest {
+    /// The leader is asked to freeze failover: this is a newer freeze than `after`, and ends then.
+    Freeze { after: FreezeNumber, until: Time, asks_until: Time },
+    /// The first freeze that is heard of is over.
+    Thaw { asks_until: Time },
+}
+
+/// What a stamp changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noted {
+    Nothing,
+    Frozen { until: Time, is_new: bool },
+    Thawed { was_frozen: bool },
+}
+
+impl Freeze {
+    /// Until when failover is frozen, if it is.
+    #[inline]
+    pub(crate) const fn until(&self) -> Option<Time> {
+        self.until
+    }
+
+    #[inline]
+    pub(crate) const fn is_active(&self) -> bool {
+        self.until.is_some()
+    }
+
+    pub(crate) const fn number(&self) -> Option<FreezeNumber> {
+        self.number
+    }
+
+    pub(crate) const fn taken_by(&self) -> Option<MemberIndex> {
+        self.taken_by
+    }
+
+    pub(crate) const fn asked_by(&self) -> Option<MemberIndex> {
+        self.asked_by
+    }
+
+    pub(crate) const fn request(&self) -> Option<PauseRequest> {
+        self.request
+    }
+
+    #[cfg(feature = "explore")]
+    pub(crate) const fn last_leader(&self) -> Option<LastLeader> {
+        self.last_leader
+    }
+
+    #[cfg(feature = "explore")]
+    pub(crate) const fn favoured_until(&self) -> Option<Time> {
+        self.favoured_until
+    }
+
+    /// R63: what each heartbeat and accept says.
+    #[inline]
+    pub(crate) fn stamp(&self, now: Time) -> Option<FreezeStamp> {
+        let remaining = self.until.map_or(Duration::ZERO, |until| until.since(now));
+        self.number.map(|number| FreezeStamp { number, remaining })
+    }
+
+    /// The number of a freeze or thaw that is newer than every known one and `than`, and that a leader of `epoch` takes.
+    pub(crate) fn next_number(&self, epoch: Epoch, than: FreezeNumber) -> FreezeNumber {
+        let newest = self.number.unwrap_or_default().max(than);
+        if newest.epoch < epoch {
+            return FreezeNumber { epoch, count: 1 };
+        }
+        FreezeNumber { count: newest.count.saturating_add(1), ..newest }
+    }
+
+    /// R63: the newest counts, of equals the shorter, and so the thaw.
+    pub(crate) fn note(&mut self, stamp: FreezeStamp, now: Time) -> Noted {
+        let FreezeStamp { number, remaining } = stamp;
+        let is_new = self.number.is_none_or(|known| number > known);
+        let until = (!remaining.is_zero()).then(|| now + remaining.min(PAUSE_MAX));
+        // Nothing is frozen for as short as not at all.
+        let shortens = self.number == Some(number)
+            && self.until.is_some_and(|known| until.is_none_or(|until| until < known));
+        if !(is_new || shortens) || !self.is_within_reach(number) {
+            return Noted::Nothing;
+        }
+        if is_new {
+            self.number = Some(number);
+            self.asked_by = None;
+            self.taken_by =
+                self.last_leader.filter(|last| last.epoch == number.epoch).map(|last| last.leader);
+            self.request = None;
+        }
+        let was_frozen = core::mem::replace(&mut self.until, until).is_some();
+        match until {
+            Some(until) => Noted::Frozen { until, is_new },
+            None => Noted::Thawed { was_frozen },
+        }
+    }
+
+    fn is_within_reach(&self, number: FreezeNumber) -> bool {
+        let known = self.number.filter(|known| known.epoch == number.epoch);
+        number.count <= known.map_or(0, |known| known.count).saturating_add(COUNT_DISTANCE_MAX)
+    }
+
+    /// Whether `stamp` would freeze failover anew.
+    pub(crate) fn would_freeze(&self, stamp: FreezeStamp) -> bool {
+        !stamp.remaining.is_zero() && self.number.is_none_or(|known| stamp.number > known)
+    }
+
+    /// Its end has come: a thaw of the same number, which is told to everybody.
+    pub(crate) fn expire(&mut self) -> Noted {
+        Noted::Thawed { was_frozen: self.until.take().is_some() }
+    }
+
+    pub(crate) fn note_asker(&mut self, asker: MemberIndex) {
+        self.asked_by = Some(asker);
+    }
+
+    /// R62: `leader` has led `epoch`: this node followed it, or was it, or hears from a follower of it.
+    #[inline]
+    pub(crate) fn note_leader(&mut self, leader: MemberIndex, epoch: Epoch) {
+        if self.last_leader.is_none_or(|last| epoch >= last.epoch) {
+            self.last_leader = Some(LastLeader { leader, epoch });
+        }
+        if self.taken_by.is_none() && self.number.is_some_and(|number| number.epoch == epoch) {
+            self.taken_by = Some(leader);
+        }
+    }
+
+    /// R62: whom the newest freeze keeps in office; `None` if this node does not know: whom it followed before the
+    /// leader that took the freeze, or in an earlier life, says nothing.
+    pub(crate) fn reservation(&self) -> Option<LastLeader> {
+        let number = self.number?;
+        self.last_leader.filter(|last| last.epoch >= number.epoch)
+    }
+
+    /// R62: who does not know for whom failover is frozen believes those who do.
+    pub(crate) fn learn_reservation(&mut self, leader: MemberIndex) {
+        if self.reservation().is_none()
+            && let Some(number) = self.number
+        {
+            self.last_leader = Some(LastLeader { leader, epoch: number.epoch });
+        }
+    }
+
+    /// The last leader handed over to this node.
+    pub(crate) fn favour(&mut self, until: Time) {
+        self.favoured_until = Some(until);
+    }
+
+    /// Somebody leads, or the round of a favoured node is over.
+    pub(crate) fn end_favour(&mut self) {
+        self.favoured_until = None;
+    }
+
+    pub(crate) fn is_favoured(&self, now: Time) -> bool {
+        self.favoured_until.is_some_and(|until| now < until)
+    }
+
+    pub(crate) fn ask(&mut self, request: PauseRequest) {
+        self.request = Some(request);
+    }
+
+    pub(crate) fn withdraw_request(&mut self) {
+        self.request = None;
+    }
+
+    /// R42: a request that nobody answers in time is given up.
+    pub(crate) fn limit_request(&mut self, now: Time) {
+        let Some(PauseRequest::Freeze { asks_until, .. } | PauseRequest::Thaw { asks_until }) = self.request
+        else {
+            return;
+        };
+        if now >= asks_until {
+            self.request = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(epoch: u64, count: u32, millis: u64) -> FreezeStamp {
+        let number = FreezeNumber { epoch: Epoch::new(epoch), count };
+        FreezeStamp { number, remaining: Duration::from_millis(millis) }
+    }
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn r63_the_newest_stamp_counts_lookup_table() {
+        // (known, heard 10 ms later, until when it is frozen then)
+        let table = [
+            (stamp(1, 1, 100), stamp(1, 1, 100), Some(100)),
+            (stamp(1, 1, 100), stamp(1, 1, 80), Some(90)),
+            (stamp(1, 1, 100), stamp(1, 1, 0), None),
+            (stamp(1, 1, 0), stamp(1, 1, 100), None),
+            (stamp(1, 1, 100), stamp(1, 2, 500), Some(510)),
+            (stamp(1, 2, 0), stamp(1, 1, 100), None),
+            (stamp(1, 9, 100), stamp(2, 1, 0), None),
+            (stamp(2, 1, 0), stamp(1, 9, 100), None),
+            (stamp(1, 2, 100), stamp(1, 1, 0), Some(100)),
+            (stamp(1, 1, 100), stamp(1, 2 + (1 << 20), 0), Some(100)),
+        ];
+        for (known, heard, until) in table {
+            let mut freeze = Freeze::default();
+            freeze.note(known, at(0));
+            freeze.note(heard, at(10));
+            assert_eq!(freeze.until(), until.map(at), "{heard:?} after {known:?}");
+        }
+    }
+
+    #[test]
+    fn r63_an_expired_freeze_is_a_thaw_of_its_number() {
+        let mut freeze = Freeze::default();
+        freeze.note(stamp(1, 1, 100), at(0));
+        assert_eq!(freeze.expire(), Noted::Thawed { was_frozen: true });
+        assert_eq!(freeze.stamp(at(100)), Some(stamp(1, 1, 0)));
+        assert_eq!(freeze.note(stamp(1, 1, 20), at(110)), Noted::Nothing, "another clock is slower");
+    }
+
+    #[test]
+    fn r62_whom_a_freeze_keeps_in_office() {
+        let [a, b, c] = [0, 1, 2].map(MemberIndex::at);
+        let mut freeze = Freeze::default();
+        freeze.note_leader(a, Epoch::new(3));
+        assert_eq!(freeze.reservation(), None, "there is no freeze");
+        freeze.note(stamp(4, 1, 100), at(0));
+        assert_eq!(freeze.reservation(), None, "somebody has led since");
+        freeze.learn_reservation(b);
+        freeze.learn_reservation(c);
+        assert_eq!(freeze.reservation().map(|last| last.leader), Some(b));
+        freeze.note_leader(a, Epoch::new(3));
+        assert_eq!(freeze.reservation().map(|last| last.leader), Some(b));
+        freeze.note_leader(c, Epoch::new(5));
+        assert_eq!(freeze.reservation(), Some(LastLeader { leader: c, epoch: Epoch::new(5) }));
+    }
+}
