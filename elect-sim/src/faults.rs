@@ -82,7 +82,6 @@ impl World {
                 self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
             }
             Fault::Resign => self.act(Deed::Ask(node, Request::Resign)),
-            Fault::Handover => self.act(Deed::Ask(node, Request::Handover(None))),
             Fault::AtEvent => self.strike_at_event(node),
             Fault::LostOffers => self.lose_offers(node),
             Fault::HigherEpoch => self.return_higher(node),
@@ -94,11 +93,32 @@ impl World {
                 self.act_later(span, vec![Deed::Slower(0)]);
             }
             Fault::DataCut => self.cut_data(),
-            Fault::Freeze => {
-                let span = Duration::from_millis(self.chaos.between(1, 3_000));
-                self.act(Deed::Ask(node, Request::Freeze(span)));
+            Fault::Handover => {
+                self.act(Deed::Ask(node, Request::Handover(None)));
+                if self.options.faults.contains(&Fault::Freeze) && self.chaos.below(3) == 0 {
+                    self.freeze_soon();
+                }
             }
+            Fault::Freeze => self.freeze(node),
         }
+    }
+
+    /// Mostly short; half of the time somebody thaws before it ends.
+    fn freeze(&mut self, node: NodeIndex) {
+        let longest = [3_000, 3_000, 3_000, 15_000][self.chaos.index(4)];
+        let span = Duration::from_millis(self.chaos.between(1, longest));
+        self.act(Deed::Ask(node, Request::Freeze(span)));
+        if self.chaos.below(2) == 0 {
+            let (thaws, wait) = (self.some_node(), self.some_span());
+            self.act_later(wait, vec![Deed::Ask(thaws, Request::Thaw)]);
+        }
+    }
+
+    /// While a handover drains, or just after it.
+    fn freeze_soon(&mut self) {
+        let (node, wait) = (self.some_node(), self.chaos.waiting(30 * MILLI));
+        let span = Duration::from_millis(self.chaos.between(100, 5_000));
+        self.act_later(wait, vec![Deed::Ask(node, Request::Freeze(span))]);
     }
 
     /// The process ends by this deed and starts again so much later.

@@ -213,6 +213,7 @@ impl Checkers {
         self.speaks(at, node, header.nonce.incarnation);
         self.sets_detection(node, frame);
         self.granted(sent);
+        self.tells_freeze(sent);
         self.at(node).ended = ended(frame);
     }
 

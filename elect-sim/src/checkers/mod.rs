@@ -4,6 +4,7 @@
 //! that plants a bug in what it watches and sees it fail by that name.
 
 mod election;
+mod freeze;
 mod promise;
 mod storage;
 mod store;
@@ -20,6 +21,7 @@ use crate::queue::{Life, NodeIndex};
 use crate::store::EntryId;
 
 pub(crate) use election::Sent;
+use freeze::Freezes;
 pub(crate) use promise::LeaseRule;
 use promise::Promises;
 
@@ -92,6 +94,8 @@ pub enum Checker {
     DetectsInTime,
     /// A preferred node leads when its cooldown is over.
     FailsBack,
+    /// R62: a voter that knows of a freeze accepts nobody but the last leader, and what it knows stays.
+    FrozenStays,
     /// A tick moves the deadline: the elector does not spin.
     DeadlineMoves,
     /// Real bytes: what one node encodes the other decodes to the same frame.
@@ -136,6 +140,7 @@ impl Checker {
         Self::HandsOver,
         Self::DetectsInTime,
         Self::FailsBack,
+        Self::FrozenStays,
         Self::DeadlineMoves,
         Self::WireRoundTrip,
         Self::NoPanic,
@@ -176,6 +181,7 @@ impl Checker {
             Self::HandsOver => "hands-over",
             Self::DetectsInTime => "detects-in-time",
             Self::FailsBack => "fails-back",
+            Self::FrozenStays => "frozen-stays",
             Self::DeadlineMoves => "deadline-moves",
             Self::WireRoundTrip => "wire-round-trip",
             Self::NoPanic => "no-panic",
@@ -234,6 +240,7 @@ struct Watched {
     floor: Epoch,
     kept: Option<Epoch>,
     promises: Promises,
+    freezes: Freezes,
 }
 
 /// All checkers of one world.
@@ -248,6 +255,8 @@ pub(crate) struct Checkers {
     accepts: BTreeMap<(NodeIndex, Epoch), NodeIndex>,
     /// Which life of which machine spoke in each incarnation of a member.
     incarnations: BTreeMap<(NodeIndex, u32, u32), (NodeIndex, Life)>,
+    /// By released epoch: whom its leader handed over to.
+    released: BTreeMap<Epoch, NodeIndex>,
     /// The highest epoch under which anybody held a lease.
     lease_epoch: Epoch,
     /// The acknowledged entries by offset.
@@ -273,6 +282,7 @@ impl Checkers {
             votes: BTreeMap::new(),
             accepts: BTreeMap::new(),
             incarnations: BTreeMap::new(),
+            released: BTreeMap::new(),
             lease_epoch: Epoch::ZERO,
             acknowledged: vec![0],
             served: (Epoch::ZERO, 0),
@@ -313,6 +323,7 @@ impl Checkers {
         watched.spoke = None;
         watched.floor = Epoch::ZERO;
         watched.kept = None;
+        watched.freezes = Freezes::default();
         self.forget_detections(node);
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, Loss, NodeId, Nonce,
-    Position, Record, Stamp, Standing, StepDown, Stopped, Time, Word,
+    Body, ClusterId, Config, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Holder, Incarnation,
+    Lead, Loss, NodeId, Nonce, Position, Record, Stamp, Standing, StepDown, Stopped, Time, Word,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -39,10 +39,10 @@ fn record(epoch_number: u64, holder: NodeIndex) -> Record {
 
 fn heartbeat(standing: Standing) -> Body {
     let detection = D;
-    let lead =
-        matches!(standing, Standing::Leading(_)).then_some(Lead { detection, paused_for: Duration::ZERO });
+    let lead = matches!(standing, Standing::Leading(_)).then_some(Lead { detection });
     let (position, priority, application) = (None, 100, 0);
-    Body::Heartbeat(Heartbeat { position, eligible: true, healthy: true, priority, application, lead })
+    let (eligible, healthy, freeze) = (true, true, None);
+    Body::Heartbeat(Heartbeat { position, eligible, healthy, priority, application, lead, freeze })
 }
 
 impl Group {
@@ -74,7 +74,7 @@ impl Group {
         group.vote(0, 1, 0);
         group.send(0, 1, 1, Standing::Standing(epoch(1)), Body::Offer { epoch: epoch(1), detection: D });
         group.vote(1, 1, 0);
-        group.send(1, 0, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None });
+        group.send(1, 0, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None, freeze: None });
         assert_eq!(group.checks.violation(), None);
         group
     }
@@ -178,7 +178,7 @@ fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
 fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
     let mut group = Group::new();
     group.vote(1, 5, 2);
-    group.send(1, 0, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None });
+    group.send(1, 0, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None, freeze: None });
     assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
     let mut group = Group::new();
     group.checks.elected(group.now, 0, epoch(5));
@@ -265,7 +265,7 @@ fn step_down_once_sees_what_is_missing_doubled_or_late() {
 fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
     let word_to_another = |mut group: Group| {
         group.vote(1, 2, 2);
-        group.send(1, 2, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None });
+        group.send(1, 2, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None, freeze: None });
         group.found()
     };
     assert_eq!(word_to_another(Group::promised()), Some(Checker::PromisesKept));
@@ -404,4 +404,38 @@ fn deadline_moves_sees_a_spinning_elector() {
     let mut group = Group::new();
     group.checks.ticked(1, 0, Time::from_nanos(5), Time::from_nanos(5));
     assert_eq!(group.found(), Some(Checker::DeadlineMoves));
+}
+
+fn frozen(count: u32, millis: u64) -> FreezeStamp {
+    let number = FreezeNumber { epoch: epoch(1), count };
+    FreezeStamp { number, remaining: Duration::from_millis(millis) }
+}
+
+#[test]
+fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
+    for (candidate, expected) in [(0, None), (1, Some(Checker::FrozenStays))] {
+        let mut group = Group::new();
+        group.vote(2, 1, 0);
+        group.send(2, 0, 1, Standing::Following(id(0), epoch(1)), heartbeat(Standing::Free));
+        group.vote(2, 2, candidate);
+        let freeze = Some(frozen(1, 500));
+        let body = Body::Accept { epoch: epoch(2), position: None, freeze };
+        // Long after whatever it has granted.
+        group.now += 10 * SECOND;
+        group.send(2, candidate, 2, Standing::Bound, body);
+        assert_eq!(group.found(), expected);
+    }
+}
+
+#[test]
+fn frozen_stays_sees_a_freeze_that_comes_back() {
+    for (first, second) in [(frozen(2, 500), frozen(1, 500)), (frozen(1, 0), frozen(1, 500))] {
+        let mut group = Group::new();
+        for stamp in [first, second] {
+            let Body::Heartbeat(mut told) = heartbeat(Standing::Free) else { unreachable!() };
+            told.freeze = Some(stamp);
+            group.send(2, 0, 0, Standing::Free, Body::Heartbeat(told));
+        }
+        assert_eq!(group.found(), Some(Checker::FrozenStays));
+    }
 }

@@ -40,11 +40,13 @@ pub enum Drill {
     PowerCut,
     /// Every machine loses power, and all but the old leader's return at once.
     PowerCutWithoutLeader,
+    /// In a freeze the leader is cut off or restarts, in its way into office or later; meanwhile a follower restarts.
+    FreezeLeader,
 }
 
 impl Drill {
     /// All of them, with their names in scenarios.
-    pub const ALL: [(Self, &str); 11] = [
+    pub const ALL: [(Self, &str); 12] = [
         (Self::Resign, "resign"),
         (Self::LoseAnnounce, "lose-announce"),
         (Self::HandOver, "hand-over"),
@@ -56,6 +58,7 @@ impl Drill {
         (Self::CutOffCandidate, "cut-off-candidate"),
         (Self::PowerCut, "power-cut"),
         (Self::PowerCutWithoutLeader, "power-cut-without-leader"),
+        (Self::FreezeLeader, "freeze-leader"),
     ];
 
     /// By its name.
@@ -132,6 +135,7 @@ impl Run {
             Drill::CutOffCandidate => self.cut_off_candidate(&steady),
             Drill::PowerCut => self.power_cut(&steady, None),
             Drill::PowerCutWithoutLeader => self.power_cut(&steady, Some(steady.leader)),
+            Drill::FreezeLeader => self.frozen_leader(steady),
         }
     }
 
@@ -335,7 +339,7 @@ impl World {
         self.checks.saved(self.now, node, &record);
     }
 
-    fn heal_links(&mut self) {
+    pub(super) fn heal_links(&mut self) {
         let nodes = index_from(self.nodes.len());
         for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))) {
             if self.network.is_cut(from, to) {

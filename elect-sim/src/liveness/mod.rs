@@ -2,6 +2,7 @@
 
 mod drills;
 mod failovers;
+mod freezes;
 mod moments;
 
 use crate::campaign::Run;
@@ -65,6 +66,8 @@ pub enum Liveness {
     DetectsByEvidence,
     /// From a preferred node's fitness to its leadership.
     FailsBack,
+    /// L1: from the return of the leader that a freeze keeps in office to its leadership.
+    LeadsAgain,
 }
 
 /// In what a bound is counted.
@@ -124,15 +127,19 @@ impl Liveness {
             Self::Detects => ("—", "leader dead or cut off to a new leader"),
             Self::DetectsByEvidence => ("—", "leader killed to a new one, by crash evidence"),
             Self::FailsBack => ("—", "preferred node fit to its leadership"),
+            Self::LeadsAgain => ("L1", "frozen leader back to its leadership"),
         }
     }
 
     /// The unit of its bound.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::SettlesInFullMesh | Self::Settles | Self::Serves | Self::Detects | Self::FailsBack => {
-                Unit::ElectionTimeouts
-            }
+            Self::SettlesInFullMesh
+            | Self::Settles
+            | Self::Serves
+            | Self::Detects
+            | Self::FailsBack
+            | Self::LeadsAgain => Unit::ElectionTimeouts,
             Self::StepsDown | Self::PowerCutWithoutLeader => Unit::DetectionTimes,
             Self::FollowsAgain | Self::Rejoins | Self::LearnsLeader => Unit::HeartbeatIntervals,
             Self::Undisturbed
@@ -165,6 +172,7 @@ impl Liveness {
             Self::HandsOver => Checker::HandsOver,
             Self::Detects | Self::DetectsByEvidence => Checker::DetectsInTime,
             Self::FailsBack => Checker::FailsBack,
+            Self::LeadsAgain => Checker::FrozenStays,
         }
     }
 }

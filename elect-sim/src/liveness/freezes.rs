@@ -1,0 +1,76 @@
+//! The drill in which failover is frozen.
+
+use std::time::Duration;
+
+use elect_core::Health;
+
+use super::drills::Steady;
+use super::{Liveness, Moments};
+use crate::campaign::Run;
+use crate::checkers::node_name;
+use crate::deed::Deed;
+use crate::process::Request;
+use crate::queue::NodeIndex;
+use crate::world::index_from;
+
+/// Longer than any drill.
+const FREEZE: Duration = Duration::from_secs(600);
+
+impl Run {
+    /// L1, R62: while failover is frozen nobody replaces the leader, and it leads again when it is back.
+    pub(super) fn frozen_leader(&mut self, mut steady: Steady) {
+        let leader = steady.leader;
+        let asked = self.another(&mut steady, |_| true);
+        let at = if steady.random.below(2) == 0 { leader } else { asked };
+        self.world.perform(Deed::Ask(at, Request::Freeze(FREEZE)));
+        // The request, its answer, and an answer to that.
+        let told = self.world.now() + 3 * steady.heartbeat + 4 * steady.delay;
+        self.world.run_until(told);
+        self.world.moments = Moments::default();
+        let restarts = steady.random.below(2) == 0;
+        if restarts {
+            self.world.perform(Deed::Crash(leader));
+        } else {
+            self.world.perform(Deed::Ask(leader, Request::Health(Health::Unfit)));
+            self.world.cut_off(leader, true, true);
+        }
+        self.nobody_replaces(leader, self.world.now() + 2 * steady.timeout);
+        // Whoever restarts alone learns of the freeze from those who do not.
+        let follower = self.another(&mut steady, |_| true);
+        let rests = self.world.nodes.len() > 3 && steady.random.below(2) == 0;
+        if rests {
+            self.world.perform(Deed::Crash(follower));
+            self.world.perform(Deed::Start(follower));
+            self.nobody_replaces(leader, self.world.now() + 2 * steady.timeout);
+        }
+        self.frozen_leader_returns(leader, restarts, &steady);
+        self.world.perform(Deed::Ask(leader, Request::Health(Health::Healthy)));
+        self.world.perform(Deed::Ask(asked, Request::Thaw));
+    }
+
+    fn frozen_leader_returns(&mut self, leader: NodeIndex, restarts: bool, steady: &Steady) {
+        self.world.moments = Moments::default();
+        let begin = self.world.now();
+        if restarts {
+            self.world.perform(Deed::Start(leader));
+        } else {
+            self.world.heal_links();
+        }
+        let until = begin + 4 * steady.timeout;
+        let leads =
+            |world: &crate::world::World| world.leader().is_some_and(|(node, _)| index_from(node) == leader);
+        match self.wait_until(until, leads) {
+            Some(led) => self.measure(Liveness::LeadsAgain, led - begin, 2 * steady.timeout),
+            None => self.never(Liveness::LeadsAgain),
+        }
+    }
+
+    fn nobody_replaces(&mut self, leader: NodeIndex, until: u64) {
+        self.wait_until(until, |world| world.moments.elected.is_some());
+        if let Some((node, _)) = self.world.moments.elected.filter(|&(node, _)| node != leader) {
+            let words =
+                format!("{} is elected while {} is kept in office", node_name(node), node_name(leader));
+            self.fail(Liveness::LeadsAgain.checker(), &words);
+        }
+    }
+}
