@@ -5,9 +5,10 @@ mod common;
 use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Cluster, Directory, hear, id, spin};
-use elect_core::{ClusterId, Config, Epoch, NoLog, StepDown};
+use elect_core::{ClusterId, Config, Epoch, LeaderLost, NoLog, Notice, StepDown};
 use elect_tcp::{Ended, HostEvent, Node, NodeConfig, NodeNotice, VoteFile};
 
 #[test]
@@ -30,6 +31,35 @@ fn three_nodes_elect_one_and_survive_its_shutdown() {
     cluster.restart(leader);
     cluster.wait_for_follower(leader, next);
     assert!(cluster.handle(next).is_leader());
+}
+
+/// A frozen leader that was shut down told neither its host nor its followers. It is not replaced, and leads again when
+/// it is back, still frozen.
+#[test]
+fn a_frozen_leader_that_is_shut_down_says_so_and_leads_again() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    cluster.handle(leader).pause(Duration::from_secs(600)).unwrap();
+    let other = (leader + 1) % 3;
+    spin("freeze", || cluster.handle(other).status().unwrap().freeze.is_some());
+    let stopped = cluster.stop(leader);
+    let told: Vec<_> = stopped.events.receiver().try_iter().collect();
+    let lost = told.iter().filter_map(|event| match event {
+        HostEvent::Lost(loss) => Some(loss.reason),
+        _ => None,
+    });
+    assert_eq!(lost.collect::<Vec<_>>(), [StepDown::Resigned], "{told:?}");
+    let reason = hear(&cluster.member(other).events, "last frame", |event| match event {
+        HostEvent::Happened(NodeNotice::Elector(Notice::LeaderLost { reason, .. })) => Some(reason),
+        _ => None,
+    });
+    assert_eq!(reason, LeaderLost::Ended);
+    cluster.restart(leader);
+    let (next, _) = cluster.wait_for_leader(epoch);
+    assert_eq!(next, leader);
+    let freeze = cluster.handle(leader).status().unwrap().freeze.unwrap();
+    assert_eq!(freeze.reserved_for, Some(cluster.names[leader]));
 }
 
 #[test]
