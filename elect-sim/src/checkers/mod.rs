@@ -108,7 +108,7 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::OneLeaderPerEpoch,
         Self::LedByQuorum,
         Self::NotLedAgain,
