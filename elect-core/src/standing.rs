@@ -109,6 +109,7 @@ impl Elector {
             priority: self.config.priority,
             application: self.config.application,
             lead: self.lead(),
+            // R63: in every heartbeat, whoever sends it.
             freeze: self.freeze.stamp(self.now),
         }
     }
