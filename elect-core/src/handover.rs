@@ -427,7 +427,7 @@ impl Elector {
     pub(crate) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let [newer, past] = leader.positions;
-        let quiet = leader.in_office && leader.handover.is_none() && !self.freeze.is_active();
+        let quiet = leader.is_in_office() && leader.handover.is_none() && !self.freeze.is_active();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);

@@ -1,7 +1,7 @@
 //! What is true after every input, whatever it was.
 
 use crate::elector::{Elector, Life, Role};
-use crate::leader::Leader;
+use crate::leader::{Leader, WayIntoOffice};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -84,7 +84,7 @@ impl Elector {
         let saves = self.saving.as_ref().is_some_and(|saving| !saving.stalled);
         for (timer, is_for) in [
             (Timer::Lease, leader.is_some()),
-            (Timer::Office, leader.is_some_and(|leader| !leader.in_office && !leader.overdue)),
+            (Timer::Office, leader.is_some_and(|leader| leader.way == WayIntoOffice::Begun)),
             (Timer::Handover, leader.is_some_and(|leader| leader.handover.is_some())),
             (Timer::Round, matches!(self.role, Role::Candidate(_))),
             (Timer::Promise, self.promise.is_some()),

@@ -30,10 +30,7 @@ pub(crate) struct Leader {
     pub(crate) lease_end: Time,
     pub(crate) detection: DetectionHistory,
     pub(crate) detector: Detector,
-    /// The host serves; until then it finds its way into office.
-    pub(crate) in_office: bool,
-    /// It did not serve by the deadline, in a freeze (R64).
-    pub(crate) overdue: bool,
+    pub(crate) way: WayIntoOffice,
     pub(crate) source: Option<Source>,
     pub(crate) re_offer: Option<ReOffer>,
     /// A voter is above: a re-offer is due at the next heartbeat.
@@ -45,7 +42,26 @@ pub(crate) struct Leader {
     pub(crate) positions: [Option<Position>; 2],
 }
 
+/// How far a leader's host has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayIntoOffice {
+    /// It finds its way into office.
+    Begun,
+    /// It did not serve by the deadline, in a freeze (R64).
+    Overdue,
+    /// It serves.
+    Done,
+}
+
 impl Leader {
+    pub(crate) fn is_in_office(&self) -> bool {
+        self.way == WayIntoOffice::Done
+    }
+
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.way == WayIntoOffice::Overdue
+    }
+
     pub(crate) fn is_re_offering(&self, epoch: Epoch, sent: Time) -> bool {
         self.re_offer.as_ref().is_some_and(|re_offer| re_offer.epoch == epoch && sent >= re_offer.first)
     }
@@ -62,8 +78,7 @@ impl Elector {
             lease_end,
             detection: DetectionHistory::new(detection, first),
             detector: Detector::new(),
-            in_office: false,
-            overdue: false,
+            way: WayIntoOffice::Begun,
             source,
             re_offer: None,
             wants_epoch: false,
@@ -242,8 +257,7 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.role
             && office.is_of(&self.authority)
         {
-            leader.in_office = true;
-            leader.overdue = false;
+            leader.way = WayIntoOffice::Done;
             leader.source = None;
             self.timers.clear(Timer::Office);
             self.failed_at = None;
@@ -257,7 +271,7 @@ impl Elector {
     pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
         self.begin(now);
         if let Role::Leader(leader) = &mut self.role
-            && !leader.in_office
+            && !leader.is_in_office()
         {
             leader.wants_positions = true;
         }
@@ -271,7 +285,7 @@ impl Elector {
         if self.freeze.is_active()
             && let Role::Leader(leader) = &mut self.role
         {
-            leader.overdue = true;
+            leader.way = WayIntoOffice::Overdue;
             return self.broadcast();
         }
         self.failed_at = Some(FailedAt(self.position));

@@ -128,8 +128,8 @@ mod event;
 mod explain;
 #[cfg(feature = "explore")]
 mod explore;
-#[cfg(feature = "std")]
 mod favour;
+#[cfg(feature = "std")]
 mod fence;
 mod follower;
 mod frame;

@@ -225,7 +225,7 @@ impl Elector {
         if self.saving.as_ref().is_some_and(|saving| saving.stalled) {
             self.lose_office_to_successor(StepDown::SaveStalled);
         }
-        if matches!(&self.role, Role::Leader(leader) if leader.overdue) {
+        if matches!(&self.role, Role::Leader(leader) if leader.is_overdue()) {
             self.on_office_overdue();
         }
     }

@@ -114,7 +114,7 @@ impl Elector {
 
     fn lead_raised(&mut self, re_offer: ReOffer, lease_end: Time) {
         let Role::Leader(leader) = &self.role else { return };
-        let (from, in_office, detection) = (leader.epoch, leader.in_office, leader.detection.current());
+        let (from, in_office, detection) = (leader.epoch, leader.is_in_office(), leader.detection.current());
         let source = self.catch_up_source();
         // R27: an entry of an epoch above the one led means that somebody else led: catching up comes first.
         if in_office && source.is_some_and(|source| source.position.epoch > from) {

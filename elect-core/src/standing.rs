@@ -105,7 +105,7 @@ impl Elector {
             // R43: a stalled save makes a node unfit too.
             healthy: self.health == Health::Healthy
                 && !self.saving.as_ref().is_some_and(|saving| saving.stalled)
-                && !matches!(&self.role, Role::Leader(leader) if leader.overdue),
+                && !matches!(&self.role, Role::Leader(leader) if leader.is_overdue()),
             priority: self.config.priority,
             application: self.config.application,
             lead: self.lead(),

@@ -114,7 +114,9 @@ impl Elector {
         let now = self.now.max(now);
         let leader = self.leader();
         let (lease_end, in_office, handing_over) = match &self.role {
-            Role::Leader(leader) => (Some(leader.lease_end), leader.in_office, leader.handover.is_some()),
+            Role::Leader(leader) => {
+                (Some(leader.lease_end), leader.is_in_office(), leader.handover.is_some())
+            }
             _ => (None, false, false),
         };
         Status {

@@ -28,6 +28,10 @@ const FLUSH_BOUND: Duration = Duration::from_millis(250);
 
 /// What the other threads report.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are nearly all there is: a box would be an allocation for each"
+)]
 pub(crate) enum Input {
     /// A frame of an authenticated peer.
     Frame { from: NodeId, frame: Frame },

@@ -49,8 +49,7 @@ impl Elector {
             // Both follow a detection time that changes.
             detection: _,
             detector: _,
-            in_office,
-            overdue,
+            way,
             source,
             re_offer,
             wants_epoch,
@@ -62,7 +61,7 @@ impl Elector {
         sink.word(epoch.number());
         sink.floor(own, *first);
         sink.until(*lease_end);
-        words(sink, [u64::from(*in_office), u64::from(*overdue)]);
+        sink.word(*way as u64);
         option(sink, source.as_ref(), |sink, source| {
             describe_node(sink, &self.config.members, source.peer);
             describe_position(sink, Some(source.position));

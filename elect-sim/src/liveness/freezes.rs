@@ -14,7 +14,7 @@ use crate::queue::NodeIndex;
 use crate::world::index_from;
 
 /// Longer than any drill.
-const FREEZE: Duration = Duration::from_secs(600);
+const FREEZE: Duration = Duration::from_mins(10);
 
 impl Run {
     /// L1, R62: while failover is frozen nobody replaces the leader, and it leads again when it is back.
