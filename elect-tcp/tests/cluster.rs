@@ -40,7 +40,7 @@ fn a_frozen_leader_that_is_shut_down_says_so_and_leads_again() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
-    cluster.handle(leader).pause(Duration::from_secs(600)).unwrap();
+    cluster.handle(leader).pause(Duration::from_mins(10)).unwrap();
     let other = (leader + 1) % 3;
     spin("freeze", || cluster.handle(other).status().unwrap().freeze.is_some());
     let stopped = cluster.stop(leader);
