@@ -23,7 +23,7 @@ fn quoted(page: &str) -> Vec<String> {
 }
 
 fn is_path(text: &str) -> bool {
-    text.contains('/') || text.ends_with(".rs") || text.ends_with(".md") || text.ends_with(".toml")
+    text.contains('/') || Path::new(text).extension().is_some()
 }
 
 fn is_type(text: &str) -> bool {
