@@ -230,23 +230,6 @@ impl Elector {
         Step::new(&mut self.out)
     }
 
-    /// The host became fit or unfit for office (R43).
-    pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> {
-        self.begin(now);
-        if self.health != health {
-            self.health = health;
-            if health == Health::Unfit {
-                self.favour.end();
-                self.withdraw_unfit();
-            }
-            if self.life == Life::Running {
-                self.broadcast();
-            }
-        }
-        self.settle();
-        Step::new(&mut self.out)
-    }
-
     /// When the next [`tick`](Self::tick) is due; [`Time::NEVER`] once stopped.
     #[inline]
     pub const fn deadline(&self) -> Time {
@@ -290,6 +273,7 @@ impl Elector {
             Timer::Lease => self.on_lease_over(),
             Timer::Save => self.on_save_stalled(),
             Timer::Office => self.on_office_overdue(),
+            Timer::Health => self.on_health_over(),
             Timer::Handover => self.on_handover_overdue(),
             Timer::Round => self.on_round_over(),
             Timer::Promise => self.on_promise_over(),

@@ -40,7 +40,7 @@ pub enum StepDown {
     HandedOver(NodeId),
     /// The host asked for it.
     Resigned,
-    /// The host reported itself unfit.
+    /// The host reported itself unfit, or did not renew its health in time.
     Unhealthy,
     /// A save takes longer than the detection time.
     SaveStalled,
@@ -61,7 +61,7 @@ impl fmt::Display for StepDown {
             Self::Superseded { epoch, leader } => write!(f, "{leader} leads epoch {epoch}"),
             Self::HandedOver(target) => write!(f, "it handed over to {target}"),
             Self::Resigned => f.write_str("it was asked to resign"),
-            Self::Unhealthy => f.write_str("its host reported itself unfit"),
+            Self::Unhealthy => f.write_str("its host is unfit, or has not said for too long that it is well"),
             Self::SaveStalled => f.write_str("a save takes longer than the detection time"),
             Self::StorageFailed => f.write_str("a save failed, and the node has stopped"),
             Self::Cloned => f.write_str("its disk is a clone or an old backup, and the node has stopped"),
@@ -454,7 +454,7 @@ impl fmt::Display for Stopped {
 pub enum Health {
     /// It can serve.
     Healthy,
-    /// Its storage is stalled or it cannot serve: it loses or declines office.
+    /// Its storage is stalled, it cannot serve, or it did not renew its health: it loses or declines office.
     Unfit,
 }
 

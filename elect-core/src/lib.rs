@@ -136,6 +136,7 @@ mod frame;
 mod freeze;
 mod gate;
 mod handover;
+mod health;
 mod invariants;
 mod leader;
 mod links;

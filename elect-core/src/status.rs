@@ -11,6 +11,7 @@ use crate::members::{MemberIndex, MemberKind};
 use crate::name::{ClusterId, NodeId};
 use crate::nonce::Incarnation;
 use crate::time::Time;
+use crate::timers::Timer;
 
 /// A node's view of its group. Spans are relative to the moment it was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Status {
     pub detection: Duration,
     /// Its host's health.
     pub health: Health,
+    /// How long its host still counts as healthy without saying so again; none if that has no end.
+    pub healthy_for: Option<Duration>,
     /// Its host's last durable entry.
     pub position: Option<Position>,
     /// The other members, sorted by name.
@@ -135,6 +138,9 @@ impl Elector {
             handing_over,
             detection: self.detection_in_use(),
             health: self.health,
+            healthy_for: Some(self.timers.get(Timer::Health))
+                .filter(|&end| end != Time::NEVER)
+                .map(|end| end.since(now)),
             position: self.position,
             peers: self.peer_statuses(now),
         }

@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Save,
     /// The way into office must be behind.
     Office,
+    /// The host must have said again that it is well.
+    Health,
     /// The handover must be done.
     Handover,
     /// The round must be won.
@@ -26,11 +28,12 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 9;
+    const COUNT: usize = 10;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Lease,
         Self::Save,
         Self::Office,
+        Self::Health,
         Self::Handover,
         Self::Round,
         Self::Promise,

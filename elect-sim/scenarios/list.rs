@@ -61,6 +61,7 @@ scenarios! {
     "holder-name-not-saved"
     "hub-highest-id"
     "hung-disk-leader"
+    "hung-host"
     "hung-save-of-a-leader"
     "id-star"
     "idle-cost"

@@ -218,6 +218,7 @@ impl fmt::Display for Deed {
                 Request::Resign => write!(f, "resign {}", name(node)),
                 Request::Handover(None) => write!(f, "handover {}", name(node)),
                 Request::Handover(Some(to)) => write!(f, "handover {} to {to}", name(node)),
+                Request::Vouch(time) => write!(f, "vouch {} {}", name(node), duration(*time)),
                 Request::Freeze(time) => write!(f, "freeze {} {}", name(node), duration(*time)),
                 Request::Thaw => write!(f, "thaw {}", name(node)),
                 Request::Health(Health::Healthy) => write!(f, "fit {}", name(node)),

@@ -81,6 +81,12 @@ impl World {
                 let span = self.some_span();
                 self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
             }
+            Fault::HungHost => {
+                let vouched = Duration::from_millis(self.chaos.between(1, 500));
+                self.act(Deed::Ask(node, Request::Vouch(vouched)));
+                let span = self.some_span();
+                self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
+            }
             Fault::Resign => self.act(Deed::Ask(node, Request::Resign)),
             Fault::AtEvent => self.strike_at_event(node),
             Fault::LostOffers => self.lose_offers(node),

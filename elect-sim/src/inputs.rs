@@ -185,6 +185,7 @@ impl World {
         self.elector(node, now, |elector| match request {
             Request::Resign => elector.resign(now),
             Request::Handover(to) => elector.request_handover(to, now),
+            Request::Vouch(span) => elector.set_healthy_until(now + span, now).into(),
             Request::Freeze(span) => elector.pause(span, now),
             Request::Thaw => elector.resume(now),
             Request::Health(health) => elector.set_health(health, now).into(),

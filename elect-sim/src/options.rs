@@ -42,6 +42,8 @@ pub enum Fault {
     Drift,
     /// A host reports itself unfit for a while.
     Unfit,
+    /// A host hangs for a while: it no longer says that it is well.
+    HungHost,
     /// A leader is asked to resign.
     Resign,
     /// A leader is asked to hand over.
@@ -62,7 +64,7 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Cut,
         Self::Isolate,
         Self::Clog,
@@ -77,6 +79,7 @@ impl Fault {
         Self::Reset,
         Self::Drift,
         Self::Unfit,
+        Self::HungHost,
         Self::Resign,
         Self::Handover,
         Self::Freeze,

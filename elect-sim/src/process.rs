@@ -140,6 +140,8 @@ pub(crate) enum Request {
     Resign,
     Handover(Option<NodeId>),
     Freeze(std::time::Duration),
+    /// The host says for the last time that it is well, for so long.
+    Vouch(std::time::Duration),
     Thaw,
     Health(elect_core::Health),
 }

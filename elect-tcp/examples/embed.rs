@@ -7,10 +7,15 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{env, fs, process, thread};
 
+use crossbeam_channel::RecvTimeoutError;
 use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Notice, Raised};
 use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, NodeNotice, VoteFile, random_seed};
+
+/// For how long one turn of a host's loop vouches for it.
+const HEALTHY_FOR: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let names = [NodeId::new("a")?, NodeId::new("b")?, NodeId::new("c")?];
@@ -72,7 +77,14 @@ fn start(
 
 /// What a host does with its events. This one keeps no log, so being elected is enough to serve.
 fn serve(name: NodeId, node: &NodeHandle, events: &Events) {
-    for event in events.receiver() {
+    loop {
+        // This loop is what works here: if it hangs, the node loses office instead of leading without serving.
+        node.healthy_for(HEALTHY_FOR);
+        let event = match events.receiver().recv_timeout(HEALTHY_FOR / 4) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         match event {
             HostEvent::Act(duty) => act(name, node, duty),
             HostEvent::Happened(NodeNotice::Elector(Notice::Following { leader, epoch, .. })) => {

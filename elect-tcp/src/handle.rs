@@ -129,7 +129,18 @@ impl NodeHandle {
         }
     }
 
-    /// How fit for office the host is.
+    /// The host is fit for office for `span` from now on, and counts as unfit after it unless it has said so again.
+    ///
+    /// Call it from the loop that does the host's work, in every role, about four times in each `span`: a loop that
+    /// hangs then costs office, instead of leading without serving. Never blocks for longer than the node needs to
+    /// take a command.
+    pub fn healthy_for(&self, span: Duration) {
+        // Counted from here: a call that has to wait says nothing about later.
+        let until = self.now() + span;
+        self.tell(move |elector, now| elector.set_healthy_until(until, now));
+    }
+
+    /// How fit for office the host is, until it says otherwise.
     pub fn set_health(&self, health: Health) {
         self.tell(move |elector, now| elector.set_health(health, now));
     }

@@ -1,8 +1,8 @@
 //! R30, R31, R43, R52, R53: the fence, and the way into and out of office.
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, Fenced, Health, NotInOffice, Notice, Office, Raised, RoundLost, Stamp,
-    Standing, StepDown,
+    Blocker, Body, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office, Raised, RoundLost,
+    Stamp, Standing, StepDown,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -167,6 +167,59 @@ fn r43_a_save_that_takes_longer_than_the_detection_time_counts_as_stalled() {
     assert!(matches!(a.blocker(), Some(Blocker::Saving(since)) if since == began));
     a.commit();
     assert!(!a.must(|duty| matches!(duty, Duty::EpochRaised { .. })), "too late is too late");
+}
+
+#[test]
+fn r66_health_that_is_not_renewed_costs_office() {
+    let mut a = Solo::new();
+    a.lead();
+    let began = a.now;
+    for turn in 1..5 {
+        let until = a.now + ms(40);
+        a.step(|elector, now| elector.set_healthy_until(until, now));
+        a.pass(ms(30));
+        a.hear_acknowledgement("b", 1);
+        assert!(a.losses.is_empty(), "turn {turn}: it is renewed");
+    }
+    let until = began + ms(30 * 3 + 40);
+    let left = until.since(a.now);
+    a.clear().pass(just_before(left));
+    assert!(a.losses.is_empty());
+    a.pass(ms(1));
+    assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }]);
+    assert!(matches!(a.blocker(), Some(Blocker::Unhealthy)));
+    assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Release { .. })), "for whoever is fit");
+}
+
+#[test]
+fn r66_a_loss_is_due_when_health_ends_and_a_late_renewal_undoes_none() {
+    let mut a = Solo::new();
+    a.lead();
+    let until = a.now + ms(40);
+    a.step(|elector, now| elector.set_healthy_until(until, now));
+    a.now = until;
+    let later = a.now + ms(500);
+    a.step(|elector, now| elector.set_healthy_until(later, now));
+    assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }]);
+    assert_eq!(a.elector.status(a.now).healthy_for, Some(ms(500)), "from here on it is well again");
+}
+
+#[test]
+fn r66_health_is_watched_in_every_role_and_has_no_end_unless_one_was_named() {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    assert_eq!(a.elector.status(a.now).healthy_for, None);
+    let until = a.now + ms(20);
+    a.step(|elector, now| elector.set_healthy_until(until, now));
+    a.clear().pass(ms(20));
+    let healthy = |a: &Solo| matches!(&a.last_to("b").body, Body::Heartbeat(heartbeat) if heartbeat.healthy);
+    assert!(!healthy(&a), "a follower too, and it says so at once");
+    let past = a.now;
+    a.clear().step(|elector, now| elector.set_health(Health::Healthy, now));
+    assert!(healthy(&a));
+    assert_eq!(a.elector.status(a.now).healthy_for, None, "it names no end");
+    a.clear().step(|elector, now| elector.set_healthy_until(past, now));
+    assert!(!healthy(&a), "an end in the past");
 }
 
 fn stamp(number: u64) -> Stamp {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select};
@@ -21,6 +21,9 @@ use crate::store::{FencedLog, Outcome, Store};
 
 /// So many inputs make one batch at most: then it is written, synced and acknowledged.
 const BATCH_MAX: usize = 4096;
+
+/// For how long one turn of the loop vouches for the node, at least.
+const HEALTHY_FOR: Duration = Duration::from_secs(2);
 
 /// What reaches the host besides the elector's events.
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub(crate) struct Host {
     /// Likewise, not yet admitted.
     waiting: Vec<(Bytes, Answer)>,
     reported: Option<Position>,
+    /// When this loop vouches for the node again.
+    vouches_at: Instant,
 }
 
 /// How far this node is on its way into office.
@@ -115,6 +120,7 @@ impl Host {
             committed: Vec::new(),
             waiting: Vec::new(),
             reported: None,
+            vouches_at: Instant::now(),
         }
     }
 
@@ -133,7 +139,8 @@ impl Host {
 
     /// Sleeps until something arrives or a deadline passes.
     fn wait(&self) {
-        let deadline = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again)).min();
+        let others = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again));
+        let deadline = others.chain([self.vouches_at]).min();
         let mut select = Select::new();
         select.recv(self.events.receiver());
         select.recv(&self.inbox);
@@ -163,6 +170,17 @@ impl Host {
         self.show_rebuilt();
         self.finish_draining();
         self.report();
+        self.vouch();
+    }
+
+    /// This loop does the work of the node, in every role: as long as it turns, the host is well.
+    fn vouch(&mut self) {
+        let now = Instant::now();
+        if now >= self.vouches_at && self.ending.is_none() {
+            let span = HEALTHY_FOR.max(self.shared.settings.elect.detection().ceiling() * 2);
+            self.vouches_at = now + span / 4;
+            self.shared.handle.healthy_for(span);
+        }
     }
 
     fn take_events(&mut self) {

@@ -35,7 +35,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             MOMENT: stands | accepts | saves | elected | office | raises | hands-over
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
   hosts     setup a fails|works | claim-rebuilt a
-  requests  resign a | handover a | handover a to b | unfit a | fit a | freeze a 5s | thaw a
+  requests  resign a | handover a | handover a to b | unfit a | fit a | vouch a 300ms | freeze a 5s | thaw a
   forgery   forge b>a accept|announce|offer|heartbeat 9 (or max), `fresh` at its end: with an echo of what a sent";
 
 /// Plays scenarios.

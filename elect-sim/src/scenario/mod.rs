@@ -119,6 +119,7 @@ enum Step {
     Unfit(Name),
     Fit(Name),
     Freeze(Name, u64),
+    Vouch(Name, u64),
     Thaw(Name),
     Clog(Name, Name),
     Unclog(Name, Name),

@@ -146,6 +146,7 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["handover", node, "to", target] => one(Step::Handover(name(node)?, Some(name(target)?))),
         ["unfit", node] => one(Step::Unfit(name(node)?)),
         ["fit", node] => one(Step::Fit(name(node)?)),
+        ["vouch", node, span] => one(Step::Vouch(name(node)?, nanos(span)?)),
         ["freeze", node, span] => one(Step::Freeze(name(node)?, nanos(span)?)),
         ["thaw", node] => one(Step::Thaw(name(node)?)),
         ["lose", link, kind, count] => rule(link, kind, count, Treatment::Lose),

@@ -244,6 +244,7 @@ impl Player {
             }
             Step::Unfit(name) => (name, Request::Health(Health::Unfit)),
             Step::Fit(name) => (name, Request::Health(Health::Healthy)),
+            Step::Vouch(name, span) => (name, Request::Vouch(Duration::from_nanos(span))),
             Step::Freeze(name, span) => (name, Request::Freeze(Duration::from_nanos(span))),
             Step::Thaw(name) => (name, Request::Thaw),
             _ => return Ok(None),
