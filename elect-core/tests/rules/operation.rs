@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted, HandoverCause, Health,
-    Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, Record, Refusal, RequestRefused,
+    Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, Record, Refusal, RequestRefused,
     RoundLost, Standing, StepDown,
 };
 
@@ -433,6 +433,31 @@ fn r64_unfitness_costs_office_in_the_step_that_thaws() {
     a.step(|elector, now| elector.set_health(Health::Healthy, now));
     a.request(Elector::resume).unwrap();
     assert!(a.losses.is_empty());
+}
+
+#[test]
+fn r66_an_expiry_in_a_freeze_is_put_off() {
+    let frozen_and_hung = || {
+        let mut a = frozen_leader(ms(60_000));
+        let until = a.now + ms(40);
+        a.step(|elector, now| elector.set_healthy_until(until, now));
+        a.clear().pass(ms(50));
+        assert!(a.losses.is_empty() && a.holds_lease(), "a freeze keeps it in office");
+        assert!(!is_told_healthy(&a), "it is told");
+        a
+    };
+    let mut a = frozen_and_hung();
+    a.request(Elector::resume).unwrap();
+    assert_eq!(
+        a.losses,
+        [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }],
+        "it takes effect with the thaw"
+    );
+    let mut a = frozen_and_hung();
+    let until = a.now + ms(5_000);
+    a.step(|elector, now| elector.set_healthy_until(until, now));
+    a.request(Elector::resume).unwrap();
+    assert!(a.losses.is_empty(), "a host that is well again by then loses nothing");
 }
 
 #[test]
