@@ -36,7 +36,10 @@ impl World {
             }
             Event::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
             Event::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
-            Event::Duty(Duty::Rebuilt) => self.counts.rebuilt += 1,
+            Event::Duty(Duty::Rebuilt) => {
+                self.counts.rebuilt += 1;
+                self.checks.rebuilt(node);
+            }
             _ => {}
         }
         if let Some(moment) = Moment::of(&event) {

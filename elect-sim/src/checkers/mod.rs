@@ -24,6 +24,7 @@ pub(crate) use election::Sent;
 use freeze::Freezes;
 pub(crate) use promise::LeaseRule;
 use promise::Promises;
+use storage::Touched;
 
 /// The most nodes that one world holds.
 pub const NODES_MAX: usize = 16;
@@ -230,8 +231,7 @@ struct Watched {
     /// What its last frame said is over for it.
     ended: Epoch,
     stopped: bool,
-    /// Whether somebody ever restored, copied or lost what is on its storage.
-    meddled: bool,
+    touched: Touched,
     /// The incarnation in which it was last seen to speak in this life.
     spoke: Option<Incarnation>,
     /// The epoch that it was last seen to lead in this life: spares a look into the table.

@@ -4,6 +4,17 @@ use elect_core::{Body, Incarnation, Stopped};
 
 use super::{Checker, Checkers, NodeIndex, Real, Sent, node_name};
 
+/// What befell the storage under a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Touched {
+    #[default]
+    Never,
+    /// Somebody restored, copied or took away what is on it, once.
+    Once,
+    /// It was lost, and what took its place has not earned its vote back.
+    Lost,
+}
+
 impl Checkers {
     /// Somebody put another state on the storage under this name, or took it away, or it lied: from then on peers may
     /// refuse who bears the name, and not only until they know its next life.
@@ -11,32 +22,33 @@ impl Checkers {
         let member = self.member(node);
         for machine in (0..).take(self.nodes.len()) {
             if self.member(machine) == member {
-                self.at(machine).meddled = true;
+                let touched = &mut self.at(machine).touched;
+                *touched = if *touched == Touched::Lost { Touched::Lost } else { Touched::Once };
             }
         }
     }
 
-    /// The disk is lost, and with it its votes. One for itself that nobody followed elects nobody any more: its life
-    /// is over. Its replacement may give it anew, because nobody can tell it of that one.
+    /// The disk is lost, and with it the memory of its votes.
     pub(crate) fn lost_disk(&mut self, node: NodeIndex) {
         self.meddled(node);
-        let member = self.member(node);
-        let own =
-            self.votes.iter().filter(|&(&(voter, _), &candidate)| voter == member && candidate == member);
-        let epochs: Vec<_> = own.map(|(&(_, epoch), _)| epoch).collect();
-        for epoch in epochs {
-            let votes =
-                self.votes.iter().filter(|&(&(_, of), &candidate)| of == epoch && candidate == member);
-            if votes.count() == 1 && !self.led.contains_key(&epoch) {
-                self.votes.remove(&(member, epoch));
-            }
+        self.at(node).touched = Touched::Lost;
+    }
+
+    /// The storage that took the place of a lost one has earned its vote back. The votes that were lost elect nobody any
+    /// more: the leases that they could have made are over (R45), so they may be given anew in epochs that nobody led.
+    pub(crate) fn rebuilt(&mut self, node: NodeIndex) {
+        if self.at(node).touched == Touched::Lost {
+            self.at(node).touched = Touched::Once;
+            let member = self.member(node);
+            let led = &self.led;
+            self.votes.retain(|&(voter, epoch), _| voter != member || led.contains_key(&epoch));
         }
     }
 
     /// The elector stops for good for this reason.
     pub(crate) fn stops_for(&mut self, at: Real, node: NodeIndex, reason: &Stopped) {
         let is_of_its_storage = !matches!(reason, Stopped::StorageFailed(_));
-        if is_of_its_storage && !self.at(node).meddled {
+        if is_of_its_storage && self.at(node).touched == Touched::Never {
             self.fail(Checker::HealthyNotRefused, at, node, || {
                 format!("stops although nobody touched its storage: {reason}")
             });
@@ -59,6 +71,6 @@ impl Checkers {
     /// Whether this is the present life of a node whose storage nobody touched.
     fn is_healthy(&self, node: NodeIndex, life: Incarnation) -> bool {
         let watched = &self.nodes[usize::from(node)];
-        watched.running && !watched.meddled && watched.spoke == Some(life)
+        watched.running && watched.touched == Touched::Never && watched.spoke == Some(life)
     }
 }

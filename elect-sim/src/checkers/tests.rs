@@ -140,18 +140,26 @@ fn one_accept_per_epoch_sees_a_forgotten_vote() {
 }
 
 #[test]
-fn a_vote_for_itself_that_nobody_followed_is_lost_with_its_disk() {
-    for (follower, found) in [(None, None), (Some(1), Some(Checker::OneAcceptPerEpoch))] {
+fn votes_are_lost_with_a_disk_once_its_replacement_is_rebuilt_and_nobody_led() {
+    for (rebuilt, led, found) in [
+        (true, false, None),
+        (false, false, Some(Checker::OneAcceptPerEpoch)),
+        (true, true, Some(Checker::OneAcceptPerEpoch)),
+    ] {
         let mut group = Group::new();
-        group.vote(2, 5, 2);
-        if let Some(voter) = follower {
-            group.vote(voter, 5, 2);
+        group.vote(2, 5, 1);
+        if led {
+            group.vote(1, 5, 1);
+            group.checks.elected(group.now, 1, epoch(5));
         }
         group.checks.died(2);
         group.checks.lost_disk(2);
         group.checks.started(2, 2, record(4, 0));
+        if rebuilt {
+            group.checks.rebuilt(2);
+        }
         group.vote(2, 5, 0);
-        assert_eq!(group.found(), found, "{follower:?}");
+        assert_eq!(group.found(), found, "rebuilt {rebuilt}, led {led}");
     }
 }
 

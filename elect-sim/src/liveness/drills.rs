@@ -3,7 +3,7 @@
 //! The bounds are those of PROTOCOL.md with this group's own δ, S and D, not with the configured ones, which
 //! leave room.
 
-use elect_core::{Epoch, Holder, MemberKind, Record, Word};
+use elect_core::{Epoch, Holder, MemberKind, Record, Time, Word};
 
 use super::{Liveness, Moments};
 use crate::campaign::Run;
@@ -78,6 +78,9 @@ pub(super) struct Steady {
     pub(super) leader: NodeIndex,
     /// δ: the longest delay of this network.
     pub(super) delay: Real,
+    /// What rank steps go by: the configured round trip, or a longer one that this network has, or that some node still
+    /// remembers of a slower one (R32).
+    pub(super) round_trip: Real,
     /// S: the longest save, with the time that its news takes to the elector.
     pub(super) save: Real,
     pub(super) heartbeat: Real,
@@ -273,9 +276,14 @@ impl Run {
 impl World {
     pub(super) fn spans(&self, leader: NodeIndex, timeout: Real, random: Random) -> Steady {
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let (configured, delay) = (nanos(self.options.round_trip), self.options.calm.delay_max);
+        let remembered = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        let remembered = remembered.filter_map(|process| process.elector.explain(Time::ZERO).slow);
+        let remembered = remembered.map(|slow| nanos(slow.measured)).max().unwrap_or(0);
         Steady {
             leader,
-            delay: self.options.calm.delay_max,
+            delay,
+            round_trip: configured.max(2 * delay).max(remembered),
             save: nanos(self.options.save) / 2 + 60 * MICRO,
             heartbeat: nanos(self.options.heartbeat),
             timeout,

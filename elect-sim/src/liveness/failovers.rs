@@ -145,7 +145,7 @@ impl Run {
             let next = self.world.now() + 10 * MICRO;
             self.world.run_until(next);
         }
-        let Some((candidate, _)) = self.world.moments.stood else { return };
+        let Some((candidate, ..)) = self.world.moments.stood else { return };
         let cut = self.world.now();
         self.world.cut_off(candidate, true, true);
         let Some((leader, elected)) = self.successor(Liveness::Settles, steady) else { return };
@@ -188,10 +188,10 @@ impl Run {
         let Some((leader, elected)) = self.successor(what, steady) else { return };
         let Some(connected) = self.world.quorum_connected() else { return };
         let rank = match self.world.moments.stood {
-            Some((node, rank)) if node == leader => u64::from(rank),
+            Some((node, rank, _)) if node == leader => u64::from(rank),
             _ => 0,
         };
-        let bound = 4 * steady.delay + steady.save + rank * self.world.rank_step();
+        let bound = 4 * steady.delay + steady.save + rank * self.world.rank_step(steady);
         if self.in_one_round_of(Liveness::FurtherRoundsAtBoot) {
             self.measure(what, elected.saturating_sub(connected), bound);
         }
@@ -240,7 +240,7 @@ impl Run {
                 let (what, delays) = if self.world.clients_rest && !is_awaited {
                     (Liveness::ElectsAfterSilence, 0)
                 } else {
-                    (Liveness::ElectsBehindAnother, self.world.rank_step())
+                    (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
                 };
                 // The best candidate's own promise may end last.
                 let free = free.max(self.world.moments.freed[usize::from(leader)].unwrap_or(0));
@@ -264,23 +264,26 @@ impl World {
         self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
     }
 
-    /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` by then.
+    /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
     fn another_is_bound(&self, old: NodeIndex, elected: NodeIndex) -> bool {
-        let waited = self.moments.stood.is_some_and(|(node, rank)| node == elected && rank > 0);
+        let Some((_, _, stood)) = self.moments.stood.filter(|&(node, rank, _)| node == elected && rank > 0)
+        else {
+            return false;
+        };
         let is_bound = |&node: &NodeIndex| {
             let place = usize::from(node);
-            let follows_on =
-                self.options.kinds[place] == MemberKind::Voter && self.moments.freed[place].is_none();
+            let follows_on = self.options.kinds[place] == MemberKind::Voter
+                && self.moments.freed[place].is_none_or(|freed| freed > stood);
             follows_on && self.node(node).process.is_some() && !self.network.is_cut(node, elected)
         };
         let others = (0..index_from(self.nodes.len())).filter(|&node| node != old && node != elected);
-        waited && others.filter(is_bound).count() > 0
+        others.filter(is_bound).count() > 0
     }
 
-    /// One step of rank delays, as the configuration derives it.
-    fn rank_step(&self) -> Real {
-        let step = 2 * (self.options.round_trip + self.options.save);
-        u64::try_from(step.as_nanos()).unwrap_or(u64::MAX)
+    /// The longest step of rank delays, by the slowest round trip that anybody goes by.
+    fn rank_step(&self, steady: &Steady) -> Real {
+        let save = u64::try_from(self.options.save.as_nanos()).unwrap_or(u64::MAX);
+        2 * (steady.round_trip + save)
     }
 
     /// When the promises of a quorum to the old leader had ended.

@@ -13,8 +13,8 @@ use crate::world::index_of;
 pub(crate) struct Moments {
     /// The first election: who, when.
     pub(crate) elected: Option<(NodeIndex, Real)>,
-    /// The first candidacy: who, with which rank.
-    pub(crate) stood: Option<(NodeIndex, u32)>,
+    /// The first candidacy: who, with which rank, when.
+    pub(crate) stood: Option<(NodeIndex, u32, Real)>,
     /// How many candidacies there were.
     pub(crate) rounds: u32,
     /// The first step-down: who, when.
@@ -36,7 +36,7 @@ impl Moments {
             Event::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
             Event::Notice(Notice::Stood { rank, .. }) => {
                 self.rounds += 1;
-                self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX))));
+                self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX), at)));
             }
             Event::Notice(Notice::LeaderLost { .. }) => self.freed[place] = self.freed[place].or(Some(at)),
             Event::Notice(Notice::Following { leader, .. }) => {
