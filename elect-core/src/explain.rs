@@ -14,7 +14,7 @@ use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
 use crate::status::FreezeStatus;
-use crate::time::Time;
+use crate::time::{Readable, Time};
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.
 ///
@@ -134,7 +134,7 @@ impl Explanation {
     /// A freeze comes first: with its end, who asked for it, and who may lead.
     fn write_freeze(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(freeze) = &self.freeze else { return Ok(()) };
-        write!(f, "failover is paused for {:?} more", freeze.remaining)?;
+        write!(f, "failover is paused for {} more", Readable(freeze.remaining))?;
         match (freeze.asked_by, freeze.taken_by) {
             (Some(asker), _) => write!(f, ", asked for on {asker}")?,
             (None, Some(leader)) => write!(f, ", taken by {leader}")?,
@@ -152,16 +152,16 @@ impl Explanation {
             (Some((leader, epoch)), Some(until)) if leader == self.node => {
                 write!(
                     f,
-                    "{leader} (this node) leads epoch {epoch}, its lease runs for {:?} more",
-                    until.since(self.now)
+                    "{leader} (this node) leads epoch {epoch}, its lease runs for {} more",
+                    Readable(until.since(self.now))
                 )
             }
             (Some((leader, epoch)), Some(until)) => {
                 write!(
                     f,
-                    "{leader} leads epoch {epoch}, {} follows it for {:?} more unless it hears of it",
+                    "{leader} leads epoch {epoch}, {} follows it for {} more unless it hears of it",
                     self.node,
-                    until.since(self.now)
+                    Readable(until.since(self.now))
                 )
             }
             (Some((leader, epoch)), None) => write!(f, "{leader} leads epoch {epoch}"),
@@ -170,7 +170,7 @@ impl Explanation {
     }
 
     fn write_blocker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = |until: Time| until.since(self.now);
+        let left = |until: Time| Readable(until.since(self.now));
         let Some(blocker) = self.blocker else { return Ok(()) };
         f.write_str(", and it does not stand because ")?;
         match blocker {
@@ -185,18 +185,20 @@ impl Explanation {
             Blocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
             Blocker::Unhealthy => f.write_str("its host reported itself unfit"),
             Blocker::Paused(until) => {
-                write!(f, "failover is paused for {:?} more, and not for it", left(until))
+                write!(f, "failover is paused for {} more, and not for it", left(until))
             }
             Blocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
             Blocker::Bound(to, epoch, until) => {
-                write!(f, "its word is given to {to} in epoch {epoch} for {:?} more", left(until))
+                write!(f, "its word is given to {to} in epoch {epoch} for {} more", left(until))
             }
-            Blocker::Saving(since) => write!(f, "a record has been saving for {:?}", self.now.since(since)),
+            Blocker::Saving(since) => {
+                write!(f, "a record has been saving for {}", Readable(self.now.since(since)))
+            }
             Blocker::Waits(until) => {
-                write!(f, "it waits {:?} more after a lost round or a resignation", left(until))
+                write!(f, "it waits {} more after a lost round or a resignation", left(until))
             }
             Blocker::HeadStart(target, until) => {
-                write!(f, "{target} has a head start of {:?} after a handover", left(until))
+                write!(f, "{target} has a head start of {} after a handover", left(until))
             }
             Blocker::EpochsExhausted => f.write_str("the epochs are used up"),
             Blocker::NotConnected { connected, needed } => {
@@ -212,17 +214,17 @@ impl Explanation {
                 write_position(f, best)
             }
             Blocker::Rank { rank, at } => {
-                write!(f, "{rank} better placed nodes go first; it stands in {:?}", left(at))
+                write!(f, "{rank} better placed nodes go first; it stands in {}", left(at))
             }
         }
     }
 
     fn write_slow(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(SlowRoundTrip { peer, measured, configured }) = self.slow else { return Ok(()) };
-        let measured = Duration::from_millis(u64::try_from(measured.as_millis()).unwrap_or(u64::MAX));
+        let (measured, configured) = (Readable(measured), Readable(configured));
         write!(
             f,
-            "; a round trip to {peer} takes {measured:?}, {configured:?} are configured, so elections take longer"
+            "; a round trip to {peer} takes {measured}, {configured} are configured, so elections take longer"
         )
     }
 
@@ -232,7 +234,7 @@ impl Explanation {
             match (peer.connected, peer.heard_ago) {
                 (true, _) => write!(f, " is connected and {}", peer.says)?,
                 (false, Some(ago)) => {
-                    write!(f, " is not connected, last heard {ago:?} ago, then it {}", peer.says)?;
+                    write!(f, " is not connected, last heard {} ago, then it {}", Readable(ago), peer.says)?;
                 }
                 (false, None) => f.write_str(" has not been heard since this node started")?,
             }

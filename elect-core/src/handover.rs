@@ -17,7 +17,7 @@ use crate::name::NodeId;
 use crate::progress::Progress;
 use crate::ranking::{Merit, lag, rank};
 use crate::step::{Requested, Step};
-use crate::time::Time;
+use crate::time::{Readable, Time};
 use crate::timers::Timer;
 
 /// How long a handover may take.
@@ -78,7 +78,7 @@ impl fmt::Display for Lag {
         write!(f, "its last entry is {target}, this node's {own}, ")?;
         match self.rate {
             Some(rate) => {
-                write!(f, "and {rate} entries per second do not close that within {:?}", self.timeout)
+                write!(f, "and {rate} entries per second do not close that within {}", Readable(self.timeout))
             }
             None => f.write_str("of another epoch"),
         }

@@ -70,6 +70,22 @@ impl fmt::Debug for Time {
     }
 }
 
+/// A span as a person reads it: milliseconds up to ten seconds, then seconds, then minutes. Never rounded to nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readable(pub(crate) Duration);
+
+impl fmt::Display for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = nanos(self.0).div_ceil(100_000);
+        match tenths {
+            0..100 => write!(f, "{}.{} ms", tenths / 10, tenths % 10),
+            100..100_000 => write!(f, "{} ms", tenths / 10),
+            100_000..1_200_000 => write!(f, "{}.{} s", tenths / 10_000, tenths / 1_000 % 10),
+            _ => write!(f, "{} min {} s", tenths / 600_000, tenths / 10_000 % 60),
+        }
+    }
+}
+
 /// A span in nanoseconds, saturating after 584 years.
 #[inline]
 pub(crate) fn nanos(span: Duration) -> u64 {
@@ -79,6 +95,24 @@ pub(crate) fn nanos(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_read_as_a_person_says_them() {
+        let table = [
+            (0, "0.0 ms"),
+            (1, "0.1 ms"),
+            (300_000, "0.3 ms"),
+            (9_900_000, "9.9 ms"),
+            (494_000_123, "494 ms"),
+            (9_999_000_000, "9999 ms"),
+            (12_345_000_000, "12.3 s"),
+            (119_900_000_000, "119.9 s"),
+            (3_599_000_000_000, "59 min 59 s"),
+        ];
+        for (nanos, text) in table {
+            assert_eq!(alloc::format!("{}", Readable(Duration::from_nanos(nanos))), text, "{nanos} ns");
+        }
+    }
 
     #[test]
     fn arithmetic_saturates() {

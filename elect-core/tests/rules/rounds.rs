@@ -335,7 +335,7 @@ fn r32_a_round_trip_that_is_longer_than_configured_is_told_and_lengthens_steps()
     assert!(slow.measured > ms(120) && slow.measured <= ms(260), "{slow:?}");
     assert_eq!(slow.configured, ms(20));
     let text = group.elector("b").explain(group.now).to_string();
-    assert!(text.contains("a round trip to") && text.contains("20ms are configured"), "{text}");
+    assert!(text.contains("a round trip to") && text.contains("20 ms are configured"), "{text}");
     let told = group
         .count("b", |seen| matches!(seen, Seen::Other(text) if text.starts_with("SlowerThanConfigured(SlowRoundTrip { peer: a")));
     assert_eq!(told, 1, "once");
