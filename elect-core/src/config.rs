@@ -10,10 +10,10 @@ use core::time::Duration;
 pub use builder::ConfigBuilder;
 
 use crate::birth::LogSync;
+use crate::elector::pace::Pacing;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
-use crate::pace::Pacing;
 use crate::time::nanos;
 
 /// No detection time is shorter.

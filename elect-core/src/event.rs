@@ -5,13 +5,13 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::birth::Durable;
+use crate::elector::handover::Lag;
+use crate::elector::pace::SlowRoundTrip;
+use crate::elector::rebuild::NotRebuilt;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
-use crate::handover::Lag;
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
-use crate::pace::SlowRoundTrip;
-use crate::rebuild::NotRebuilt;
 use crate::time::Time;
 
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).

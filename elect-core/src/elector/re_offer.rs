@@ -4,15 +4,15 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::duty::{Duty, Raised};
+use crate::elector::leader::Leader;
+use crate::elector::saving::Purpose;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Stamp};
 use crate::event::StepDown;
 use crate::frame::Body;
-use crate::leader::Leader;
 use crate::members::MemberIndex;
 use crate::office::Elected;
 use crate::record::{Holder, Word};
-use crate::saving::Purpose;
 use crate::time::Time;
 use crate::timers::Timer;
 

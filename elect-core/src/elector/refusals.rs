@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::candidate::Candidate;
+use crate::elector::candidate::Candidate;
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::frame::{Header, Refusal, Standing};

@@ -6,14 +6,14 @@
 //! `steady/tests.rs` compares it, step by step, with electors that never take it.
 
 use crate::elector::Elector;
+use crate::elector::follower::{Claim, Followed};
+use crate::elector::pace::EchoAge;
 use crate::epoch::Epoch;
 use crate::event::Notice;
-use crate::follower::{Claim, Followed};
 use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
-use crate::pace::EchoAge;
 use crate::time::Time;
 
 /// A heartbeat of the followed leader that was answered and did nothing else.

@@ -1,9 +1,9 @@
 //! The position that everybody was told last: what this node is ranked by, here and at its peers.
 
 use crate::elector::Elector;
+use crate::elector::standing::Stance;
 use crate::epoch::Position;
 use crate::members::MemberKind;
-use crate::standing::Stance;
 
 /// What the last heartbeat to everybody said of this node's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,18 +3,18 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::elector::follower::Follower;
+use crate::elector::receive::{HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
+use crate::elector::refusals::FinalRefusals;
+use crate::elector::saving::Purpose;
+use crate::elector::standing::Stance;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Ignored, Notice, RoundLost};
-use crate::follower::Follower;
 use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
-use crate::receive::{HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::record::{Holder, Word};
-use crate::refusals::FinalRefusals;
-use crate::saving::Purpose;
-use crate::standing::Stance;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
+use crate::elector::follower::Followed;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Ignored, LeaderLost, Notice};
-use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;

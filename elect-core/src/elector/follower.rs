@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::elector::saving::{DeferredOffer, Purpose};
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
@@ -10,7 +11,6 @@ use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::{Incarnation, Nonce};
 use crate::promise::Promise;
 use crate::record::{Holder, Word};
-use crate::saving::{DeferredOffer, Purpose};
 use crate::time::Time;
 use crate::timers::Timer;
 

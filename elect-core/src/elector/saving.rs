@@ -2,10 +2,10 @@
 
 use crate::birth::{Birth, Telling};
 use crate::duty::Duty;
+use crate::elector::follower::{Accepting, Claim};
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{RoundLost, StepDown, Stopped};
-use crate::follower::{Accepting, Claim};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;

@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::blocker::Blocker;
+use crate::elector::blocker::Blocker;
+use crate::elector::pace::SlowRoundTrip;
+use crate::elector::status::FreezeStatus;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::frame::Standing;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
-use crate::pace::SlowRoundTrip;
-use crate::status::FreezeStatus;
 use crate::time::{Readable, Time};
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.
