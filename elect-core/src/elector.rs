@@ -69,65 +69,65 @@ use crate::timers::{Timer, Timers};
 /// input. Sleep until [`deadline`](Self::deadline), then `tick`.
 #[derive(Debug)]
 pub struct Elector {
-    pub(crate) config: Config,
-    pub(crate) me: MemberIndex,
-    pub(crate) kind: MemberKind,
-    pub(crate) now: Time,
-    pub(crate) life: Life,
+    config: Config,
+    me: MemberIndex,
+    kind: MemberKind,
+    now: Time,
+    life: Life,
     /// What is durable. A save in progress is not in here yet.
-    pub(crate) record: Record,
-    pub(crate) saving: Option<Saving>,
+    record: Record,
+    saving: Option<Saving>,
     /// How many gates there were.
-    pub(crate) gates: u64,
+    gates: u64,
     /// How many incarnations this elector has saved: one, or a few as a replacement.
-    pub(crate) lives_taken: usize,
-    pub(crate) this_life: ThisLife,
+    lives_taken: usize,
+    this_life: ThisLife,
     /// An offer that came while an earlier record was being saved.
-    pub(crate) deferred: Option<DeferredOffer>,
+    deferred: Option<DeferredOffer>,
     /// The candidacy that was accepted last: `pulled` belongs to it.
-    pub(crate) answered: Option<Candidacy>,
+    answered: Option<Candidacy>,
     /// The position that the last gate pulled after its raise.
-    pub(crate) pulled: Option<Position>,
+    pulled: Option<Position>,
     /// The epoch below the fence's floor whose stamps still pass.
-    pub(crate) kept: Option<Epoch>,
-    pub(crate) role: Role,
-    pub(crate) promise: Option<Promise>,
-    pub(crate) peers: Box<[Peer]>,
+    kept: Option<Epoch>,
+    role: Role,
+    promise: Option<Promise>,
+    peers: Box<[Peer]>,
     /// The highest epoch heard of, capped: a hint for the next offer.
-    pub(crate) heard: Epoch,
-    pub(crate) health: Health,
-    pub(crate) position: Option<Position>,
-    pub(crate) told_position: ToldPosition,
-    pub(crate) freeze: Freeze,
-    pub(crate) head_start: Option<HeadStart>,
+    heard: Epoch,
+    health: Health,
+    position: Option<Position>,
+    told_position: ToldPosition,
+    freeze: Freeze,
+    head_start: Option<HeadStart>,
     /// The last released epoch that gave a head start: each gives one.
-    pub(crate) released: Epoch,
+    released: Epoch,
     /// This node is the target of a handover out of this epoch and stands without delay.
-    pub(crate) favour: Favour,
+    favour: Favour,
     /// Rounds lost in a row.
-    pub(crate) rounds_lost: u32,
+    rounds_lost: u32,
     /// Not before this point may this node stand.
-    pub(crate) wait_until: Time,
+    wait_until: Time,
     /// R33: only an echo of a nonce from here on makes a peer connected.
-    pub(crate) connected_floor: Time,
+    connected_floor: Time,
     /// Somebody has led since this life began, this node or another.
-    pub(crate) had_leader: bool,
+    had_leader: bool,
     /// When this node stands, while nothing but its rank keeps it from that.
-    pub(crate) turn: Option<Turn>,
+    turn: Option<Turn>,
     /// The position with which this node failed to enter office: it stands behind the others until that moves.
-    pub(crate) failed_at: Option<FailedAt>,
-    pub(crate) save_time: SaveTime,
-    pub(crate) random: Random,
-    pub(crate) tally: Tally,
-    pub(crate) nonces: Nonces,
-    pub(crate) notices: Notices,
+    failed_at: Option<FailedAt>,
+    save_time: SaveTime,
+    random: Random,
+    tally: Tally,
+    nonces: Nonces,
+    notices: Notices,
     /// The last heartbeat of a leader that was answered and did nothing else.
-    pub(crate) steady: Option<Steady>,
+    steady: Option<Steady>,
     /// Nothing has changed since.
-    pub(crate) is_steady: bool,
-    pub(crate) authority: Authority,
-    pub(crate) timers: Timers,
-    pub(crate) out: Outbox,
+    is_steady: bool,
+    authority: Authority,
+    timers: Timers,
+    out: Outbox,
 }
 
 /// The position with which a way into office failed.
@@ -273,7 +273,7 @@ impl Elector {
 
     /// Common start of every input: the clock, then everything that was due before the input.
     #[inline]
-    pub(crate) fn begin(&mut self, now: Time) {
+    fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.nonces.begin_step();
         self.is_steady = false;
@@ -284,7 +284,7 @@ impl Elector {
 
     /// Common end of every input: whatever the input made possible or untrue.
     #[inline]
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self) {
         if self.life == Life::Running {
             self.consider_standing();
             self.tell_host();
@@ -320,7 +320,7 @@ impl Elector {
 
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
     /// before. A promise to oneself is over at once; at a first boot there is none.
-    pub(crate) fn promise_of_restart(&mut self) {
+    fn promise_of_restart(&mut self) {
         let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
         let until = self.now + self.config.promise_span(self.record.detection_max);
@@ -331,7 +331,7 @@ impl Elector {
 
     /// R44: after a storage error, or as a clone, nothing is voted, offered or led, what the same step has queued
     /// included; the step-down and a last frame that says so still go out.
-    pub(crate) fn stop(&mut self, reason: Stopped) {
+    fn stop(&mut self, reason: Stopped) {
         self.lose_office(match reason {
             Stopped::StorageFailed(_) => StepDown::StorageFailed,
             Stopped::Cloned { .. } | Stopped::WentBack { .. } | Stopped::EntriesAhead { .. } => {
@@ -357,7 +357,7 @@ impl Elector {
     }
 
     /// The current leader, as this node knows it: itself, or whom it follows.
-    pub(crate) fn leader(&self) -> Option<(NodeId, Epoch)> {
+    fn leader(&self) -> Option<(NodeId, Epoch)> {
         match &self.role {
             Role::Leader(leader) => Some((self.config.node, leader.epoch)),
             Role::Follower(Follower { followed: Some(Followed { leader, epoch, .. }) }) => {
@@ -367,7 +367,7 @@ impl Elector {
         }
     }
 
-    pub(crate) fn is_running(&self) -> Result<(), RequestRefused> {
+    fn is_running(&self) -> Result<(), RequestRefused> {
         match self.life {
             Life::Starting => Err(RequestRefused::Starting),
             Life::Running => Ok(()),
@@ -376,14 +376,14 @@ impl Elector {
     }
 
     /// The configured election timeout, longer while a promise of an earlier configuration may still run.
-    pub(crate) fn election_timeout(&self) -> Duration {
+    fn election_timeout(&self) -> Duration {
         self.config.election_timeout_after(self.record.detection_max.max(self.config.detection.ceiling()))
     }
 
     /// The detection time in use: the one that this leader sends, or that the leader followed here sends. Without a
     /// leader it is the longest that there may be (R17): what a leader has adapted itself to may have ended with it.
     #[inline]
-    pub(crate) fn detection_in_use(&self) -> Duration {
+    fn detection_in_use(&self) -> Duration {
         match &self.role {
             Role::Leader(leader) => leader.detection.current(),
             Role::Follower(Follower { followed: Some(followed) }) => followed.detection,
@@ -392,51 +392,51 @@ impl Elector {
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.
-    pub(crate) fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
+    fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
         let votes = |&index: &MemberIndex| index != self.me && self.config.members.get(index).kind.votes();
         self.config.members.indices().filter(votes)
     }
 
-    pub(crate) fn other_members(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {
+    fn other_members(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {
         let me = self.me;
         self.config.members.indices().filter(move |&index| index != me)
     }
 
     /// The nonce of what follows differs from that of everything before.
     #[inline]
-    pub(crate) fn renew_nonce(&mut self) -> Time {
+    fn renew_nonce(&mut self) -> Time {
         self.nonces.renew(self.now)
     }
 
     /// Whether `nonce` is one that this incarnation has sent.
     #[inline]
-    pub(crate) fn is_own(&self, nonce: &Nonce) -> bool {
+    fn is_own(&self, nonce: &Nonce) -> bool {
         self.nonces.has_sent(self.record.incarnation, nonce)
     }
 
-    pub(crate) fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: Loss) {
         self.authority.revoke();
         self.authority.set_draining(false);
         self.out.lost(loss);
     }
 
-    pub(crate) fn storage_error(error: &impl core::fmt::Display) -> Stopped {
+    fn storage_error(error: &impl core::fmt::Display) -> Stopped {
         Stopped::StorageFailed(error.to_string())
     }
 
-    pub(crate) fn is_replaced(&self) -> bool {
+    fn is_replaced(&self) -> bool {
         self.record.storage == Storage::Replaced
     }
 
     /// Sends a body to one peer under the current header.
     #[inline]
-    pub(crate) fn send(&mut self, peer: MemberIndex, body: Body) {
+    fn send(&mut self, peer: MemberIndex, body: Body) {
         self.next_frame(peer).body = body;
     }
 
     /// The next frame out, to `peer`, under the current header. Its body is still that of an earlier frame.
     #[inline]
-    pub(crate) fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
+    fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
         let nonce = Nonce { incarnation: self.record.incarnation, sent: self.nonces.current(self.now) };
         let echo = self.echo(peer);

@@ -89,7 +89,7 @@ pub(crate) struct Turn {
 impl Elector {
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
     #[inline]
-    pub(crate) fn consider_standing(&mut self) {
+    pub(super) fn consider_standing(&mut self) {
         if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
             self.turn = None;
             return;
@@ -130,7 +130,7 @@ impl Elector {
 
     /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
     /// never.
-    pub(crate) fn blocker(&self) -> Option<Blocker> {
+    pub(super) fn blocker(&self) -> Option<Blocker> {
         self.firm_blocker().or_else(|| {
             let (rank, delay) = self.rank_delay();
             Some(Blocker::Rank { rank, at: self.turn_after(delay) })

@@ -38,7 +38,7 @@ pub(crate) struct Candidate {
 impl Elector {
     /// R19: offers an epoch above every epoch heard of. The offer may leave while the own vote is being saved;
     /// leading waits for it (R8).
-    pub(crate) fn become_candidate(&mut self, rank: usize) {
+    pub(super) fn become_candidate(&mut self, rank: usize) {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
         let detection = self.offered_detection();
@@ -67,7 +67,7 @@ impl Elector {
     }
 
     /// Whether there is an epoch left to offer.
-    pub(crate) fn has_next_epoch(&self) -> bool {
+    pub(super) fn has_next_epoch(&self) -> bool {
         self.heard.max(self.record.epoch).next().is_some()
     }
 
@@ -89,7 +89,7 @@ impl Elector {
 
     /// The epoch of a re-offer: also above a connected voter that has said twice how far it is. A leader has its quorum
     /// without it, but would otherwise take a step of the hint's limit at each heartbeat until it gets there.
-    pub(crate) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
+    pub(super) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
         let told = connected.map(|peer| self.peers[peer.get()].view.told.twice()).max();
         let told = told.unwrap_or(Epoch::ZERO).min(self.record.epoch.above(FLOOR_DISTANCE_MAX));
@@ -101,7 +101,7 @@ impl Elector {
         self.config.detection.ceiling()
     }
 
-    pub(crate) fn clear_ballots(&mut self) {
+    pub(super) fn clear_ballots(&mut self) {
         for peer in &mut self.peers {
             peer.view.ballot = None;
         }
@@ -125,19 +125,19 @@ impl Elector {
     }
 
     /// R34: to a voter that became free while the round lasts.
-    pub(crate) fn repeat_offer(&mut self, peer: MemberIndex) {
+    pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
         if self.config.members.get(peer).kind.votes() && self.peers[peer.get()].view.ballot.is_none() {
             self.send_offer(peer);
         }
     }
 
-    pub(crate) fn on_candidate_heartbeat_due(&mut self) {
+    pub(super) fn on_candidate_heartbeat_due(&mut self) {
         self.repeat_pause_request();
         self.offer_to_everybody();
     }
 
     /// The own vote is durable: it counts from now on. A round that is over meanwhile stays over.
-    pub(crate) fn on_own_vote_saved(&mut self, epoch: Epoch) {
+    pub(super) fn on_own_vote_saved(&mut self, epoch: Epoch) {
         if let Role::Candidate(candidate) = &mut self.role
             && candidate.epoch == epoch
         {
@@ -147,7 +147,7 @@ impl Elector {
     }
 
     /// R20: an accept counts only from a voting member (R50), for the offer that is open, echoing a nonce of it.
-    pub(crate) fn on_accept(
+    pub(super) fn on_accept(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -202,7 +202,7 @@ impl Elector {
     }
 
     /// End of the lease that the ballots of the open offer make.
-    pub(crate) fn ballot_lease_end(&mut self, detection: Duration) -> Time {
+    pub(super) fn ballot_lease_end(&mut self, detection: Duration) -> Time {
         let own = self.now + self.config.lease_span(detection);
         let quorum = self.config.members.quorum();
         let (me, members, peers) = (self.me, &self.config.members, &self.peers);
@@ -214,7 +214,7 @@ impl Elector {
     }
 
     /// A refusal says why, for `explain` and the log; its header has already told the voter's epoch.
-    pub(crate) fn on_refuse(
+    pub(super) fn on_refuse(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -236,7 +236,7 @@ impl Elector {
     }
 
     /// R33: a round without a quorum in time, or without hope of one, is given up, which frees those who accepted; then a wait at random.
-    pub(crate) fn on_round_over(&mut self) {
+    pub(super) fn on_round_over(&mut self) {
         if matches!(self.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
             self.lose_round(wait, RoundLost::NoQuorum { wait });
@@ -244,7 +244,7 @@ impl Elector {
     }
 
     /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
-    pub(crate) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
+    pub(super) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
         self.connected_floor = candidate.first;
         self.wait_until = self.now + wait;
@@ -259,7 +259,7 @@ impl Elector {
     }
 
     /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
-    pub(crate) fn withdraw_round(&mut self, reason: RoundLost) {
+    pub(super) fn withdraw_round(&mut self, reason: RoundLost) {
         if matches!(self.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
             self.lose_round(wait, reason);
@@ -267,7 +267,7 @@ impl Elector {
     }
 
     /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
-    pub(crate) fn give_up_round(&mut self, reason: RoundLost) {
+    pub(super) fn give_up_round(&mut self, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
         let epoch = candidate.epoch;
         self.freeze.end_favour();

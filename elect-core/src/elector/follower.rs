@@ -74,7 +74,7 @@ pub(crate) struct Candidacy {
 
 impl Elector {
     #[inline]
-    pub(crate) fn followed(&self) -> Option<&Followed> {
+    pub(super) fn followed(&self) -> Option<&Followed> {
         match &self.role {
             Role::Follower(follower) => follower.followed.as_ref(),
             _ => None,
@@ -83,7 +83,7 @@ impl Elector {
 
     /// A leader's heartbeat.
     #[inline]
-    pub(crate) fn on_leader(
+    pub(super) fn on_leader(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -159,7 +159,7 @@ impl Elector {
 
     /// The claim's epoch and holder are durable. R14: following replaces any promise to another node, because
     /// such a leader proves older leases over. R12: the new one runs from receipt of the claim.
-    pub(crate) fn become_following(&mut self, claim: Claim) {
+    pub(super) fn become_following(&mut self, claim: Claim) {
         if !self.is_alive(claim.leader, claim.nonce) {
             return;
         }
@@ -209,7 +209,7 @@ impl Elector {
     /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
     /// time is in use.
     #[inline]
-    pub(crate) fn note_use(&mut self, claim: &Claim) {
+    pub(super) fn note_use(&mut self, claim: &Claim) {
         if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
             followed.proven = followed.proven.max(claim.echoed);
             followed.detection = claim.detection;
@@ -218,7 +218,7 @@ impl Elector {
 
     /// Promises on for a claim that was not covered before. R23: only what is covered is ever echoed to the leader.
     #[inline]
-    pub(crate) fn cover(&mut self, claim: &Claim) {
+    pub(super) fn cover(&mut self, claim: &Claim) {
         self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
         self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
     }
@@ -250,7 +250,7 @@ impl Elector {
         self.timers.set(Timer::Promise, promise.until);
     }
 
-    pub(crate) fn end_promise(&mut self, reason: LeaderLost) {
+    pub(super) fn end_promise(&mut self, reason: LeaderLost) {
         if let Some(promise) = self.promise.take() {
             self.timers.clear(Timer::Promise);
             if self.followed().is_some_and(|followed| followed.leader == promise.to) {
@@ -259,12 +259,12 @@ impl Elector {
         }
     }
 
-    pub(crate) fn on_promise_over(&mut self) {
+    pub(super) fn on_promise_over(&mut self) {
         self.end_promise(LeaderLost::Silent);
     }
 
     /// The promise, if there is one, goes on: not being followed any more does not free a voter.
-    pub(crate) fn unfollow(&mut self, reason: LeaderLost) {
+    pub(super) fn unfollow(&mut self, reason: LeaderLost) {
         if let Role::Follower(follower) = &mut self.role
             && let Some(followed) = follower.followed.take()
         {
@@ -276,7 +276,7 @@ impl Elector {
     }
 
     /// An offer: R6, R7 and R47 first, then whether this node's word is free.
-    pub(crate) fn on_offer(
+    pub(super) fn on_offer(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -298,7 +298,7 @@ impl Elector {
         Ok(())
     }
 
-    pub(crate) fn consider_offer(&mut self, accepting: Accepting) {
+    pub(super) fn consider_offer(&mut self, accepting: Accepting) {
         let Accepting { candidate, epoch, .. } = accepting;
         if self.saving.is_some() {
             self.defer(accepting);
@@ -379,7 +379,7 @@ impl Elector {
 
     /// The vote is durable. R12: an accept is a promise for D from receipt of the offer; it echoes that offer,
     /// never a later frame (R23). R29: the position was pulled after the raise.
-    pub(crate) fn accept(&mut self, accepting: Accepting) {
+    pub(super) fn accept(&mut self, accepting: Accepting) {
         let Accepting { candidate, epoch, nonce, received, detection } = accepting;
         if !self.is_alive(candidate, nonce) {
             return;
@@ -402,12 +402,12 @@ impl Elector {
     }
 
     /// R50: a witness sends no position, not zero.
-    pub(crate) fn reported_position(&self) -> Option<Position> {
+    pub(super) fn reported_position(&self) -> Option<Position> {
         self.pulled.filter(|_| self.kind != MemberKind::Witness)
     }
 
     /// R57: the announcement's address, for the host's redirects.
-    pub(crate) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
+    pub(super) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
         let view = &mut self.peers[peer.get()].view;
         if view.address == *address {
             return;
@@ -421,7 +421,7 @@ impl Elector {
     }
 
     /// R56: followers need a heartbeat from each other only every D/3; the leader gets its answers at once.
-    pub(crate) fn on_follower_heartbeat_due(&mut self) {
+    pub(super) fn on_follower_heartbeat_due(&mut self) {
         let leader = self.followed().map(|followed| followed.leader);
         if !self.repeat_release() {
             self.told_position.renew(self.position); // R32: a frame to the leader does not count

@@ -192,7 +192,7 @@ impl Elector {
         (closed < u128::from(behind)).then(|| lagging(Some(rate)))
     }
 
-    pub(crate) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
+    pub(super) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
         let deadline = self.now + timeout;
         if let Role::Leader(leader) = &mut self.role {
             leader.handover = Some(Handover { target, drained: false, cause });
@@ -224,7 +224,7 @@ impl Elector {
 
     /// R38: stop admitting → drain → target durable → step down → the target offers.
     #[inline]
-    pub(crate) fn proceed_with_handover(&mut self) {
+    pub(super) fn proceed_with_handover(&mut self) {
         if let Role::Leader(leader) = &self.role
             && let Some(handover) = leader.handover
             && handover.drained
@@ -246,11 +246,11 @@ impl Elector {
     }
 
     /// R38: the deadline aborts a handover, but never after the step-down.
-    pub(crate) fn on_handover_overdue(&mut self) {
+    pub(super) fn on_handover_overdue(&mut self) {
         self.abort_handover(HandoverAborted::DeadlinePassed);
     }
 
-    pub(crate) fn abort_handover(&mut self, reason: HandoverAborted) {
+    pub(super) fn abort_handover(&mut self, reason: HandoverAborted) {
         let now = self.now;
         if let Role::Leader(leader) = &mut self.role
             && let Some(handover) = leader.handover.take()
@@ -277,7 +277,7 @@ impl Elector {
     }
 
     /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.
-    pub(crate) fn repeat_release(&mut self) -> bool {
+    pub(super) fn repeat_release(&mut self) -> bool {
         let Some(HeadStart { target, released: Some(epoch), .. }) = self.active_head_start() else {
             return false;
         };
@@ -290,7 +290,7 @@ impl Elector {
 
     /// R39: once per released epoch the others leave the target a head start of one election timeout, and the
     /// target needs no rank delay. That the leadership is over, the header has already said.
-    pub(crate) fn on_release(
+    pub(super) fn on_release(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -325,7 +325,7 @@ impl Elector {
     }
 
     /// R39: a head start ends early when its target declines or fails; `active_head_start` sees a disconnect.
-    pub(crate) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
+    pub(super) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
         if self.head_start.is_none_or(|head_start| head_start.target != peer) {
             return;
         }
@@ -339,13 +339,13 @@ impl Elector {
     }
 
     /// The target that this node leaves a head start now.
-    pub(crate) fn active_head_start(&self) -> Option<HeadStart> {
+    pub(super) fn active_head_start(&self) -> Option<HeadStart> {
         self.head_start
             .filter(|head_start| self.now < head_start.until && self.is_connected(head_start.target))
     }
 
     /// Why `peer` cannot lead now.
-    pub(crate) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
+    pub(super) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
         let view = &self.peers[peer.get()].view;
         if self.config.members.get(peer).kind != MemberKind::Voter || !view.eligible {
             Some(Unfit::Ineligible)
@@ -367,7 +367,7 @@ impl Elector {
         })
     }
 
-    pub(crate) fn merit(&self, peer: MemberIndex) -> Merit {
+    pub(super) fn merit(&self, peer: MemberIndex) -> Merit {
         let view = &self.peers[peer.get()].view;
         Merit {
             id: self.config.members.id(peer),
@@ -378,7 +378,7 @@ impl Elector {
     }
 
     /// Gives office up at once, for the best member that is fit if there is one (R43).
-    pub(crate) fn lose_office_to_successor(&mut self, reason: StepDown) {
+    pub(super) fn lose_office_to_successor(&mut self, reason: StepDown) {
         match self.successor() {
             Some(successor) => self.release(successor, reason),
             None => self.lose_office(reason),
@@ -387,7 +387,7 @@ impl Elector {
 
     /// R43: a host that reports itself unfit loses or declines office. R64: in a freeze that is only told, and costs
     /// office when it ends.
-    pub(crate) fn withdraw_unfit(&mut self) {
+    pub(super) fn withdraw_unfit(&mut self) {
         if self.freeze.is_active() {
             return;
         }
@@ -424,7 +424,7 @@ impl Elector {
 
     /// R40: priority and preference act only through handover, and only after the better node has been fit and
     /// caught up for the whole cooldown without interruption.
-    pub(crate) fn consider_fail_back(&mut self) {
+    pub(super) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let [newer, past] = leader.positions;
         let quiet = leader.is_in_office() && leader.handover.is_none() && !self.freeze.is_active();

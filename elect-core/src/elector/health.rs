@@ -34,7 +34,7 @@ impl Elector {
     }
 
     /// R66: nobody has said for too long that the host is well: it is unfit, in whatever role.
-    pub(crate) fn on_health_over(&mut self) {
+    pub(super) fn on_health_over(&mut self) {
         self.become_fit_or_unfit(Health::Unfit);
     }
 

@@ -7,7 +7,7 @@ use crate::timers::Timer;
 
 impl Elector {
     /// Looked at where somebody tests: in debug builds, and under the model check and the simulator.
-    pub(crate) fn assert_invariants(&self) {
+    pub(super) fn assert_invariants(&self) {
         if let Role::Leader(leader) = &self.role {
             assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
             assert!(self.promise.is_none(), "a leader is bound to itself alone");

@@ -69,7 +69,7 @@ impl Leader {
 
 impl Elector {
     /// R30: a winner that is behind a voter of its accepting quorum learns whom to catch up from.
-    pub(crate) fn become_leader(&mut self, epoch: Epoch, first: Time, detection: Duration, lease_end: Time) {
+    pub(super) fn become_leader(&mut self, epoch: Epoch, first: Time, detection: Duration, lease_end: Time) {
         let source = self.catch_up_source();
         self.turn_ballots_into_grants();
         self.role = Role::Leader(Box::new(Leader {
@@ -106,7 +106,7 @@ impl Elector {
 
     /// The accept with the highest position above this node's own, as the gate pulled it or the host has caught up
     /// since.
-    pub(crate) fn catch_up_source(&self) -> Option<Source> {
+    pub(super) fn catch_up_source(&self) -> Option<Source> {
         let own = self.pulled.max(self.position);
         self.voting_peers()
             .filter_map(|peer| {
@@ -116,14 +116,14 @@ impl Elector {
             .max_by_key(|source| source.position)
     }
 
-    pub(crate) fn turn_ballots_into_grants(&mut self) {
+    pub(super) fn turn_ballots_into_grants(&mut self) {
         for peer in &mut self.peers {
             peer.pair.grant = peer.view.ballot.take().map_or(Time::ZERO, |ballot| ballot.grant);
         }
     }
 
     /// R37: a heartbeat is an announcement until its addressee has acknowledged one.
-    pub(crate) fn announce(&mut self) {
+    pub(super) fn announce(&mut self) {
         for peer in &mut self.peers {
             peer.view.announced = false;
         }
@@ -134,7 +134,7 @@ impl Elector {
 
     /// R22: an acknowledgement counts only if it says that the peer follows me in the epoch I lead, and echoes a
     /// nonce that left in an offer or a heartbeat of that very epoch.
-    pub(crate) fn on_acknowledgement(&mut self, peer: MemberIndex, header: &Header, epoch: Epoch) {
+    pub(super) fn on_acknowledgement(&mut self, peer: MemberIndex, header: &Header, epoch: Epoch) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(echo) = header.echo else { return };
         if epoch != leader.epoch || echo.sent < leader.first {
@@ -152,7 +152,7 @@ impl Elector {
     }
 
     /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame).
-    pub(crate) fn grant(&mut self, peer: MemberIndex, sent: Time) {
+    pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time) {
         let Role::Leader(leader) = &mut self.role else { return };
         let detection = leader.detection.of_frame(sent);
         let until = sent + self.config.lease_span(detection);
@@ -188,7 +188,7 @@ impl Elector {
     }
 
     /// R24: a leader without a quorum steps down at the end of its lease, and falls silent as leader.
-    pub(crate) fn on_lease_over(&mut self) {
+    pub(super) fn on_lease_over(&mut self) {
         self.lose_office(StepDown::LeaseOver);
         // R33: only an echo of what it says from here on makes a peer connected. Otherwise an isolated leader would
         // count everybody as connected for the rest of D, stand, and add an epoch (L4).
@@ -197,7 +197,7 @@ impl Elector {
 
     /// R24: exactly one step-down for each leadership. The lease cell falls here, before anything leaves and
     /// before any save that goes with the loss.
-    pub(crate) fn lose_office(&mut self, reason: StepDown) {
+    pub(super) fn lose_office(&mut self, reason: StepDown) {
         let Role::Leader(leader) = &self.role else { return };
         let epoch = leader.epoch;
         self.role = Role::Follower(Follower::default());
@@ -218,13 +218,13 @@ impl Elector {
 
     /// R24: what the same step has queued under a standing that is over does not leave; what follows has a newer
     /// nonce.
-    pub(crate) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
+    pub(super) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
         self.out.retain_frames(|frame| !is_over(frame.header.standing));
         self.renew_nonce();
     }
 
     /// A leader's regular work.
-    pub(crate) fn on_leader_heartbeat_due(&mut self) {
+    pub(super) fn on_leader_heartbeat_due(&mut self) {
         self.adapt_detection();
         self.extend_lease();
         self.consider_fail_back();
@@ -280,7 +280,7 @@ impl Elector {
     }
 
     /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
-    pub(crate) fn on_office_overdue(&mut self) {
+    pub(super) fn on_office_overdue(&mut self) {
         // R64: in a freeze it is told as unhealthy, and resigns when that ends.
         if self.freeze.is_active()
             && let Role::Leader(leader) = &mut self.role

@@ -7,7 +7,7 @@ use crate::peer::{Link, Peer};
 use crate::time::Time;
 
 impl Elector {
-    pub(crate) fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
+    pub(super) fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
         match state {
             LinkState::Up => {
                 self.peers[peer.get()].pair.link = Link::Open;
@@ -52,12 +52,12 @@ impl Elector {
 
     /// R17: its link is up and it echoed a nonce that left within the last D.
     #[inline]
-    pub(crate) fn is_connected(&self, peer: MemberIndex) -> bool {
+    pub(super) fn is_connected(&self, peer: MemberIndex) -> bool {
         self.is_connected_at(peer, self.now)
     }
 
     #[inline]
-    pub(crate) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
+    pub(super) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
         let pair = &self.peers[peer.get()].pair;
         pair.link == Link::Open
             && !pair.dead

@@ -22,7 +22,7 @@ impl Elector {
     /// R2: a lower incarnation, or an equal one with another random part, is a restored or cloned disk, or a
     /// frame of an earlier life. Its sender is told so, and R16 silences a life that is known to be dead.
     #[inline]
-    pub(crate) fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
+    pub(super) fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
         let incarnation = header.nonce.incarnation;
         let pair = &mut self.peers[peer.get()].pair;
         match pair.incarnation {
@@ -129,7 +129,7 @@ impl Elector {
 
     /// R2: a peer says that this life of this node does not count, and a node that is told so stops. R61: on a transport
     /// that authenticates nobody the frame alone is no proof of it.
-    pub(crate) fn on_rejection(
+    pub(super) fn on_rejection(
         &mut self,
         peer: MemberIndex,
         nonce: Nonce,

@@ -137,7 +137,7 @@ pub struct SlowRoundTrip {
 impl Elector {
     /// A frame of `peer` echoes a nonce of this node for the first time. R32: what that says of the round trip.
     #[inline]
-    pub(crate) fn note_echo(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
+    pub(super) fn note_echo(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
         let pair = &self.peers[peer.get()].pair;
         let Some(sent) = echoed.filter(|_| echoed > pair.echoed) else { return };
         let age = EchoAge::new(nonce, pair.newest, sent, self.now);
@@ -148,7 +148,7 @@ impl Elector {
 
     /// Whether an echo says something of a round trip. Beyond D its sender, or this node, was away.
     #[inline]
-    pub(crate) fn measures(&self, age: EchoAge) -> bool {
+    pub(super) fn measures(&self, age: EchoAge) -> bool {
         self.config.pacing == Pacing::Measured && age.most <= nanos(self.config.detection.ceiling())
     }
 
@@ -170,7 +170,7 @@ impl Elector {
     }
 
     /// The slowest round trip, if it is longer than configured.
-    pub(crate) fn slow_round_trip(&self) -> Option<SlowRoundTrip> {
+    pub(super) fn slow_round_trip(&self) -> Option<SlowRoundTrip> {
         let configured = self.config.round_trip;
         let taken = |peer: MemberIndex| self.peers[peer.get()].pair.round_trip.taken(configured);
         let peer =
@@ -181,7 +181,7 @@ impl Elector {
 
     /// R32: twice a round trip and a save, as measured: at most the configured step, unless the round trip is longer than
     /// configured, and then within D. A step that was set by hand stays.
-    pub(crate) fn rank_step(&self) -> Duration {
+    pub(super) fn rank_step(&self) -> Duration {
         let (config, configured) = (&self.config, self.config.rank_step);
         if config.pacing == Pacing::ByHand {
             return configured;
@@ -200,14 +200,14 @@ impl Elector {
     }
 
     /// R33: how long a round may take. Other disks may be slower than this node's, so it is never shorter than configured.
-    pub(crate) fn round_timeout(&self) -> Duration {
+    pub(super) fn round_timeout(&self) -> Duration {
         let step = self.rank_step().max(self.config.rank_step);
         self.config.round_timeout(step, self.rounds_lost)
     }
 
     /// R33: the longest wait after a lost round: it doubles with each round lost in a row, to at most 32 steps. Longer
     /// steps than the configured ones do not make it longer than D.
-    pub(crate) fn longest_wait(&self) -> Duration {
+    pub(super) fn longest_wait(&self) -> Duration {
         let doublings = 2 << self.rounds_lost.min(4);
         let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step * doublings);
         wait.min(configured.max(self.config.detection.ceiling()))

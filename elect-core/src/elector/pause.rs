@@ -86,7 +86,7 @@ impl Elector {
 
     /// R42: a request is repeated to the leader with the heartbeats, until a newer freeze or thaw is the answer, or
     /// nobody has given one in time.
-    pub(crate) fn repeat_pause_request(&mut self) {
+    pub(super) fn repeat_pause_request(&mut self) {
         self.freeze.limit_request(self.now);
         let Some(PauseRequest::Freeze { after, until, .. }) = self.freeze.request() else { return };
         let Some(leader) = self.followed().map(|followed| followed.leader) else { return };
@@ -97,7 +97,7 @@ impl Elector {
     }
 
     /// R42: the leader takes a request as its own, unless it has known a newer freeze or thaw than the asking node.
-    pub(crate) fn on_pause(
+    pub(super) fn on_pause(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -118,7 +118,7 @@ impl Elector {
 
     /// R63: what a fresh heartbeat says of a freeze, and of whom it keeps in office.
     #[inline]
-    pub(crate) fn note_peers_freeze(&mut self, header: &Header, stamp: Option<FreezeStamp>) {
+    pub(super) fn note_peers_freeze(&mut self, header: &Header, stamp: Option<FreezeStamp>) {
         let Some(stamp) = stamp else { return };
         if self.check_fresh(header).is_err() {
             return;
@@ -131,7 +131,7 @@ impl Elector {
     }
 
     /// R63: an accept in a freeze is given to nobody but the leader that the freeze keeps in office.
-    pub(crate) fn note_voters_freeze(&mut self, stamp: Option<FreezeStamp>) {
+    pub(super) fn note_voters_freeze(&mut self, stamp: Option<FreezeStamp>) {
         let Some(stamp) = stamp else { return };
         self.note_freeze(stamp);
         if !stamp.remaining.is_zero() {
@@ -203,7 +203,7 @@ impl Elector {
     }
 
     /// R63: each clock ends a freeze, and the first one that does ends it for everybody.
-    pub(crate) fn on_pause_over(&mut self) {
+    pub(super) fn on_pause_over(&mut self) {
         let noted = self.freeze.expire();
         self.heed(noted);
     }
@@ -232,7 +232,7 @@ impl Elector {
 
     /// R62: for whom failover is frozen, as far as this node knows: the last leader, or while its head start lasts the
     /// node that it handed over to.
-    pub(crate) fn reserved_for(&self) -> Option<MemberIndex> {
+    pub(super) fn reserved_for(&self) -> Option<MemberIndex> {
         let number = self.freeze.number()?;
         let last = self.freeze.reservation();
         if self.released >= last.map_or(number.epoch, |last| last.epoch) {
@@ -246,12 +246,12 @@ impl Elector {
         last.map(|last| last.leader)
     }
 
-    pub(crate) fn is_reserved_for(&self, node: MemberIndex) -> bool {
+    pub(super) fn is_reserved_for(&self, node: MemberIndex) -> bool {
         self.reserved_for() == Some(node)
     }
 
     /// R62: whether a freeze keeps this node from accepting `candidate`.
-    pub(crate) fn is_barred(&self, candidate: MemberIndex) -> bool {
+    pub(super) fn is_barred(&self, candidate: MemberIndex) -> bool {
         let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
         self.freeze.is_active() && !followed && !self.is_reserved_for(candidate)
     }

@@ -47,7 +47,7 @@ impl Preference {
 impl Elector {
     /// R40: office comes back to this node by a handover. Soon after this node gave it up by preference that is another
     /// one's preference, and both would go on for ever.
-    pub(crate) fn note_returned_office(&mut self) {
+    pub(super) fn note_returned_office(&mut self) {
         let window = self.contradiction_window();
         for peer in self.other_members() {
             if self.peers[peer.get()].view.preference.note_returned(self.now, window) {
@@ -58,7 +58,7 @@ impl Elector {
     }
 
     /// A round of handovers by preference over all voters, each after its cooldown.
-    pub(crate) fn contradiction_window(&self) -> Duration {
+    pub(super) fn contradiction_window(&self) -> Duration {
         let voters = self.config.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
         let voters = u32::try_from(voters).unwrap_or(u32::MAX);
         (self.config.fail_back_cooldown + self.election_timeout() * 2).saturating_mul(voters)
@@ -66,7 +66,7 @@ impl Elector {
 
     /// R40: the office that was handed over by preference was lost, or its holder cannot hold it: that it comes back
     /// then says nothing of anybody's preference.
-    pub(crate) fn forget_handed(&mut self, peer: MemberIndex) {
+    pub(super) fn forget_handed(&mut self, peer: MemberIndex) {
         self.peers[peer.get()].view.preference.forget_handed();
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct ReOffer {
 
 impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
-    pub(crate) fn note_voter_above(&mut self, peer: MemberIndex) {
+    pub(super) fn note_voter_above(&mut self, peer: MemberIndex) {
         let above = self.peers[peer.get()].view.told.epoch();
         let votes = self.config.members.get(peer).kind.votes();
         if let Role::Leader(leader) = &mut self.role
@@ -39,14 +39,14 @@ impl Elector {
     }
 
     /// A voter may have been above before the election was won.
-    pub(crate) fn note_voters_above(&mut self) {
+    pub(super) fn note_voters_above(&mut self) {
         for peer in self.other_members() {
             self.note_voter_above(peer);
         }
     }
 
     /// At a heartbeat: begins a wanted re-offer, or repeats the open one.
-    pub(crate) fn re_offer_if_wanted(&mut self) {
+    pub(super) fn re_offer_if_wanted(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let wanted = leader.wants_epoch || (leader.wants_positions && leader.re_offer.is_none());
         if wanted && self.saving.is_none() {
@@ -82,7 +82,7 @@ impl Elector {
         }
     }
 
-    pub(crate) fn on_re_offer_saved(&mut self, epoch: Epoch) {
+    pub(super) fn on_re_offer_saved(&mut self, epoch: Epoch) {
         if let Role::Leader(leader) = &mut self.role
             && let Some(re_offer) = &mut leader.re_offer
             && re_offer.epoch == epoch
@@ -93,7 +93,7 @@ impl Elector {
     }
 
     /// R21 for the offered epoch: when its ballots make a lease, the own fence stops letting the old epoch pass.
-    pub(crate) fn count_re_offer(&mut self) {
+    pub(super) fn count_re_offer(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let Some(ReOffer { epoch, saved: true, .. }) = leader.re_offer else { return };
         let detection = leader.detection.current();
@@ -103,7 +103,7 @@ impl Elector {
     }
 
     /// The own fence is closed to the old epoch: the new one is led if its lease still lies ahead.
-    pub(crate) fn on_floor_raised(&mut self, epoch: Epoch) {
+    pub(super) fn on_floor_raised(&mut self, epoch: Epoch) {
         let Role::Leader(leader) = &self.role else { return };
         let Some(re_offer) = leader.re_offer.filter(|re_offer| re_offer.epoch == epoch) else { return };
         let lease_end = self.ballot_lease_end(leader.detection.current());

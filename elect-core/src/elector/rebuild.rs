@@ -75,7 +75,7 @@ impl Elector {
     }
 
     /// A witness holds no data: time alone rebuilds it.
-    pub(crate) fn rebuild_witness(&mut self) {
+    pub(super) fn rebuild_witness(&mut self) {
         if self.kind == MemberKind::Witness && self.check_rebuilt(RebuiltTo { entry: None }).is_ok() {
             self.save_rebuilt();
         }

@@ -20,7 +20,7 @@ pub(crate) const RAISE_DISTANCE_MAX: u64 = 1 << 32;
 impl Elector {
     /// Either the frame counted, or the reason why it did not.
     #[inline]
-    pub(crate) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
+    pub(super) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
         let peer = self.check_membership(from, &frame.header)?;
         match self.life {
             Life::Running => {}
@@ -93,7 +93,7 @@ impl Elector {
     }
 
     /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.
-    pub(crate) fn end_what_is_over(&mut self, peer: MemberIndex) {
+    pub(super) fn end_what_is_over(&mut self, peer: MemberIndex) {
         let ended = self.peers[peer.get()].pair.ended();
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
             self.unfollow(LeaderLost::Ended);
@@ -101,7 +101,7 @@ impl Elector {
         self.end_promise_if_over(peer);
     }
 
-    pub(crate) fn end_promise_if_over(&mut self, peer: MemberIndex) {
+    pub(super) fn end_promise_if_over(&mut self, peer: MemberIndex) {
         let ended = self.peers[peer.get()].pair.ended();
         if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
@@ -133,7 +133,7 @@ impl Elector {
     }
 
     #[inline]
-    pub(crate) fn note_receipt(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
+    pub(super) fn note_receipt(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
         let pair = &mut self.peers[peer.get()].pair;
         pair.newest = Some(nonce);
         pair.heard_at = Some(self.now);
@@ -233,7 +233,7 @@ impl Elector {
 
     /// R6: what asks for something counts only if its frame echoes a nonce that left within the own maximum.
     /// Returns that nonce's send time.
-    pub(crate) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
+    pub(super) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
         self.fresh_at(header, self.config.detection.ceiling(), self.now).ok_or(Ignored::NotFresh)
     }
 
@@ -241,7 +241,7 @@ impl Elector {
     /// not, or that carries more than R47 allows, is answered whether its sender is connected or not: the answer is what
     /// the next one can echo.
     #[inline]
-    pub(crate) fn check_claimed(
+    pub(super) fn check_claimed(
         &mut self,
         peer: MemberIndex,
         header: &Header,
@@ -256,13 +256,13 @@ impl Elector {
     }
 
     #[inline]
-    pub(crate) fn fresh_at(&self, header: &Header, within: Duration, now: Time) -> Option<Time> {
+    pub(super) fn fresh_at(&self, header: &Header, within: Duration, now: Time) -> Option<Time> {
         let echo = header.echo.as_ref()?;
         (self.is_own(echo) && now <= echo.sent + within).then_some(echo.sent)
     }
 
     /// R7: one frame raises the durable epoch by at most 2³².
-    pub(crate) fn check_distance(&self, epoch: Epoch) -> Result<(), Ignored> {
+    pub(super) fn check_distance(&self, epoch: Epoch) -> Result<(), Ignored> {
         if epoch > self.record.epoch.above(RAISE_DISTANCE_MAX) {
             Err(Ignored::EpochTooFar(epoch))
         } else {
@@ -271,7 +271,7 @@ impl Elector {
     }
 
     /// R47: a detection time above this node's maximum is ignored: no promise outlasts what the record says.
-    pub(crate) fn check_detection(&self, detection: Duration) -> Result<(), Ignored> {
+    pub(super) fn check_detection(&self, detection: Duration) -> Result<(), Ignored> {
         if detection.is_zero() || detection > self.config.detection.ceiling() {
             return Err(Ignored::Detection(detection));
         }
@@ -279,7 +279,7 @@ impl Elector {
     }
 
     /// At most one answer to an unconnected peer per half heartbeat interval.
-    pub(crate) fn may_answer(&mut self, peer: MemberIndex) -> bool {
+    pub(super) fn may_answer(&mut self, peer: MemberIndex) -> bool {
         let pause = self.config.heartbeat_interval / 2;
         let now = self.now;
         let answered_at = &mut self.peers[peer.get()].pair.answered_at;
@@ -290,7 +290,7 @@ impl Elector {
         true
     }
 
-    pub(crate) fn answer(&mut self, peer: MemberIndex) {
+    pub(super) fn answer(&mut self, peer: MemberIndex) {
         if self.life == Life::Running && self.may_answer(peer) {
             self.send_heartbeat(peer);
         }

@@ -26,7 +26,7 @@ impl FinalRefusals {
 
 impl Elector {
     /// R33: notes a refusal of the open offer, and whether a quorum can still come of it.
-    pub(crate) fn note_refusal(
+    pub(super) fn note_refusal(
         &mut self,
         voter: MemberIndex,
         header: &Header,

@@ -65,7 +65,7 @@ impl Elector {
     }
 
     /// R48: a new incarnation is durable before its first frame; S6: the fence starts at the durable epoch.
-    pub(crate) fn save_incarnation(&mut self, above: Option<u32>) {
+    pub(super) fn save_incarnation(&mut self, above: Option<u32>) {
         let Some(counter) = self.record.incarnation.counter.max(above.unwrap_or(0)).checked_add(1) else {
             self.stop(Self::storage_error(&"the incarnation counter is exhausted"));
             return;
@@ -89,7 +89,7 @@ impl Elector {
     /// The record after an adoption. R15: the longest promise it speaks for never falls while the word stays
     /// with the same node, since a promise given under an older configuration may still run. R45: while the storage
     /// is marked as replaced it never falls at all.
-    pub(crate) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
+    pub(super) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
         let ceiling = self.config.detection.ceiling();
         let same_holder = self.record.holder.is_some_and(|old| old.node == holder.node);
         let keeps_word = same_holder || epoch == self.record.epoch || self.is_replaced();
@@ -98,7 +98,7 @@ impl Elector {
     }
 
     /// R8: hands out a gate; what `purpose` names waits for it. One gate at a time.
-    pub(crate) fn save(
+    pub(super) fn save(
         &mut self,
         purpose: Purpose,
         record: Option<Record>,
@@ -115,7 +115,7 @@ impl Elector {
     }
 
     /// Whether a claim or an offer of this leader is being saved.
-    pub(crate) fn is_saving_for(&self, leader: MemberIndex) -> bool {
+    pub(super) fn is_saving_for(&self, leader: MemberIndex) -> bool {
         self.saving.as_ref().is_some_and(|saving| match saving.purpose {
             Purpose::Follow(claim) => claim.leader == leader,
             Purpose::Accept(accepting) => accepting.candidate == leader,
@@ -123,7 +123,7 @@ impl Elector {
         })
     }
 
-    pub(crate) fn saving_is(&self, gate: Option<&Gate>) -> bool {
+    pub(super) fn saving_is(&self, gate: Option<&Gate>) -> bool {
         match (gate, &self.saving) {
             (Some(gate), Some(saving)) => gate.ticket == saving.ticket,
             (None, _) => true,
@@ -132,7 +132,7 @@ impl Elector {
     }
 
     /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
-    pub(crate) fn on_save_stalled(&mut self) {
+    pub(super) fn on_save_stalled(&mut self) {
         if let Some(saving) = &mut self.saving {
             saving.stalled = true;
             self.withdraw_round(RoundLost::SaveStalled);
@@ -216,7 +216,7 @@ impl Elector {
     }
 
     /// R45: a replaced node gets its vote back.
-    pub(crate) fn save_rebuilt(&mut self) {
+    pub(super) fn save_rebuilt(&mut self) {
         let record = Record { storage: Storage::Intact, ..self.record };
         self.save(Purpose::Rebuild, Some(record), self.record.epoch, self.kept);
     }

@@ -25,7 +25,7 @@ pub(crate) enum Stance {
 impl Elector {
     /// Where this node stands.
     #[inline]
-    pub(crate) fn stance(&self) -> Stance {
+    pub(super) fn stance(&self) -> Stance {
         if matches!(self.life, Life::Stopped(_)) {
             return Stance::Stopped(self.this_life.offered().max(self.record.epoch));
         }
@@ -55,7 +55,7 @@ impl Elector {
 
     /// The same, as frames say it.
     #[inline]
-    pub(crate) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         match self.stance() {
             Stance::Leading(epoch) => Standing::Leading(epoch),
             Stance::Standing(epoch) => Standing::Standing(epoch),
@@ -70,7 +70,7 @@ impl Elector {
 
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
     #[inline]
-    pub(crate) fn echo(&self, to: MemberIndex) -> Option<Nonce> {
+    pub(super) fn echo(&self, to: MemberIndex) -> Option<Nonce> {
         let pair = &self.peers[to.get()].pair;
         match self.followed() {
             Some(followed) if followed.leader == to => pair.covered,
@@ -79,7 +79,7 @@ impl Elector {
     }
 
     /// Sends a body whose echo is given, not the usual one.
-    pub(crate) fn send_echoing(&mut self, to: MemberIndex, echo: Option<Nonce>, body: Body) {
+    pub(super) fn send_echoing(&mut self, to: MemberIndex, echo: Option<Nonce>, body: Body) {
         self.send(to, body);
         if let Some((_, frame)) = self.out.last_frame_mut() {
             frame.header.echo = echo;
@@ -87,7 +87,7 @@ impl Elector {
     }
 
     #[inline]
-    pub(crate) fn send_heartbeat(&mut self, to: MemberIndex) {
+    pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
         if heartbeat.lead.is_some() && !self.peers[to.get()].view.announced {
             let address = self.config.address.clone();
@@ -127,7 +127,7 @@ impl Elector {
     }
 
     /// A heartbeat to everybody, now; the next one a period later.
-    pub(crate) fn broadcast(&mut self) {
+    pub(super) fn broadcast(&mut self) {
         self.told_position.renew(self.position); // R32
         for peer in self.other_members() {
             self.send_heartbeat(peer);
@@ -136,7 +136,7 @@ impl Elector {
         self.reset_heartbeat();
     }
 
-    pub(crate) fn reset_heartbeat(&mut self) {
+    pub(super) fn reset_heartbeat(&mut self) {
         let period = match &self.role {
             // The shortest D that anybody may use: nodes that disagree about D still count each other as connected.
             // No configuration allows a shorter one than a millisecond, whatever a frame says.
@@ -150,7 +150,7 @@ impl Elector {
 
     /// R36: a change of standing is sent to everybody at once.
     #[inline]
-    pub(crate) fn tell_everybody(&mut self) {
+    pub(super) fn tell_everybody(&mut self) {
         if !self.notices.is_broadcast(self.stance(), self.record.epoch) {
             self.broadcast();
         }
@@ -158,7 +158,7 @@ impl Elector {
 
     /// R57: tells the host whom this node follows, once per change.
     #[inline]
-    pub(crate) fn tell_host(&mut self) {
+    pub(super) fn tell_host(&mut self) {
         let current = self.followed().map(|followed| (followed.leader, followed.epoch));
         if current != self.notices.reported() {
             self.tell_host_of(current);

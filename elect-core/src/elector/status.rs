@@ -146,7 +146,7 @@ impl Elector {
         }
     }
 
-    pub(crate) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
+    pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
         let (number, until) = (self.freeze.number()?, self.freeze.until()?);
         let id = |member: MemberIndex| self.config.members.id(member);
         Some(FreezeStatus {

@@ -45,7 +45,7 @@ impl Steady {
 impl Elector {
     /// The claim in `frame`, if it only repeats the last one and nothing is due before it.
     #[inline]
-    pub(crate) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<Claim> {
+    pub(super) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<Claim> {
         let steady = self.steady.as_ref().filter(|_| self.is_steady)?;
         let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.now.max(now));
         let newest = self.peers[leader.get()].pair.newest?;
@@ -77,7 +77,7 @@ impl Elector {
     /// Promises on, and answers what it answered before. The detection time is the one in use already,
     /// failover is not frozen, and a nonce newer than all before it is not covered yet.
     #[inline]
-    pub(crate) fn on_repeated(&mut self, claim: &Claim) {
+    pub(super) fn on_repeated(&mut self, claim: &Claim) {
         self.now = claim.received;
         self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
         self.note_use(claim);
@@ -91,7 +91,7 @@ impl Elector {
     /// A frame that says something new, or comes after something else has changed. Called cold for the sake of the
     /// short way, which the compiler would otherwise take for the less likely one and not inline.
     #[cold]
-    pub(crate) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
+    pub(super) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
         let was_steady = self.is_steady;
         self.begin(now);
         let result = self.receive(from, frame);

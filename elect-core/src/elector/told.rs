@@ -25,13 +25,13 @@ impl Elector {
     /// R32: the position that ranks this node: the one that its last broadcast told, since that is what its rivals
     /// rank it by. A change of standing is told at the end of the very step that brings it, with the position of that
     /// step; whoever told nobody of an entry has the position of now.
-    pub(crate) fn ranked_position(&self) -> Option<Position> {
+    pub(super) fn ranked_position(&self) -> Option<Position> {
         let is_told = self.notices.is_broadcast(self.stance(), self.record.epoch);
         if is_told { self.told_position.get().or(self.position) } else { self.position }
     }
 
     /// The host's last durable entry. R32: a first one ranks this node before it is told.
-    pub(crate) fn note_position(&mut self, position: Option<Position>) {
+    pub(super) fn note_position(&mut self, position: Option<Position>) {
         if self.position.is_none() {
             self.told_position.renew(position);
         }
@@ -39,7 +39,7 @@ impl Elector {
     }
 
     /// The position that a heartbeat tells. R32: a free node repeats what it is ranked by, whomever it answers.
-    pub(crate) fn heartbeat_position(&self) -> Option<Position> {
+    pub(super) fn heartbeat_position(&self) -> Option<Position> {
         // The steady path answers a leader: it asks for no stance.
         if self.followed().is_none() && self.kind != MemberKind::Witness && self.stance() == Stance::Free {
             self.ranked_position()
