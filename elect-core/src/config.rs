@@ -1,13 +1,12 @@
 //! Configuration: checked when it is built, so that a running elector has nothing to doubt.
 
-mod builder;
+pub(crate) mod builder;
+mod settings;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-
-pub use builder::ConfigBuilder;
 
 use crate::birth::LogSync;
 use crate::elector::pace::Pacing;
@@ -126,99 +125,38 @@ impl fmt::Display for ConfigWarning {
 /// The checked configuration of one elector. Built by [`Config::builder`].
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) cluster: ClusterId,
-    pub(crate) node: NodeId,
-    pub(crate) me: MemberIndex,
-    pub(crate) group: u32,
-    pub(crate) members: Members,
-    pub(crate) digest: Digest,
-    pub(crate) address: Address,
-    pub(crate) heartbeat_interval: Duration,
-    pub(crate) detection: Detection,
-    pub(crate) drift_ppm: u32,
-    pub(crate) clock_granularity: Duration,
-    pub(crate) round_trip: Duration,
-    pub(crate) save: Duration,
-    pub(crate) rank_step: Duration,
-    pub(crate) pacing: Pacing,
-    pub(crate) priority: u8,
-    pub(crate) never_leader: bool,
-    pub(crate) preferred_leader: Option<NodeId>,
-    pub(crate) fail_back_cooldown: Duration,
-    pub(crate) handover_timeout: Duration,
-    pub(crate) office_timeout: Duration,
-    pub(crate) lag_tolerance: u64,
-    pub(crate) lag_limit: Option<LagLimit>,
-    pub(crate) crash_evidence: bool,
-    pub(crate) application: u32,
-    pub(crate) log_sync: LogSync,
-    pub(crate) transport_authenticates: bool,
-    pub(crate) seed: u64,
+    cluster: ClusterId,
+    node: NodeId,
+    me: MemberIndex,
+    group: u32,
+    members: Members,
+    digest: Digest,
+    address: Address,
+    heartbeat_interval: Duration,
+    detection: Detection,
+    drift_ppm: u32,
+    clock_granularity: Duration,
+    round_trip: Duration,
+    save: Duration,
+    rank_step: Duration,
+    pacing: Pacing,
+    priority: u8,
+    never_leader: bool,
+    preferred_leader: Option<NodeId>,
+    fail_back_cooldown: Duration,
+    handover_timeout: Duration,
+    office_timeout: Duration,
+    lag_tolerance: u64,
+    lag_limit: Option<LagLimit>,
+    crash_evidence: bool,
+    application: u32,
+    log_sync: LogSync,
+    transport_authenticates: bool,
+    seed: u64,
     warnings: Vec<ConfigWarning>,
 }
 
 impl Config {
-    /// Starts a configuration for `node` in `cluster`. Every setting has a default but the members.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use elect_core::{ClusterId, Config, Detection, NodeId};
-    ///
-    /// let [a, b, c] = ["a", "b", "c"].map(|name| NodeId::new(name).unwrap());
-    /// let config = Config::builder(ClusterId::new("shop")?, a)
-    ///     .voters([a, b, c])
-    ///     .detection(Detection::Fixed(Duration::from_millis(300)))
-    ///     .build()?;
-    /// assert_eq!(config.members().quorum(), 2);
-    ///
-    /// let error = Config::builder(ClusterId::new("shop")?, a).voters([b, c]).build().unwrap_err();
-    /// assert_eq!(error.to_string(), "members = b, c: must hold this node, a");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder(cluster: ClusterId, node: NodeId) -> ConfigBuilder {
-        ConfigBuilder::new(cluster, node)
-    }
-
-    /// This node.
-    pub const fn node(&self) -> NodeId {
-        self.node
-    }
-
-    /// The cluster.
-    pub const fn cluster(&self) -> ClusterId {
-        self.cluster
-    }
-
-    /// The members of the group.
-    pub const fn members(&self) -> &Members {
-        &self.members
-    }
-
-    /// Digest of cluster and members, as it stands in every frame and in the record.
-    pub const fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// The address that this node advertises.
-    pub const fn address(&self) -> &Address {
-        &self.address
-    }
-
-    /// How often a leader sends heartbeats.
-    pub const fn heartbeat_interval(&self) -> Duration {
-        self.heartbeat_interval
-    }
-
-    /// The detection time.
-    pub const fn detection(&self) -> Detection {
-        self.detection
-    }
-
-    /// What kind of member this node is.
-    pub fn kind(&self) -> MemberKind {
-        self.members.get(self.me).kind
-    }
-
     /// What deserves a word in the log.
     pub fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings

@@ -161,7 +161,7 @@ impl Elector {
     pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> {
         check_record(&config, &record)?;
         let members = config.members();
-        let me = config.me;
+        let me = config.me();
         let count = members.count();
         let mut elector = Self {
             me,
@@ -194,7 +194,7 @@ impl Elector {
             turn: None,
             failed_at: None,
             save_time: SaveTime::default(),
-            random: Random::new(config.seed, config.node(), record.incarnation.counter.wrapping_add(1)),
+            random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),
             nonces: Nonces::new(now),
             notices: Notices::new(),
@@ -237,7 +237,7 @@ impl Elector {
     /// The driver learned about the connection to `peer`. Unknown peers are ignored.
     pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> {
         self.begin(now);
-        if let Some(index) = self.config.members.index(peer).filter(|&index| index != self.me) {
+        if let Some(index) = self.config.members().index(peer).filter(|&index| index != self.me) {
             self.note_link(index, state);
         }
         self.settle();
@@ -321,7 +321,7 @@ impl Elector {
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
     /// before. A promise to oneself is over at once; at a first boot there is none.
     fn promise_of_restart(&mut self) {
-        let holder = self.record.holder.and_then(|holder| self.config.members.index(holder.node));
+        let holder = self.record.holder.and_then(|holder| self.config.members().index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
         let until = self.now + self.config.promise_span(self.record.detection_max);
         self.promise =
@@ -359,9 +359,9 @@ impl Elector {
     /// The current leader, as this node knows it: itself, or whom it follows.
     fn leader(&self) -> Option<(NodeId, Epoch)> {
         match &self.role {
-            Role::Leader(leader) => Some((self.config.node, leader.epoch)),
+            Role::Leader(leader) => Some((self.config.node(), leader.epoch)),
             Role::Follower(Follower { followed: Some(Followed { leader, epoch, .. }) }) => {
-                Some((self.config.members.id(*leader), *epoch))
+                Some((self.config.members().id(*leader), *epoch))
             }
             _ => None,
         }
@@ -377,7 +377,7 @@ impl Elector {
 
     /// The configured election timeout, longer while a promise of an earlier configuration may still run.
     fn election_timeout(&self) -> Duration {
-        self.config.election_timeout_after(self.record.detection_max.max(self.config.detection.ceiling()))
+        self.config.election_timeout_after(self.record.detection_max.max(self.config.detection().ceiling()))
     }
 
     /// The detection time in use: the one that this leader sends, or that the leader followed here sends. Without a
@@ -387,19 +387,19 @@ impl Elector {
         match &self.role {
             Role::Leader(leader) => leader.detection.current(),
             Role::Follower(Follower { followed: Some(followed) }) => followed.detection,
-            _ => self.config.detection.ceiling(),
+            _ => self.config.detection().ceiling(),
         }
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.
     fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
-        let votes = |&index: &MemberIndex| index != self.me && self.config.members.get(index).kind.votes();
-        self.config.members.indices().filter(votes)
+        let votes = |&index: &MemberIndex| index != self.me && self.config.members().get(index).kind.votes();
+        self.config.members().indices().filter(votes)
     }
 
     fn other_members(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {
         let me = self.me;
-        self.config.members.indices().filter(move |&index| index != me)
+        self.config.members().indices().filter(move |&index| index != me)
     }
 
     /// The nonce of what follows differs from that of everything before.
@@ -443,9 +443,9 @@ impl Elector {
         let standing = self.standing();
         let is_told = self.peers[peer.get()].pair.telling.is_known();
         let (to, frame) = self.out.next_frame();
-        *to = self.config.members.id(peer);
-        frame.header.group = self.config.group;
-        frame.header.members = self.config.digest;
+        *to = self.config.members().id(peer);
+        frame.header.group = self.config.group();
+        frame.header.members = self.config.digest();
         frame.header.epoch = self.record.epoch;
         frame.header.standing = standing;
         frame.header.nonce = nonce;

@@ -153,7 +153,8 @@ pub mod wire;
 
 pub use authority::{Authority, Lease};
 pub use birth::{Birth, Durable, LogSync};
-pub use config::{BeyondLagLimit, Config, ConfigBuilder, ConfigError, ConfigWarning, Detection, LagLimit};
+pub use config::builder::ConfigBuilder;
+pub use config::{BeyondLagLimit, Config, ConfigError, ConfigWarning, Detection, LagLimit};
 pub use duty::{Duty, Raised};
 pub use elector::Elector;
 pub use elector::blocker::Blocker;

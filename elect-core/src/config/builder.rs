@@ -16,6 +16,29 @@ use crate::members::{Member, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
 use crate::time::nanos;
 
+impl Config {
+    /// Starts a configuration for `node` in `cluster`. Every setting has a default but the members.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use elect_core::{ClusterId, Config, Detection, NodeId};
+    ///
+    /// let [a, b, c] = ["a", "b", "c"].map(|name| NodeId::new(name).unwrap());
+    /// let config = Config::builder(ClusterId::new("shop")?, a)
+    ///     .voters([a, b, c])
+    ///     .detection(Detection::Fixed(Duration::from_millis(300)))
+    ///     .build()?;
+    /// assert_eq!(config.members().quorum(), 2);
+    ///
+    /// let error = Config::builder(ClusterId::new("shop")?, a).voters([b, c]).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "members = b, c: must hold this node, a");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(cluster: ClusterId, node: NodeId) -> ConfigBuilder {
+        ConfigBuilder::new(cluster, node)
+    }
+}
+
 /// Collects settings; [`build`](Self::build) checks them together.
 #[derive(Clone, Debug)]
 #[must_use = "a configuration begins to exist with `build`"]
@@ -57,7 +80,7 @@ macro_rules! setters {
 }
 
 impl ConfigBuilder {
-    pub(super) fn new(cluster: ClusterId, node: NodeId) -> Self {
+    fn new(cluster: ClusterId, node: NodeId) -> Self {
         Self {
             cluster,
             node,

@@ -152,18 +152,19 @@ impl Elector {
             matches!(self.role, Role::Leader(_)).then_some(Blocker::Leads),
             matches!(self.role, Role::Candidate(_)).then_some(Blocker::Stands),
             (self.kind != MemberKind::Voter).then_some(Blocker::NotAVoter), // R50
-            config.never_leader.then_some(Blocker::NeverLeader),
+            config.never_leader().then_some(Blocker::NeverLeader),
             self.is_replaced().then_some(Blocker::Replaced), // R45
             // R43. R64: in a freeze the last leader leads on, unfit or not.
             (self.health == Health::Unfit && !self.freeze.is_active()).then_some(Blocker::Unhealthy),
-            followed.map(|followed| Blocker::Follows(config.members.id(followed.leader), followed.epoch)),
+            followed.map(|followed| Blocker::Follows(config.members().id(followed.leader), followed.epoch)),
             // R10: a promise binds its giver too.
             self.promise
-                .map(|promise| Blocker::Bound(config.members.id(promise.to), promise.epoch, promise.until)),
+                .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
             self.saving.as_ref().map(|saving| Blocker::Saving(saving.since)), // R8
             (self.wait_until > self.now).then_some(Blocker::Waits(self.wait_until)), // R33
-            self.active_head_start()
-                .map(|head_start| Blocker::HeadStart(config.members.id(head_start.target), head_start.until)), // R39
+            self.active_head_start().map(|head_start| {
+                Blocker::HeadStart(config.members().id(head_start.target), head_start.until)
+            }), // R39
             // R42. R62: only as the last leader.
             self.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(Blocker::Paused),
             (!self.has_next_epoch()).then_some(Blocker::EpochsExhausted),
@@ -174,7 +175,7 @@ impl Elector {
     /// R18: a quorum, this node included, must be connected and free: by its last heartbeat, or because it last
     /// followed somebody who is known to have ended that epoch.
     fn quorum_blocker(&self) -> Option<Blocker> {
-        let needed = self.config.members.quorum();
+        let needed = self.config.members().quorum();
         let connected = 1 + self.voting_peers().filter(|&peer| self.is_connected(peer)).count();
         if connected < needed {
             return Some(Blocker::NotConnected { connected, needed });
@@ -188,14 +189,14 @@ impl Elector {
         match self.peers[peer.get()].view.standing {
             Standing::Free => true,
             // R62: reserved is free for that node, and for nobody else.
-            Standing::Reserved(leader) => leader == self.config.node,
+            Standing::Reserved(leader) => leader == self.config.node(),
             Standing::Following(leader, epoch) => self.is_known_to_have_ended(leader, epoch),
             _ => false,
         }
     }
 
     fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
-        match self.config.members.index(leader) {
+        match self.config.members().index(leader) {
             Some(index) if index == self.me => epoch <= self.record.epoch,
             Some(index) => epoch <= self.peers[index.get()].pair.ended(),
             None => false,
@@ -204,7 +205,7 @@ impl Elector {
 
     /// R46: the lag limit is measured against connected voters, and bars only where the operator says so.
     fn lag_blocker(&self) -> Option<Blocker> {
-        let limit = self.config.lag_limit?;
+        let limit = self.config.lag_limit()?;
         let (own, best) = (self.position, self.best_connected_position());
         (limit.beyond == BeyondLagLimit::Bars && exceeds(limit, own, best))
             .then_some(Blocker::Lags { own, best })
@@ -225,15 +226,15 @@ impl Elector {
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
         let others = others.map(|peer| self.rival(peer));
-        let (id, priority) = (self.config.node, self.config.priority);
+        let (id, priority) = (self.config.node(), self.config.priority());
         let own = Merit { id, priority, position: self.ranked_position(), stands: false };
-        let rank = rank(own, others, self.config.lag_tolerance);
+        let rank = rank(own, others, self.config.lag_tolerance());
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.rank_step().saturating_mul(steps);
         let failed = self.failed_at == Some(FailedAt(self.position));
         let lags = self
             .config
-            .lag_limit
+            .lag_limit()
             .is_some_and(|limit| exceeds(limit, self.position, self.best_connected_position()));
         if failed || lags {
             delay += self.election_timeout();

@@ -54,7 +54,7 @@ impl Elector {
         self.favour.end();
         self.clear_ballots();
         self.timers.clear(Timer::Stand);
-        let holder = Holder { node: self.config.node, word: Word::Vote };
+        let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::Stood { epoch, rank });
         self.timers.set(Timer::Round, self.now + self.round_timeout());
@@ -74,7 +74,7 @@ impl Elector {
     /// R19: the lowest epoch above which a quorum can be had: of the connected voting members, by their own durable
     /// epochs, so many as a quorum needs. No hint is this (R3): without them nobody is elected at all.
     fn needed_epoch(&self) -> Epoch {
-        let Some(needed) = self.config.members.quorum().checked_sub(2) else { return Epoch::ZERO };
+        let Some(needed) = self.config.members().quorum().checked_sub(2) else { return Epoch::ZERO };
         let votes = |&peer: &MemberIndex| {
             let may_vote =
                 !matches!(self.peers[peer.get()].view.standing, Standing::Replaced | Standing::Stopped(_));
@@ -98,7 +98,7 @@ impl Elector {
 
     /// A leader begins with the longest detection time it may use, and adapts it in office (R41).
     fn offered_detection(&self) -> Duration {
-        self.config.detection.ceiling()
+        self.config.detection().ceiling()
     }
 
     pub(super) fn clear_ballots(&mut self) {
@@ -109,13 +109,13 @@ impl Elector {
 
     fn offer_to_everybody(&mut self) {
         for peer in self.other_members() {
-            if self.config.members.get(peer).kind.votes() {
+            if self.config.members().get(peer).kind.votes() {
                 self.send_offer(peer);
             } else {
                 self.send_heartbeat(peer);
             }
         }
-        self.timers.set(Timer::Heartbeat, self.now + self.config.heartbeat_interval);
+        self.timers.set(Timer::Heartbeat, self.now + self.config.heartbeat_interval());
     }
 
     fn send_offer(&mut self, peer: MemberIndex) {
@@ -126,7 +126,7 @@ impl Elector {
 
     /// R34: to a voter that became free while the round lasts.
     pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
-        if self.config.members.get(peer).kind.votes() && self.peers[peer.get()].view.ballot.is_none() {
+        if self.config.members().get(peer).kind.votes() && self.peers[peer.get()].view.ballot.is_none() {
             self.send_offer(peer);
         }
     }
@@ -156,7 +156,7 @@ impl Elector {
         freeze: Option<FreezeStamp>,
     ) -> Result<(), Ignored> {
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
-        let position = position.filter(|_| self.config.members.get(peer).kind == MemberKind::Voter);
+        let position = position.filter(|_| self.config.members().get(peer).kind == MemberKind::Voter);
         match &mut self.role {
             Role::Candidate(candidate) if candidate.epoch == epoch && echo.sent >= candidate.first => {
                 let grant = echo.sent + self.config.lease_span(candidate.detection);
@@ -204,8 +204,8 @@ impl Elector {
     /// End of the lease that the ballots of the open offer make.
     pub(super) fn ballot_lease_end(&mut self, detection: Duration) -> Time {
         let own = self.now + self.config.lease_span(detection);
-        let quorum = self.config.members.quorum();
-        let (me, members, peers) = (self.me, &self.config.members, &self.peers);
+        let quorum = self.config.members().quorum();
+        let (me, members, peers) = (self.me, self.config.members(), &self.peers);
         let grants = members
             .indices()
             .filter(|&index| index != me && members.get(index).kind.votes())
@@ -229,7 +229,7 @@ impl Elector {
         if !open {
             return Err(Ignored::NoSuchOffer(epoch));
         }
-        let voter = self.config.members.id(peer);
+        let voter = self.config.members().id(peer);
         self.out.happened(Notice::OfferRefused { voter, epoch, refusal });
         self.note_refusal(peer, header, epoch, refusal);
         Ok(())

@@ -89,14 +89,14 @@ impl Elector {
             _ => self.followed().and(self.promise).map(|promise| promise.until),
         };
         Explanation {
-            node: self.config.node,
+            node: self.config.node(),
             now,
             freeze: self.freeze_status(now),
             leader: self.leader(),
             until,
             bound_to: self
                 .promise
-                .map(|promise| (self.config.members.id(promise.to), promise.epoch, promise.until)),
+                .map(|promise| (self.config.members().id(promise.to), promise.epoch, promise.until)),
             peers: self.hearings(now),
             slow: self.slow_round_trip(),
             blocker: self.blocker(),
@@ -111,7 +111,7 @@ impl Elector {
         let hearing = |peer: MemberIndex| {
             let known = &self.peers[peer.get()];
             Hearing {
-                node: self.config.members.id(peer),
+                node: self.config.members().id(peer),
                 connected: self.is_connected(peer),
                 heard_ago: known.pair.heard_at.map(|at| now.since(at)),
                 says: match known.view.standing {

@@ -120,7 +120,7 @@ impl Elector {
 
     /// Empty but for the frame that a repeated heartbeat is answered with.
     fn copied_out(&self) -> Outbox {
-        let mut out = Outbox::new(self.config.node, 0);
+        let mut out = Outbox::new(self.config.node(), 0);
         if let Some(answer) = self.out.frame_to_repeat().filter(|_| self.is_steady) {
             *out.next_frame() = answer.clone();
             out.clear_frames();
@@ -187,8 +187,8 @@ impl Elector {
             position,
             told_position,
         } = self;
-        assert!(matches!(self.config.detection, Detection::Fixed(_)), "the detection time is fixed");
-        assert!(self.config.pacing == Pacing::ByHand, "the rank step is fixed");
+        assert!(matches!(self.config.detection(), Detection::Fixed(_)), "the detection time is fixed");
+        assert!(self.config.pacing() == Pacing::ByHand, "the rank step is fixed");
         let own = self.me.get();
         sink.word(match life {
             Life::Starting => 0,
@@ -240,7 +240,7 @@ impl Elector {
         sink.word(u64::from(self.had_leader));
         option(sink, self.turn.as_ref(), |sink, turn| {
             let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-            let longest = self.config.rank_step.saturating_mul(ranks) + self.election_timeout();
+            let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
             sink.since(turn.since, longest);
             sink.until(turn.at);
             sink.word(nanos(turn.delay));
@@ -267,7 +267,7 @@ impl Elector {
     fn describe_steady(&self, sink: &mut impl StateSink) {
         option(sink, self.steady.as_ref().filter(|_| self.is_steady), |sink, steady| {
             let Steady { from, header, heartbeat, claim } = steady;
-            let members = &self.config.members;
+            let members = self.config.members();
             describe_node(sink, members, *from);
             describe_incarnation(sink, header.nonce.incarnation);
             describe_words(sink, members, &Frame { header: *header, body: Body::Heartbeat(*heartbeat) });
@@ -317,7 +317,7 @@ impl Elector {
             sink.echoed(own, index, Nonce { incarnation: self.record.incarnation, sent: *sent });
         });
         option(sink, answered_at.as_ref(), |sink, at| {
-            sink.since(*at, self.config.heartbeat_interval / 2);
+            sink.since(*at, self.config.heartbeat_interval() / 2);
         });
         sink.until(*grant);
         self.describe_view(sink, &peer.view);
@@ -341,7 +341,7 @@ impl Elector {
             preference,
         } = view;
         words(sink, [told.epoch().number(), told.twice().number()]);
-        describe_standing(sink, &self.config.members, *standing);
+        describe_standing(sink, self.config.members(), *standing);
         describe_position(sink, *position);
         words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
         words(sink, [u64::from(*application), u64::from(*announced)]);
@@ -350,11 +350,11 @@ impl Elector {
             describe_position(sink, ballot.position);
         });
         option(sink, fit_since.as_ref(), |sink, since| {
-            sink.since(*since, self.config.fail_back_cooldown);
+            sink.since(*since, self.config.fail_back_cooldown());
         });
         for mark in progress.marks() {
             option(sink, mark.as_ref(), |sink, (at, position)| {
-                sink.since(*at, self.config.heartbeat_interval * 8);
+                sink.since(*at, self.config.heartbeat_interval() * 8);
                 describe_position(sink, Some(*position));
             });
         }
@@ -381,7 +381,7 @@ impl Elector {
         sink.word(u64::from(*first_life));
         words(sink, [epoch.number(), nanos(*detection_max), u64::from(*storage == Storage::Intact)]);
         option(sink, holder.as_ref(), |sink, Holder { node, word }| {
-            describe_node(sink, &self.config.members, *node);
+            describe_node(sink, self.config.members(), *node);
             sink.word(u64::from(*word == Word::Vote));
         });
     }
@@ -390,7 +390,7 @@ impl Elector {
 impl Config {
     /// Hands a frame to `sink` that is under way between two members of the group.
     pub fn describe_frame(&self, sink: &mut impl StateSink, from: usize, to: usize, frame: &Frame) {
-        describe_words(sink, &self.members, frame);
+        describe_words(sink, self.members(), frame);
         sink.nonce(from, to, frame.header.nonce);
         option(sink, frame.header.echo.as_ref(), |sink, echo| sink.nonce(to, from, *echo));
     }

@@ -137,7 +137,7 @@ impl Elector {
     /// epoch only after its name is saved. R25: candidacy and leadership end before the save.
     fn adopt_leader(&mut self, claim: Claim) {
         let Claim { leader, epoch, .. } = claim;
-        let node = self.config.members.id(leader);
+        let node = self.config.members().id(leader);
         self.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
         self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
@@ -318,7 +318,7 @@ impl Elector {
 
     /// Whether the record says that `candidate` has this node's vote in `epoch`.
     fn has_vote(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
-        let node = self.config.members.id(candidate);
+        let node = self.config.members().id(candidate);
         epoch == self.record.epoch && self.record.holder == Some(Holder { node, word: Word::Vote })
     }
 
@@ -354,7 +354,7 @@ impl Elector {
     }
 
     fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
-        let event = Notice::RefusedOffer { candidate: self.config.members.id(candidate), epoch, refusal };
+        let event = Notice::RefusedOffer { candidate: self.config.members().id(candidate), epoch, refusal };
         self.out.happened(event);
         self.send(candidate, Body::Refuse { epoch, refusal });
     }
@@ -363,7 +363,7 @@ impl Elector {
     /// following pass the raised floor.
     fn adopt_candidate(&mut self, accepting: Accepting) {
         let Accepting { candidate, epoch, .. } = accepting;
-        let node = self.config.members.id(candidate);
+        let node = self.config.members().id(candidate);
         self.give_up_round(RoundLost::HigherOffer { candidate: node, epoch });
         let kept = match self.followed() {
             Some(followed) if followed.leader == candidate => Some(followed.epoch),
@@ -395,7 +395,7 @@ impl Elector {
         if self.promise.is_none() {
             return;
         }
-        let node = self.config.members.id(candidate);
+        let node = self.config.members().id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
         let (position, freeze) = (self.reported_position(), self.freeze.stamp(self.now));
         self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position, freeze });
@@ -415,7 +415,7 @@ impl Elector {
         view.address = address.clone();
         // A leader that is new in this step is told with its address.
         if self.notices.reported().is_some_and(|(reported, _)| reported == peer) {
-            let leader = self.config.members.id(peer);
+            let leader = self.config.members().id(peer);
             self.out.happened(Notice::LeaderAddress { leader, address: address.clone() });
         }
     }

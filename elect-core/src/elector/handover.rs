@@ -103,7 +103,7 @@ impl Elector {
     /// and will not have caught up by the deadline, unless it is forced.
     pub fn request_handover(&mut self, request: impl Into<HandoverRequest>, now: Time) -> Requested<'_> {
         let request = request.into();
-        let timeout = request.timeout.unwrap_or(self.config.handover_timeout);
+        let timeout = request.timeout.unwrap_or(self.config.handover_timeout());
         self.begin(now);
         let begun = self.check_handover(request, timeout).map(|target| {
             if let Some(target) = target {
@@ -145,7 +145,7 @@ impl Elector {
             return Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader)));
         };
         if let Some(handover) = leader.handover {
-            let target = self.config.members.id(handover.target);
+            let target = self.config.members().id(handover.target);
             return if to.is_none_or(|to| to == target) {
                 Ok(None)
             } else {
@@ -158,14 +158,14 @@ impl Elector {
         };
         match self.lag_of(target, timeout, leader.positions[1]) {
             Some(lag) if !request.force => {
-                Err(RequestRefused::TargetLags(self.config.members.id(target), lag))
+                Err(RequestRefused::TargetLags(self.config.members().id(target), lag))
             }
             _ => Ok(Some(target)),
         }
     }
 
     fn check_target(&self, to: NodeId) -> Result<MemberIndex, RequestRefused> {
-        let target = self.config.members.index(to).ok_or(RequestRefused::NotAMember(to))?;
+        let target = self.config.members().index(to).ok_or(RequestRefused::NotAMember(to))?;
         if target == self.me {
             return Err(RequestRefused::AlreadyLeads(to));
         }
@@ -184,7 +184,7 @@ impl Elector {
         // Whoever has told of no entry yet is not known well enough either.
         let theirs = view.position?;
         let Some(behind) = lag(Some(theirs), self.position) else { return Some(lagging(None)) };
-        if behind <= self.config.lag_tolerance || self.keeps_up(target, past) {
+        if behind <= self.config.lag_tolerance() || self.keeps_up(target, past) {
             return None;
         }
         let rate = view.progress.rate(theirs, self.now)?;
@@ -198,7 +198,7 @@ impl Elector {
             leader.handover = Some(Handover { target, drained: false, cause });
             self.authority.set_draining(true);
             self.timers.set(Timer::Handover, deadline);
-            let target = self.config.members.id(target);
+            let target = self.config.members().id(target);
             self.out.act(Duty::HandoverBegan { target, deadline, cause });
         }
     }
@@ -237,7 +237,7 @@ impl Elector {
         if let Some(unfit) = self.unfit(handover.target) {
             self.abort_handover(HandoverAborted::TargetUnfit(unfit));
         } else if self.peers[handover.target.get()].view.position >= self.position {
-            let reason = StepDown::HandedOver(self.config.members.id(handover.target));
+            let reason = StepDown::HandedOver(self.config.members().id(handover.target));
             self.release(handover.target, reason);
             if handover.cause == HandoverCause::Preference {
                 self.peers[handover.target.get()].view.preference.note_handed(self.now);
@@ -258,7 +258,7 @@ impl Elector {
             self.timers.clear(Timer::Handover);
             self.authority.set_draining(false);
             self.peers[handover.target.get()].view.fit_since = Some(now);
-            let target = self.config.members.id(handover.target);
+            let target = self.config.members().id(handover.target);
             self.out.act(Duty::HandoverAborted { target, reason });
         }
     }
@@ -281,7 +281,7 @@ impl Elector {
         let Some(HeadStart { target, released: Some(epoch), .. }) = self.active_head_start() else {
             return false;
         };
-        let target = self.config.members.id(target);
+        let target = self.config.members().id(target);
         for peer in self.other_members() {
             self.send(peer, Body::Release { epoch, target });
         }
@@ -302,7 +302,7 @@ impl Elector {
             return Err(Ignored::Ended(epoch));
         }
         self.released = epoch;
-        let Some(target) = self.config.members.index(target) else { return Ok(()) };
+        let Some(target) = self.config.members().index(target) else { return Ok(()) };
         if self.leader().is_some() {
             return Ok(()); // Late: somebody leads again.
         }
@@ -347,7 +347,7 @@ impl Elector {
     /// Why `peer` cannot lead now.
     pub(super) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
         let view = &self.peers[peer.get()].view;
-        if self.config.members.get(peer).kind != MemberKind::Voter || !view.eligible {
+        if self.config.members().get(peer).kind != MemberKind::Voter || !view.eligible {
             Some(Unfit::Ineligible)
         } else if !self.is_connected(peer) {
             Some(Unfit::NotConnected)
@@ -363,14 +363,14 @@ impl Elector {
         let fit = || self.other_members().filter(|&peer| self.unfit(peer).is_none());
         fit().min_by_key(|&peer| {
             let others = fit().filter(|&other| other != peer).map(|other| self.merit(other));
-            rank(self.merit(peer), others, self.config.lag_tolerance)
+            rank(self.merit(peer), others, self.config.lag_tolerance())
         })
     }
 
     pub(super) fn merit(&self, peer: MemberIndex) -> Merit {
         let view = &self.peers[peer.get()].view;
         Merit {
-            id: self.config.members.id(peer),
+            id: self.config.members().id(peer),
             priority: view.priority,
             position: view.position,
             stands: false,
@@ -432,7 +432,7 @@ impl Elector {
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);
             let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
-            let (now, interval) = (self.now, self.config.heartbeat_interval);
+            let (now, interval) = (self.now, self.config.heartbeat_interval());
             let view = &mut self.peers[peer.get()].view;
             if keeps_up {
                 view.progress = Progress::default();
@@ -442,7 +442,7 @@ impl Elector {
             let fit_since = &mut self.peers[peer.get()].view.fit_since;
             *fit_since = if fit { fit_since.or(Some(now)) } else { None };
             let long_enough =
-                fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown);
+                fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown());
             if long_enough && best.is_none_or(|best| self.is_better(peer, best)) {
                 best = Some(peer);
             }
@@ -452,22 +452,22 @@ impl Elector {
             leader.positions = [position, newer];
         }
         if let Some(target) = best.filter(|_| quiet && self.health == Health::Healthy) {
-            self.begin_handover(target, self.config.handover_timeout, HandoverCause::Preference);
+            self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);
         }
     }
 
     fn is_preferable(&self, peer: MemberIndex) -> bool {
-        let preferred = self.config.preferred_leader;
-        if preferred == Some(self.config.node) || self.peers[peer.get()].view.preference.contradicts() {
+        let preferred = self.config.preferred_leader();
+        if preferred == Some(self.config.node()) || self.peers[peer.get()].view.preference.contradicts() {
             return false;
         }
-        preferred == Some(self.config.members.id(peer))
-            || self.peers[peer.get()].view.priority > self.config.priority
+        preferred == Some(self.config.members().id(peer))
+            || self.peers[peer.get()].view.priority > self.config.priority()
     }
 
     fn is_better(&self, peer: MemberIndex, than: MemberIndex) -> bool {
         let key = |peer: MemberIndex| {
-            let preferred = self.config.preferred_leader == Some(self.config.members.id(peer));
+            let preferred = self.config.preferred_leader() == Some(self.config.members().id(peer));
             (preferred, self.peers[peer.get()].view.priority)
         };
         key(peer) > key(than)
@@ -477,6 +477,6 @@ impl Elector {
     /// the leader has now, and the handover itself waits for that.
     fn keeps_up(&self, peer: MemberIndex, past: Option<Position>) -> bool {
         let position = self.peers[peer.get()].view.position;
-        lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance)
+        lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance())
     }
 }

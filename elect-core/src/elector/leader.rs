@@ -96,7 +96,7 @@ impl Elector {
         self.connected_floor = Time::ZERO;
         self.timers.clear(Timer::Round);
         self.timers.set(Timer::Lease, lease_end);
-        self.timers.set(Timer::Office, self.now + self.config.office_timeout);
+        self.timers.set(Timer::Office, self.now + self.config.office_timeout());
         self.authority.grant(epoch, lease_end);
         let elected = Elected::new(self.authority.clone(), epoch, source);
         self.out.act(Duty::Elected(elected));
@@ -111,7 +111,7 @@ impl Elector {
         self.voting_peers()
             .filter_map(|peer| {
                 let position = self.peers[peer.get()].view.ballot?.position?;
-                (Some(position) > own).then(|| Source { peer: self.config.members.id(peer), position })
+                (Some(position) > own).then(|| Source { peer: self.config.members().id(peer), position })
             })
             .max_by_key(|source| source.position)
     }
@@ -145,7 +145,7 @@ impl Elector {
         }
         let pair = &mut self.peers[peer.get()];
         pair.view.announced = true;
-        if self.config.members.get(peer).kind.votes() {
+        if self.config.members().get(peer).kind.votes() {
             self.grant(peer, echo.sent);
         }
         self.proceed_with_handover();
@@ -159,8 +159,8 @@ impl Elector {
         let pair = &mut self.peers[peer.get()].pair;
         let was = pair.grant;
         pair.grant = was.max(until);
-        if matches!(self.config.detection, Detection::Adaptive { .. }) {
-            let ceiling = self.config.detection.ceiling();
+        if matches!(self.config.detection(), Detection::Adaptive { .. }) {
+            let ceiling = self.config.detection().ceiling();
             leader.detector.note_acknowledgement(&mut pair.acknowledged, sent, self.now, ceiling);
         }
         // Only a grant that crosses the lease end can move it.
@@ -173,7 +173,7 @@ impl Elector {
     fn extend_lease(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let own = self.now + self.config.lease_span(leader.detection.current());
-        let (me, members, peers) = (self.me, &self.config.members, &self.peers);
+        let (me, members, peers) = (self.me, self.config.members(), &self.peers);
         let grants = members
             .indices()
             .filter(|&index| index != me && members.get(index).kind.votes())
@@ -242,7 +242,7 @@ impl Elector {
         let worth_it = wanted.abs_diff(current) > current / 20;
         if worth_it
             && leader.re_offer.is_none()
-            && leader.detection.may_change(now, self.config.detection.ceiling())
+            && leader.detection.may_change(now, self.config.detection().ceiling())
         {
             let since = self.renew_nonce();
             let Role::Leader(leader) = &mut self.role else { return };

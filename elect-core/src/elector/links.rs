@@ -36,7 +36,7 @@ impl Elector {
     /// a promise to it that was last renewed before the attempt ends, and its frames still under way count for
     /// nothing.
     fn note_crash_evidence(&mut self, peer: MemberIndex, attempt_began: Time) {
-        if !self.config.crash_evidence {
+        if !self.config.crash_evidence() {
             return;
         }
         let pair = &mut self.peers[peer.get()].pair;

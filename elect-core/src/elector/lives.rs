@@ -122,7 +122,7 @@ impl Elector {
     fn note_lost_entries(&mut self, peer: MemberIndex, header: &Header) {
         let Some(began) = header.birth.filter(|_| header.standing != Standing::Replaced) else { return };
         if let Some(known) = self.known_before(peer, began).filter(|&known| began.lacks(known).is_some()) {
-            let node = self.config.members.id(peer);
+            let node = self.config.members().id(peer);
             self.out.happened(Notice::EntriesLost { node, known, began: began.durable() });
         }
     }
@@ -136,7 +136,7 @@ impl Elector {
         said: &Body,
     ) -> Result<(), Ignored> {
         match self.reason_to_stop(peer, nonce, said)? {
-            Some(_) if !self.config.transport_authenticates => Err(Ignored::Unproven),
+            Some(_) if !self.config.transport_authenticates() => Err(Ignored::Unproven),
             Some(reason) => {
                 self.stop(reason);
                 Ok(())
@@ -153,7 +153,7 @@ impl Elector {
         said: &Body,
     ) -> Result<Option<Stopped>, Ignored> {
         let own = self.record.incarnation;
-        let node = self.config.members.id(peer);
+        let node = self.config.members().id(peer);
         match *said {
             Body::Reject { rejected, known } => {
                 let is_other = known.counter > own.counter || (known.counter == own.counter && known != own);
@@ -199,7 +199,7 @@ impl Elector {
     /// ([`transport_authenticates`](crate::ConfigBuilder::transport_authenticates)) this is the only proof.
     pub fn on_rejected(&mut self, peer: NodeId, said: &Body, now: Time) -> Step<'_> {
         self.begin(now);
-        let index = self.config.members.index(peer).filter(|&index| index != self.me);
+        let index = self.config.members().index(peer).filter(|&index| index != self.me);
         if let Some(index) = index.filter(|_| self.life == Life::Running) {
             let own = self.record.incarnation;
             // The handshake is no frame of the peer: a replacement, which asks twice, counts each as another.
@@ -218,7 +218,7 @@ impl Elector {
     /// What a handshake answers to a life of `peer` that does not count here; `None` if it counts, or is not known to
     /// be over. `began` is what the peer tells of its birth, `None` where its storage is marked as replaced.
     pub fn rejects(&self, peer: NodeId, life: Incarnation, began: Option<Birth>) -> Option<Body> {
-        let index = self.config.members.index(peer).filter(|&index| index != self.me)?;
+        let index = self.config.members().index(peer).filter(|&index| index != self.me)?;
         self.rejection(index, life, began)
     }
 

@@ -141,7 +141,7 @@ impl Elector {
         let pair = &self.peers[peer.get()].pair;
         let Some(sent) = echoed.filter(|_| echoed > pair.echoed) else { return };
         let age = EchoAge::new(nonce, pair.newest, sent, self.now);
-        if self.measures(age) && pair.round_trip.is_news(age, self.config.round_trip) {
+        if self.measures(age) && pair.round_trip.is_news(age, self.config.round_trip()) {
             self.note_echo_age(peer, age);
         }
     }
@@ -149,16 +149,16 @@ impl Elector {
     /// Whether an echo says something of a round trip. Beyond D its sender, or this node, was away.
     #[inline]
     pub(super) fn measures(&self, age: EchoAge) -> bool {
-        self.config.pacing == Pacing::Measured && age.most <= nanos(self.config.detection.ceiling())
+        self.config.pacing() == Pacing::Measured && age.most <= nanos(self.config.detection().ceiling())
     }
 
     fn note_echo_age(&mut self, peer: MemberIndex, age: EchoAge) {
-        let configured = self.config.round_trip;
+        let configured = self.config.round_trip();
         let round_trip = &mut self.peers[peer.get()].pair.round_trip;
         round_trip.note(age, configured);
         if round_trip.becomes_slow(configured) {
             let measured = round_trip.taken(configured);
-            let peer = self.config.members.id(peer);
+            let peer = self.config.members().id(peer);
             self.out.happened(Notice::SlowerThanConfigured(SlowRoundTrip { peer, measured, configured }));
         }
     }
@@ -171,29 +171,29 @@ impl Elector {
 
     /// The slowest round trip, if it is longer than configured.
     pub(super) fn slow_round_trip(&self) -> Option<SlowRoundTrip> {
-        let configured = self.config.round_trip;
+        let configured = self.config.round_trip();
         let taken = |peer: MemberIndex| self.peers[peer.get()].pair.round_trip.taken(configured);
         let peer =
             self.other_members().filter(|&peer| self.is_connected(peer)).max_by_key(|&peer| taken(peer))?;
-        let slow = SlowRoundTrip { peer: self.config.members.id(peer), measured: taken(peer), configured };
+        let slow = SlowRoundTrip { peer: self.config.members().id(peer), measured: taken(peer), configured };
         (slow.measured > configured).then_some(slow)
     }
 
     /// R32: twice a round trip and a save, as measured: at most the configured step, unless the round trip is longer than
     /// configured, and then within D. A step that was set by hand stays.
     pub(super) fn rank_step(&self) -> Duration {
-        let (config, configured) = (&self.config, self.config.rank_step);
-        if config.pacing == Pacing::ByHand {
+        let (config, configured) = (&self.config, self.config.rank_step());
+        if config.pacing() == Pacing::ByHand {
             return configured;
         }
-        let longest = self.round_trips().map(|round_trip| round_trip.taken(config.round_trip)).max();
+        let longest = self.round_trips().map(|round_trip| round_trip.taken(config.round_trip())).max();
         let Some(round_trip) = longest else { return configured };
-        let step = (round_trip + self.save_time.taken(config.save)) * 2;
-        if round_trip > config.round_trip {
-            step.min(config.detection.ceiling()).max(configured)
+        let step = (round_trip + self.save_time.taken(config.save())) * 2;
+        if round_trip > config.round_trip() {
+            step.min(config.detection().ceiling()).max(configured)
         } else if self.round_trips().all(|round_trip| round_trip.is_known()) {
             // No timer is finer than the clock.
-            step.max(config.clock_granularity).min(configured)
+            step.max(config.clock_granularity()).min(configured)
         } else {
             configured
         }
@@ -201,7 +201,7 @@ impl Elector {
 
     /// R33: how long a round may take. Other disks may be slower than this node's, so it is never shorter than configured.
     pub(super) fn round_timeout(&self) -> Duration {
-        let step = self.rank_step().max(self.config.rank_step);
+        let step = self.rank_step().max(self.config.rank_step());
         self.config.round_timeout(step, self.rounds_lost)
     }
 
@@ -209,8 +209,8 @@ impl Elector {
     /// steps than the configured ones do not make it longer than D.
     pub(super) fn longest_wait(&self) -> Duration {
         let doublings = 2 << self.rounds_lost.min(4);
-        let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step * doublings);
-        wait.min(configured.max(self.config.detection.ceiling()))
+        let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step() * doublings);
+        wait.min(configured.max(self.config.detection().ceiling()))
     }
 }
 

@@ -161,12 +161,12 @@ impl Elector {
     fn note_peers_leader(&mut self, stamp: FreezeStamp, standing: Standing) {
         match standing {
             Standing::Following(leader, epoch) => {
-                if let Some(leader) = self.config.members.index(leader) {
+                if let Some(leader) = self.config.members().index(leader) {
                     self.freeze.note_leader(leader, epoch);
                 }
             }
             Standing::Reserved(leader) if self.freeze.number() == Some(stamp.number) => {
-                if let Some(leader) = self.config.members.index(leader) {
+                if let Some(leader) = self.config.members().index(leader) {
                     self.freeze.learn_reservation(leader);
                 }
             }

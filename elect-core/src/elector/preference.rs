@@ -51,7 +51,7 @@ impl Elector {
         let window = self.contradiction_window();
         for peer in self.other_members() {
             if self.peers[peer.get()].view.preference.note_returned(self.now, window) {
-                let peer = self.config.members.id(peer);
+                let peer = self.config.members().id(peer);
                 self.out.happened(Notice::PreferencesContradict { peer });
             }
         }
@@ -59,9 +59,9 @@ impl Elector {
 
     /// A round of handovers by preference over all voters, each after its cooldown.
     pub(super) fn contradiction_window(&self) -> Duration {
-        let voters = self.config.members.iter().filter(|member| member.kind == MemberKind::Voter).count();
+        let voters = self.config.members().iter().filter(|member| member.kind == MemberKind::Voter).count();
         let voters = u32::try_from(voters).unwrap_or(u32::MAX);
-        (self.config.fail_back_cooldown + self.election_timeout() * 2).saturating_mul(voters)
+        (self.config.fail_back_cooldown() + self.election_timeout() * 2).saturating_mul(voters)
     }
 
     /// R40: the office that was handed over by preference was lost, or its holder cannot hold it: that it comes back

@@ -29,7 +29,7 @@ impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
     pub(super) fn note_voter_above(&mut self, peer: MemberIndex) {
         let above = self.peers[peer.get()].view.told.epoch();
-        let votes = self.config.members.get(peer).kind.votes();
+        let votes = self.config.members().get(peer).kind.votes();
         if let Role::Leader(leader) = &mut self.role
             && votes
             && above > leader.re_offer.map_or(leader.epoch, |re_offer| re_offer.epoch)
@@ -66,7 +66,7 @@ impl Elector {
         leader.wants_positions = false;
         leader.re_offer = Some(ReOffer { epoch, first, saved: false });
         let kept = Some(leader.epoch);
-        let holder = Holder { node: self.config.node, word: Word::Vote };
+        let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, kept);
     }
 
@@ -75,7 +75,7 @@ impl Elector {
         let Some(re_offer) = leader.re_offer else { return };
         let body = Body::Offer { epoch: re_offer.epoch, detection: leader.detection.current() };
         for peer in self.other_members() {
-            let votes = self.config.members.get(peer).kind.votes();
+            let votes = self.config.members().get(peer).kind.votes();
             if votes {
                 self.send(peer, body.clone());
             }

@@ -70,7 +70,7 @@ impl Elector {
     /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
     /// the maximum of; or to a member of another configuration, as it was heard.
     fn longest_promise(&self) -> Duration {
-        let own = self.record.detection_max.max(self.config.detection.ceiling());
+        let own = self.record.detection_max.max(self.config.detection().ceiling());
         own.max(self.this_life.detection_heard()).max(self.detection_in_use())
     }
 

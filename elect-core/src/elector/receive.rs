@@ -64,11 +64,11 @@ impl Elector {
 
     /// R1: only frames of members of this very group count; `from` is what the transport authenticated.
     fn check_membership(&self, from: NodeId, header: &Header) -> Result<MemberIndex, Ignored> {
-        let peer = self.config.members.index(from).ok_or(Ignored::Stranger)?;
+        let peer = self.config.members().index(from).ok_or(Ignored::Stranger)?;
         if peer == self.me {
             return Err(Ignored::OwnName);
         }
-        if header.members != self.config.digest || header.group != self.config.group {
+        if header.members != self.config.digest() || header.group != self.config.group() {
             return Err(Ignored::OtherGroup);
         }
         Ok(peer)
@@ -149,8 +149,8 @@ impl Elector {
         if !heartbeat.healthy {
             view.preference.forget_handed();
         }
-        if version > known && version > self.config.application {
-            self.out.happened(Notice::NewerApplication { peer: self.config.members.id(peer), version });
+        if version > known && version > self.config.application() {
+            self.out.happened(Notice::NewerApplication { peer: self.config.members().id(peer), version });
         }
     }
 
@@ -170,7 +170,7 @@ impl Elector {
     fn is_free_here(&self, standing: Standing) -> bool {
         match standing {
             Standing::Free => true,
-            Standing::Reserved(leader) => leader == self.config.node,
+            Standing::Reserved(leader) => leader == self.config.node(),
             _ => false,
         }
     }
@@ -200,7 +200,7 @@ impl Elector {
     /// R50: witnesses and observers never lead or stand; observers do not vote.
     #[inline]
     fn check_place(&self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
-        let kind = self.config.members.get(peer).kind;
+        let kind = self.config.members().get(peer).kind;
         let needs_voter = matches!(frame.header.standing, Standing::Leading(_) | Standing::Standing(_))
             || matches!(frame.body, Body::Offer { .. } | Body::Announce { .. } | Body::Release { .. });
         let needs_vote = matches!(frame.body, Body::Accept { .. });
@@ -220,7 +220,7 @@ impl Elector {
         self.note_peers_freeze(header, heartbeat.freeze);
         match header.standing {
             Standing::Leading(epoch) => self.on_leader(peer, header, epoch, heartbeat),
-            Standing::Following(leader, epoch) if leader == self.config.node => {
+            Standing::Following(leader, epoch) if leader == self.config.node() => {
                 self.on_acknowledgement(peer, header, epoch);
                 Ok(())
             }
@@ -234,7 +234,7 @@ impl Elector {
     /// R6: what asks for something counts only if its frame echoes a nonce that left within the own maximum.
     /// Returns that nonce's send time.
     pub(super) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
-        self.fresh_at(header, self.config.detection.ceiling(), self.now).ok_or(Ignored::NotFresh)
+        self.fresh_at(header, self.config.detection().ceiling(), self.now).ok_or(Ignored::NotFresh)
     }
 
     /// R6: a claim to lead and an offer must be fresh within the detection time that they carry, too. R35: one that is
@@ -272,7 +272,7 @@ impl Elector {
 
     /// R47: a detection time above this node's maximum is ignored: no promise outlasts what the record says.
     pub(super) fn check_detection(&self, detection: Duration) -> Result<(), Ignored> {
-        if detection.is_zero() || detection > self.config.detection.ceiling() {
+        if detection.is_zero() || detection > self.config.detection().ceiling() {
             return Err(Ignored::Detection(detection));
         }
         Ok(())
@@ -280,7 +280,7 @@ impl Elector {
 
     /// At most one answer to an unconnected peer per half heartbeat interval.
     pub(super) fn may_answer(&mut self, peer: MemberIndex) -> bool {
-        let pause = self.config.heartbeat_interval / 2;
+        let pause = self.config.heartbeat_interval() / 2;
         let now = self.now;
         let answered_at = &mut self.peers[peer.get()].pair.answered_at;
         if answered_at.is_some_and(|at: Time| now.since(at) < pause) {

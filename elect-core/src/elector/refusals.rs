@@ -50,7 +50,7 @@ impl Elector {
             let has_accepted = self.peers[peer.get()].view.ballot.is_some();
             has_accepted || (self.is_connected(peer) && !refusals.holds(peer))
         };
-        1 + self.voting_peers().filter(may_count).count() < self.config.members.quorum()
+        1 + self.voting_peers().filter(may_count).count() < self.config.members().quorum()
     }
 }
 

@@ -77,7 +77,7 @@ impl Elector {
         if record.first_life == 0 || above.is_some() {
             record.first_life = counter;
         }
-        record.detection_max = record.detection_max.max(self.config.detection.ceiling());
+        record.detection_max = record.detection_max.max(self.config.detection().ceiling());
         self.save(Purpose::Speak, Some(record), record.epoch, self.kept);
     }
 
@@ -90,7 +90,7 @@ impl Elector {
     /// with the same node, since a promise given under an older configuration may still run. R45: while the storage
     /// is marked as replaced it never falls at all.
     pub(super) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
-        let ceiling = self.config.detection.ceiling();
+        let ceiling = self.config.detection().ceiling();
         let same_holder = self.record.holder.is_some_and(|old| old.node == holder.node);
         let keeps_word = same_holder || epoch == self.record.epoch || self.is_replaced();
         let detection_max = if keeps_word { self.record.detection_max.max(ceiling) } else { ceiling };
@@ -149,7 +149,7 @@ impl Elector {
         assert!(
             ticket.elector == self.authority,
             "a gate of another elector was handed to {}",
-            self.config.node
+            self.config.node()
         );
         if self.saving.as_ref()?.ticket != *ticket {
             return None;
@@ -204,7 +204,7 @@ impl Elector {
         if let Some(position) = position.filter(|position| position.epoch > epoch && !self.is_replaced()) {
             return self.stop(Stopped::EntriesAhead { position, epoch });
         }
-        let (first_life, log) = (self.record.first_life, self.config.log_sync);
+        let (first_life, log) = (self.record.first_life, self.config.log_sync());
         self.this_life.begin(Birth { first_life, epoch, position, log });
         for peer in &mut self.peers {
             peer.pair.telling = Telling::default();

@@ -59,12 +59,12 @@ impl Elector {
         match self.stance() {
             Stance::Leading(epoch) => Standing::Leading(epoch),
             Stance::Standing(epoch) => Standing::Standing(epoch),
-            Stance::Following(leader, epoch) => Standing::Following(self.config.members.id(leader), epoch),
+            Stance::Following(leader, epoch) => Standing::Following(self.config.members().id(leader), epoch),
             Stance::Bound => Standing::Bound,
             Stance::Free => Standing::Free,
             Stance::Replaced => Standing::Replaced,
             Stance::Stopped(epoch) => Standing::Stopped(epoch),
-            Stance::Reserved(leader) => Standing::Reserved(self.config.members.id(leader)),
+            Stance::Reserved(leader) => Standing::Reserved(self.config.members().id(leader)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Elector {
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
         if heartbeat.lead.is_some() && !self.peers[to.get()].view.announced {
-            let address = self.config.address.clone();
+            let address = self.config.address().clone();
             self.send(to, Body::Announce { heartbeat, address });
         } else {
             self.next_frame(to).body = Body::Heartbeat(heartbeat);
@@ -106,8 +106,8 @@ impl Elector {
             healthy: self.health == Health::Healthy
                 && !self.saving.as_ref().is_some_and(|saving| saving.stalled)
                 && !matches!(&self.role, Role::Leader(leader) if leader.is_overdue()),
-            priority: self.config.priority,
-            application: self.config.application,
+            priority: self.config.priority(),
+            application: self.config.application(),
             lead: self.lead(),
             // R63: in every heartbeat, whoever sends it.
             freeze: self.freeze.stamp(self.now),
@@ -115,7 +115,7 @@ impl Elector {
     }
 
     fn is_eligible(&self) -> bool {
-        self.kind == MemberKind::Voter && !self.config.never_leader && !self.is_replaced()
+        self.kind == MemberKind::Voter && !self.config.never_leader() && !self.is_replaced()
     }
 
     #[inline]
@@ -141,9 +141,9 @@ impl Elector {
             // The shortest D that anybody may use: nodes that disagree about D still count each other as connected.
             // No configuration allows a shorter one than a millisecond, whatever a frame says.
             Role::Follower(_) => {
-                self.detection_in_use().min(self.config.detection.floor()).max(DETECTION_MIN) / 3
+                self.detection_in_use().min(self.config.detection().floor()).max(DETECTION_MIN) / 3
             }
-            Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval,
+            Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval(),
         };
         self.timers.set(Timer::Heartbeat, self.now + period);
     }
@@ -169,12 +169,12 @@ impl Elector {
         if let Some((leader, epoch)) = self.notices.report(current)
             && current.map(|(leader, _)| leader) != Some(leader)
         {
-            let leader = self.config.members.id(leader);
+            let leader = self.config.members().id(leader);
             self.out.happened(Notice::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
         }
         if let Some(followed) = self.followed() {
             let address = self.peers[followed.leader.get()].view.address.clone();
-            let leader = self.config.members.id(followed.leader);
+            let leader = self.config.members().id(followed.leader);
             self.out.happened(Notice::Following { leader, epoch: followed.epoch, address });
         }
     }

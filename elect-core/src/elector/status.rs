@@ -123,8 +123,8 @@ impl Elector {
             _ => (None, false, false),
         };
         Status {
-            cluster: self.config.cluster,
-            node: self.config.node,
+            cluster: self.config.cluster(),
+            node: self.config.node(),
             freeze: self.freeze_status(now),
             kind: self.kind,
             role: self.role_name(),
@@ -148,7 +148,7 @@ impl Elector {
 
     pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
         let (number, until) = (self.freeze.number()?, self.freeze.until()?);
-        let id = |member: MemberIndex| self.config.members.id(member);
+        let id = |member: MemberIndex| self.config.members().id(member);
         Some(FreezeStatus {
             number,
             until,
@@ -171,7 +171,7 @@ impl Elector {
 
     fn leader_address(&self) -> Address {
         match (&self.role, self.followed()) {
-            (Role::Leader(_), _) => self.config.address.clone(),
+            (Role::Leader(_), _) => self.config.address().clone(),
             (_, Some(followed)) => self.peers[followed.leader.get()].view.address.clone(),
             _ => Address::default(),
         }
@@ -179,7 +179,7 @@ impl Elector {
 
     fn peer_statuses(&self, now: Time) -> Vec<PeerStatus> {
         let status = |peer| {
-            let member = self.config.members.get(peer);
+            let member = self.config.members().get(peer);
             let known = &self.peers[peer.get()];
             PeerStatus {
                 node: member.id,

@@ -71,7 +71,7 @@ impl Elector {
         let age = EchoAge::new(nonce, pair.newest, echoed, received);
         Some(echoed) > pair.echoed
             && self.measures(age)
-            && pair.round_trip.is_news(age, self.config.round_trip)
+            && pair.round_trip.is_news(age, self.config.round_trip())
     }
 
     /// Promises on, and answers what it answered before. The detection time is the one in use already,
@@ -135,7 +135,7 @@ impl Elector {
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other what its life began with any more.
         let is_told = header.birth.is_none() && self.peers[leader.get()].pair.telling.is_known();
-        let is_followed = epoch == followed && from == self.config.members.id(leader);
+        let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a freeze is less in each heartbeat.
         let is_quiet = !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);

@@ -30,7 +30,7 @@ impl Elector {
                 sink.floor(own, candidate.first);
                 sink.word(nanos(candidate.detection));
                 sink.word(u64::from(candidate.saved));
-                for member in self.config.members.indices() {
+                for member in self.config.members().indices() {
                     sink.word(u64::from(candidate.refusals.holds(member)));
                 }
             }
@@ -63,7 +63,7 @@ impl Elector {
         sink.until(*lease_end);
         sink.word(*way as u64);
         option(sink, source.as_ref(), |sink, source| {
-            describe_node(sink, &self.config.members, source.peer);
+            describe_node(sink, self.config.members(), source.peer);
             describe_position(sink, Some(source.position));
         });
         option(sink, re_offer.as_ref(), |sink, re_offer| {
