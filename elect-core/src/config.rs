@@ -9,10 +9,12 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::birth::LogSync;
-use crate::elector::pace::Pacing;
+use crate::epoch::Position;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
+use crate::pace::Pacing;
+use crate::ranking::lag;
 use crate::time::nanos;
 
 /// No detection time is shorter.
@@ -59,6 +61,12 @@ pub struct LagLimit {
     pub offset: u64,
     /// What a larger one means.
     pub beyond: BeyondLagLimit,
+}
+
+impl LagLimit {
+    pub(crate) fn is_exceeded(self, own: Option<Position>, best: Option<Position>) -> bool {
+        lag(own, best).is_none_or(|lag| lag > self.offset)
+    }
 }
 
 /// What a lag beyond the limit means for a candidate.

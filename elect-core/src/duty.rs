@@ -1,7 +1,8 @@
 //! What a host must act on.
 
 use crate::epoch::{Epoch, Stamp};
-use crate::event::{HandoverAborted, HandoverCause, Stopped};
+use crate::event::{HandoverAborted, Stopped};
+use crate::handover::HandoverCause;
 use crate::name::NodeId;
 use crate::office::Elected;
 use crate::time::Time;

@@ -30,38 +30,38 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use crate::authority::Authority;
+use crate::blocker::Turn;
+use crate::candidate::Candidate;
 use crate::config::Config;
 use crate::duty::Duty;
-use crate::elector::blocker::Turn;
-use crate::elector::candidate::Candidate;
-use crate::elector::follower::{Candidacy, Followed, Follower};
-use crate::elector::handover::HeadStart;
-use crate::elector::leader::Leader;
-use crate::elector::pace::SaveTime;
-use crate::elector::saving::{DeferredOffer, Saving};
-use crate::elector::steady::Steady;
-use crate::elector::told::ToldPosition;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
 use crate::favour::Favour;
+use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
+use crate::handover::HeadStart;
+use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
+use crate::pace::SaveTime;
 use crate::peer::Peer;
 use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
+use crate::saving::{DeferredOffer, Saving};
 use crate::start::{StartRefused, check_record};
+use crate::steady::Steady;
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::this_life::ThisLife;
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
+use crate::told::ToldPosition;
 
 /// The election state machine of one node in one group: pure, deterministic, without clock, I/O or threads.
 ///

@@ -2,6 +2,14 @@
 
 use core::fmt;
 
+/// R3: an epoch merely heard of counts as at most this far above mine.
+pub(crate) const HINT_DISTANCE_MAX: u64 = 1 << 20;
+/// R7: one frame raises the durable epoch by at most this much.
+pub(crate) const RAISE_DISTANCE_MAX: u64 = 1 << 32;
+/// An offer's floor is at most this far above the own epoch: so that a voter that is a little behind may still adopt
+/// it in one step (R7).
+pub(crate) const FLOOR_DISTANCE_MAX: u64 = RAISE_DISTANCE_MAX - HINT_DISTANCE_MAX;
+
 /// The number of a leadership. At most one node ever leads an epoch (S1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(transparent))]

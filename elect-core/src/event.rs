@@ -5,13 +5,13 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::birth::Durable;
-use crate::elector::handover::Lag;
-use crate::elector::pace::SlowRoundTrip;
-use crate::elector::rebuild::NotRebuilt;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
+use crate::handover::Lag;
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
+use crate::pace::SlowRoundTrip;
+use crate::rebuild::NotRebuilt;
 use crate::time::Time;
 
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).
@@ -241,15 +241,6 @@ pub enum RoundLost {
     Paused,
     /// The node has stopped.
     Stopped,
-}
-
-/// Who wanted a handover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandoverCause {
-    /// A request of the host or its operator.
-    Requested,
-    /// A node of higher priority, or the preferred leader, has been fit for the whole cooldown.
-    Preference,
 }
 
 /// Why a handover is off.

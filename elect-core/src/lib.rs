@@ -117,18 +117,24 @@ pub mod protocol {}
 
 mod authority;
 mod birth;
+mod blocker;
+mod candidate;
 mod config;
 mod detector;
 mod duty;
 mod elector;
 mod epoch;
 mod event;
+mod explain;
 mod favour;
 #[cfg(feature = "std")]
 mod fence;
+mod follower;
 mod frame;
 mod freeze;
 mod gate;
+mod handover;
+mod leader;
 mod members;
 mod name;
 mod nonce;
@@ -136,39 +142,46 @@ mod nonces;
 mod notices;
 mod office;
 mod outbox;
+mod pace;
 mod peer;
+mod preference;
 mod progress;
 mod promise;
 mod random;
 mod ranking;
+mod re_offer;
+mod rebuild;
 mod record;
+mod refusals;
+mod saving;
+mod standing;
 mod start;
+mod status;
+mod steady;
 mod step;
 mod tally;
 mod this_life;
 mod time;
 mod timers;
+mod told;
 #[cfg(feature = "wire")]
 pub mod wire;
 
 pub use authority::{Authority, Lease};
 pub use birth::{Birth, Durable, LogSync};
+pub use blocker::Blocker;
 pub use config::builder::ConfigBuilder;
 pub use config::{BeyondLagLimit, Config, ConfigError, ConfigWarning, Detection, LagLimit};
 pub use duty::{Duty, Raised};
 pub use elector::Elector;
-pub use elector::blocker::Blocker;
-pub use elector::explain::{Explanation, Hearing, PeerSays};
 #[cfg(feature = "explore")]
 pub use elector::explore::StateSink;
-pub use elector::handover::{HandoverRequest, Lag};
-pub use elector::pace::SlowRoundTrip;
-pub use elector::rebuild::NotRebuilt;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
-    HandoverAborted, HandoverCause, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo,
-    RequestRefused, RoundLost, StepDown, Stopped, Unfit,
+    HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo, RequestRefused,
+    RoundLost, StepDown, Stopped, Unfit,
 };
+pub use explain::{Explanation, Hearing, PeerSays};
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
@@ -176,13 +189,16 @@ pub use frame::{
     Lead, Refusal, Standing,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
+pub use handover::{HandoverCause, HandoverRequest, Lag};
 pub use members::{Digest, Member, MemberKind, Members};
 pub use name::{ClusterId, NAME_BYTES_MAX, NameError, NodeId};
 pub use nonce::{Incarnation, Nonce};
 pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Office, Source};
+pub use pace::SlowRoundTrip;
+pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 
-pub use elector::status::{FreezeStatus, PeerStatus, RoleName, Status};
 pub use start::StartRefused;
+pub use status::{FreezeStatus, PeerStatus, RoleName, Status};
 pub use step::{Driver, Requested, Step};
 pub use time::Time;

@@ -1,9 +1,9 @@
 //! What was said last: to everybody, and to the host.
 
-use crate::elector::standing::Stance;
 use crate::epoch::Epoch;
 use crate::event::LeaderLost;
 use crate::members::MemberIndex;
+use crate::standing::Stance;
 
 /// After every input, what was said is what is: R36 and R57.
 #[derive(Clone, Debug)]

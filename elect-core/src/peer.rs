@@ -2,11 +2,11 @@
 //! could share the former.
 
 use crate::birth::{Birth, Telling};
-use crate::elector::pace::RoundTrip;
-use crate::elector::preference::Preference;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Header, Heartbeat, Standing};
 use crate::nonce::{Incarnation, Nonce};
+use crate::pace::RoundTrip;
+use crate::preference::Preference;
 use crate::progress::Progress;
 use crate::this_life::FarLife;
 use crate::time::Time;

@@ -9,11 +9,11 @@ use super::{
     Config, ConfigError, ConfigWarning, DETECTION_MAX, DETECTION_MIN, Detection, LagLimit, lease_span,
 };
 use crate::birth::LogSync;
-use crate::elector::handover::HANDOVER_TIMEOUTS;
-use crate::elector::pace::Pacing;
 use crate::frame::Address;
+use crate::handover::HANDOVER_TIMEOUTS;
 use crate::members::{Member, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
+use crate::pace::Pacing;
 use crate::time::nanos;
 
 impl Config {

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use super::{Config, Detection, LagLimit};
 use crate::birth::LogSync;
-use crate::elector::pace::Pacing;
 use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
+use crate::pace::Pacing;
 
 macro_rules! getters {
     ($($(#[$doc:meta])* $visible:vis $field:ident: $type:ty,)*) => {

@@ -1,90 +1,18 @@
-//! What keeps a node from standing for election, and when it stands.
+//! What keeps this node from standing for election, and when it stands.
 
 use core::time::Duration;
 
-use crate::config::{BeyondLagLimit, LagLimit};
+use crate::blocker::{Blocker, Turn};
+use crate::config::BeyondLagLimit;
 use crate::elector::{Elector, FailedAt, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
 use crate::frame::Standing;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
-use crate::ranking::{Merit, lag, rank};
+use crate::ranking::{Merit, rank};
 use crate::time::Time;
 use crate::timers::Timer;
-
-/// The first rule that keeps a node from standing for election now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum Blocker {
-    /// It has stopped for good.
-    Stopped,
-    /// Its incarnation is being saved.
-    Starting,
-    /// It leads already.
-    Leads,
-    /// It stands already.
-    Stands,
-    /// It is a witness or an observer.
-    NotAVoter,
-    /// Its configuration says so.
-    NeverLeader,
-    /// Its storage was replaced and has not caught up.
-    Replaced,
-    /// Its host reported itself unfit.
-    Unhealthy,
-    /// Failover is frozen until then, and not for this node.
-    Paused(Time),
-    /// It follows a leader.
-    Follows(NodeId, Epoch),
-    /// Its word is given to this node in this epoch, until then.
-    Bound(NodeId, Epoch, Time),
-    /// A record is being saved since then.
-    Saving(Time),
-    /// It waits until then after a lost round or a resignation.
-    Waits(Time),
-    /// It leaves this node a head start until then.
-    HeadStart(NodeId, Time),
-    /// The epochs are used up.
-    EpochsExhausted,
-    /// Too few members are connected.
-    NotConnected {
-        /// How many are, this node included.
-        connected: usize,
-        /// How many must be.
-        needed: usize,
-    },
-    /// Too few of the connected members are free.
-    NotFree {
-        /// How many are, this node included.
-        free: usize,
-        /// How many must be.
-        needed: usize,
-    },
-    /// Its log lags too far behind, and the operator chose data over availability.
-    Lags {
-        /// Its own last durable entry.
-        own: Option<Position>,
-        /// The best connected voter's.
-        best: Option<Position>,
-    },
-    /// Only its rank: it stands at this point.
-    Rank {
-        /// How many others should stand first.
-        rank: usize,
-        /// When it stands.
-        at: Time,
-    },
-}
-
-/// When a node stands that nothing but its rank keeps from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) since: Time,
-    pub(crate) at: Time,
-    /// The delay of the rank that this follows from.
-    pub(crate) delay: Duration,
-}
 
 impl Elector {
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
@@ -207,7 +135,7 @@ impl Elector {
     fn lag_blocker(&self) -> Option<Blocker> {
         let limit = self.config.lag_limit()?;
         let (own, best) = (self.position, self.best_connected_position());
-        (limit.beyond == BeyondLagLimit::Bars && exceeds(limit, own, best))
+        (limit.beyond == BeyondLagLimit::Bars && limit.is_exceeded(own, best))
             .then_some(Blocker::Lags { own, best })
     }
 
@@ -235,7 +163,7 @@ impl Elector {
         let lags = self
             .config
             .lag_limit()
-            .is_some_and(|limit| exceeds(limit, self.position, self.best_connected_position()));
+            .is_some_and(|limit| limit.is_exceeded(self.position, self.best_connected_position()));
         if failed || lags {
             delay += self.election_timeout();
         }
@@ -267,8 +195,4 @@ impl Elector {
             _ => false,
         }
     }
-}
-
-fn exceeds(limit: LagLimit, own: Option<Position>, best: Option<Position>) -> bool {
-    lag(own, best).is_none_or(|lag| lag > limit.offset)
 }

@@ -3,37 +3,20 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::elector::follower::Follower;
-use crate::elector::receive::{HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
-use crate::elector::refusals::FinalRefusals;
-use crate::elector::saving::Purpose;
-use crate::elector::standing::Stance;
+use crate::candidate::Candidate;
 use crate::elector::{Elector, Role};
-use crate::epoch::{Epoch, Position};
+use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX, Position};
 use crate::event::{Ignored, Notice, RoundLost};
+use crate::follower::Follower;
 use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::peer::Ballot;
 use crate::record::{Holder, Word};
+use crate::refusals::FinalRefusals;
+use crate::saving::Purpose;
+use crate::standing::Stance;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
-
-/// An offer's floor is at most this far above the own epoch: so that a voter that is a little behind may still adopt
-/// it in one step (R7).
-const FLOOR_DISTANCE_MAX: u64 = RAISE_DISTANCE_MAX - HINT_DISTANCE_MAX;
-
-/// Stands for election in one epoch.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) epoch: Epoch,
-    /// The first nonce of this round: an accept that echoes an earlier one answers something else.
-    pub(crate) first: Time,
-    /// The detection time offered.
-    pub(crate) detection: Duration,
-    /// The own vote is durable.
-    pub(crate) saved: bool,
-    pub(crate) refusals: FinalRefusals,
-}
 
 impl Elector {
     /// R19: offers an epoch above every epoch heard of. The offer may leave while the own vote is being saved;

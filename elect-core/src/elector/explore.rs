@@ -11,16 +11,16 @@ use core::time::Duration;
 
 use crate::authority::Authority;
 use crate::config::{Config, Detection};
-use crate::elector::pace::Pacing;
-use crate::elector::saving::Saving;
-use crate::elector::steady::Steady;
 use crate::elector::{Elector, Life};
 use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
 use crate::nonce::Nonce;
 use crate::outbox::Outbox;
+use crate::pace::Pacing;
 use crate::peer::{Link, Pair, Peer, View};
 use crate::record::{Holder, Record, Storage, Word};
+use crate::saving::Saving;
+use crate::steady::Steady;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
 use parts::{

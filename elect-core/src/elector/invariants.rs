@@ -1,7 +1,7 @@
 //! What is true after every input, whatever it was.
 
-use crate::elector::leader::{Leader, WayIntoOffice};
 use crate::elector::{Elector, Life, Role};
+use crate::leader::{Leader, WayIntoOffice};
 use crate::time::Time;
 use crate::timers::Timer;
 

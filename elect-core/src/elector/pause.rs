@@ -4,11 +4,10 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
-use crate::event::{
-    HandoverAborted, HandoverCause, Health, Ignored, Notice, RequestRefused, RoundLost, StepDown,
-};
+use crate::event::{HandoverAborted, Health, Ignored, Notice, RequestRefused, RoundLost, StepDown};
 use crate::frame::{Body, FreezeNumber, FreezeStamp, Header, Standing};
 use crate::freeze::{Noted, PAUSE_MAX, PauseRequest};
+use crate::handover::HandoverCause;
 use crate::members::MemberIndex;
 use crate::step::{Requested, Step};
 use crate::time::Time;

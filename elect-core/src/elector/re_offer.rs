@@ -4,26 +4,18 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::duty::{Duty, Raised};
-use crate::elector::leader::Leader;
-use crate::elector::saving::Purpose;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Stamp};
 use crate::event::StepDown;
 use crate::frame::Body;
+use crate::leader::Leader;
 use crate::members::MemberIndex;
 use crate::office::Elected;
+use crate::re_offer::ReOffer;
 use crate::record::{Holder, Word};
+use crate::saving::Purpose;
 use crate::time::Time;
 use crate::timers::Timer;
-
-/// An offer made while leading a lower epoch. Repeated or replaced, never given up: what ends the leadership
-/// ends it too.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReOffer {
-    pub(crate) epoch: Epoch,
-    pub(crate) first: Time,
-    pub(crate) saved: bool,
-}
 
 impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.

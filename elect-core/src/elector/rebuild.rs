@@ -5,28 +5,9 @@ use core::time::Duration;
 use crate::elector::Elector;
 use crate::event::{RebuiltTo, RequestRefused};
 use crate::members::MemberKind;
+use crate::rebuild::NotRebuilt;
 use crate::step::{Requested, Step};
 use crate::time::Time;
-
-/// Why a replaced node does not vote yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRebuilt {
-    /// Its storage was not replaced.
-    #[error("its storage was not replaced")]
-    NotReplaced,
-    /// A record is being saved: ask again.
-    #[error("a record is being saved, ask again")]
-    Saving,
-    /// It follows nobody.
-    #[error("it follows nobody")]
-    NoLeader,
-    /// It has not followed one leader for longer than the largest detection time.
-    #[error("it has not followed one leader without interruption for longer than the largest detection time")]
-    TooEarly,
-    /// The entry is not of the followed leader's epoch.
-    #[error("the entry must be of the followed leader's epoch, appended after this node's return")]
-    NotOfTheLeader,
-}
 
 impl Elector {
     /// The host claims that its replaced storage holds everything up to an entry written after its return (S13).

@@ -2,20 +2,15 @@
 
 use core::time::Duration;
 
-use crate::elector::follower::Followed;
 use crate::elector::{Elector, Life, Role};
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::event::{Ignored, LeaderLost, Notice};
+use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::time::Time;
-
-/// R3: an epoch merely heard of counts as at most this far above mine.
-pub(crate) const HINT_DISTANCE_MAX: u64 = 1 << 20;
-/// R7: one frame raises the durable epoch by at most this much.
-pub(crate) const RAISE_DISTANCE_MAX: u64 = 1 << 32;
 
 impl Elector {
     /// Either the frame counted, or the reason why it did not.

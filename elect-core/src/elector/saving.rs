@@ -2,7 +2,6 @@
 
 use crate::birth::{Birth, Telling};
 use crate::duty::Duty;
-use crate::elector::follower::{Accepting, Claim};
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{RoundLost, StepDown, Stopped};
@@ -10,44 +9,10 @@ use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
 use crate::record::{Holder, Record, Storage};
+use crate::saving::{DeferredOffer, Purpose, Saving};
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
-
-/// A gate that is under way.
-#[derive(Clone, Debug)]
-pub(crate) struct Saving {
-    pub(crate) ticket: Ticket,
-    pub(crate) record: Option<Record>,
-    pub(crate) kept: Option<Epoch>,
-    pub(crate) purpose: Purpose,
-    pub(crate) since: Time,
-    /// It takes longer than D (R43).
-    pub(crate) stalled: bool,
-}
-
-/// What waits for the disk.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Purpose {
-    /// Speaking at all, in a new incarnation.
-    Speak,
-    /// Leading: the own vote.
-    Stand(Epoch),
-    /// Sending an accept.
-    Accept(Accepting),
-    /// Following a leader.
-    Follow(Claim),
-    /// Counting the own vote for a re-offer.
-    ReOffer(Epoch),
-    /// Leading the re-offered epoch: the old one's stamps stop passing the own fence.
-    Raise(Epoch),
-    /// Voting again with replaced storage.
-    Rebuild,
-}
-
-/// An offer that waits until the save under way is done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DeferredOffer(pub(crate) Accepting);
 
 impl Elector {
     /// The gate that an earlier step handed out was committed, or its save failed.

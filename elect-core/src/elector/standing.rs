@@ -7,20 +7,8 @@ use crate::event::{Health, Notice};
 use crate::frame::{Body, Heartbeat, Lead, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
+use crate::standing::Stance;
 use crate::timers::Timer;
-
-/// [`Standing`] with an index for the name: small enough to be compared at every input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stance {
-    Leading(Epoch),
-    Standing(Epoch),
-    Following(MemberIndex, Epoch),
-    Bound,
-    Free,
-    Replaced,
-    Stopped(Epoch),
-    Reserved(MemberIndex),
-}
 
 impl Elector {
     /// Where this node stands.

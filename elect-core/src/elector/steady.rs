@@ -6,41 +6,16 @@
 //! `steady/tests.rs` compares it, step by step, with electors that never take it.
 
 use crate::elector::Elector;
-use crate::elector::follower::{Claim, Followed};
-use crate::elector::pace::EchoAge;
 use crate::epoch::Epoch;
 use crate::event::Notice;
+use crate::follower::{Claim, Followed};
 use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
+use crate::pace::EchoAge;
+use crate::steady::Steady;
 use crate::time::Time;
-
-/// A heartbeat of the followed leader that was answered and did nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Steady {
-    pub(crate) from: NodeId,
-    pub(crate) header: Header,
-    pub(crate) heartbeat: Heartbeat,
-    pub(crate) claim: Claim,
-}
-
-impl Steady {
-    /// Whether `frame` differs from it in nothing but its send time and echo.
-    #[inline]
-    fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Header { group, members, epoch, standing, nonce, echo: _, birth } = &frame.header;
-        let said = &self.header;
-        from == self.from
-            && *group == said.group
-            && *members == said.members
-            && *epoch == said.epoch
-            && *standing == said.standing
-            && nonce.incarnation == said.nonce.incarnation
-            && birth.is_none()
-            && matches!(&frame.body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
-    }
-}
 
 impl Elector {
     /// The claim in `frame`, if it only repeats the last one and nothing is due before it.

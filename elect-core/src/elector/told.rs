@@ -1,25 +1,9 @@
-//! The position that everybody was told last: what this node is ranked by, here and at its peers.
+//! The position that ranks this node, and the one that its heartbeats tell.
 
 use crate::elector::Elector;
-use crate::elector::standing::Stance;
 use crate::epoch::Position;
 use crate::members::MemberKind;
-
-/// What the last heartbeat to everybody said of this node's log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ToldPosition(Option<Position>);
-
-impl ToldPosition {
-    /// Every peer is being told of `position`.
-    pub(crate) fn renew(&mut self, position: Option<Position>) {
-        self.0 = position;
-    }
-
-    /// What was told; `None` if nothing was, or that there is no entry.
-    pub(crate) const fn get(self) -> Option<Position> {
-        self.0
-    }
-}
+use crate::standing::Stance;
 
 impl Elector {
     /// R32: the position that ranks this node: the one that its last broadcast told, since that is what its rivals

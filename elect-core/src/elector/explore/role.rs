@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use super::StateSink;
 use super::parts::{describe_node, describe_position, option, words};
-use crate::elector::follower::{Accepting, Claim};
-use crate::elector::leader::Leader;
-use crate::elector::saving::{Purpose, Saving};
 use crate::elector::{Elector, Role};
+use crate::follower::{Accepting, Claim};
+use crate::leader::Leader;
 use crate::record::Storage;
+use crate::saving::{Purpose, Saving};
 use crate::time::nanos;
 
 impl Elector {

@@ -1,0 +1,224 @@
+//! What an explanation says, and how it reads.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::blocker::Blocker;
+use crate::epoch::{Epoch, Position};
+use crate::name::NodeId;
+use crate::pace::SlowRoundTrip;
+use crate::status::FreezeStatus;
+use crate::time::{Readable, Time};
+
+/// A straight answer to "who leads, and if nobody, why". `Display` is one line.
+///
+/// Points in time are on this node's clock; `Display` shows them relative to `now`.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct Explanation {
+    /// This node.
+    pub node: NodeId,
+    /// The moment explained.
+    pub now: Time,
+    /// The freeze of failover that is in force.
+    pub freeze: Option<FreezeStatus>,
+    /// Who leads, as far as this node knows, and in which epoch.
+    pub leader: Option<(NodeId, Epoch)>,
+    /// Until when: the own lease of a leader, the own promise of a follower.
+    pub until: Option<Time>,
+    /// Whose promise binds this node, in which epoch and until when.
+    pub bound_to: Option<(NodeId, Epoch, Time)>,
+    /// Who is heard and who is not.
+    pub peers: Vec<Hearing>,
+    /// The slowest round trip to a connected peer, if it takes longer than configured.
+    pub slow: Option<SlowRoundTrip>,
+    /// The first rule that keeps this node from standing for election.
+    pub blocker: Option<Blocker>,
+    /// Why this node has stopped, if it has.
+    pub stopped: Option<String>,
+}
+
+/// Whether a peer is heard.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct Hearing {
+    /// The peer.
+    pub node: NodeId,
+    /// Whether it is heard *and* hears this node.
+    pub connected: bool,
+    /// How long ago its last frame came; none if none came since this node started.
+    pub heard_ago: Option<Duration>,
+    /// What it last said of its vote.
+    pub says: PeerSays,
+}
+
+/// What a peer last said of its vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum PeerSays {
+    /// It leads this epoch.
+    Leads(Epoch),
+    /// It stands for this epoch.
+    Stands(Epoch),
+    /// It follows this leader in this epoch.
+    Follows(NodeId, Epoch),
+    /// Its word is given.
+    Bound,
+    /// Its vote is free.
+    Free,
+    /// Its storage was replaced.
+    Replaced,
+    /// It has stopped.
+    Stopped,
+    /// Failover is frozen: it would accept this node alone.
+    Reserved(NodeId),
+}
+
+impl Explanation {
+    /// A freeze comes first: with its end, who asked for it, and who may lead.
+    fn write_freeze(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(freeze) = &self.freeze else { return Ok(()) };
+        write!(f, "failover is paused for {} more", Readable(freeze.remaining))?;
+        match (freeze.asked_by, freeze.taken_by) {
+            (Some(asker), _) => write!(f, ", asked for on {asker}")?,
+            (None, Some(leader)) => write!(f, ", taken by {leader}")?,
+            (None, None) => write!(f, ", taken by the leader of epoch {}", freeze.number.epoch)?,
+        }
+        match freeze.reserved_for {
+            Some(leader) => write!(f, ", and nobody but {leader} is elected meanwhile; "),
+            None => f.write_str(", and nobody is elected meanwhile; "),
+        }
+    }
+
+    /// Why nobody leads, or who does, in one sentence without the peers.
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.leader, self.until) {
+            (Some((leader, epoch)), Some(until)) if leader == self.node => {
+                write!(
+                    f,
+                    "{leader} (this node) leads epoch {epoch}, its lease runs for {} more",
+                    Readable(until.since(self.now))
+                )
+            }
+            (Some((leader, epoch)), Some(until)) => {
+                write!(
+                    f,
+                    "{leader} leads epoch {epoch}, {} follows it for {} more unless it hears of it",
+                    self.node,
+                    Readable(until.since(self.now))
+                )
+            }
+            (Some((leader, epoch)), None) => write!(f, "{leader} leads epoch {epoch}"),
+            (None, _) => write!(f, "{} knows no leader", self.node),
+        }
+    }
+
+    fn write_blocker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = |until: Time| Readable(until.since(self.now));
+        let Some(blocker) = self.blocker else { return Ok(()) };
+        f.write_str(", and it does not stand because ")?;
+        match blocker {
+            Blocker::Stopped => {
+                write!(f, "it has stopped: {}", self.stopped.as_deref().unwrap_or("for good"))
+            }
+            Blocker::Starting => f.write_str("it is still saving its incarnation"),
+            Blocker::Leads => f.write_str("it leads"),
+            Blocker::Stands => f.write_str("it stands already and waits for a quorum of accepts"),
+            Blocker::NotAVoter => f.write_str("it is a witness or an observer"),
+            Blocker::NeverLeader => f.write_str("its configuration says that it never leads"),
+            Blocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
+            Blocker::Unhealthy => f.write_str("its host reported itself unfit"),
+            Blocker::Paused(until) => {
+                write!(f, "failover is paused for {} more, and not for it", left(until))
+            }
+            Blocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
+            Blocker::Bound(to, epoch, until) => {
+                write!(f, "its word is given to {to} in epoch {epoch} for {} more", left(until))
+            }
+            Blocker::Saving(since) => {
+                write!(f, "a record has been saving for {}", Readable(self.now.since(since)))
+            }
+            Blocker::Waits(until) => {
+                write!(f, "it waits {} more after a lost round or a resignation", left(until))
+            }
+            Blocker::HeadStart(target, until) => {
+                write!(f, "{target} has a head start of {} after a handover", left(until))
+            }
+            Blocker::EpochsExhausted => f.write_str("the epochs are used up"),
+            Blocker::NotConnected { connected, needed } => {
+                write!(f, "only {connected} of the {needed} voting members it needs are connected")
+            }
+            Blocker::NotFree { free, needed } => {
+                write!(f, "only {free} of the {needed} voting members it needs are free")
+            }
+            Blocker::Lags { own, best } => {
+                write!(f, "its log lags too far: ")?;
+                write_position(f, own)?;
+                f.write_str(", the best connected one ")?;
+                write_position(f, best)
+            }
+            Blocker::Rank { rank, at } => {
+                write!(f, "{rank} better placed nodes go first; it stands in {}", left(at))
+            }
+        }
+    }
+
+    fn write_slow(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(SlowRoundTrip { peer, measured, configured }) = self.slow else { return Ok(()) };
+        let (measured, configured) = (Readable(measured), Readable(configured));
+        write!(
+            f,
+            "; a round trip to {peer} takes {measured}, {configured} are configured, so elections take longer"
+        )
+    }
+
+    fn write_peers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for peer in &self.peers {
+            write!(f, "; {}", peer.node)?;
+            match (peer.connected, peer.heard_ago) {
+                (true, _) => write!(f, " is connected and {}", peer.says)?,
+                (false, Some(ago)) => {
+                    write!(f, " is not connected, last heard {} ago, then it {}", Readable(ago), peer.says)?;
+                }
+                (false, None) => f.write_str(" has not been heard since this node started")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_freeze(f)?;
+        self.headline(f)?;
+        if self.leader.is_none() {
+            self.write_blocker(f)?;
+        }
+        self.write_peers(f)?;
+        self.write_slow(f)
+    }
+}
+
+impl fmt::Display for PeerSays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leads(epoch) => write!(f, "leads epoch {epoch}"),
+            Self::Stands(epoch) => write!(f, "stands for epoch {epoch}"),
+            Self::Follows(leader, epoch) => write!(f, "follows {leader} in epoch {epoch}"),
+            Self::Bound => f.write_str("has given its word"),
+            Self::Free => f.write_str("is free to vote"),
+            Self::Replaced => f.write_str("does not vote since its storage was replaced"),
+            Self::Stopped => f.write_str("has stopped"),
+            Self::Reserved(leader) => write!(f, "would vote for {leader} alone"),
+        }
+    }
+}
+
+fn write_position(f: &mut fmt::Formatter<'_>, position: Option<Position>) -> fmt::Result {
+    match position {
+        Some(position) => write!(f, "{position}"),
+        None => f.write_str("no entry"),
+    }
+}

@@ -1,0 +1,36 @@
+//! Who can give an offer no vote any more.
+
+use alloc::vec::Vec;
+
+use crate::epoch::Epoch;
+use crate::frame::{Header, Refusal, Standing};
+use crate::members::MemberIndex;
+
+/// The voters that have refused an offer for good, each once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FinalRefusals(Vec<MemberIndex>);
+
+impl FinalRefusals {
+    /// Notes a refusal of the offer for `epoch`, if its voter will not come to another answer.
+    pub(crate) fn note(&mut self, voter: MemberIndex, header: &Header, epoch: Epoch, refusal: Refusal) {
+        if is_final(header, epoch, refusal) && !self.holds(voter) {
+            self.0.push(voter);
+        }
+    }
+
+    pub(crate) fn holds(&self, voter: MemberIndex) -> bool {
+        self.0.contains(&voter)
+    }
+}
+
+/// A spent vote and a higher epoch stay what they are, and so does an office at or above the offer. A promise, a freeze
+/// or a leadership below the offer may end while the round lasts.
+fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
+    match refusal {
+        Refusal::VoteSpent | Refusal::EpochTooLow => true,
+        Refusal::OwnOffice => {
+            matches!(header.standing, Standing::Leading(own) | Standing::Standing(own) if own >= epoch)
+        }
+        Refusal::Bound | Refusal::Paused | Refusal::Replaced => false,
+    }
+}

@@ -1,0 +1,110 @@
+//! What a node knows, at one moment: for machines.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::epoch::{Epoch, Position};
+use crate::event::Health;
+use crate::frame::{Address, FreezeNumber};
+use crate::members::MemberKind;
+use crate::name::{ClusterId, NodeId};
+use crate::nonce::Incarnation;
+use crate::time::Time;
+
+/// A node's view of its group. Spans are relative to the moment it was taken.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct Status {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// This node.
+    pub node: NodeId,
+    /// The freeze of failover that is in force: it comes first in whatever an operator wonders about.
+    pub freeze: Option<FreezeStatus>,
+    /// What kind of member it is.
+    pub kind: MemberKind,
+    /// What it does.
+    pub role: RoleName,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// Its durable epoch.
+    pub epoch: Epoch,
+    /// Who leads, as far as it knows.
+    pub leader: Option<NodeId>,
+    /// The epoch led.
+    pub leader_epoch: Option<Epoch>,
+    /// Where clients reach the leader; empty until announced.
+    pub leader_address: Address,
+    /// On a leader: how long its lease still runs.
+    pub lease_remaining: Option<Duration>,
+    /// On a leader: whether its host serves.
+    pub in_office: bool,
+    /// Whether a handover is draining.
+    pub handing_over: bool,
+    /// The detection time in use.
+    pub detection: Duration,
+    /// Its host's health.
+    pub health: Health,
+    /// How long its host still counts as healthy without saying so again; none if that has no end.
+    pub healthy_for: Option<Duration>,
+    /// Its host's last durable entry.
+    pub position: Option<Position>,
+    /// The other members, sorted by name.
+    pub peers: Vec<PeerStatus>,
+}
+
+/// A freeze of failover that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct FreezeStatus {
+    /// Which one.
+    pub number: FreezeNumber,
+    /// When it ends, on this node's clock.
+    pub until: Time,
+    /// How long it still runs.
+    pub remaining: Duration,
+    /// The leader that took it, if this node knows who led that epoch.
+    pub taken_by: Option<NodeId>,
+    /// The node whose operator asked for it: only the leader that took it knows.
+    pub asked_by: Option<NodeId>,
+    /// Who alone may be elected meanwhile, if this node knows: the last leader, or whom it has just handed over to.
+    pub reserved_for: Option<NodeId>,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+pub enum RoleName {
+    /// Saves its incarnation.
+    Starting,
+    /// Follows, or waits.
+    Follower,
+    /// Stands for election.
+    Candidate,
+    /// Leads.
+    Leader,
+    /// Stopped for good.
+    Stopped,
+}
+
+/// A node's view of one peer.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct PeerStatus {
+    /// The peer.
+    pub node: NodeId,
+    /// What kind of member it is.
+    pub kind: MemberKind,
+    /// Whether it is heard *and* hears this node.
+    pub connected: bool,
+    /// How long ago its last frame came; none if none came since this node started.
+    pub heard_ago: Option<Duration>,
+    /// Its durable epoch, as it last said.
+    pub epoch: Epoch,
+    /// Its host's last durable entry, as it last said.
+    pub position: Option<Position>,
+    /// Whether it may lead and is fit to.
+    pub fit: bool,
+    /// Its host's version number.
+    pub application: u32,
+}
