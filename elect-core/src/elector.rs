@@ -30,17 +30,15 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use crate::authority::Authority;
-use crate::blocker::Turn;
+use crate::campaign::Campaign;
 use crate::candidate::Candidate;
 use crate::config::Config;
 use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
-use crate::favour::Favour;
 use crate::follower::{Candidacy, Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
-use crate::handover::HeadStart;
 use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
@@ -99,23 +97,9 @@ pub struct Elector {
     position: Option<Position>,
     told_position: ToldPosition,
     freeze: Freeze,
-    head_start: Option<HeadStart>,
-    /// The last released epoch that gave a head start: each gives one.
-    released: Epoch,
-    /// This node is the target of a handover out of this epoch and stands without delay.
-    favour: Favour,
-    /// Rounds lost in a row.
-    rounds_lost: u32,
-    /// Not before this point may this node stand.
-    wait_until: Time,
+    campaign: Campaign,
     /// R33: only an echo of a nonce from here on makes a peer connected.
     connected_floor: Time,
-    /// Somebody has led since this life began, this node or another.
-    had_leader: bool,
-    /// When this node stands, while nothing but its rank keeps it from that.
-    turn: Option<Turn>,
-    /// The position with which this node failed to enter office: it stands behind the others until that moves.
-    failed_at: Option<FailedAt>,
     save_time: SaveTime,
     random: Random,
     tally: Tally,
@@ -129,10 +113,6 @@ pub struct Elector {
     timers: Timers,
     out: Outbox,
 }
-
-/// The position with which a way into office failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FailedAt(pub(crate) Option<Position>);
 
 /// Whether the elector takes part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,15 +164,8 @@ impl Elector {
             position: None,
             told_position: ToldPosition::default(),
             freeze: Freeze::default(),
-            head_start: None,
-            released: Epoch::ZERO,
-            favour: Favour::default(),
-            rounds_lost: 0,
-            wait_until: Time::ZERO,
-            connected_floor: Time::ZERO,
-            had_leader: false,
-            turn: None,
-            failed_at: None,
+            campaign: Campaign::default(),
+                                    connected_floor: Time::ZERO,
             save_time: SaveTime::default(),
             random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),

@@ -118,6 +118,7 @@ pub mod protocol {}
 mod authority;
 mod birth;
 mod blocker;
+mod campaign;
 mod candidate;
 mod config;
 mod detector;

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use crate::blocker::{Blocker, Turn};
+use crate::blocker::Blocker;
 use crate::config::BeyondLagLimit;
-use crate::elector::{Elector, FailedAt, Life, Role};
+use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
 use crate::frame::Standing;
@@ -19,11 +19,11 @@ impl Elector {
     #[inline]
     pub(super) fn consider_standing(&mut self) {
         if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
-            self.turn = None;
+            self.campaign.end_turn();
             return;
         }
         let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
-        self.turn = None;
+        self.campaign.end_turn();
         let until = match blocker {
             Blocker::Waits(until) => until,
             // Its target may disconnect before: look again after one step.
@@ -35,25 +35,13 @@ impl Elector {
 
     fn await_turn(&mut self) {
         let (rank, delay) = self.rank_delay();
-        let at = self.turn_after(delay);
+        let at = self.campaign.turn_after(delay, self.now);
         if at <= self.now {
             return self.become_candidate(rank);
         }
-        let since = self.turn.map_or(self.now, |turn| turn.since);
-        self.turn = Some(Turn { since, at, delay });
+        self.campaign.await_turn(at, delay, self.now);
         // A better one may disappear before: look again after one step.
         self.timers.set(Timer::Stand, at.min(self.now + self.rank_step()));
-    }
-
-    /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
-    /// may catch up with the next: the delay left starts anew, and never ends later than before. When one appears, it
-    /// is longer, and never ends later than if it had been there from the beginning.
-    fn turn_after(&self, delay: Duration) -> Time {
-        let Some(turn) = self.turn else { return self.now + delay };
-        match delay.checked_sub(turn.delay) {
-            Some(longer) => (turn.at + longer).min(turn.at.max(turn.since + delay)),
-            None => turn.at.min(self.now + delay),
-        }
     }
 
     /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
@@ -61,7 +49,7 @@ impl Elector {
     pub(super) fn blocker(&self) -> Option<Blocker> {
         self.firm_blocker().or_else(|| {
             let (rank, delay) = self.rank_delay();
-            Some(Blocker::Rank { rank, at: self.turn_after(delay) })
+            Some(Blocker::Rank { rank, at: self.campaign.turn_after(delay, self.now) })
         })
     }
 
@@ -89,7 +77,7 @@ impl Elector {
             self.promise
                 .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
             self.saving.as_ref().map(|saving| Blocker::Saving(saving.since)), // R8
-            (self.wait_until > self.now).then_some(Blocker::Waits(self.wait_until)), // R33
+            self.campaign.waits_until(self.now).map(Blocker::Waits), // R33
             self.active_head_start().map(|head_start| {
                 Blocker::HeadStart(config.members().id(head_start.target), head_start.until)
             }), // R39
@@ -149,7 +137,7 @@ impl Elector {
     /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
         let reserved = self.freeze.is_active() && self.is_reserved_for(self.me);
-        if self.favour.holds(self.now) || reserved {
+        if self.campaign.favour().holds(self.now) || reserved {
             return (0, Duration::ZERO);
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
@@ -159,7 +147,7 @@ impl Elector {
         let rank = rank(own, others, self.config.lag_tolerance());
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.rank_step().saturating_mul(steps);
-        let failed = self.failed_at == Some(FailedAt(self.position));
+        let failed = self.campaign.failed_at(self.position);
         let lags = self
             .config
             .lag_limit()
@@ -191,7 +179,7 @@ impl Elector {
         match view.standing {
             Standing::Standing(_) => true,
             Standing::Free | Standing::Following(..) => fit,
-            Standing::Bound => fit && !self.had_leader,
+            Standing::Bound => fit && !self.campaign.had_leader(),
             _ => false,
         }
     }

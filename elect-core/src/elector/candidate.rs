@@ -33,8 +33,7 @@ impl Elector {
             refusals: FinalRefusals::default(),
         });
         self.this_life.note_offered(epoch);
-        self.turn = None;
-        self.favour.end();
+        self.campaign.begun();
         self.clear_ballots();
         self.timers.clear(Timer::Stand);
         let holder = Holder { node: self.config.node(), word: Word::Vote };
@@ -230,14 +229,14 @@ impl Elector {
     pub(super) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
         self.connected_floor = candidate.first;
-        self.wait_until = self.now + wait;
+        self.campaign.wait_until(self.now + wait);
         self.give_up_round(reason);
     }
 
     /// Uniform up to the longest wait.
     fn draw_wait(&mut self) -> Duration {
         let longest = nanos(self.longest_wait());
-        self.rounds_lost = self.rounds_lost.saturating_add(1);
+        self.campaign.lost();
         Duration::from_nanos(self.random.up_to(longest))
     }
 

@@ -104,15 +104,8 @@ impl Elector {
             position: self.position,
             told_position: self.told_position,
             freeze: self.freeze,
-            head_start: self.head_start,
-            released: self.released,
-            favour: self.favour,
-            rounds_lost: self.rounds_lost,
-            wait_until: self.wait_until,
+            campaign: self.campaign.clone(),
             connected_floor: self.connected_floor,
-            had_leader: self.had_leader,
-            turn: self.turn,
-            failed_at: self.failed_at,
             nonces: self.nonces.clone(),
             notices: self.notices.clone(),
         }
@@ -156,15 +149,8 @@ impl Elector {
             is_steady: _,
             // What this node waits for, and what it has said: `describe_waits`.
             freeze: _,
-            head_start: _,
-            released: _,
-            favour: _,
-            rounds_lost: _,
-            wait_until: _,
+            campaign: _,
             connected_floor: _,
-            had_leader: _,
-            turn: _,
-            failed_at: _,
             random: _,
             // Only where the rank step was not set by hand.
             save_time: _,
@@ -226,26 +212,26 @@ impl Elector {
     fn describe_waits(&self, sink: &mut impl StateSink) {
         let own = self.me.get();
         describe_freeze(sink, &self.freeze);
-        option(sink, self.head_start.as_ref(), |sink, head_start| {
+        option(sink, self.campaign.head_start().as_ref(), |sink, head_start| {
             sink.word(head_start.target.get() as u64);
             sink.until(head_start.until);
             option(sink, head_start.released.as_ref(), |sink, released| sink.word(released.number()));
         });
-        sink.word(self.released.number());
-        option(sink, self.favour.until().as_ref(), |sink, until| sink.until(*until));
+        sink.word(self.campaign.released().number());
+        option(sink, self.campaign.favour().until().as_ref(), |sink, until| sink.until(*until));
         // More make no difference to waits and rounds.
-        sink.word(u64::from(self.rounds_lost.min(4)));
-        sink.until(self.wait_until);
+        sink.word(u64::from(self.campaign.rounds_lost().min(4)));
+        sink.until(self.campaign.waits());
         sink.floor(own, self.connected_floor);
-        sink.word(u64::from(self.had_leader));
-        option(sink, self.turn.as_ref(), |sink, turn| {
+        sink.word(u64::from(self.campaign.had_leader()));
+        option(sink, self.campaign.turn().as_ref(), |sink, turn| {
             let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
             let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
             sink.since(turn.since, longest);
             sink.until(turn.at);
             sink.word(nanos(turn.delay));
         });
-        option(sink, self.failed_at.as_ref(), |sink, failed_at| describe_position(sink, failed_at.0));
+        option(sink, self.campaign.failed_position().as_ref(), |sink, at| describe_position(sink, *at));
         sink.word(self.random.0);
         option(sink, self.notices.broadcast_epoch().as_ref(), |sink, epoch| {
             // The stance is that of the moment, or the next input says so.

@@ -119,13 +119,8 @@ impl Elector {
                 detection: claim.detection,
             }),
         });
-        self.head_start = None;
-        self.favour.end();
-        // Whatever this node waited for, somebody leads now.
-        self.wait_until = Time::ZERO;
+        self.campaign.leader_found();
         self.freeze.end_favour();
-        self.rounds_lost = 0;
-        self.had_leader = true;
         self.renew(&claim);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);
@@ -331,7 +326,7 @@ impl Elector {
         if self.is_barred(candidate) {
             return self.refuse(candidate, epoch, Refusal::Paused);
         }
-        self.favour.end();
+        self.campaign.end_favour();
         self.answered = Some(accepting.candidacy());
         self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
         self.end_promise_if_over(candidate);

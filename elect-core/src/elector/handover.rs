@@ -191,9 +191,7 @@ impl Elector {
         let Role::Leader(leader) = &self.role else { return };
         let epoch = leader.epoch;
         self.lose_office(reason);
-        self.released = epoch;
-        self.head_start =
-            Some(HeadStart { target, until: self.now + self.election_timeout(), released: Some(epoch) });
+        self.campaign.release(epoch, target, self.now + self.election_timeout());
         self.repeat_release();
         // It says the new standing too: no plain heartbeat of this step may overtake it.
         self.notices.note_broadcast(self.stance(), self.record.epoch);
@@ -221,10 +219,10 @@ impl Elector {
         target: NodeId,
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
-        if epoch > self.peers[peer.get()].pair.ended() || epoch <= self.released {
+        if epoch > self.peers[peer.get()].pair.ended() || !self.campaign.is_new_release(epoch) {
             return Err(Ignored::Ended(epoch));
         }
-        self.released = epoch;
+        self.campaign.note_release(epoch);
         let Some(target) = self.config.members().index(target) else { return Ok(()) };
         if self.leader().is_some() {
             return Ok(()); // Late: somebody leads again.
@@ -232,24 +230,19 @@ impl Elector {
         let until = self.now + self.election_timeout();
         if target == self.me {
             self.note_returned_office();
-            // It would outlive the election that it is for where this node stands already or has given its word.
-            let may_use = matches!(self.role, Role::Follower(_)) && self.promise.is_none();
-            if may_use && self.health == Health::Healthy {
-                self.favour.give(until);
-            }
+            let is_free = matches!(self.role, Role::Follower(_)) && self.promise.is_none();
+            self.campaign.become_target(until, is_free && self.health == Health::Healthy);
             // R62: in a freeze it stands in the place of the last leader.
             self.freeze.favour(until);
-            self.wait_until = Time::ZERO;
-            self.head_start = None;
         } else {
-            self.head_start = Some(HeadStart { target, until, released: None });
+            self.campaign.leave_alone(target, until);
         }
         Ok(())
     }
 
     /// R39: a head start ends early when its target declines or fails; `active_head_start` sees a disconnect.
     pub(super) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
-        if self.head_start.is_none_or(|head_start| head_start.target != peer) {
+        if self.campaign.head_start().is_none_or(|head_start| head_start.target != peer) {
             return;
         }
         let view = &self.peers[peer.get()].view;
@@ -257,13 +250,14 @@ impl Elector {
         let failed = matches!(before, Standing::Standing(_))
             && !matches!(after, Standing::Standing(_) | Standing::Leading(_));
         if declines || failed {
-            self.head_start = None;
+            self.campaign.end_head_start();
         }
     }
 
     /// The target that this node leaves a head start now.
     pub(super) fn active_head_start(&self) -> Option<HeadStart> {
-        self.head_start
+        self.campaign
+            .head_start()
             .filter(|head_start| self.now < head_start.until && self.is_connected(head_start.target))
     }
 
@@ -324,7 +318,7 @@ impl Elector {
         self.begin(now);
         let resigned = self.check_resign().map(|()| {
             let wait = self.election_timeout();
-            self.wait_until = self.now + wait;
+            self.campaign.wait_until(self.now + wait);
             self.lose_round(wait, RoundLost::Withdrawn);
             // R64: in a freeze nobody is named, since nobody but an operator replaces the leader.
             if self.freeze.is_active() {

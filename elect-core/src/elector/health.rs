@@ -44,7 +44,7 @@ impl Elector {
         }
         self.health = health;
         if health == Health::Unfit {
-            self.favour.end();
+            self.campaign.end_favour();
             self.withdraw_unfit();
         }
         if self.life == Life::Running {

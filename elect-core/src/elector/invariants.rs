@@ -62,17 +62,17 @@ impl Elector {
         };
         let Leader { handover, .. } = &**leader;
         assert!(self.authority.is_draining() == handover.is_some(), "what drains is a handover");
-        assert!(self.favour.until().is_none(), "a leader needs no favour");
-        assert!(self.wait_until <= self.now, "a leader waits for nothing");
-        assert!(self.rounds_lost == 0, "a leader has lost no rounds");
-        assert!(self.head_start.is_none(), "a leader leaves nobody a head start");
+        assert!(self.campaign.favour().until().is_none(), "a leader needs no favour");
+        assert!(self.campaign.waits_until(self.now).is_none(), "a leader waits for nothing");
+        assert!(self.campaign.rounds_lost() == 0, "a leader has lost no rounds");
+        assert!(self.campaign.head_start().is_none(), "a leader leaves nobody a head start");
         assert!(self.freeze.request().is_none(), "a leader asks nobody for a freeze");
         assert!(self.connected_floor == Time::ZERO, "to a leader every fresh echo counts");
     }
 
     fn assert_waits(&self) {
         let is_free = self.promise.is_none() && matches!(self.role, Role::Follower(_));
-        assert!(self.turn.is_none() || is_free, "a turn exists in a free follower alone");
+        assert!(self.campaign.turn().is_none() || is_free, "a turn exists in a free follower alone");
     }
 
     /// A timer is set exactly while what it is for exists.
@@ -96,7 +96,7 @@ impl Elector {
             assert!(is_set == is_for, "{timer:?} is set exactly while there is something to wait for");
         }
         let waits = self.timers.get(Timer::Stand) != Time::NEVER;
-        assert!(waits || self.turn.is_none(), "whoever has a turn waits for it");
+        assert!(waits || self.campaign.turn().is_none(), "whoever has a turn waits for it");
     }
 
     /// R36, R57: what everybody and the host were told is what is.

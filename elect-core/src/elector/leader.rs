@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::config::Detection;
 use crate::detector::{DetectionHistory, Detector};
 use crate::duty::Duty;
-use crate::elector::{Elector, FailedAt, Role};
+use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{Loss, StepDown};
 use crate::follower::Follower;
@@ -38,9 +38,7 @@ impl Elector {
             handover: None,
             positions: [self.position; 2],
         }));
-        self.rounds_lost = 0;
-        self.had_leader = true;
-        self.head_start = None;
+        self.campaign.won();
         self.freeze.withdraw_request();
         self.freeze.end_favour();
         // R62: a freeze keeps whoever led last in office.
@@ -212,7 +210,7 @@ impl Elector {
             leader.way = WayIntoOffice::Done;
             leader.source = None;
             self.timers.clear(Timer::Office);
-            self.failed_at = None;
+            self.campaign.note_office();
         }
         self.settle();
         Step::new(&mut self.out)
@@ -240,7 +238,7 @@ impl Elector {
             leader.way = WayIntoOffice::Overdue;
             return self.broadcast();
         }
-        self.failed_at = Some(FailedAt(self.position));
+        self.campaign.note_failed_way(self.position);
         self.lose_office(StepDown::NeverServed);
     }
 }

@@ -234,7 +234,7 @@ impl Elector {
     pub(super) fn reserved_for(&self) -> Option<MemberIndex> {
         let number = self.freeze.number()?;
         let last = self.freeze.reservation();
-        if self.released >= last.map_or(number.epoch, |last| last.epoch) {
+        if self.campaign.released() >= last.map_or(number.epoch, |last| last.epoch) {
             if self.freeze.is_favoured(self.now) {
                 return Some(self.me);
             }

@@ -1,0 +1,187 @@
+//! When this node stands for election, and what it waits for before.
+
+use core::time::Duration;
+
+use crate::blocker::Turn;
+use crate::epoch::{Epoch, Position};
+use crate::favour::Favour;
+use crate::handover::HeadStart;
+use crate::members::MemberIndex;
+use crate::time::Time;
+
+/// What elections of the past and of the moment leave behind for this node's next one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Campaign {
+    /// When this node stands, while nothing but its rank keeps it from that.
+    turn: Option<Turn>,
+    /// Not before this point may this node stand.
+    wait_until: Time,
+    /// Rounds lost in a row.
+    rounds_lost: u32,
+    /// Whom this node leaves to stand alone for a while.
+    head_start: Option<HeadStart>,
+    /// The last released epoch that gave a head start: each gives one.
+    released: Epoch,
+    /// This node is the target of a handover and stands without delay.
+    favour: Favour,
+    /// The position with which this node failed to enter office: it stands behind the others until that moves.
+    failed_at: Option<FailedAt>,
+    /// Somebody has led since this life began, this node or another.
+    had_leader: bool,
+}
+
+/// The position with which a way into office failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FailedAt(Option<Position>);
+
+impl Campaign {
+    /// This node stands.
+    pub(crate) fn begun(&mut self) {
+        self.turn = None;
+        self.favour.end();
+    }
+
+    /// This node leads.
+    pub(crate) fn won(&mut self) {
+        self.rounds_lost = 0;
+        self.had_leader = true;
+        self.head_start = None;
+    }
+
+    /// A round was lost: the next one takes longer, and comes after a longer wait.
+    pub(crate) fn lost(&mut self) {
+        self.rounds_lost = self.rounds_lost.saturating_add(1);
+    }
+
+    /// Another node leads, and this one follows it: whatever it waited for is over.
+    pub(crate) fn leader_found(&mut self) {
+        self.head_start = None;
+        self.favour.end();
+        self.wait_until = Time::ZERO;
+        self.rounds_lost = 0;
+        self.had_leader = true;
+    }
+
+    /// This node gave its vote to another, or is unfit: it does not stand by a handover any more.
+    pub(crate) fn end_favour(&mut self) {
+        self.favour.end();
+    }
+
+    /// This node does not stand before that.
+    pub(crate) fn wait_until(&mut self, until: Time) {
+        self.wait_until = until;
+    }
+
+    /// R39: this node has released `epoch` to `target`, and leaves it alone until then.
+    pub(crate) fn release(&mut self, epoch: Epoch, target: MemberIndex, until: Time) {
+        self.released = epoch;
+        self.head_start = Some(HeadStart { target, until, released: Some(epoch) });
+    }
+
+    /// R39: whether a release of this epoch gives a head start: each gives one.
+    pub(crate) fn is_new_release(&self, epoch: Epoch) -> bool {
+        epoch > self.released
+    }
+
+    /// A release was heard, whoever is its target.
+    pub(crate) fn note_release(&mut self, epoch: Epoch) {
+        self.released = epoch;
+    }
+
+    /// The last epoch that was released, as far as this node knows.
+    pub(crate) const fn released(&self) -> Epoch {
+        self.released
+    }
+
+    /// R39: another node is the target of a handover.
+    pub(crate) fn leave_alone(&mut self, target: MemberIndex, until: Time) {
+        self.head_start = Some(HeadStart { target, until, released: None });
+    }
+
+    /// R39: this node is the target of a handover. It `may_use` that unless it stands already, has given its vote, or is
+    /// unfit: else it would outlive the election that it is for.
+    pub(crate) fn become_target(&mut self, until: Time, may_use: bool) {
+        if may_use {
+            self.favour.give(until);
+        }
+        self.wait_until = Time::ZERO;
+        self.head_start = None;
+    }
+
+    pub(crate) fn end_head_start(&mut self) {
+        self.head_start = None;
+    }
+
+    /// The head start that was given last, over or not.
+    pub(crate) const fn head_start(&self) -> Option<HeadStart> {
+        self.head_start
+    }
+
+    /// R31: a way into office failed with this position.
+    pub(crate) fn note_failed_way(&mut self, position: Option<Position>) {
+        self.failed_at = Some(FailedAt(position));
+    }
+
+    /// This node has entered office.
+    pub(crate) fn note_office(&mut self) {
+        self.failed_at = None;
+    }
+
+    pub(crate) fn failed_at(&self, position: Option<Position>) -> bool {
+        self.failed_at == Some(FailedAt(position))
+    }
+
+    pub(crate) const fn favour(&self) -> Favour {
+        self.favour
+    }
+
+    /// Until when it waits, if that lies ahead.
+    pub(crate) fn waits_until(&self, now: Time) -> Option<Time> {
+        (self.wait_until > now).then_some(self.wait_until)
+    }
+
+    pub(crate) const fn rounds_lost(&self) -> u32 {
+        self.rounds_lost
+    }
+
+    pub(crate) const fn had_leader(&self) -> bool {
+        self.had_leader
+    }
+
+    pub(crate) const fn turn(&self) -> Option<Turn> {
+        self.turn
+    }
+
+    /// Something else than its rank keeps this node from standing.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Only its rank, with this delay, keeps this node from standing at `at`.
+    pub(crate) fn await_turn(&mut self, at: Time, delay: Duration, now: Time) {
+        let since = self.turn.map_or(now, |turn| turn.since);
+        self.turn = Some(Turn { since, at, delay });
+    }
+
+    /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
+    /// may catch up with the next: the delay left starts anew, and never ends later than before. When one appears, it
+    /// is longer, and never ends later than if it had been there from the beginning.
+    pub(crate) fn turn_after(&self, delay: Duration, now: Time) -> Time {
+        let Some(turn) = self.turn else { return now + delay };
+        match delay.checked_sub(turn.delay) {
+            Some(longer) => (turn.at + longer).min(turn.at.max(turn.since + delay)),
+            None => turn.at.min(now + delay),
+        }
+    }
+
+    /// The position of a failed way into office, where there was one.
+    #[cfg(feature = "explore")]
+    pub(crate) fn failed_position(&self) -> Option<Option<Position>> {
+        self.failed_at.map(|failed| failed.0)
+    }
+
+    #[cfg(feature = "explore")]
+    pub(crate) const fn waits(&self) -> Time {
+        self.wait_until
+    }
+}
