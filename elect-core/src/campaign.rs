@@ -32,7 +32,7 @@ pub(crate) struct Campaign {
 
 /// The position with which a way into office failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FailedAt(Option<Position>);
+pub(crate) struct FailedAt(pub(crate) Option<Position>);
 
 impl Campaign {
     /// This node stands.
@@ -176,8 +176,8 @@ impl Campaign {
 
     /// The position of a failed way into office, where there was one.
     #[cfg(feature = "explore")]
-    pub(crate) fn failed_position(&self) -> Option<Option<Position>> {
-        self.failed_at.map(|failed| failed.0)
+    pub(crate) const fn failed_way(&self) -> Option<FailedAt> {
+        self.failed_at
     }
 
     #[cfg(feature = "explore")]

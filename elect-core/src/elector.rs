@@ -33,10 +33,11 @@ use crate::authority::Authority;
 use crate::campaign::Campaign;
 use crate::candidate::Candidate;
 use crate::config::Config;
+use crate::durable::DurableState;
 use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
-use crate::follower::{Candidacy, Followed, Follower};
+use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
 use crate::leader::Leader;
@@ -46,12 +47,10 @@ use crate::nonce::Nonce;
 use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
-use crate::pace::SaveTime;
 use crate::peer::Peer;
 use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
-use crate::saving::{DeferredOffer, Saving};
 use crate::start::{StartRefused, check_record};
 use crate::steady::Steady;
 use crate::step::Step;
@@ -72,22 +71,10 @@ pub struct Elector {
     kind: MemberKind,
     now: Time,
     life: Life,
-    /// What is durable. A save in progress is not in here yet.
-    record: Record,
-    saving: Option<Saving>,
-    /// How many gates there were.
-    gates: u64,
+    durable: DurableState,
     /// How many incarnations this elector has saved: one, or a few as a replacement.
     lives_taken: usize,
     this_life: ThisLife,
-    /// An offer that came while an earlier record was being saved.
-    deferred: Option<DeferredOffer>,
-    /// The candidacy that was accepted last: `pulled` belongs to it.
-    answered: Option<Candidacy>,
-    /// The position that the last gate pulled after its raise.
-    pulled: Option<Position>,
-    /// The epoch below the fence's floor whose stamps still pass.
-    kept: Option<Epoch>,
     role: Role,
     promise: Option<Promise>,
     peers: Box<[Peer]>,
@@ -100,7 +87,6 @@ pub struct Elector {
     campaign: Campaign,
     /// R33: only an echo of a nonce from here on makes a peer connected.
     connected_floor: Time,
-    save_time: SaveTime,
     random: Random,
     tally: Tally,
     nonces: Nonces,
@@ -148,14 +134,9 @@ impl Elector {
             kind: members.get(me).kind,
             now,
             life: Life::Starting,
-            saving: None,
-            gates: 0,
+            durable: DurableState::new(record),
             lives_taken: 0,
             this_life: ThisLife::default(),
-            deferred: None,
-            answered: None,
-            pulled: None,
-            kept: None,
             role: Role::Follower(Follower::default()),
             promise: None,
             peers: (0..count).map(|_| Peer::default()).collect(),
@@ -165,8 +146,7 @@ impl Elector {
             told_position: ToldPosition::default(),
             freeze: Freeze::default(),
             campaign: Campaign::default(),
-                                    connected_floor: Time::ZERO,
-            save_time: SaveTime::default(),
+            connected_floor: Time::ZERO,
             random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
             tally: Tally::new(count),
             nonces: Nonces::new(now),
@@ -176,7 +156,6 @@ impl Elector {
             authority: Authority::new(),
             timers: Timers::new(),
             out: Outbox::new(config.node(), count),
-            record,
             config,
         };
         elector.promise_of_restart();
@@ -294,11 +273,11 @@ impl Elector {
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
     /// before. A promise to oneself is over at once; at a first boot there is none.
     fn promise_of_restart(&mut self) {
-        let holder = self.record.holder.and_then(|holder| self.config.members().index(holder.node));
+        let holder = self.durable.record().holder.and_then(|holder| self.config.members().index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
-        let until = self.now + self.config.promise_span(self.record.detection_max);
+        let until = self.now + self.config.promise_span(self.durable.record().detection_max);
         self.promise =
-            Some(Promise { to, epoch: self.record.epoch, life: None, until, renewed_at: self.now });
+            Some(Promise { to, epoch: self.durable.epoch(), life: None, until, renewed_at: self.now });
         self.timers.set(Timer::Promise, until);
     }
 
@@ -317,8 +296,7 @@ impl Elector {
         let spoke = self.life == Life::Running;
         self.life = Life::Stopped(reason.clone());
         self.promise = None;
-        self.saving = None;
-        self.deferred = None;
+        self.durable.stop();
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
         self.out.take_back_frames_and_gate();
         if spoke {
@@ -350,7 +328,9 @@ impl Elector {
 
     /// The configured election timeout, longer while a promise of an earlier configuration may still run.
     fn election_timeout(&self) -> Duration {
-        self.config.election_timeout_after(self.record.detection_max.max(self.config.detection().ceiling()))
+        self.config.election_timeout_after(
+            self.durable.record().detection_max.max(self.config.detection().ceiling()),
+        )
     }
 
     /// The detection time in use: the one that this leader sends, or that the leader followed here sends. Without a
@@ -384,7 +364,7 @@ impl Elector {
     /// Whether `nonce` is one that this incarnation has sent.
     #[inline]
     fn is_own(&self, nonce: &Nonce) -> bool {
-        self.nonces.has_sent(self.record.incarnation, nonce)
+        self.nonces.has_sent(self.durable.incarnation(), nonce)
     }
 
     fn lost(&mut self, loss: Loss) {
@@ -398,7 +378,7 @@ impl Elector {
     }
 
     fn is_replaced(&self) -> bool {
-        self.record.storage == Storage::Replaced
+        self.durable.record().storage == Storage::Replaced
     }
 
     /// Sends a body to one peer under the current header.
@@ -411,7 +391,7 @@ impl Elector {
     #[inline]
     fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
         assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
-        let nonce = Nonce { incarnation: self.record.incarnation, sent: self.nonces.current(self.now) };
+        let nonce = Nonce { incarnation: self.durable.incarnation(), sent: self.nonces.current(self.now) };
         let echo = self.echo(peer);
         let standing = self.standing();
         let is_told = self.peers[peer.get()].pair.telling.is_known();
@@ -419,7 +399,7 @@ impl Elector {
         *to = self.config.members().id(peer);
         frame.header.group = self.config.group();
         frame.header.members = self.config.digest();
-        frame.header.epoch = self.record.epoch;
+        frame.header.epoch = self.durable.epoch();
         frame.header.standing = standing;
         frame.header.nonce = nonce;
         frame.header.echo = echo;

@@ -122,6 +122,7 @@ mod campaign;
 mod candidate;
 mod config;
 mod detector;
+mod durable;
 mod duty;
 mod elector;
 mod epoch;

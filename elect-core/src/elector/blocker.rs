@@ -76,7 +76,7 @@ impl Elector {
             // R10: a promise binds its giver too.
             self.promise
                 .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
-            self.saving.as_ref().map(|saving| Blocker::Saving(saving.since)), // R8
+            self.durable.saving_since().map(Blocker::Saving), // R8
             self.campaign.waits_until(self.now).map(Blocker::Waits), // R33
             self.active_head_start().map(|head_start| {
                 Blocker::HeadStart(config.members().id(head_start.target), head_start.until)
@@ -113,7 +113,7 @@ impl Elector {
 
     fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
         match self.config.members().index(leader) {
-            Some(index) if index == self.me => epoch <= self.record.epoch,
+            Some(index) if index == self.me => epoch <= self.durable.epoch(),
             Some(index) => epoch <= self.peers[index.get()].pair.ended(),
             None => false,
         }

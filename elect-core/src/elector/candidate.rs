@@ -40,17 +40,17 @@ impl Elector {
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::Stood { epoch, rank });
         self.timers.set(Timer::Round, self.now + self.round_timeout());
-        self.notices.note_broadcast(Stance::Standing(epoch), self.record.epoch);
+        self.notices.note_broadcast(Stance::Standing(epoch), self.durable.epoch());
         self.offer_to_everybody();
     }
 
     fn next_epoch(&self) -> Option<Epoch> {
-        self.heard.max(self.record.epoch).max(self.needed_epoch()).next()
+        self.heard.max(self.durable.epoch()).max(self.needed_epoch()).next()
     }
 
     /// Whether there is an epoch left to offer.
     pub(super) fn has_next_epoch(&self) -> bool {
-        self.heard.max(self.record.epoch).next().is_some()
+        self.heard.max(self.durable.epoch()).next().is_some()
     }
 
     /// R19: the lowest epoch above which a quorum can be had: of the connected voting members, by their own durable
@@ -66,7 +66,7 @@ impl Elector {
             self.voting_peers().filter(votes).map(|peer| self.peers[peer.get()].view.told.epoch()).collect();
         epochs.sort_unstable();
         let lowest = epochs.get(needed).copied().unwrap_or(Epoch::ZERO);
-        lowest.min(self.record.epoch.above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
+        lowest.min(self.durable.epoch().above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
     }
 
     /// The epoch of a re-offer: also above a connected voter that has said twice how far it is. A leader has its quorum
@@ -74,7 +74,7 @@ impl Elector {
     pub(super) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
         let told = connected.map(|peer| self.peers[peer.get()].view.told.twice()).max();
-        let told = told.unwrap_or(Epoch::ZERO).min(self.record.epoch.above(FLOOR_DISTANCE_MAX));
+        let told = told.unwrap_or(Epoch::ZERO).min(self.durable.epoch().above(FLOOR_DISTANCE_MAX));
         Some(self.next_epoch()?.max(told.next()?))
     }
 

@@ -19,7 +19,6 @@ use crate::outbox::Outbox;
 use crate::pace::Pacing;
 use crate::peer::{Link, Pair, Peer, View};
 use crate::record::{Holder, Record, Storage, Word};
-use crate::saving::Saving;
 use crate::steady::Steady;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
@@ -67,21 +66,18 @@ impl Elector {
             record: gate.record,
             raise: Raise::new(gate.raise.floor(), gate.raise.kept()),
         });
-        let saving =
-            self.saving.as_ref().map(|saving| Saving { ticket: ticket(&saving.ticket), ..saving.clone() });
-        (self.copied(saving, authority), gate)
+        (self.copied(authority), gate)
     }
 
-    fn copied(&self, saving: Option<Saving>, authority: Authority) -> Self {
+    fn copied(&self, authority: Authority) -> Self {
         Self {
-            saving,
             authority,
+            durable: self.durable.clone(),
             config: self.config.clone(),
             life: self.life.clone(),
             role: self.role.clone(),
             peers: self.peers.clone(),
             random: self.random.clone(),
-            save_time: self.save_time,
             tally: self.tally.clone(),
             timers: self.timers.clone(),
             out: self.copied_out(),
@@ -90,14 +86,8 @@ impl Elector {
             me: self.me,
             kind: self.kind,
             now: self.now,
-            record: self.record,
-            gates: self.gates,
             lives_taken: self.lives_taken,
             this_life: self.this_life.clone(),
-            deferred: self.deferred,
-            answered: self.answered,
-            pulled: self.pulled,
-            kept: self.kept,
             promise: self.promise,
             heard: self.heard,
             health: self.health,
@@ -139,8 +129,6 @@ impl Elector {
             // Every input brings a later one.
             now: _,
             nonces: _,
-            // A number that is only compared with that of the gate under way.
-            gates: _,
             // The lease cell shows what the role says.
             authority: _,
             // Empty once a step is resolved, but for the answer to a repeated heartbeat: `describe_waits`.
@@ -152,19 +140,12 @@ impl Elector {
             campaign: _,
             connected_floor: _,
             random: _,
-            // Only where the rank step was not set by hand.
-            save_time: _,
             notices: _,
             timers: _,
             life,
-            record,
-            saving,
+            durable,
             lives_taken,
             this_life,
-            deferred,
-            answered,
-            pulled,
-            kept,
             role,
             promise,
             peers,
@@ -181,22 +162,12 @@ impl Elector {
             Life::Running => 1,
             Life::Stopped(_) => 2,
         });
-        self.describe_record(sink, record);
+        self.describe_record(sink, durable.record());
         sink.word(*lives_taken as u64);
         // The longest detection time heard, and lives that were named, matter to replaced storage only.
         describe_birth(sink, &this_life.birth());
         sink.word(this_life.offered().number());
-        option(sink, saving.as_ref(), |sink, saving| self.describe_saving(sink, saving));
-        option(sink, deferred.as_ref(), |sink, deferred| {
-            self.describe_accepting(sink, &deferred.0, deferred.0.detection);
-        });
-        option(sink, answered.as_ref(), |sink, answered| {
-            sink.word(answered.candidate.get() as u64);
-            describe_incarnation(sink, answered.incarnation);
-            sink.word(answered.epoch.number());
-        });
-        describe_position(sink, *pulled);
-        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
+        self.describe_durable(sink, durable);
         self.describe_role(sink, role);
         option(sink, promise.as_ref(), |sink, promise| describe_promise(sink, promise));
         for (index, peer) in peers.iter().enumerate().filter(|&(index, _)| index != own) {
@@ -231,7 +202,7 @@ impl Elector {
             sink.until(turn.at);
             sink.word(nanos(turn.delay));
         });
-        option(sink, self.campaign.failed_position().as_ref(), |sink, at| describe_position(sink, *at));
+        option(sink, self.campaign.failed_way().as_ref(), |sink, failed| describe_position(sink, failed.0));
         sink.word(self.random.0);
         option(sink, self.notices.broadcast_epoch().as_ref(), |sink, epoch| {
             // The stance is that of the moment, or the next input says so.
@@ -279,7 +250,6 @@ impl Elector {
             newest,
             covered,
             echoed,
-            // Only where the rank step was not set by hand.
             round_trip: _,
             // Only for status.
             heard_at: _,
@@ -300,7 +270,7 @@ impl Elector {
             option(sink, nonce.as_ref(), |sink, nonce| sink.nonce(index, own, *nonce));
         }
         option(sink, echoed.as_ref(), |sink, sent| {
-            sink.echoed(own, index, Nonce { incarnation: self.record.incarnation, sent: *sent });
+            sink.echoed(own, index, Nonce { incarnation: self.durable.incarnation(), sent: *sent });
         });
         option(sink, answered_at.as_ref(), |sink, at| {
             sink.since(*at, self.config.heartbeat_interval() / 2);

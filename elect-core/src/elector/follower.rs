@@ -11,7 +11,7 @@ use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
 use crate::promise::Promise;
 use crate::record::{Holder, Word};
-use crate::saving::{DeferredOffer, Purpose};
+use crate::saving::Purpose;
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -50,7 +50,7 @@ impl Elector {
             self.renew(&claim);
             return Ok(());
         }
-        if epoch < self.record.epoch {
+        if epoch < self.durable.epoch() {
             // R27: it learns this node's epoch from the answer, and re-offers itself above it.
             self.answer(peer);
             return Ok(());
@@ -59,7 +59,7 @@ impl Elector {
         if self.is_covered(peer, header.nonce) {
             return Err(Ignored::Older); // its promise has run out
         }
-        if self.saving.is_none() {
+        if !self.durable.is_saving() {
             self.adopt_leader(claim);
         }
         Ok(())
@@ -84,9 +84,9 @@ impl Elector {
         self.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
         self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
-        let named =
-            epoch == self.record.epoch && self.record.holder.is_some_and(|holder| holder.node == node);
-        if named && self.kept.is_none() {
+        let named = epoch == self.durable.epoch()
+            && self.durable.record().holder.is_some_and(|holder| holder.node == node);
+        if named && self.durable.exempt_epoch().is_none() {
             self.become_following(claim);
             return;
         }
@@ -238,11 +238,11 @@ impl Elector {
 
     pub(super) fn consider_offer(&mut self, accepting: Accepting) {
         let Accepting { candidate, epoch, .. } = accepting;
-        if self.saving.is_some() {
-            self.defer(accepting);
+        if self.durable.is_saving() {
+            self.durable.defer(accepting);
         } else if let Some(refusal) = self.refusal_of(candidate, epoch) {
             self.refuse(candidate, epoch, refusal);
-        } else if self.answered == Some(accepting.candidacy()) {
+        } else if self.durable.has_accepted(accepting.candidacy()) {
             // R9: a repeated offer of the same candidacy gets the same answer with the new echo.
             self.accept(accepting);
         } else if self.has_vote(candidate, epoch) {
@@ -257,14 +257,8 @@ impl Elector {
     /// Whether the record says that `candidate` has this node's vote in `epoch`.
     fn has_vote(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
         let node = self.config.members().id(candidate);
-        epoch == self.record.epoch && self.record.holder == Some(Holder { node, word: Word::Vote })
-    }
-
-    /// An offer that came while a record is being saved waits for it; of two, the higher.
-    fn defer(&mut self, accepting: Accepting) {
-        if self.deferred.is_none_or(|deferred| deferred.0.epoch <= accepting.epoch) {
-            self.deferred = Some(DeferredOffer(accepting));
-        }
+        epoch == self.durable.epoch()
+            && self.durable.record().holder == Some(Holder { node, word: Word::Vote })
     }
 
     /// Why this node does not accept `candidate` in `epoch`; `None` if it does.
@@ -285,10 +279,10 @@ impl Elector {
             return Some(Refusal::Paused); // R42, R62
         }
         // R9: one vote per epoch, ever.
-        if epoch < self.record.epoch {
+        if epoch < self.durable.epoch() {
             return Some(Refusal::EpochTooLow);
         }
-        (epoch == self.record.epoch && !self.has_vote(candidate, epoch)).then_some(Refusal::VoteSpent)
+        (epoch == self.durable.epoch() && !self.has_vote(candidate, epoch)).then_some(Refusal::VoteSpent)
     }
 
     fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
@@ -327,7 +321,7 @@ impl Elector {
             return self.refuse(candidate, epoch, Refusal::Paused);
         }
         self.campaign.end_favour();
-        self.answered = Some(accepting.candidacy());
+        self.durable.note_accepted(accepting.candidacy());
         self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
         self.end_promise_if_over(candidate);
         if self.promise.is_none() {
@@ -341,7 +335,7 @@ impl Elector {
 
     /// R50: a witness sends no position, not zero.
     pub(super) fn reported_position(&self) -> Option<Position> {
-        self.pulled.filter(|_| self.kind != MemberKind::Witness)
+        self.durable.fenced_position().filter(|_| self.kind != MemberKind::Witness)
     }
 
     /// R57: the announcement's address, for the host's redirects.

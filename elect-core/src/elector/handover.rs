@@ -194,7 +194,7 @@ impl Elector {
         self.campaign.release(epoch, target, self.now + self.election_timeout());
         self.repeat_release();
         // It says the new standing too: no plain heartbeat of this step may overtake it.
-        self.notices.note_broadcast(self.stance(), self.record.epoch);
+        self.notices.note_broadcast(self.stance(), self.durable.epoch());
     }
 
     /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.

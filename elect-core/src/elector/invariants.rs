@@ -9,7 +9,11 @@ impl Elector {
     /// Looked at where somebody tests: in debug builds, and under the model check and the simulator.
     pub(super) fn assert_invariants(&self) {
         if let Role::Leader(leader) = &self.role {
-            assert!(leader.epoch <= self.record.epoch, "S2: leads {} above the durable epoch", leader.epoch);
+            assert!(
+                leader.epoch <= self.durable.epoch(),
+                "S2: leads {} above the durable epoch",
+                leader.epoch
+            );
             assert!(self.promise.is_none(), "a leader is bound to itself alone");
         }
         if cfg!(any(debug_assertions, feature = "explore")) {
@@ -47,9 +51,18 @@ impl Elector {
 
     /// The save under way, and what waits for it.
     fn assert_gate(&self) {
-        assert!(self.saving.is_none() || self.saving_is(self.out.gate()), "the gate is that of the save");
-        assert!(self.saving.is_some() || self.deferred.is_none(), "an offer waits only while a save runs");
-        assert!(self.kept.is_none_or(|kept| kept < self.record.epoch), "what passes the floor is below it");
+        assert!(
+            self.out.gate().is_none_or(|gate| self.durable.is_gate(gate.ticket.number)),
+            "the gate is that of the save"
+        );
+        assert!(
+            self.durable.is_saving() || self.durable.deferred().is_none(),
+            "an offer waits only while a save runs"
+        );
+        assert!(
+            self.durable.exempt_epoch().is_none_or(|kept| kept < self.durable.epoch()),
+            "what passes the floor is below it"
+        );
     }
 
     /// What a leader has that others have not, and the other way round.
@@ -81,7 +94,7 @@ impl Elector {
             Role::Leader(leader) => Some(leader),
             _ => None,
         };
-        let saves = self.saving.as_ref().is_some_and(|saving| !saving.stalled);
+        let saves = self.durable.is_saving() && !self.durable.is_stalled();
         for (timer, is_for) in [
             (Timer::Lease, leader.is_some()),
             (Timer::Office, leader.is_some_and(|leader| leader.way == WayIntoOffice::Begun)),
@@ -101,7 +114,7 @@ impl Elector {
 
     /// R36, R57: what everybody and the host were told is what is.
     fn assert_told(&self) {
-        assert!(self.notices.is_broadcast(self.stance(), self.record.epoch), "everybody was told");
+        assert!(self.notices.is_broadcast(self.stance(), self.durable.epoch()), "everybody was told");
         let followed = self.followed().map(|followed| (followed.leader, followed.epoch));
         assert!(self.notices.reported() == followed, "the host was told");
     }

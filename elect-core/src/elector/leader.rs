@@ -57,7 +57,7 @@ impl Elector {
     /// The accept with the highest position above this node's own, as the gate pulled it or the host has caught up
     /// since.
     pub(super) fn catch_up_source(&self) -> Option<Source> {
-        let own = self.pulled.max(self.position);
+        let own = self.durable.fenced_position().max(self.position);
         self.voting_peers()
             .filter_map(|peer| {
                 let position = self.peers[peer.get()].view.ballot?.position?;

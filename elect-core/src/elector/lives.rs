@@ -152,7 +152,7 @@ impl Elector {
         nonce: Nonce,
         said: &Body,
     ) -> Result<Option<Stopped>, Ignored> {
-        let own = self.record.incarnation;
+        let own = self.durable.incarnation();
         let node = self.config.members().id(peer);
         match *said {
             Body::Reject { rejected, known } => {
@@ -181,12 +181,12 @@ impl Elector {
     /// R45: a replacement asks its peers for the lost counter, and begins above it. Each peer can teach it once; after
     /// that there are two of it. R61: a counter that no honest node reached is obeyed once two frames name it.
     fn take_life_above(&mut self, known: Incarnation, nonce: Nonce) -> Result<(), Ignored> {
-        let is_far = known.counter.saturating_sub(self.record.incarnation.counter) > LIFE_DISTANCE_MAX;
+        let is_far = known.counter.saturating_sub(self.durable.incarnation().counter) > LIFE_DISTANCE_MAX;
         let is_named_again = !is_far || self.this_life.is_named_again(known, nonce);
         if is_far && (known.counter >= TAUGHT_COUNTER_END || !is_named_again) {
             return Err(Ignored::FarIncarnation(known));
         }
-        if self.saving.is_none() {
+        if !self.durable.is_saving() {
             self.save_incarnation(Some(known.counter));
         }
         Ok(())
@@ -201,7 +201,7 @@ impl Elector {
         self.begin(now);
         let index = self.config.members().index(peer).filter(|&index| index != self.me);
         if let Some(index) = index.filter(|_| self.life == Life::Running) {
-            let own = self.record.incarnation;
+            let own = self.durable.incarnation();
             // The handshake is no frame of the peer: a replacement, which asks twice, counts each as another.
             let nonce = Nonce { incarnation: own, sent: self.renew_nonce() };
             let result = self.reason_to_stop(index, nonce, said);

@@ -63,7 +63,7 @@ impl Elector {
         }
         let longest = self.round_trips().map(|round_trip| round_trip.taken(config.round_trip())).max();
         let Some(round_trip) = longest else { return configured };
-        let step = (round_trip + self.save_time.taken(config.save())) * 2;
+        let step = (round_trip + self.durable.save_time().taken(config.save())) * 2;
         if round_trip > config.round_trip() {
             step.min(config.detection().ceiling()).max(configured)
         } else if self.round_trips().all(|round_trip| round_trip.is_known()) {

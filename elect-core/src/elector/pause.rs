@@ -221,7 +221,7 @@ impl Elector {
         if self.health == Health::Unfit {
             self.withdraw_unfit();
         }
-        if self.saving.as_ref().is_some_and(|saving| saving.stalled) {
+        if self.durable.is_stalled() {
             self.lose_office_to_successor(StepDown::SaveStalled);
         }
         if matches!(&self.role, Role::Leader(leader) if leader.is_overdue()) {

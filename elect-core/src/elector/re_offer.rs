@@ -41,7 +41,7 @@ impl Elector {
     pub(super) fn re_offer_if_wanted(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let wanted = leader.wants_epoch || (leader.wants_positions && leader.re_offer.is_none());
-        if wanted && self.saving.is_none() {
+        if wanted && !self.durable.is_saving() {
             self.begin_re_offer();
         }
         self.repeat_re_offer();
@@ -89,7 +89,7 @@ impl Elector {
         let Role::Leader(leader) = &self.role else { return };
         let Some(ReOffer { epoch, saved: true, .. }) = leader.re_offer else { return };
         let detection = leader.detection.current();
-        if self.saving.is_none() && self.ballot_lease_end(detection) > self.now {
+        if !self.durable.is_saving() && self.ballot_lease_end(detection) > self.now {
             self.save(Purpose::Raise(epoch), None, epoch, None);
         }
     }

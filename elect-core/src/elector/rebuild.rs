@@ -30,7 +30,7 @@ impl Elector {
         if !self.is_replaced() {
             return Err(NotRebuilt::NotReplaced);
         }
-        if self.saving.is_some() {
+        if self.durable.is_saving() {
             return Err(NotRebuilt::Saving);
         }
         let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;
@@ -51,7 +51,7 @@ impl Elector {
     /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
     /// the maximum of; or to a member of another configuration, as it was heard.
     fn longest_promise(&self) -> Duration {
-        let own = self.record.detection_max.max(self.config.detection().ceiling());
+        let own = self.durable.record().detection_max.max(self.config.detection().ceiling());
         own.max(self.this_life.detection_heard()).max(self.detection_in_use())
     }
 

@@ -30,7 +30,7 @@ impl Elector {
             self.end_what_is_over(peer);
         }
         let result = self.receive_newest(peer, frame);
-        if raised && !self.is_saving_for(peer) {
+        if raised && !self.durable.is_saving_for(peer) {
             self.end_what_is_over(peer);
         }
         result
@@ -80,7 +80,7 @@ impl Elector {
             }
             _ => frame.header.epoch,
         };
-        self.heard = self.heard.max(claimed.min(self.record.epoch.above(HINT_DISTANCE_MAX)));
+        self.heard = self.heard.max(claimed.min(self.durable.epoch().above(HINT_DISTANCE_MAX)));
         self.check_distance(frame.header.epoch)?;
         let pair = &mut self.peers[peer.get()].pair;
         pair.note_ended(&frame.header);
@@ -258,7 +258,7 @@ impl Elector {
 
     /// R7: one frame raises the durable epoch by at most 2³².
     pub(super) fn check_distance(&self, epoch: Epoch) -> Result<(), Ignored> {
-        if epoch > self.record.epoch.above(RAISE_DISTANCE_MAX) {
+        if epoch > self.durable.epoch().above(RAISE_DISTANCE_MAX) {
             Err(Ignored::EpochTooFar(epoch))
         } else {
             Ok(())

@@ -6,10 +6,9 @@ use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{RoundLost, StepDown, Stopped};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
-use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
 use crate::record::{Holder, Record, Storage};
-use crate::saving::{DeferredOffer, Purpose, Saving};
+use crate::saving::Purpose;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -31,11 +30,11 @@ impl Elector {
 
     /// R48: a new incarnation is durable before its first frame; S6: the fence starts at the durable epoch.
     pub(super) fn save_incarnation(&mut self, above: Option<u32>) {
-        let Some(counter) = self.record.incarnation.counter.max(above.unwrap_or(0)).checked_add(1) else {
+        let Some(counter) = self.durable.incarnation().counter.max(above.unwrap_or(0)).checked_add(1) else {
             self.stop(Self::storage_error(&"the incarnation counter is exhausted"));
             return;
         };
-        let mut record = self.record;
+        let mut record = *self.durable.record();
         self.lives_taken += 1;
         record.incarnation = Incarnation { counter, random: self.draw_incarnation() };
         // A replacement that begins above the lost counter has had no life before that counts.
@@ -43,7 +42,7 @@ impl Elector {
             record.first_life = counter;
         }
         record.detection_max = record.detection_max.max(self.config.detection().ceiling());
-        self.save(Purpose::Speak, Some(record), record.epoch, self.kept);
+        self.save(Purpose::Speak, Some(record), record.epoch, self.durable.exempt_epoch());
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a random number will do")]
@@ -56,10 +55,11 @@ impl Elector {
     /// is marked as replaced it never falls at all.
     pub(super) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
         let ceiling = self.config.detection().ceiling();
-        let same_holder = self.record.holder.is_some_and(|old| old.node == holder.node);
-        let keeps_word = same_holder || epoch == self.record.epoch || self.is_replaced();
-        let detection_max = if keeps_word { self.record.detection_max.max(ceiling) } else { ceiling };
-        Record { epoch, holder: Some(holder), detection_max, ..self.record }
+        let same_holder = self.durable.record().holder.is_some_and(|old| old.node == holder.node);
+        let keeps_word = same_holder || epoch == self.durable.epoch() || self.is_replaced();
+        let detection_max =
+            if keeps_word { self.durable.record().detection_max.max(ceiling) } else { ceiling };
+        Record { epoch, holder: Some(holder), detection_max, ..*self.durable.record() }
     }
 
     /// R8: hands out a gate; what `purpose` names waits for it. One gate at a time.
@@ -70,36 +70,16 @@ impl Elector {
         floor: Epoch,
         kept: Option<Epoch>,
     ) {
-        assert!(self.saving.is_none(), "one gate at a time");
-        assert!(floor >= self.record.epoch, "S3: the durable epoch never falls");
-        self.gates += 1;
-        let ticket = Ticket { elector: self.authority.clone(), number: self.gates };
-        self.out.hand_out_gate(Gate { ticket: ticket.clone(), record, raise: Raise::new(floor, kept) });
-        self.saving = Some(Saving { ticket, record, kept, purpose, since: self.now, stalled: false });
+        assert!(floor >= self.durable.epoch(), "S3: the durable epoch never falls");
+        let number = self.durable.begin(purpose, record, kept, self.now);
+        let ticket = Ticket { elector: self.authority.clone(), number };
+        self.out.hand_out_gate(Gate { ticket, record, raise: Raise::new(floor, kept) });
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection_in_use()));
-    }
-
-    /// Whether a claim or an offer of this leader is being saved.
-    pub(super) fn is_saving_for(&self, leader: MemberIndex) -> bool {
-        self.saving.as_ref().is_some_and(|saving| match saving.purpose {
-            Purpose::Follow(claim) => claim.leader == leader,
-            Purpose::Accept(accepting) => accepting.candidate == leader,
-            _ => false,
-        })
-    }
-
-    pub(super) fn saving_is(&self, gate: Option<&Gate>) -> bool {
-        match (gate, &self.saving) {
-            (Some(gate), Some(saving)) => gate.ticket == saving.ticket,
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
     }
 
     /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
     pub(super) fn on_save_stalled(&mut self) {
-        if let Some(saving) = &mut self.saving {
-            saving.stalled = true;
+        if self.durable.stall() {
             self.withdraw_round(RoundLost::SaveStalled);
             // R64: in a freeze it is only told, and costs office when that ends.
             if self.freeze.is_active() {
@@ -110,40 +90,31 @@ impl Elector {
         }
     }
 
-    fn take_saving(&mut self, ticket: &Ticket) -> Option<Saving> {
+    fn check_ticket(&self, ticket: &Ticket) {
         assert!(
             ticket.elector == self.authority,
             "a gate of another elector was handed to {}",
             self.config.node()
         );
-        if self.saving.as_ref()?.ticket != *ticket {
-            return None;
-        }
-        self.timers.clear(Timer::Save);
-        self.saving.take()
     }
 
     /// R44: nobody knows what the disk holds now.
     fn fail_save(&mut self, failed: &StorageFailed) {
-        if self.take_saving(&failed.ticket).is_some() {
+        self.check_ticket(&failed.ticket);
+        if self.durable.fail(failed.ticket.number) {
             self.stop(Self::storage_error(failed));
         }
     }
 
     fn finish_save(&mut self, gated: &Gated) {
-        let Some(saving) = self.take_saving(&gated.ticket) else { return };
-        self.save_time.note(self.now.since(saving.since));
-        if let Some(record) = saving.record {
-            self.record = record;
-        }
-        self.kept = saving.kept;
-        self.pulled = gated.position;
-        self.answered = None;
+        self.check_ticket(&gated.ticket);
+        let finished = self.durable.finish(gated.ticket.number, gated.position, self.now);
+        let Some(purpose) = finished else { return };
+        self.timers.clear(Timer::Save);
         // What the host has reported is newer than what was pulled at the commit.
         self.note_position(self.position.or(self.reported_position()));
-        self.carry_out(saving.purpose);
-        if self.saving.is_none()
-            && let Some(DeferredOffer(accepting)) = self.deferred.take()
+        self.carry_out(purpose);
+        if let Some(accepting) = self.durable.take_deferred()
             && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended()
             && self.now <= accepting.received + accepting.detection
         {
@@ -165,11 +136,11 @@ impl Elector {
 
     /// R60: the life begins with what its disk says now: the fence has let nothing pass before.
     fn speak(&mut self) {
-        let (position, epoch) = (self.reported_position(), self.record.epoch);
+        let (position, epoch) = (self.reported_position(), self.durable.epoch());
         if let Some(position) = position.filter(|position| position.epoch > epoch && !self.is_replaced()) {
             return self.stop(Stopped::EntriesAhead { position, epoch });
         }
-        let (first_life, log) = (self.record.first_life, self.config.log_sync());
+        let (first_life, log) = (self.durable.record().first_life, self.config.log_sync());
         self.this_life.begin(Birth { first_life, epoch, position, log });
         for peer in &mut self.peers {
             peer.pair.telling = Telling::default();
@@ -182,7 +153,7 @@ impl Elector {
 
     /// R45: a replaced node gets its vote back.
     pub(super) fn save_rebuilt(&mut self) {
-        let record = Record { storage: Storage::Intact, ..self.record };
-        self.save(Purpose::Rebuild, Some(record), self.record.epoch, self.kept);
+        let record = Record { storage: Storage::Intact, ..*self.durable.record() };
+        self.save(Purpose::Rebuild, Some(record), self.durable.epoch(), self.durable.exempt_epoch());
     }
 }

@@ -15,7 +15,7 @@ impl Elector {
     #[inline]
     pub(super) fn stance(&self) -> Stance {
         if matches!(self.life, Life::Stopped(_)) {
-            return Stance::Stopped(self.this_life.offered().max(self.record.epoch));
+            return Stance::Stopped(self.this_life.offered().max(self.durable.epoch()));
         }
         if self.is_replaced() {
             return Stance::Replaced;
@@ -32,7 +32,7 @@ impl Elector {
 
     /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
     fn unbound_stance(&self) -> Stance {
-        if !self.kind.votes() || self.promise.is_some() || self.saving.is_some() {
+        if !self.kind.votes() || self.promise.is_some() || self.durable.is_saving() {
             return Stance::Bound;
         }
         if !self.freeze.is_active() {
@@ -92,7 +92,7 @@ impl Elector {
             eligible: self.is_eligible(),
             // R43: a stalled save makes a node unfit too.
             healthy: self.health == Health::Healthy
-                && !self.saving.as_ref().is_some_and(|saving| saving.stalled)
+                && !self.durable.is_stalled()
                 && !matches!(&self.role, Role::Leader(leader) if leader.is_overdue()),
             priority: self.config.priority(),
             application: self.config.application(),
@@ -120,7 +120,7 @@ impl Elector {
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
-        self.notices.note_broadcast(self.stance(), self.record.epoch);
+        self.notices.note_broadcast(self.stance(), self.durable.epoch());
         self.reset_heartbeat();
     }
 
@@ -139,7 +139,7 @@ impl Elector {
     /// R36: a change of standing is sent to everybody at once.
     #[inline]
     pub(super) fn tell_everybody(&mut self) {
-        if !self.notices.is_broadcast(self.stance(), self.record.epoch) {
+        if !self.notices.is_broadcast(self.stance(), self.durable.epoch()) {
             self.broadcast();
         }
     }

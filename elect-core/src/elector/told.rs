@@ -10,7 +10,7 @@ impl Elector {
     /// rank it by. A change of standing is told at the end of the very step that brings it, with the position of that
     /// step; whoever told nobody of an entry has the position of now.
     pub(super) fn ranked_position(&self) -> Option<Position> {
-        let is_told = self.notices.is_broadcast(self.stance(), self.record.epoch);
+        let is_told = self.notices.is_broadcast(self.stance(), self.durable.epoch());
         if is_told { self.told_position.get().or(self.position) } else { self.position }
     }
 

@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use super::StateSink;
-use super::parts::{describe_node, describe_position, option, words};
+use super::parts::{describe_incarnation, describe_node, describe_position, option, words};
+use crate::durable::DurableState;
 use crate::elector::{Elector, Role};
 use crate::follower::{Accepting, Claim};
 use crate::leader::Leader;
 use crate::record::Storage;
-use crate::saving::{Purpose, Saving};
+use crate::saving::Purpose;
 use crate::time::nanos;
 
 impl Elector {
@@ -19,7 +20,7 @@ impl Elector {
                 sink.word(0);
                 option(sink, follower.followed.as_ref(), |sink, followed| {
                     // Since when, and how surely, only a replaced node asks.
-                    assert!(self.record.storage == Storage::Intact, "the storage was not replaced");
+                    assert!(self.durable.record().storage == Storage::Intact, "the storage was not replaced");
                     words(sink, [followed.leader.get() as u64, followed.epoch.number()]);
                     sink.word(nanos(followed.detection));
                 });
@@ -82,12 +83,28 @@ impl Elector {
         }
     }
 
-    pub(super) fn describe_saving(&self, sink: &mut impl StateSink, saving: &Saving) {
-        // The ticket is the gate's, and since when it is under way only `explain` asks.
-        let Saving { ticket: _, record, kept, purpose, since: _, stalled } = saving;
-        option(sink, record.as_ref(), |sink, record| self.describe_record(sink, record));
-        option(sink, kept.as_ref(), |sink, kept| sink.word(kept.number()));
-        sink.word(u64::from(*stalled));
+    /// Since when a save is under way only `explain` asks, and how long saves take only where the rank step was not set by
+    /// hand. A gate's number is only compared with that of the gate under way.
+    pub(super) fn describe_durable(&self, sink: &mut impl StateSink, durable: &DurableState) {
+        option(sink, durable.saving().as_ref(), |sink, (record, exempt_epoch, purpose)| {
+            option(sink, *record, |sink, record| self.describe_record(sink, record));
+            option(sink, exempt_epoch.as_ref(), |sink, exempt| sink.word(exempt.number()));
+            sink.word(u64::from(durable.is_stalled()));
+            self.describe_purpose(sink, purpose);
+        });
+        option(sink, durable.deferred(), |sink, deferred| {
+            self.describe_accepting(sink, deferred, deferred.detection);
+        });
+        option(sink, durable.accepted_candidacy(), |sink, candidacy| {
+            sink.word(candidacy.candidate.get() as u64);
+            describe_incarnation(sink, candidacy.incarnation);
+            sink.word(candidacy.epoch.number());
+        });
+        describe_position(sink, durable.fenced_position());
+        option(sink, durable.exempt_epoch().as_ref(), |sink, exempt| sink.word(exempt.number()));
+    }
+
+    fn describe_purpose(&self, sink: &mut impl StateSink, purpose: &Purpose) {
         match purpose {
             Purpose::Speak => sink.word(0),
             Purpose::Stand(epoch) => words(sink, [1, epoch.number()]),

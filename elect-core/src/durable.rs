@@ -1,0 +1,207 @@
+//! What is on the disk, what is on its way there, and what waits for it.
+
+use crate::epoch::{Epoch, Position};
+use crate::follower::{Accepting, Candidacy};
+use crate::members::MemberIndex;
+use crate::nonce::Incarnation;
+use crate::pace::SaveTime;
+use crate::record::Record;
+use crate::saving::Purpose;
+use crate::time::Time;
+
+/// The record, the fence as the last gate left it, and the save under way.
+#[derive(Clone, Debug)]
+pub(crate) struct DurableState {
+    /// What is durable. A save in progress is not in here yet.
+    record: Record,
+    saving: Option<Saving>,
+    /// How many gates there were.
+    gates: u64,
+    /// An offer that came while an earlier record was being saved.
+    deferred: Option<Accepting>,
+    /// The candidacy that was accepted last, after the last gate.
+    accepted_candidacy: Option<Candidacy>,
+    /// The position that the last gate pulled after its raise.
+    fenced_position: Option<Position>,
+    /// The epoch below the fence's floor whose stamps still pass.
+    exempt_epoch: Option<Epoch>,
+    save_time: SaveTime,
+}
+
+/// A gate that is under way.
+#[derive(Clone, Debug)]
+struct Saving {
+    number: u64,
+    record: Option<Record>,
+    exempt_epoch: Option<Epoch>,
+    purpose: Purpose,
+    since: Time,
+    /// It takes longer than D (R43).
+    is_stalled: bool,
+}
+
+impl DurableState {
+    pub(crate) fn new(record: Record) -> Self {
+        Self {
+            record,
+            saving: None,
+            gates: 0,
+            deferred: None,
+            accepted_candidacy: None,
+            fenced_position: None,
+            exempt_epoch: None,
+            save_time: SaveTime::default(),
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    #[inline]
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.record.epoch
+    }
+
+    #[inline]
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.record.incarnation
+    }
+
+    #[inline]
+    pub(crate) const fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
+    pub(crate) fn saving_since(&self) -> Option<Time> {
+        self.saving.as_ref().map(|saving| saving.since)
+    }
+
+    /// Whether a claim or an offer of this leader is being saved.
+    pub(crate) fn is_saving_for(&self, leader: MemberIndex) -> bool {
+        self.saving.as_ref().is_some_and(|saving| match saving.purpose {
+            Purpose::Follow(claim) => claim.leader == leader,
+            Purpose::Accept(accepting) => accepting.candidate == leader,
+            _ => false,
+        })
+    }
+
+    /// R43: whether the save under way takes longer than D.
+    #[inline]
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.saving.as_ref().is_some_and(|saving| saving.is_stalled)
+    }
+
+    /// R8: a gate is handed out, one at a time; returns its number.
+    pub(crate) fn begin(
+        &mut self,
+        purpose: Purpose,
+        record: Option<Record>,
+        exempt_epoch: Option<Epoch>,
+        now: Time,
+    ) -> u64 {
+        assert!(self.saving.is_none(), "one gate at a time");
+        self.gates += 1;
+        let number = self.gates;
+        self.saving = Some(Saving { number, record, exempt_epoch, purpose, since: now, is_stalled: false });
+        number
+    }
+
+    /// The save under way takes longer than D; `false` if there is none.
+    pub(crate) fn stall(&mut self) -> bool {
+        match &mut self.saving {
+            Some(saving) => {
+                saving.is_stalled = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The gate of this number was committed, and pulled this position; returns what waited for it, or `None` if that
+    /// gate is not the one under way.
+    pub(crate) fn finish(&mut self, number: u64, position: Option<Position>, now: Time) -> Option<Purpose> {
+        let saving = self.take(number)?;
+        self.save_time.note(now.since(saving.since));
+        if let Some(record) = saving.record {
+            self.record = record;
+        }
+        self.exempt_epoch = saving.exempt_epoch;
+        self.fenced_position = position;
+        self.accepted_candidacy = None;
+        Some(saving.purpose)
+    }
+
+    /// The gate of this number failed: whether it is the one under way.
+    pub(crate) fn fail(&mut self, number: u64) -> bool {
+        self.take(number).is_some()
+    }
+
+    fn take(&mut self, number: u64) -> Option<Saving> {
+        self.saving.take_if(|saving| saving.number == number)
+    }
+
+    /// Nothing waits for the disk any more.
+    pub(crate) fn stop(&mut self) {
+        self.saving = None;
+        self.deferred = None;
+    }
+
+    /// An offer that came while a record is being saved waits for it; of two, the higher.
+    pub(crate) fn defer(&mut self, accepting: Accepting) {
+        if self.deferred.is_none_or(|deferred| deferred.epoch <= accepting.epoch) {
+            self.deferred = Some(accepting);
+        }
+    }
+
+    /// The offer that waited, once no save is under way any more.
+    pub(crate) fn take_deferred(&mut self) -> Option<Accepting> {
+        self.deferred.take_if(|_| self.saving.is_none())
+    }
+
+    pub(crate) const fn deferred(&self) -> Option<&Accepting> {
+        self.deferred.as_ref()
+    }
+
+    /// R9: this candidacy was accepted, with the position that the last gate pulled.
+    pub(crate) fn note_accepted(&mut self, candidacy: Candidacy) {
+        self.accepted_candidacy = Some(candidacy);
+    }
+
+    pub(crate) fn has_accepted(&self, candidacy: Candidacy) -> bool {
+        self.accepted_candidacy == Some(candidacy)
+    }
+
+    /// The position that the last gate pulled after its raise.
+    pub(crate) const fn fenced_position(&self) -> Option<Position> {
+        self.fenced_position
+    }
+
+    /// R28: the epoch below the fence's floor whose stamps still pass.
+    pub(crate) const fn exempt_epoch(&self) -> Option<Epoch> {
+        self.exempt_epoch
+    }
+
+    pub(crate) const fn save_time(&self) -> SaveTime {
+        self.save_time
+    }
+
+    /// Whether the gate under way is the one of this number.
+    pub(crate) fn is_gate(&self, number: u64) -> bool {
+        self.saving.as_ref().is_some_and(|saving| saving.number == number)
+    }
+}
+
+#[cfg(feature = "explore")]
+impl DurableState {
+    pub(crate) const fn accepted_candidacy(&self) -> Option<&Candidacy> {
+        self.accepted_candidacy.as_ref()
+    }
+
+    /// The save under way: its record, whose stamps pass meanwhile, and what waits for it.
+    pub(crate) fn saving(&self) -> Option<(Option<&Record>, Option<Epoch>, &Purpose)> {
+        let saving = self.saving.as_ref()?;
+        Some((saving.record.as_ref(), saving.exempt_epoch, &saving.purpose))
+    }
+}
