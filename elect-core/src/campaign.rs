@@ -3,11 +3,15 @@
 use core::time::Duration;
 
 use crate::blocker::Turn;
+#[cfg(feature = "explore")]
+use crate::describe::{StateSink, describe_position, option};
 use crate::epoch::{Epoch, Position};
 use crate::favour::Favour;
 use crate::handover::HeadStart;
 use crate::members::MemberIndex;
 use crate::time::Time;
+#[cfg(feature = "explore")]
+use crate::time::nanos;
 
 /// What elections of the past and of the moment leave behind for this node's next one.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +36,7 @@ pub(crate) struct Campaign {
 
 /// The position with which a way into office failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FailedAt(pub(crate) Option<Position>);
+struct FailedAt(Option<Position>);
 
 impl Campaign {
     /// This node stands.
@@ -173,15 +177,30 @@ impl Campaign {
             None => turn.at.min(now + delay),
         }
     }
+}
 
-    /// The position of a failed way into office, where there was one.
-    #[cfg(feature = "explore")]
-    pub(crate) const fn failed_way(&self) -> Option<FailedAt> {
-        self.failed_at
-    }
-
-    #[cfg(feature = "explore")]
-    pub(crate) const fn waits(&self) -> Time {
-        self.wait_until
+#[cfg(feature = "explore")]
+impl Campaign {
+    /// No turn is looked back at for longer than `longest`.
+    pub(crate) fn describe(&self, sink: &mut impl StateSink, longest: Duration) {
+        let Self { turn, wait_until, rounds_lost, head_start, released, favour, failed_at, had_leader } =
+            self;
+        option(sink, head_start.as_ref(), |sink, head_start| {
+            sink.word(head_start.target.get() as u64);
+            sink.until(head_start.until);
+            option(sink, head_start.released.as_ref(), |sink, released| sink.word(released.number()));
+        });
+        sink.word(released.number());
+        option(sink, favour.until().as_ref(), |sink, until| sink.until(*until));
+        // More make no difference to waits and rounds.
+        sink.word(u64::from((*rounds_lost).min(4)));
+        sink.until(*wait_until);
+        sink.word(u64::from(*had_leader));
+        option(sink, turn.as_ref(), |sink, turn| {
+            sink.since(turn.since, longest);
+            sink.until(turn.at);
+            sink.word(nanos(turn.delay));
+        });
+        option(sink, failed_at.as_ref(), |sink, failed| describe_position(sink, failed.0));
     }
 }

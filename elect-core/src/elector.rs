@@ -47,7 +47,7 @@ use crate::nonce::Nonce;
 use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
-use crate::peer::Peer;
+use crate::peers::Peers;
 use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
@@ -77,7 +77,7 @@ pub struct Elector {
     this_life: ThisLife,
     role: Role,
     promise: Option<Promise>,
-    peers: Box<[Peer]>,
+    peers: Peers,
     /// The highest epoch heard of, capped: a hint for the next offer.
     heard: Epoch,
     health: Health,
@@ -139,7 +139,7 @@ impl Elector {
             this_life: ThisLife::default(),
             role: Role::Follower(Follower::default()),
             promise: None,
-            peers: (0..count).map(|_| Peer::default()).collect(),
+            peers: Peers::new(count),
             heard: record.epoch,
             health: Health::Healthy,
             position: None,
@@ -394,7 +394,7 @@ impl Elector {
         let nonce = Nonce { incarnation: self.durable.incarnation(), sent: self.nonces.current(self.now) };
         let echo = self.echo(peer);
         let standing = self.standing();
-        let is_told = self.peers[peer.get()].pair.telling.is_known();
+        let is_told = self.peers.pair(peer).telling().is_known();
         let (to, frame) = self.out.next_frame();
         *to = self.config.members().id(peer);
         frame.header.group = self.config.group();

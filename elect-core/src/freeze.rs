@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "explore")]
+use crate::describe::{StateSink, option, words};
 use crate::epoch::Epoch;
 use crate::frame::{FreezeNumber, FreezeStamp};
 use crate::members::MemberIndex;
@@ -209,6 +211,33 @@ impl Freeze {
         if now >= asks_until {
             self.request = None;
         }
+    }
+}
+
+#[cfg(feature = "explore")]
+impl Freeze {
+    /// Who took a freeze, and who asked for it, only `explain` and the status say.
+    pub(crate) fn describe(&self, sink: &mut impl StateSink) {
+        option(sink, self.number().as_ref(), |sink, number| {
+            words(sink, [number.epoch.number(), u64::from(number.count)]);
+        });
+        option(sink, self.last_leader().as_ref(), |sink, last| {
+            words(sink, [last.leader.get() as u64, last.epoch.number()]);
+        });
+        for point in [self.until(), self.favoured_until()] {
+            option(sink, point.as_ref(), |sink, until| sink.until(*until));
+        }
+        option(sink, self.request().as_ref(), |sink, request| match *request {
+            PauseRequest::Freeze { after, until, asks_until } => {
+                words(sink, [0, after.epoch.number(), u64::from(after.count)]);
+                sink.until(until);
+                sink.until(asks_until);
+            }
+            PauseRequest::Thaw { asks_until } => {
+                sink.word(1);
+                sink.until(asks_until);
+            }
+        });
     }
 }
 

@@ -121,6 +121,8 @@ mod blocker;
 mod campaign;
 mod candidate;
 mod config;
+#[cfg(feature = "explore")]
+mod describe;
 mod detector;
 mod durable;
 mod duty;
@@ -145,7 +147,8 @@ mod notices;
 mod office;
 mod outbox;
 mod pace;
-mod peer;
+mod pair;
+mod peers;
 mod preference;
 mod progress;
 mod promise;
@@ -166,6 +169,7 @@ mod this_life;
 mod time;
 mod timers;
 mod told;
+mod view;
 #[cfg(feature = "wire")]
 pub mod wire;
 
@@ -174,10 +178,10 @@ pub use birth::{Birth, Durable, LogSync};
 pub use blocker::Blocker;
 pub use config::builder::ConfigBuilder;
 pub use config::{BeyondLagLimit, Config, ConfigError, ConfigWarning, Detection, LagLimit};
+#[cfg(feature = "explore")]
+pub use describe::StateSink;
 pub use duty::{Duty, Raised};
 pub use elector::Elector;
-#[cfg(feature = "explore")]
-pub use elector::explore::StateSink;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
     HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo, RequestRefused,

@@ -1,5 +1,7 @@
 //! A voter's word: whom it has promised to accept nobody else for, and until when.
 
+#[cfg(feature = "explore")]
+use crate::describe::{StateSink, describe_incarnation, option, words};
 use crate::epoch::Epoch;
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
@@ -31,5 +33,14 @@ impl Promise {
         self.life = renewal.life;
         self.until = self.until.max(renewal.until);
         self.renewed_at = self.renewed_at.max(renewal.renewed_at);
+    }
+
+    #[cfg(feature = "explore")]
+    pub(crate) fn describe(&self, sink: &mut impl StateSink) {
+        // When it was renewed last only crash evidence asks.
+        let Self { to, epoch, life, until, renewed_at: _ } = self;
+        words(sink, [to.get() as u64, epoch.number()]);
+        option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
+        sink.until(*until);
     }
 }

@@ -102,7 +102,7 @@ impl Elector {
     }
 
     fn counts_as_free(&self, peer: MemberIndex) -> bool {
-        match self.peers[peer.get()].view.standing {
+        match self.peers.view(peer).standing() {
             Standing::Free => true,
             // R62: reserved is free for that node, and for nobody else.
             Standing::Reserved(leader) => leader == self.config.node(),
@@ -114,7 +114,7 @@ impl Elector {
     fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
         match self.config.members().index(leader) {
             Some(index) if index == self.me => epoch <= self.durable.epoch(),
-            Some(index) => epoch <= self.peers[index.get()].pair.ended(),
+            Some(index) => epoch <= self.peers.pair(index).ended(),
             None => false,
         }
     }
@@ -129,7 +129,7 @@ impl Elector {
 
     fn best_connected_position(&self) -> Option<Position> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        connected.map(|peer| self.peers[peer.get()].view.position).fold(self.position, Option::max)
+        connected.map(|peer| self.peers.view(peer).position()).fold(self.position, Option::max)
     }
 
     /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a freeze keeps in
@@ -162,7 +162,7 @@ impl Elector {
     /// doubt.
     fn rival(&self, peer: MemberIndex) -> Merit {
         let merit = self.merit(peer);
-        match self.peers[peer.get()].view.standing {
+        match self.peers.view(peer).standing() {
             Standing::Standing(_) => Merit { stands: true, ..merit },
             Standing::Following(..) | Standing::Bound => {
                 Merit { position: merit.position.max(self.ranked_position()), ..merit }
@@ -174,9 +174,9 @@ impl Elector {
     /// Whether `peer` stands, or is an eligible voter that is free or may be so at about the same time as this node:
     /// one that still follows, or after a restart of all one that is still bound by its record.
     fn may_stand(&self, peer: MemberIndex) -> bool {
-        let view = &self.peers[peer.get()].view;
-        let fit = view.eligible && view.healthy;
-        match view.standing {
+        let view = self.peers.view(peer);
+        let fit = view.eligible() && view.healthy();
+        match view.standing() {
             Standing::Standing(_) => true,
             Standing::Free | Standing::Following(..) => fit,
             Standing::Bound => fit && !self.campaign.had_leader(),

@@ -10,13 +10,13 @@ use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
 use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
-use crate::peer::Ballot;
 use crate::record::{Holder, Word};
 use crate::refusals::FinalRefusals;
 use crate::saving::Purpose;
 use crate::standing::Stance;
 use crate::time::{Time, nanos};
 use crate::timers::Timer;
+use crate::view::Ballot;
 
 impl Elector {
     /// R19: offers an epoch above every epoch heard of. The offer may leave while the own vote is being saved;
@@ -59,11 +59,11 @@ impl Elector {
         let Some(needed) = self.config.members().quorum().checked_sub(2) else { return Epoch::ZERO };
         let votes = |&peer: &MemberIndex| {
             let may_vote =
-                !matches!(self.peers[peer.get()].view.standing, Standing::Replaced | Standing::Stopped(_));
+                !matches!(self.peers.view(peer).standing(), Standing::Replaced | Standing::Stopped(_));
             may_vote && self.is_connected(peer)
         };
         let mut epochs: Vec<_> =
-            self.voting_peers().filter(votes).map(|peer| self.peers[peer.get()].view.told.epoch()).collect();
+            self.voting_peers().filter(votes).map(|peer| self.peers.view(peer).told().epoch()).collect();
         epochs.sort_unstable();
         let lowest = epochs.get(needed).copied().unwrap_or(Epoch::ZERO);
         lowest.min(self.durable.epoch().above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
@@ -73,7 +73,7 @@ impl Elector {
     /// without it, but would otherwise take a step of the hint's limit at each heartbeat until it gets there.
     pub(super) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        let told = connected.map(|peer| self.peers[peer.get()].view.told.twice()).max();
+        let told = connected.map(|peer| self.peers.view(peer).told().twice()).max();
         let told = told.unwrap_or(Epoch::ZERO).min(self.durable.epoch().above(FLOOR_DISTANCE_MAX));
         Some(self.next_epoch()?.max(told.next()?))
     }
@@ -84,7 +84,7 @@ impl Elector {
     }
 
     pub(super) fn clear_ballots(&mut self) {
-        for peer in &mut self.peers {
+        for peer in self.peers.iter_mut() {
             peer.view.ballot = None;
         }
     }
@@ -108,7 +108,7 @@ impl Elector {
 
     /// R34: to a voter that became free while the round lasts.
     pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
-        if self.config.members().get(peer).kind.votes() && self.peers[peer.get()].view.ballot.is_none() {
+        if self.config.members().get(peer).kind.votes() && self.peers.view(peer).ballot.is_none() {
             self.send_offer(peer);
         }
     }
@@ -162,7 +162,7 @@ impl Elector {
     /// A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
     /// pulled when its fence was raised.
     fn note_ballot(&mut self, peer: MemberIndex, ballot: Ballot) {
-        let slot = &mut self.peers[peer.get()].view.ballot;
+        let slot = &mut self.peers.view_mut(peer).ballot;
         *slot = Some(match *slot {
             Some(earlier) => Ballot {
                 grant: earlier.grant.max(ballot.grant),
@@ -191,7 +191,7 @@ impl Elector {
         let grants = members
             .indices()
             .filter(|&index| index != me && members.get(index).kind.votes())
-            .map(|index| peers[index.get()].view.ballot.map_or(Time::ZERO, |ballot| ballot.grant));
+            .map(|index| peers.view(index).ballot.map_or(Time::ZERO, |ballot| ballot.grant));
         self.tally.lease_end(quorum, own, grants)
     }
 

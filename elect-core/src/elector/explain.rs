@@ -37,23 +37,20 @@ impl Elector {
     }
 
     fn hearings(&self, now: Time) -> Vec<Hearing> {
-        let hearing = |peer: MemberIndex| {
-            let known = &self.peers[peer.get()];
-            Hearing {
-                node: self.config.members().id(peer),
-                connected: self.is_connected(peer),
-                heard_ago: known.pair.heard_at.map(|at| now.since(at)),
-                says: match known.view.standing {
-                    Standing::Leading(epoch) => PeerSays::Leads(epoch),
-                    Standing::Standing(epoch) => PeerSays::Stands(epoch),
-                    Standing::Following(leader, epoch) => PeerSays::Follows(leader, epoch),
-                    Standing::Bound => PeerSays::Bound,
-                    Standing::Free => PeerSays::Free,
-                    Standing::Replaced => PeerSays::Replaced,
-                    Standing::Stopped(_) => PeerSays::Stopped,
-                    Standing::Reserved(leader) => PeerSays::Reserved(leader),
-                },
-            }
+        let hearing = |peer: MemberIndex| Hearing {
+            node: self.config.members().id(peer),
+            connected: self.is_connected(peer),
+            heard_ago: self.peers.pair(peer).heard_at().map(|at| now.since(at)),
+            says: match self.peers.view(peer).standing() {
+                Standing::Leading(epoch) => PeerSays::Leads(epoch),
+                Standing::Standing(epoch) => PeerSays::Stands(epoch),
+                Standing::Following(leader, epoch) => PeerSays::Follows(leader, epoch),
+                Standing::Bound => PeerSays::Bound,
+                Standing::Free => PeerSays::Free,
+                Standing::Replaced => PeerSays::Replaced,
+                Standing::Stopped(_) => PeerSays::Stopped,
+                Standing::Reserved(leader) => PeerSays::Reserved(leader),
+            },
         };
         self.other_members().map(hearing).collect()
     }

@@ -4,53 +4,23 @@
 //! on from one state in two ways; [`Elector::describe`] lets it see that it was here before. Neither is of any use
 //! to a host: two electors with one record would be two nodes with one vote.
 
-mod parts;
 mod role;
-
-use core::time::Duration;
 
 use crate::authority::Authority;
 use crate::config::{Config, Detection};
+use crate::describe::{
+    StateSink, describe_birth, describe_incarnation, describe_node, describe_position, describe_words,
+    option, words,
+};
 use crate::elector::{Elector, Life};
 use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
-use crate::nonce::Nonce;
 use crate::outbox::Outbox;
 use crate::pace::Pacing;
-use crate::peer::{Link, Pair, Peer, View};
 use crate::record::{Holder, Record, Storage, Word};
 use crate::steady::Steady;
-use crate::time::{Time, nanos};
+use crate::time::nanos;
 use crate::timers::Timer;
-use parts::{
-    describe_birth, describe_freeze, describe_incarnation, describe_node, describe_position,
-    describe_promise, describe_standing, describe_words, option, words,
-};
-
-/// Takes a state in, part by part, always in the same order.
-///
-/// Points of time come by what an elector does with them, so that a sink can leave out what makes no difference:
-/// where the clock stands, and by how many nanoseconds two frames of one moment differ.
-pub trait StateSink {
-    /// Anything but time.
-    fn word(&mut self, word: u64);
-
-    /// A point of the elector's clock of which is only asked whether it has come.
-    fn until(&mut self, point: Time);
-
-    /// A past point of the elector's clock of which is only asked how long ago it was, and that only up to `horizon`.
-    fn since(&mut self, point: Time, horizon: Duration);
-
-    /// A nonce of `owner`, seen by `owner` and `other` alone: its order among those of the pair, and its age up to the
-    /// detection time.
-    fn nonce(&mut self, owner: usize, other: usize, nonce: Nonce);
-
-    /// The newest nonce of `owner` that `other` has echoed: as good as none once it is older than the detection time.
-    fn echoed(&mut self, owner: usize, other: usize, nonce: Nonce);
-
-    /// A point from which nonces of `owner` count, whoever echoes them: its order among them.
-    fn floor(&mut self, owner: usize, from: Time);
-}
 
 impl Elector {
     /// A second elector in the same state, with a lease cell of its own, and the same of the gate that it waits for.
@@ -169,9 +139,12 @@ impl Elector {
         sink.word(this_life.offered().number());
         self.describe_durable(sink, durable);
         self.describe_role(sink, role);
-        option(sink, promise.as_ref(), |sink, promise| describe_promise(sink, promise));
-        for (index, peer) in peers.iter().enumerate().filter(|&(index, _)| index != own) {
-            self.describe_peer(sink, index, peer);
+        option(sink, promise.as_ref(), |sink, promise| promise.describe(sink));
+        let pause = self.config.heartbeat_interval() / 2;
+        for peer in self.other_members() {
+            let places = [peer.get(), own];
+            peers.pair(peer).describe(sink, places, self.durable.incarnation(), pause);
+            peers.view(peer).describe(sink, &self.config, self.contradiction_window());
         }
         sink.word(heard.number());
         sink.word(*health as u64);
@@ -182,27 +155,11 @@ impl Elector {
 
     fn describe_waits(&self, sink: &mut impl StateSink) {
         let own = self.me.get();
-        describe_freeze(sink, &self.freeze);
-        option(sink, self.campaign.head_start().as_ref(), |sink, head_start| {
-            sink.word(head_start.target.get() as u64);
-            sink.until(head_start.until);
-            option(sink, head_start.released.as_ref(), |sink, released| sink.word(released.number()));
-        });
-        sink.word(self.campaign.released().number());
-        option(sink, self.campaign.favour().until().as_ref(), |sink, until| sink.until(*until));
-        // More make no difference to waits and rounds.
-        sink.word(u64::from(self.campaign.rounds_lost().min(4)));
-        sink.until(self.campaign.waits());
+        self.freeze.describe(sink);
+        let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
+        self.campaign.describe(sink, longest);
         sink.floor(own, self.connected_floor);
-        sink.word(u64::from(self.campaign.had_leader()));
-        option(sink, self.campaign.turn().as_ref(), |sink, turn| {
-            let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-            let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
-            sink.since(turn.since, longest);
-            sink.until(turn.at);
-            sink.word(nanos(turn.delay));
-        });
-        option(sink, self.campaign.failed_way().as_ref(), |sink, failed| describe_position(sink, failed.0));
         sink.word(self.random.0);
         option(sink, self.notices.broadcast_epoch().as_ref(), |sink, epoch| {
             // The stance is that of the moment, or the next input says so.
@@ -235,88 +192,6 @@ impl Elector {
                 describe_node(sink, members, *to);
                 describe_words(sink, members, answer);
             });
-        });
-    }
-
-    fn describe_peer(&self, sink: &mut impl StateSink, index: usize, peer: &Peer) {
-        let Pair {
-            link,
-            // Since when a life is known only crash evidence asks.
-            incarnation,
-            birth,
-            far,
-            telling,
-            dead,
-            newest,
-            covered,
-            echoed,
-            round_trip: _,
-            // Only for status.
-            heard_at: _,
-            answered_at,
-            ended: _,
-            // Only where the detection time adapts.
-            acknowledged: _,
-            grant,
-        } = &peer.pair;
-        let own = self.me.get();
-        words(sink, [u64::from(*link == Link::Open), u64::from(*dead)]);
-        words(sink, peer.pair.ended_parts());
-        option(sink, incarnation.as_ref(), |sink, (incarnation, _)| describe_incarnation(sink, *incarnation));
-        option(sink, birth.as_ref(), describe_birth);
-        option(sink, far.life().as_ref(), |sink, life| describe_incarnation(sink, *life));
-        option(sink, telling.from().as_ref(), |sink, from| sink.floor(own, *from));
-        for nonce in [newest, covered] {
-            option(sink, nonce.as_ref(), |sink, nonce| sink.nonce(index, own, *nonce));
-        }
-        option(sink, echoed.as_ref(), |sink, sent| {
-            sink.echoed(own, index, Nonce { incarnation: self.durable.incarnation(), sent: *sent });
-        });
-        option(sink, answered_at.as_ref(), |sink, at| {
-            sink.since(*at, self.config.heartbeat_interval() / 2);
-        });
-        sink.until(*grant);
-        self.describe_view(sink, &peer.view);
-    }
-
-    fn describe_view(&self, sink: &mut impl StateSink, view: &View) {
-        let View {
-            told,
-            standing,
-            position,
-            eligible,
-            healthy,
-            priority,
-            application,
-            // Only told to the host.
-            address: _,
-            ballot,
-            announced,
-            fit_since,
-            progress,
-            preference,
-        } = view;
-        words(sink, [told.epoch().number(), told.twice().number()]);
-        describe_standing(sink, self.config.members(), *standing);
-        describe_position(sink, *position);
-        words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
-        words(sink, [u64::from(*application), u64::from(*announced)]);
-        option(sink, ballot.as_ref(), |sink, ballot| {
-            sink.until(ballot.grant);
-            describe_position(sink, ballot.position);
-        });
-        option(sink, fit_since.as_ref(), |sink, since| {
-            sink.since(*since, self.config.fail_back_cooldown());
-        });
-        for mark in progress.marks() {
-            option(sink, mark.as_ref(), |sink, (at, position)| {
-                sink.since(*at, self.config.heartbeat_interval() * 8);
-                describe_position(sink, Some(*position));
-            });
-        }
-        sink.word(u64::from(preference.contradicts()));
-        option(sink, preference.handed_at().as_ref(), |sink, at| {
-            sink.since(*at, self.contradiction_window());
         });
     }
 

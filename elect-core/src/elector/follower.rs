@@ -70,7 +70,7 @@ impl Elector {
     #[inline]
     fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
         let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch == epoch);
-        if epoch > header.epoch || epoch <= self.peers[peer.get()].pair.ended() || led_here {
+        if epoch > header.epoch || epoch <= self.peers.pair(peer).ended() || led_here {
             return Err(Ignored::Ended(epoch));
         }
         Ok(())
@@ -158,18 +158,17 @@ impl Elector {
     #[inline]
     pub(super) fn cover(&mut self, claim: &Claim) {
         self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
-        self.peers[claim.leader.get()].pair.covered = Some(claim.nonce);
+        self.peers.pair_mut(claim.leader).cover(claim.nonce);
     }
 
     fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {
-        self.peers[leader.get()].pair.covered == Some(nonce)
+        self.peers.pair(leader).covered() == Some(nonce)
     }
 
     /// R16: whether the life that sent `nonce` may still go on, as far as is known: what it asked for while a
     /// record was being saved is void if it died meanwhile.
     fn is_alive(&self, peer: MemberIndex, nonce: Nonce) -> bool {
-        let pair = &self.peers[peer.get()].pair;
-        !pair.dead && pair.incarnation.is_some_and(|(incarnation, _)| incarnation == nonce.incarnation)
+        self.peers.pair(peer).is_alive(nonce)
     }
 
     #[inline]
@@ -227,7 +226,7 @@ impl Elector {
         self.this_life.note_detection(detection);
         self.check_claimed(peer, header, detection)?;
         self.check_distance(epoch)?;
-        if epoch <= self.peers[peer.get()].pair.ended() {
+        if epoch <= self.peers.pair(peer).ended() {
             return Err(Ignored::Ended(epoch)); // R5
         }
         let accepting =
@@ -340,11 +339,9 @@ impl Elector {
 
     /// R57: the announcement's address, for the host's redirects.
     pub(super) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
-        let view = &mut self.peers[peer.get()].view;
-        if view.address == *address {
+        if !self.peers.view_mut(peer).note_address(address) {
             return;
         }
-        view.address = address.clone();
         // A leader that is new in this step is told with its address.
         if self.notices.reported().is_some_and(|(reported, _)| reported == peer) {
             let leader = self.config.members().id(peer);

@@ -102,10 +102,10 @@ impl Elector {
     /// epoch, or it does not keep up with this leader (whose log ended at `past` two heartbeats ago) and what it gains
     /// does not suffice. A rate that is not known yet is none to refuse by.
     fn lag_of(&self, target: MemberIndex, timeout: Duration, past: Option<Position>) -> Option<Lag> {
-        let view = &self.peers[target.get()].view;
-        let lagging = |rate| Lag { target: view.position, own: self.position, rate, timeout };
+        let view = self.peers.view(target);
+        let lagging = |rate| Lag { target: view.position(), own: self.position, rate, timeout };
         // Whoever has told of no entry yet is not known well enough either.
-        let theirs = view.position?;
+        let theirs = view.position()?;
         let Some(behind) = lag(Some(theirs), self.position) else { return Some(lagging(None)) };
         if behind <= self.config.lag_tolerance() || self.keeps_up(target, past) {
             return None;
@@ -159,11 +159,11 @@ impl Elector {
     fn finish_handover(&mut self, handover: Handover) {
         if let Some(unfit) = self.unfit(handover.target) {
             self.abort_handover(HandoverAborted::TargetUnfit(unfit));
-        } else if self.peers[handover.target.get()].view.position >= self.position {
+        } else if self.peers.view(handover.target).position() >= self.position {
             let reason = StepDown::HandedOver(self.config.members().id(handover.target));
             self.release(handover.target, reason);
             if handover.cause == HandoverCause::Preference {
-                self.peers[handover.target.get()].view.preference.note_handed(self.now);
+                self.peers.view_mut(handover.target).preference_mut().note_handed(self.now);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Elector {
         {
             self.timers.clear(Timer::Handover);
             self.authority.set_draining(false);
-            self.peers[handover.target.get()].view.fit_since = Some(now);
+            self.peers.view_mut(handover.target).fit_since = Some(now);
             let target = self.config.members().id(handover.target);
             self.out.act(Duty::HandoverAborted { target, reason });
         }
@@ -219,7 +219,7 @@ impl Elector {
         target: NodeId,
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
-        if epoch > self.peers[peer.get()].pair.ended() || !self.campaign.is_new_release(epoch) {
+        if epoch > self.peers.pair(peer).ended() || !self.campaign.is_new_release(epoch) {
             return Err(Ignored::Ended(epoch));
         }
         self.campaign.note_release(epoch);
@@ -245,8 +245,8 @@ impl Elector {
         if self.campaign.head_start().is_none_or(|head_start| head_start.target != peer) {
             return;
         }
-        let view = &self.peers[peer.get()].view;
-        let declines = !view.eligible || !view.healthy;
+        let view = self.peers.view(peer);
+        let declines = !view.eligible() || !view.healthy();
         let failed = matches!(before, Standing::Standing(_))
             && !matches!(after, Standing::Standing(_) | Standing::Leading(_));
         if declines || failed {
@@ -263,12 +263,12 @@ impl Elector {
 
     /// Why `peer` cannot lead now.
     pub(super) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
-        let view = &self.peers[peer.get()].view;
-        if self.config.members().get(peer).kind != MemberKind::Voter || !view.eligible {
+        let view = self.peers.view(peer);
+        if self.config.members().get(peer).kind != MemberKind::Voter || !view.eligible() {
             Some(Unfit::Ineligible)
         } else if !self.is_connected(peer) {
             Some(Unfit::NotConnected)
-        } else if !view.healthy {
+        } else if !view.healthy() {
             Some(Unfit::Unhealthy)
         } else {
             None
@@ -285,11 +285,11 @@ impl Elector {
     }
 
     pub(super) fn merit(&self, peer: MemberIndex) -> Merit {
-        let view = &self.peers[peer.get()].view;
+        let view = self.peers.view(peer);
         Merit {
             id: self.config.members().id(peer),
-            priority: view.priority,
-            position: view.position,
+            priority: view.priority(),
+            position: view.position(),
             stands: false,
         }
     }
@@ -350,13 +350,13 @@ impl Elector {
             let keeps_up = self.keeps_up(peer, past);
             let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
             let (now, interval) = (self.now, self.config.heartbeat_interval());
-            let view = &mut self.peers[peer.get()].view;
+            let view = self.peers.view_mut(peer);
             if keeps_up {
                 view.progress = Progress::default();
             } else {
-                view.progress.note(view.position, now, interval);
+                view.progress.note(view.position(), now, interval);
             }
-            let fit_since = &mut self.peers[peer.get()].view.fit_since;
+            let fit_since = &mut self.peers.view_mut(peer).fit_since;
             *fit_since = if fit { fit_since.or(Some(now)) } else { None };
             let long_enough =
                 fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown());
@@ -375,17 +375,17 @@ impl Elector {
 
     fn is_preferable(&self, peer: MemberIndex) -> bool {
         let preferred = self.config.preferred_leader();
-        if preferred == Some(self.config.node()) || self.peers[peer.get()].view.preference.contradicts() {
+        if preferred == Some(self.config.node()) || self.peers.view(peer).preference().contradicts() {
             return false;
         }
         preferred == Some(self.config.members().id(peer))
-            || self.peers[peer.get()].view.priority > self.config.priority()
+            || self.peers.view(peer).priority() > self.config.priority()
     }
 
     fn is_better(&self, peer: MemberIndex, than: MemberIndex) -> bool {
         let key = |peer: MemberIndex| {
             let preferred = self.config.preferred_leader() == Some(self.config.members().id(peer));
-            (preferred, self.peers[peer.get()].view.priority)
+            (preferred, self.peers.view(peer).priority())
         };
         key(peer) > key(than)
     }
@@ -393,7 +393,7 @@ impl Elector {
     /// Whether `peer` has what this leader had at `past`, two heartbeats ago: under steady writes nobody ever has what
     /// the leader has now, and the handover itself waits for that.
     fn keeps_up(&self, peer: MemberIndex, past: Option<Position>) -> bool {
-        let position = self.peers[peer.get()].view.position;
+        let position = self.peers.view(peer).position();
         lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance())
     }
 }

@@ -60,21 +60,21 @@ impl Elector {
         let own = self.durable.fenced_position().max(self.position);
         self.voting_peers()
             .filter_map(|peer| {
-                let position = self.peers[peer.get()].view.ballot?.position?;
+                let position = self.peers.view(peer).ballot?.position?;
                 (Some(position) > own).then(|| Source { peer: self.config.members().id(peer), position })
             })
             .max_by_key(|source| source.position)
     }
 
     pub(super) fn turn_ballots_into_grants(&mut self) {
-        for peer in &mut self.peers {
+        for peer in self.peers.iter_mut() {
             peer.pair.grant = peer.view.ballot.take().map_or(Time::ZERO, |ballot| ballot.grant);
         }
     }
 
     /// R37: a heartbeat is an announcement until its addressee has acknowledged one.
     pub(super) fn announce(&mut self) {
-        for peer in &mut self.peers {
+        for peer in self.peers.iter_mut() {
             peer.view.announced = false;
         }
         // One nonce, one epoch: what this step has sent before belongs to another standing.
@@ -93,8 +93,7 @@ impl Elector {
         if !self.is_own(&echo) {
             return;
         }
-        let pair = &mut self.peers[peer.get()];
-        pair.view.announced = true;
+        self.peers.view_mut(peer).announced = true;
         if self.config.members().get(peer).kind.votes() {
             self.grant(peer, echo.sent);
         }
@@ -106,7 +105,7 @@ impl Elector {
         let Role::Leader(leader) = &mut self.role else { return };
         let detection = leader.detection.of_frame(sent);
         let until = sent + self.config.lease_span(detection);
-        let pair = &mut self.peers[peer.get()].pair;
+        let pair = self.peers.pair_mut(peer);
         let was = pair.grant;
         pair.grant = was.max(until);
         if matches!(self.config.detection(), Detection::Adaptive { .. }) {
@@ -127,7 +126,7 @@ impl Elector {
         let grants = members
             .indices()
             .filter(|&index| index != me && members.get(index).kind.votes())
-            .map(|index| peers[index.get()].pair.grant);
+            .map(|index| peers.pair(index).grant);
         let end = self.tally.lease_end(members.quorum(), own, grants);
         let Role::Leader(leader) = &mut self.role else { return };
         if end > leader.lease_end {
@@ -157,7 +156,7 @@ impl Elector {
             self.timers.clear(timer);
         }
         self.clear_ballots();
-        for peer in &mut self.peers {
+        for peer in self.peers.iter_mut() {
             peer.pair.grant = Time::ZERO;
             peer.pair.acknowledged = None;
             peer.view.fit_since = None;

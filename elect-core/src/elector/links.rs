@@ -3,14 +3,13 @@
 use crate::elector::{Elector, Life};
 use crate::event::{LeaderLost, LinkState};
 use crate::members::MemberIndex;
-use crate::peer::{Link, Peer};
 use crate::time::Time;
 
 impl Elector {
     pub(super) fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
         match state {
             LinkState::Up => {
-                self.peers[peer.get()].pair.link = Link::Open;
+                self.peers.pair_mut(peer).open_link();
                 if self.life == Life::Running {
                     self.send_heartbeat(peer);
                 }
@@ -25,9 +24,8 @@ impl Elector {
 
     /// R17: a closed connection ends *connected* at once.
     fn disconnect(&mut self, peer: MemberIndex) {
-        let Peer { pair, view } = &mut self.peers[peer.get()];
-        pair.link = Link::Closed;
-        pair.echoed = None;
+        self.peers.pair_mut(peer).close_link();
+        let view = self.peers.view_mut(peer);
         view.announced = false;
         view.fit_since = None;
     }
@@ -39,12 +37,12 @@ impl Elector {
         if !self.config.crash_evidence() {
             return;
         }
-        let pair = &mut self.peers[peer.get()].pair;
-        let Some((_, since)) = pair.incarnation else { return };
+        let pair = self.peers.pair_mut(peer);
+        let Some((_, since)) = pair.life() else { return };
         if since >= attempt_began {
             return;
         }
-        pair.dead = true;
+        pair.note_death();
         if self.promise.is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
             self.end_promise(LeaderLost::Dead);
         }
@@ -58,11 +56,10 @@ impl Elector {
 
     #[inline]
     pub(super) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
-        let pair = &self.peers[peer.get()].pair;
-        pair.link == Link::Open
-            && !pair.dead
+        let pair = self.peers.pair(peer);
+        pair.is_reachable()
             && pair
-                .echoed
+                .echoed()
                 .is_some_and(|sent| sent >= self.connected_floor && now <= sent + self.detection_in_use())
     }
 }

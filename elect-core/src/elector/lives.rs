@@ -8,7 +8,6 @@ use crate::frame::{Body, Header, Standing};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
-use crate::peer::{Peer, View};
 use crate::promise::Promise;
 use crate::step::Step;
 use crate::time::Time;
@@ -24,11 +23,11 @@ impl Elector {
     #[inline]
     pub(super) fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
         let incarnation = header.nonce.incarnation;
-        let pair = &mut self.peers[peer.get()].pair;
-        match pair.incarnation {
+        let pair = self.peers.pair_mut(peer);
+        match pair.life() {
             Some((known, _)) if incarnation == known => {
                 pair.note_birth(header.birth);
-                if pair.dead { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) }
+                if pair.is_dead() { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) }
             }
             _ => self.check_other_life(peer, header),
         }
@@ -53,10 +52,10 @@ impl Elector {
     /// one flipped bit, locks nobody out.
     fn check_life_distance(&mut self, peer: MemberIndex, nonce: Nonce) -> Result<(), Ignored> {
         let incarnation = nonce.incarnation;
-        let pair = &mut self.peers[peer.get()].pair;
-        let known = pair.incarnation.map_or(0, |(known, _)| known.counter);
+        let pair = self.peers.pair_mut(peer);
+        let known = pair.life().map_or(0, |(known, _)| known.counter);
         let is_far = incarnation.counter.saturating_sub(known) > LIFE_DISTANCE_MAX;
-        if is_far && !pair.far.is_borne_again(incarnation, nonce) {
+        if is_far && !pair.is_borne_again(incarnation, nonce) {
             self.answer(peer);
             return Err(Ignored::FarIncarnation(incarnation));
         }
@@ -66,14 +65,13 @@ impl Elector {
     fn begin_life(&mut self, peer: MemberIndex, header: &Header) {
         let incarnation = header.nonce.incarnation;
         let (now, next_nonce) = (self.now, self.nonces.last().next());
-        let Peer { pair, view } = &mut self.peers[peer.get()];
-        let is_first = pair.incarnation.is_none();
-        pair.begin_incarnation(incarnation, header.birth, now);
+        let pair = self.peers.pair_mut(peer);
+        let is_first = pair.life().is_none();
+        pair.begin_life(incarnation, header.birth, Telling::begin(next_nonce), now);
         if is_first {
             return;
         }
-        pair.telling = Telling::begin(next_nonce);
-        *view = View { ballot: view.ballot, ..View::default() };
+        self.peers.view_mut(peer).begin_life();
         // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
         if header.standing != Standing::Replaced {
             self.end_promise_to_earlier_life(peer, incarnation);
@@ -94,7 +92,7 @@ impl Elector {
     /// What this node answers to a life of `peer` that does not count. `began` is `None` where it was not told, or
     /// where the storage is marked as replaced.
     fn rejection(&self, peer: MemberIndex, rejected: Incarnation, began: Option<Birth>) -> Option<Body> {
-        let (known, _) = self.peers[peer.get()].pair.incarnation?;
+        let (known, _) = self.peers.pair(peer).life()?;
         if rejected == known {
             return None;
         }
@@ -108,14 +106,14 @@ impl Elector {
 
     /// R60: what the life before one that began like this told last, if it was on the same storage. It was durable.
     fn known_before(&self, peer: MemberIndex, began: Birth) -> Option<Durable> {
-        let Peer { pair, view } = &self.peers[peer.get()];
-        let is_same_storage = pair.birth.is_some_and(|before| before.first_life == began.first_life);
+        let (pair, view) = (self.peers.pair(peer), self.peers.view(peer));
+        let is_same_storage = pair.birth().is_some_and(|before| before.first_life == began.first_life);
         // A record that is marked as replaced is never compared: its log is being filled.
-        if !is_same_storage || view.standing == Standing::Replaced {
+        if !is_same_storage || view.standing() == Standing::Replaced {
             return None;
         }
-        let epoch = view.told.epoch();
-        Some(Durable { epoch, position: view.position.filter(|position| position.epoch == epoch) })
+        let epoch = view.told().epoch();
+        Some(Durable { epoch, position: view.position().filter(|position| position.epoch == epoch) })
     }
 
     /// R60: where a host does not sync its log before it tells a position, a crash may take entries back: a warning.

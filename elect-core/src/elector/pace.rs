@@ -13,10 +13,10 @@ impl Elector {
     /// A frame of `peer` echoes a nonce of this node for the first time. R32: what that says of the round trip.
     #[inline]
     pub(super) fn note_echo(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
-        let pair = &self.peers[peer.get()].pair;
-        let Some(sent) = echoed.filter(|_| echoed > pair.echoed) else { return };
-        let age = EchoAge::new(nonce, pair.newest, sent, self.now);
-        if self.measures(age) && pair.round_trip.is_news(age, self.config.round_trip()) {
+        let pair = self.peers.pair(peer);
+        let Some(sent) = echoed.filter(|_| echoed > pair.echoed()) else { return };
+        let age = EchoAge::new(nonce, pair.newest(), sent, self.now);
+        if self.measures(age) && pair.round_trip().is_news(age, self.config.round_trip()) {
             self.note_echo_age(peer, age);
         }
     }
@@ -29,7 +29,7 @@ impl Elector {
 
     fn note_echo_age(&mut self, peer: MemberIndex, age: EchoAge) {
         let configured = self.config.round_trip();
-        let round_trip = &mut self.peers[peer.get()].pair.round_trip;
+        let round_trip = self.peers.pair_mut(peer).round_trip_mut();
         round_trip.note(age, configured);
         if round_trip.becomes_slow(configured) {
             let measured = round_trip.taken(configured);
@@ -41,13 +41,13 @@ impl Elector {
     /// The round trips to the connected voters and witnesses.
     fn round_trips(&self) -> impl Iterator<Item = RoundTrip> + '_ {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        connected.map(|peer| self.peers[peer.get()].pair.round_trip)
+        connected.map(|peer| *self.peers.pair(peer).round_trip())
     }
 
     /// The slowest round trip, if it is longer than configured.
     pub(super) fn slow_round_trip(&self) -> Option<SlowRoundTrip> {
         let configured = self.config.round_trip();
-        let taken = |peer: MemberIndex| self.peers[peer.get()].pair.round_trip.taken(configured);
+        let taken = |peer: MemberIndex| self.peers.pair(peer).round_trip().taken(configured);
         let peer =
             self.other_members().filter(|&peer| self.is_connected(peer)).max_by_key(|&peer| taken(peer))?;
         let slow = SlowRoundTrip { peer: self.config.members().id(peer), measured: taken(peer), configured };

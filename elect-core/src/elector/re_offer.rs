@@ -20,7 +20,7 @@ use crate::timers::Timer;
 impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
     pub(super) fn note_voter_above(&mut self, peer: MemberIndex) {
-        let above = self.peers[peer.get()].view.told.epoch();
+        let above = self.peers.view(peer).told().epoch();
         let votes = self.config.members().get(peer).kind.votes();
         if let Role::Leader(leader) = &mut self.role
             && votes

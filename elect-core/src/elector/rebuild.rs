@@ -38,7 +38,7 @@ impl Elector {
         if followed.proven.since(followed.since) <= self.config.promise_span(self.longest_promise()) {
             return Err(NotRebuilt::TooEarly);
         }
-        let leader_keeps_no_log = self.peers[followed.leader.get()].view.position.is_none();
+        let leader_keeps_no_log = self.peers.view(followed.leader).position().is_none();
         let holds_nothing =
             self.kind == MemberKind::Witness || (leader_keeps_no_log && self.position.is_none());
         match to.entry {

@@ -82,14 +82,14 @@ impl Elector {
         };
         self.heard = self.heard.max(claimed.min(self.durable.epoch().above(HINT_DISTANCE_MAX)));
         self.check_distance(frame.header.epoch)?;
-        let pair = &mut self.peers[peer.get()].pair;
+        let pair = self.peers.pair_mut(peer);
         pair.note_ended(&frame.header);
         Ok(())
     }
 
     /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.
     pub(super) fn end_what_is_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers[peer.get()].pair.ended();
+        let ended = self.peers.pair(peer).ended();
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
             self.unfollow(LeaderLost::Ended);
         }
@@ -97,7 +97,7 @@ impl Elector {
     }
 
     pub(super) fn end_promise_if_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers[peer.get()].pair.ended();
+        let ended = self.peers.pair(peer).ended();
         if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
         }
@@ -105,8 +105,8 @@ impl Elector {
 
     /// R4: a frame older than one already seen from this peer changes nothing but maxima.
     fn check_order(&self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
-        let pair = &self.peers[peer.get()].pair;
-        if pair.newest.is_some_and(|newest| header.nonce.sent < newest.sent) {
+        let pair = self.peers.pair(peer);
+        if pair.newest().is_some_and(|newest| header.nonce.sent < newest.sent) {
             return Err(Ignored::Older);
         }
         Ok(())
@@ -115,12 +115,10 @@ impl Elector {
     #[inline]
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
-        let is_another = self.peers[peer.get()].pair.newest != Some(frame.header.nonce);
+        let is_another = self.peers.pair(peer).newest() != Some(frame.header.nonce);
         self.note_echo(peer, frame.header.nonce, echoed);
         self.note_receipt(peer, frame.header.nonce, echoed);
-        let view = &mut self.peers[peer.get()].view;
-        view.told.note(frame.header.epoch, is_another);
-        let before = core::mem::replace(&mut view.standing, frame.header.standing);
+        let before = self.peers.view_mut(peer).note_header(&frame.header, is_another);
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
         }
@@ -129,20 +127,16 @@ impl Elector {
 
     #[inline]
     pub(super) fn note_receipt(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
-        let pair = &mut self.peers[peer.get()].pair;
-        pair.newest = Some(nonce);
-        pair.heard_at = Some(self.now);
-        pair.echoed = pair.echoed.max(echoed);
-        pair.telling.note_echo(echoed);
+        self.peers.pair_mut(peer).note_receipt(nonce, echoed, self.now);
     }
 
     #[inline]
     fn note_heartbeat(&mut self, peer: MemberIndex, heartbeat: &Heartbeat) {
-        let view = &mut self.peers[peer.get()].view;
-        let (known, version) = (view.application, heartbeat.application);
-        view.note(heartbeat);
+        let view = self.peers.view_mut(peer);
+        let (known, version) = (view.application(), heartbeat.application);
+        view.note_heartbeat(heartbeat);
         if !heartbeat.healthy {
-            view.preference.forget_handed();
+            view.preference_mut().forget_handed();
         }
         if version > known && version > self.config.application() {
             self.out.happened(Notice::NewerApplication { peer: self.config.members().id(peer), version });
@@ -276,13 +270,7 @@ impl Elector {
     /// At most one answer to an unconnected peer per half heartbeat interval.
     pub(super) fn may_answer(&mut self, peer: MemberIndex) -> bool {
         let pause = self.config.heartbeat_interval() / 2;
-        let now = self.now;
-        let answered_at = &mut self.peers[peer.get()].pair.answered_at;
-        if answered_at.is_some_and(|at: Time| now.since(at) < pause) {
-            return false;
-        }
-        *answered_at = Some(now);
-        true
+        self.peers.pair_mut(peer).may_answer(pause, self.now)
     }
 
     pub(super) fn answer(&mut self, peer: MemberIndex) {

@@ -27,7 +27,7 @@ impl Elector {
     fn is_round_over(&self) -> bool {
         let Role::Candidate(Candidate { refusals, .. }) = &self.role else { return false };
         let may_count = |&peer: &MemberIndex| {
-            let has_accepted = self.peers[peer.get()].view.ballot.is_some();
+            let has_accepted = self.peers.view(peer).ballot.is_some();
             has_accepted || (self.is_connected(peer) && !refusals.holds(peer))
         };
         1 + self.voting_peers().filter(may_count).count() < self.config.members().quorum()

@@ -1,6 +1,6 @@
 //! The gate: one record at a time on its way to the disk, and what waits for it.
 
-use crate::birth::{Birth, Telling};
+use crate::birth::Birth;
 use crate::duty::Duty;
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
@@ -115,7 +115,7 @@ impl Elector {
         self.note_position(self.position.or(self.reported_position()));
         self.carry_out(purpose);
         if let Some(accepting) = self.durable.take_deferred()
-            && accepting.epoch > self.peers[accepting.candidate.get()].pair.ended()
+            && accepting.epoch > self.peers.pair(accepting.candidate).ended()
             && self.now <= accepting.received + accepting.detection
         {
             self.consider_offer(accepting);
@@ -142,9 +142,7 @@ impl Elector {
         }
         let (first_life, log) = (self.durable.record().first_life, self.config.log_sync());
         self.this_life.begin(Birth { first_life, epoch, position, log });
-        for peer in &mut self.peers {
-            peer.pair.telling = Telling::default();
-        }
+        self.peers.tell_again();
         if self.life == Life::Starting {
             self.life = Life::Running;
         }

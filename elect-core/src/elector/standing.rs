@@ -59,10 +59,10 @@ impl Elector {
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
     #[inline]
     pub(super) fn echo(&self, to: MemberIndex) -> Option<Nonce> {
-        let pair = &self.peers[to.get()].pair;
+        let pair = self.peers.pair(to);
         match self.followed() {
-            Some(followed) if followed.leader == to => pair.covered,
-            _ => pair.newest,
+            Some(followed) if followed.leader == to => pair.covered(),
+            _ => pair.newest(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Elector {
     #[inline]
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
-        if heartbeat.lead.is_some() && !self.peers[to.get()].view.announced {
+        if heartbeat.lead.is_some() && !self.peers.view(to).announced {
             let address = self.config.address().clone();
             self.send(to, Body::Announce { heartbeat, address });
         } else {
@@ -161,7 +161,7 @@ impl Elector {
             self.out.happened(Notice::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
         }
         if let Some(followed) = self.followed() {
-            let address = self.peers[followed.leader.get()].view.address.clone();
+            let address = self.peers.view(followed.leader).address().clone();
             let leader = self.config.members().id(followed.leader);
             self.out.happened(Notice::Following { leader, epoch: followed.epoch, address });
         }

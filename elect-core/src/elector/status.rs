@@ -70,7 +70,7 @@ impl Elector {
     fn leader_address(&self) -> Address {
         match (&self.role, self.followed()) {
             (Role::Leader(_), _) => self.config.address().clone(),
-            (_, Some(followed)) => self.peers[followed.leader.get()].view.address.clone(),
+            (_, Some(followed)) => self.peers.view(followed.leader).address().clone(),
             _ => Address::default(),
         }
     }
@@ -78,16 +78,15 @@ impl Elector {
     fn peer_statuses(&self, now: Time) -> Vec<PeerStatus> {
         let status = |peer| {
             let member = self.config.members().get(peer);
-            let known = &self.peers[peer.get()];
             PeerStatus {
                 node: member.id,
                 kind: member.kind,
                 connected: self.is_connected(peer),
-                heard_ago: known.pair.heard_at.map(|at| now.since(at)),
-                epoch: known.view.told.epoch(),
-                position: known.view.position,
+                heard_ago: self.peers.pair(peer).heard_at().map(|at| now.since(at)),
+                epoch: self.peers.view(peer).told().epoch(),
+                position: self.peers.view(peer).position(),
                 fit: self.unfit(peer).is_none(),
-                application: known.view.application,
+                application: self.peers.view(peer).application(),
             }
         };
         self.other_members().map(status).collect()

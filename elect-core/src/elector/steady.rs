@@ -23,7 +23,7 @@ impl Elector {
     pub(super) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<Claim> {
         let steady = self.steady.as_ref().filter(|_| self.is_steady)?;
         let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.now.max(now));
-        let newest = self.peers[leader.get()].pair.newest?;
+        let newest = self.peers.pair(leader).newest()?;
         if received >= self.timers.deadline()
             || !self.out.is_empty()
             || nonce.sent <= newest.sent
@@ -42,11 +42,11 @@ impl Elector {
     /// Whether the echo says something new of the round trip.
     #[inline]
     fn is_news_of_pace(&self, leader: MemberIndex, nonce: Nonce, echoed: Time, received: Time) -> bool {
-        let pair = &self.peers[leader.get()].pair;
-        let age = EchoAge::new(nonce, pair.newest, echoed, received);
-        Some(echoed) > pair.echoed
+        let pair = self.peers.pair(leader);
+        let age = EchoAge::new(nonce, pair.newest(), echoed, received);
+        Some(echoed) > pair.echoed()
             && self.measures(age)
-            && pair.round_trip.is_news(age, self.config.round_trip())
+            && pair.round_trip().is_news(age, self.config.round_trip())
     }
 
     /// Promises on, and answers what it answered before. The detection time is the one in use already,
@@ -109,7 +109,7 @@ impl Elector {
         let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other what its life began with any more.
-        let is_told = header.birth.is_none() && self.peers[leader.get()].pair.telling.is_known();
+        let is_told = header.birth.is_none() && self.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a freeze is less in each heartbeat.
         let is_quiet = !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();

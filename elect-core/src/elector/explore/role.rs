@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use super::StateSink;
-use super::parts::{describe_incarnation, describe_node, describe_position, option, words};
+use crate::describe::{StateSink, describe_incarnation, describe_node, describe_position, option, words};
 use crate::durable::DurableState;
 use crate::elector::{Elector, Role};
 use crate::follower::{Accepting, Claim};

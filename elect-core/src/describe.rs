@@ -1,18 +1,42 @@
-//! What several parts of a state consist of.
+//! What the state of an elector consists of, for a model checker: each part describes its own fields.
 
-use super::StateSink;
+use core::time::Duration;
+
 use crate::birth::Birth;
 use crate::epoch::Position;
 use crate::frame::{Body, Frame, FreezeStamp, Standing};
-use crate::freeze::{Freeze, PauseRequest};
 use crate::members::{MemberIndex, Members};
 use crate::name::NodeId;
-use crate::nonce::Incarnation;
-use crate::promise::Promise;
-use crate::time::nanos;
+use crate::nonce::{Incarnation, Nonce};
+use crate::time::{Time, nanos};
+
+/// Takes a state in, part by part, always in the same order.
+///
+/// Points of time come by what an elector does with them, so that a sink can leave out what makes no difference:
+/// where the clock stands, and by how many nanoseconds two frames of one moment differ.
+pub trait StateSink {
+    /// Anything but time.
+    fn word(&mut self, word: u64);
+
+    /// A point of the elector's clock of which is only asked whether it has come.
+    fn until(&mut self, point: Time);
+
+    /// A past point of the elector's clock of which is only asked how long ago it was, and that only up to `horizon`.
+    fn since(&mut self, point: Time, horizon: Duration);
+
+    /// A nonce of `owner`, seen by `owner` and `other` alone: its order among those of the pair, and its age up to the
+    /// detection time.
+    fn nonce(&mut self, owner: usize, other: usize, nonce: Nonce);
+
+    /// The newest nonce of `owner` that `other` has echoed: as good as none once it is older than the detection time.
+    fn echoed(&mut self, owner: usize, other: usize, nonce: Nonce);
+
+    /// A point from which nonces of `owner` count, whoever echoes them: its order among them.
+    fn floor(&mut self, owner: usize, from: Time);
+}
 
 /// What a frame says, when it was sent and what it echoes aside.
-pub(super) fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
+pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
     sink.word(frame.header.epoch.number());
     describe_standing(sink, members, frame.header.standing);
     option(sink, frame.header.birth.as_ref(), describe_birth);
@@ -55,21 +79,21 @@ pub(super) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
     }
 }
 
-pub(super) fn words<const N: usize>(sink: &mut impl StateSink, words: [u64; N]) {
+pub(crate) fn words<const N: usize>(sink: &mut impl StateSink, words: [u64; N]) {
     for word in words {
         sink.word(word);
     }
 }
 
 /// A mark whether there is something, and the thing.
-pub(super) fn option<S: StateSink, T>(sink: &mut S, value: Option<&T>, describe: impl FnOnce(&mut S, &T)) {
+pub(crate) fn option<S: StateSink, T>(sink: &mut S, value: Option<&T>, describe: impl FnOnce(&mut S, &T)) {
     sink.word(u64::from(value.is_some()));
     if let Some(value) = value {
         describe(sink, value);
     }
 }
 
-pub(super) fn describe_standing(sink: &mut impl StateSink, members: &Members, standing: Standing) {
+pub(crate) fn describe_standing(sink: &mut impl StateSink, members: &Members, standing: Standing) {
     match standing {
         Standing::Leading(epoch) => words(sink, [0, epoch.number()]),
         Standing::Standing(epoch) => words(sink, [1, epoch.number()]),
@@ -88,61 +112,29 @@ pub(super) fn describe_standing(sink: &mut impl StateSink, members: &Members, st
     }
 }
 
-pub(super) fn describe_node(sink: &mut impl StateSink, members: &Members, node: NodeId) {
+pub(crate) fn describe_node(sink: &mut impl StateSink, members: &Members, node: NodeId) {
     let index = members.index(node).map_or(usize::MAX, MemberIndex::get);
     sink.word(index as u64);
 }
 
-pub(super) fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incarnation) {
+pub(crate) fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incarnation) {
     words(sink, [u64::from(incarnation.counter), u64::from(incarnation.random)]);
 }
 
-pub(super) fn describe_birth(sink: &mut impl StateSink, birth: &Birth) {
+pub(crate) fn describe_birth(sink: &mut impl StateSink, birth: &Birth) {
     let Birth { first_life, epoch, position, log } = birth;
     words(sink, [u64::from(*first_life), epoch.number(), *log as u64]);
     describe_position(sink, *position);
 }
 
-pub(super) fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {
+pub(crate) fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {
     option(sink, position.as_ref(), |sink, Position { epoch, offset }| {
         words(sink, [epoch.number(), *offset]);
     });
 }
 
-pub(super) fn describe_promise(sink: &mut impl StateSink, promise: &Promise) {
-    // When it was renewed last only crash evidence asks.
-    let Promise { to, epoch, life, until, renewed_at: _ } = promise;
-    words(sink, [to.get() as u64, epoch.number()]);
-    option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
-    sink.until(*until);
-}
-
 fn describe_stamp(sink: &mut impl StateSink, stamp: Option<FreezeStamp>) {
     option(sink, stamp.as_ref(), |sink, FreezeStamp { number, remaining }| {
         words(sink, [number.epoch.number(), u64::from(number.count), nanos(*remaining)]);
-    });
-}
-
-/// Who took a freeze, and who asked for it, only `explain` and the status say.
-pub(super) fn describe_freeze(sink: &mut impl StateSink, freeze: &Freeze) {
-    option(sink, freeze.number().as_ref(), |sink, number| {
-        words(sink, [number.epoch.number(), u64::from(number.count)]);
-    });
-    option(sink, freeze.last_leader().as_ref(), |sink, last| {
-        words(sink, [last.leader.get() as u64, last.epoch.number()]);
-    });
-    for point in [freeze.until(), freeze.favoured_until()] {
-        option(sink, point.as_ref(), |sink, until| sink.until(*until));
-    }
-    option(sink, freeze.request().as_ref(), |sink, request| match *request {
-        PauseRequest::Freeze { after, until, asks_until } => {
-            words(sink, [0, after.epoch.number(), u64::from(after.count)]);
-            sink.until(until);
-            sink.until(asks_until);
-        }
-        PauseRequest::Thaw { asks_until } => {
-            sink.word(1);
-            sink.until(asks_until);
-        }
     });
 }

@@ -1,0 +1,64 @@
+//! What is known of every other member. [`Pair`] belongs to the two nodes, [`View`] to one group between them: many
+//! groups could share the former.
+
+use alloc::boxed::Box;
+
+use crate::members::MemberIndex;
+use crate::pair::Pair;
+use crate::view::View;
+
+/// All members, this node among them, of which nothing is ever known here.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers(Box<[Peer]>);
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) pair: Pair,
+    pub(crate) view: View,
+}
+
+impl Peers {
+    pub(crate) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Peer::default()).collect())
+    }
+
+    /// How many members there are, this node included.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    pub(crate) fn pair(&self, peer: MemberIndex) -> &Pair {
+        &self.0[peer.get()].pair
+    }
+
+    #[inline]
+    pub(crate) fn pair_mut(&mut self, peer: MemberIndex) -> &mut Pair {
+        &mut self.0[peer.get()].pair
+    }
+
+    #[inline]
+    pub(crate) fn view(&self, peer: MemberIndex) -> &View {
+        &self.0[peer.get()].view
+    }
+
+    #[inline]
+    pub(crate) fn view_mut(&mut self, peer: MemberIndex) -> &mut View {
+        &mut self.0[peer.get()].view
+    }
+
+    /// This node's life began anew: nobody knows with what.
+    pub(crate) fn tell_again(&mut self) {
+        for peer in &mut self.0 {
+            peer.pair.tell_again();
+        }
+    }
+
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, Peer> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> core::slice::IterMut<'_, Peer> {
+        self.0.iter_mut()
+    }
+}

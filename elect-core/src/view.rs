@@ -1,0 +1,219 @@
+//! What a peer last said in this group.
+
+#[cfg(feature = "explore")]
+use core::time::Duration;
+
+#[cfg(feature = "explore")]
+use crate::config::Config;
+#[cfg(feature = "explore")]
+use crate::describe::{StateSink, describe_position, describe_standing, option, words};
+use crate::epoch::{Epoch, Position};
+use crate::frame::{Address, Header, Heartbeat, Standing};
+use crate::preference::Preference;
+use crate::progress::Progress;
+use crate::time::Time;
+
+/// What a peer last said in this group.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    told: ToldEpoch,
+    standing: Standing,
+    position: Option<Position>,
+    eligible: bool,
+    healthy: bool,
+    priority: u8,
+    application: u32,
+    address: Address,
+    /// Its accept of the offer that is open.
+    pub(crate) ballot: Option<Ballot>,
+    /// It has acknowledged an announcement of the current leadership.
+    pub(crate) announced: bool,
+    /// Since when it has been fit to take over without interruption.
+    pub(crate) fit_since: Option<Time>,
+    pub(crate) progress: Progress,
+    preference: Preference,
+}
+
+/// The durable epochs that a peer's newest two frames told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ToldEpoch {
+    newest: Epoch,
+    before: Epoch,
+}
+
+impl ToldEpoch {
+    #[inline]
+    pub(crate) fn note(&mut self, epoch: Epoch, is_another_frame: bool) {
+        if is_another_frame {
+            self.before = self.newest;
+        }
+        self.newest = epoch;
+    }
+
+    /// Its durable epoch, as it last said.
+    #[inline]
+    pub(crate) const fn epoch(self) -> Epoch {
+        self.newest
+    }
+
+    /// What no single broken frame makes one believe.
+    pub(crate) fn twice(self) -> Epoch {
+        self.newest.min(self.before)
+    }
+}
+
+/// An accept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ballot {
+    pub(crate) grant: Time,
+    pub(crate) position: Option<Position>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            told: ToldEpoch::default(),
+            standing: Standing::Bound,
+            position: None,
+            eligible: false,
+            healthy: false,
+            priority: 0,
+            application: 0,
+            address: Address::default(),
+            ballot: None,
+            announced: false,
+            fit_since: None,
+            progress: Progress::default(),
+            preference: Preference::default(),
+        }
+    }
+}
+
+impl View {
+    /// Another life begins, which has said nothing yet. What it gave to the open offer before, it gave.
+    pub(crate) fn begin_life(&mut self) {
+        *self = Self { ballot: self.ballot, ..Self::default() };
+    }
+
+    /// A frame came whose header says this; returns where the peer stood before.
+    #[inline]
+    pub(crate) fn note_header(&mut self, header: &Header, is_another_frame: bool) -> Standing {
+        self.told.note(header.epoch, is_another_frame);
+        core::mem::replace(&mut self.standing, header.standing)
+    }
+
+    #[inline]
+    pub(crate) fn note_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.position = heartbeat.position;
+        self.eligible = heartbeat.eligible;
+        self.healthy = heartbeat.healthy;
+        self.priority = heartbeat.priority;
+        self.application = heartbeat.application;
+    }
+
+    /// Where clients reach it; `false` if that was known.
+    pub(crate) fn note_address(&mut self, address: &Address) -> bool {
+        let is_news = self.address != *address;
+        if is_news {
+            self.address = address.clone();
+        }
+        is_news
+    }
+
+    /// The durable epochs that it told.
+    #[inline]
+    pub(crate) const fn told(&self) -> ToldEpoch {
+        self.told
+    }
+
+    /// Where it stands.
+    #[inline]
+    pub(crate) const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Its last durable entry.
+    #[inline]
+    pub(crate) const fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Whether it may lead at all.
+    pub(crate) const fn eligible(&self) -> bool {
+        self.eligible
+    }
+
+    /// Whether its host reports itself fit for office.
+    pub(crate) const fn healthy(&self) -> bool {
+        self.healthy
+    }
+
+    pub(crate) const fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    /// Its host's version number.
+    #[inline]
+    pub(crate) const fn application(&self) -> u32 {
+        self.application
+    }
+
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) const fn preference(&self) -> &Preference {
+        &self.preference
+    }
+
+    pub(crate) fn preference_mut(&mut self) -> &mut Preference {
+        &mut self.preference
+    }
+}
+
+#[cfg(feature = "explore")]
+impl View {
+    pub(crate) fn describe(
+        &self,
+        sink: &mut impl StateSink,
+        config: &Config,
+        contradiction_window: Duration,
+    ) {
+        let Self {
+            told,
+            standing,
+            position,
+            eligible,
+            healthy,
+            priority,
+            application,
+            // Only told to the host.
+            address: _,
+            ballot,
+            announced,
+            fit_since,
+            progress,
+            preference,
+        } = self;
+        words(sink, [told.epoch().number(), told.twice().number()]);
+        describe_standing(sink, config.members(), *standing);
+        describe_position(sink, *position);
+        words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
+        words(sink, [u64::from(*application), u64::from(*announced)]);
+        option(sink, ballot.as_ref(), |sink, ballot| {
+            sink.until(ballot.grant);
+            describe_position(sink, ballot.position);
+        });
+        option(sink, fit_since.as_ref(), |sink, since| {
+            sink.since(*since, config.fail_back_cooldown());
+        });
+        for mark in progress.marks() {
+            option(sink, mark.as_ref(), |sink, (at, position)| {
+                sink.since(*at, config.heartbeat_interval() * 8);
+                describe_position(sink, Some(*position));
+            });
+        }
+        sink.word(u64::from(preference.contradicts()));
+        option(sink, preference.handed_at().as_ref(), |sink, at| sink.since(*at, contradiction_window));
+    }
+}
