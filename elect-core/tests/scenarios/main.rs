@@ -1,13 +1,10 @@
-//! Short stories on virtual time, each named after what once went wrong and where.
+//! Short stories on virtual time that a text of the simulator (`elect-sim/scenarios`) cannot tell: frames written by hand,
+//! many seeds, what is seen inside.
 #![cfg(feature = "std")]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
-mod data;
 mod liveness;
-mod named;
-mod promises;
 mod puppets;
 mod safety;
-mod storage;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{
-    Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, Position, Refusal, Standing,
-};
+use elect_core::{Body, Epoch, Frame, Header, Heartbeat, Incarnation, Nonce, Standing};
 
 use crate::harness::{Group, Seen, id, ms};
 
@@ -12,10 +10,6 @@ pub(crate) const D: Duration = Duration::from_millis(500);
 
 pub(crate) const fn e(number: u64) -> Epoch {
     Epoch::new(number)
-}
-
-pub(crate) const fn at(epoch: u64, offset: u64) -> Position {
-    Position::new(Epoch::new(epoch), offset)
 }
 
 /// Only `name` is real; it has saved its incarnation and sent its first heartbeats.
@@ -40,11 +34,6 @@ pub(crate) fn heartbeat() -> Body {
         lead: None,
         freeze: None,
     })
-}
-
-pub(crate) fn leads(detection: Duration) -> Body {
-    let Body::Heartbeat(heartbeat) = heartbeat() else { unreachable!() };
-    Body::Heartbeat(Heartbeat { lead: Some(Lead { detection }), ..heartbeat })
 }
 
 pub(crate) fn offer(epoch: u64) -> Body {
@@ -101,14 +90,6 @@ pub(crate) fn last_sent(group: &Group, from: &str, to: &str, is: impl Fn(&Frame)
 
 pub(crate) fn accepted(group: &Group, from: &str, to: &str) -> Option<Frame> {
     last_sent(group, from, to, |frame| matches!(frame.body, Body::Accept { .. }))
-}
-
-pub(crate) fn refused(group: &Group, from: &str, to: &str) -> Option<Refusal> {
-    let frame = last_sent(group, from, to, |frame| matches!(frame.body, Body::Refuse { .. }))?;
-    match frame.body {
-        Body::Refuse { refusal, .. } => Some(refusal),
-        _ => None,
-    }
 }
 
 /// Whether `name` reported an event whose text holds `text`.
