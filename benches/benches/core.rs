@@ -6,12 +6,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use elect_benches::{Count, Group};
+use elect_benches::Count;
 use elect_core::{Body, Frame, Position, Time, wire};
+use elect_harness::Group;
 
 fn wire_bytes(criterion: &mut Criterion) {
     let mut group = Group::steady(3);
-    let follower = usize::from(group.leader() == 0);
+    let follower = group.follower();
     let frames = [("", group.leader_heartbeat(follower)), (" (follower's)", group.acknowledgement(follower))];
     let mut benches = criterion.benchmark_group("heartbeat");
     for (whose, frame) in frames {
@@ -33,8 +34,8 @@ fn idle_tick(criterion: &mut Criterion) {
     for count in [3, 101] {
         let mut group = Group::steady(count);
         let now = group.now;
-        let leader = group.leader();
-        let elector = group.elector(leader);
+        let leader = group.leader().expect("somebody leads");
+        let elector = group.elector_mut(leader);
         assert!(elector.deadline() > now, "nothing is due");
         benches.bench_function(format!("N = {count}"), |bencher| {
             let mut count = Count::default();
@@ -65,12 +66,11 @@ fn follow(criterion: &mut Criterion, name: &str, mut change: impl FnMut(&mut Fra
     let mut benches = criterion.benchmark_group(name);
     for count in [3, 101] {
         let mut group = Group::steady(count);
-        let leader = group.leader();
-        let follower = usize::from(leader == 0);
+        let from = group.leader().expect("somebody leads");
+        let follower = group.follower();
         let mut frame = group.leader_heartbeat(follower);
-        let from = group.names[leader];
         let mut now = group.now;
-        let elector = group.elector(follower);
+        let elector = group.elector_mut(follower);
         benches.bench_function(format!("follower, N = {count}"), |bencher| {
             let mut answers = Count::default();
             let mut heartbeats = 0;
@@ -93,13 +93,12 @@ fn follow(criterion: &mut Criterion, name: &str, mut change: impl FnMut(&mut Fra
 /// that one other member carries. Those that the leader has said last for one heartbeat interval.
 fn acknowledgement_in(criterion: &mut Criterion) {
     let mut group = Group::steady(3);
-    let leader = group.leader();
-    let follower = usize::from(leader == 0);
-    let mut frame = group.acknowledgement(follower);
-    let from = group.names[follower];
+    let leader = group.leader().expect("somebody leads");
+    let from = group.follower();
+    let mut frame = group.acknowledgement(from);
     let mut now = group.now;
     let mut echo = frame.header.echo.expect("an acknowledgement echoes");
-    let elector = group.elector(leader);
+    let elector = group.elector_mut(leader);
     let mut said = echo.sent;
     let mut benches = criterion.benchmark_group("follower's heartbeat in, step resolved");
     benches.bench_function("leader, lease renewed, N = 3", |bencher| {

@@ -415,39 +415,3 @@ impl Drop for Elector {
         self.authority.revoke();
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{NoLog, VoteStore};
-
-    struct Memory;
-
-    impl VoteStore for Memory {
-        type Error = core::convert::Infallible;
-
-        fn save(&mut self, _: &Record) -> Result<(), Self::Error> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_dropped_elector_takes_its_lease_along() {
-        let (cluster, node) = (crate::name::ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
-        let config = Config::builder(cluster, node).voters([node]).build().unwrap();
-        let record = Record::first_boot(&config);
-        let mut now = Time::ZERO;
-        let mut elector = Elector::new(config, record, now).unwrap();
-        let authority = elector.authority();
-        while authority.lease(now).is_none() {
-            now = now.max(elector.deadline());
-            let _ = elector.tick(now);
-            while let Some(gate) = elector.out.take_gate() {
-                let gated = gate.commit(&mut Memory, &NoLog);
-                let _ = elector.on_gated(gated, now);
-            }
-        }
-        drop(elector);
-        assert_eq!(authority.lease(now), None);
-    }
-}

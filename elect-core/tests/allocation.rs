@@ -5,29 +5,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elect_core::wire::{self, FRAME_BYTES_MAX};
-use elect_core::{
-    ClusterId, Config, Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, Record, RoleName,
-    Step, Time, VoteStore,
-};
+use elect_core::{Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, RoleName, Step, Time};
+use elect_harness::{MemoryStore, builder};
 
 /// How often `work` allocates.
 fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
 }
 
-struct Memory;
-
-impl VoteStore for Memory {
-    type Error = std::convert::Infallible;
-
-    fn save(&mut self, _: &Record) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
 /// One node; its driver writes frames to bytes, as a transport does, into room that it keeps.
 struct Node {
     elector: Elector,
+    store: MemoryStore,
     mail: Mail,
 }
 
@@ -59,33 +48,36 @@ impl Driver for Mail {
     fn happened(&mut self, _: Notice) {}
 }
 
-/// A group whose frames and saves take no time.
-struct Group {
+/// A group whose frames, as bytes, and saves take no time; unlike the harness's it allocates nothing itself.
+struct Wired {
     now: Time,
     nodes: BTreeMap<NodeId, Node>,
     mail: Vec<(NodeId, NodeId, [u8; FRAME_BYTES_MAX], usize)>,
 }
 
-impl Group {
+impl Wired {
     fn new(count: usize) -> Self {
-        let ids: Vec<_> = (0..count).map(|n| NodeId::new(&format!("node-{n:03}")).unwrap()).collect();
+        let names: Vec<_> = (0..count).map(|n| format!("node-{n:03}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let now = Time::from_nanos(1_000_000_000);
-        let node = |&id: &NodeId| {
-            let builder = Config::builder(ClusterId::new("still").unwrap(), id);
-            let config = builder.voters(ids.iter().copied()).build().unwrap();
-            let record = Record::first_boot(&config);
+        let node = |name: &&str| {
+            let config = builder(name, &names).build().unwrap();
+            let store = MemoryStore::first_boot(&config);
             let mut mail = Mail::default();
             mail.sent.reserve(4 * count);
-            (id, Node { elector: Elector::new(config, record, now).unwrap(), mail })
+            (
+                config.node(),
+                Node { elector: Elector::new(config.clone(), store.record, now).unwrap(), store, mail },
+            )
         };
-        Self { now, nodes: ids.iter().map(node).collect(), mail: Vec::with_capacity(8 * count * count) }
+        Self { now, nodes: names.iter().map(node).collect(), mail: Vec::with_capacity(8 * count * count) }
     }
 
     fn input(&mut self, id: NodeId, input: impl FnOnce(&mut Elector, Time) -> Step<'_>) {
         let node = self.nodes.get_mut(&id).unwrap();
         input(&mut node.elector, self.now).resolve(&mut node.mail);
         while let Some(gate) = node.mail.gate.take() {
-            let result = gate.commit(&mut Memory, &NoLog);
+            let result = gate.commit(&mut node.store, &NoLog);
             node.elector.on_gated(result, self.now).resolve(&mut node.mail);
         }
         self.mail.extend(node.mail.sent.drain(..).map(|(to, bytes, length)| (id, to, bytes, length)));
@@ -120,8 +112,8 @@ impl Group {
 }
 
 /// A group of this size, elected and warm.
-fn steady(count: usize) -> Group {
-    let mut group = Group::new(count);
+fn steady(count: usize) -> Wired {
+    let mut group = Wired::new(count);
     group.run(Duration::from_secs(3));
     let leader = group.leader();
     let authority = group.nodes[&leader].elector.authority();
@@ -157,7 +149,7 @@ fn a_hundred_and_one_nodes_in_steady_state_allocate_nothing() {
 /// Which also says that the counter counts.
 #[test]
 fn an_election_does_allocate() {
-    let mut group = Group::new(3);
+    let mut group = Wired::new(3);
     assert!(allocations(|| group.run(Duration::from_secs(3))) > 0);
 }
 

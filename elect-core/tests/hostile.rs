@@ -2,15 +2,13 @@
 //! group still elects.
 #![cfg(feature = "std")]
 
-mod harness;
-
 use std::time::Duration;
 
 use elect_core::{
     Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation,
     Lead, NodeId, Nonce, Notice, Position, Refusal, RoleName, Standing, Time,
 };
-use harness::{Group, Seen, builder, id, ms};
+use elect_harness::{Group, Seen, builder, id, ms};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 

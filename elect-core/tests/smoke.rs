@@ -1,8 +1,6 @@
 //! The shortest stories: boot, failover, return.
 
-mod harness;
-
-use harness::{Group, ms};
+use elect_harness::{Group, ms};
 
 #[test]
 fn three_nodes_boot_and_elect() {

@@ -1,60 +1,31 @@
 //! What the tests of this crate share.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use elect_core::{
-    Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Incarnation, NodeId, Nonce, Standing, Time,
+    Address, Body, Config, Epoch, Frame, Header, Heartbeat, Incarnation, Nonce, Standing, Time,
 };
+use elect_harness::{builder, cluster};
 
-/// A directory of its own, removed with its value.
-#[derive(Debug)]
-pub(crate) struct Directory(PathBuf);
+use crate::handshake::{Greeting, VERSIONS};
 
-impl Directory {
-    pub(crate) fn new(name: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("elect-tcp-{name}-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    pub(crate) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl AsRef<Path> for Directory {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-pub(crate) fn id(name: &str) -> NodeId {
-    NodeId::new(name).unwrap()
-}
+pub(crate) use elect_harness::id;
 
 /// A configuration for `node` of a group of three.
 pub(crate) fn config(node: &str) -> Config {
-    let builder = Config::builder(ClusterId::new("test").unwrap(), id(node));
-    builder.voters(["a", "b", "c"].map(id)).seed(7).build().unwrap()
+    builder(node, &["a", "b", "c"]).build().unwrap()
+}
+
+/// What `node` says to `addressee` first.
+pub(crate) fn greeting(node: &str, addressee: &str) -> Greeting {
+    Greeting {
+        versions: VERSIONS,
+        cluster: cluster(),
+        node: id(node),
+        addressee: id(addressee),
+        incarnation: Incarnation { counter: 3, random: 0xfeed },
+        address: Address::new("10.1.2.3:6379").unwrap(),
+    }
 }
 
 /// A frame whose nonce says `sent`.

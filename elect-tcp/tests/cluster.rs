@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Cluster, Directory, hear, id, spin};
+use common::{Cluster, hear, id, spin};
 use elect_core::{ClusterId, Config, Epoch, LeaderLost, NoLog, Notice, StepDown};
 use elect_tcp::{Ended, HostEvent, Node, NodeConfig, NodeNotice, VoteFile};
 
@@ -123,7 +123,7 @@ fn a_rotted_copy_of_the_vote_file_is_repaired_and_reported() {
 fn nodes_of_one_process_need_no_ports() {
     use elect_tcp::LocalNetwork;
 
-    let (network, directory) = (LocalNetwork::new(), Directory::new());
+    let (network, directory) = (LocalNetwork::new(), tempfile::tempdir().unwrap());
     let names = ["a", "b", "c"].map(id);
     let start = |name| {
         let elect = Config::builder(ClusterId::new("local").unwrap(), name).voters(names);

@@ -13,6 +13,7 @@ use elect_core::{ClusterId, Config, Epoch, NoLog, StepDown};
 use elect_tcp::{
     Ended, HandshakeRefusal, HostEvent, Node, NodeConfig, NodeGone, NodeNotice, RequestError, VoteFile,
 };
+use tempfile::TempDir;
 
 /// Threads of a quiet node in a group of three: orchestrator, saver, listener, and for each peer one that sends, one
 /// that watches and one that reads.
@@ -26,6 +27,15 @@ fn assert_undisturbed(cluster: &mut Cluster, leader: usize, epoch: Epoch) {
     assert_eq!(cluster.handle(leader).lease().map(|lease| lease.epoch), Some(epoch));
 }
 
+/// It still listens: a node that restarts gets through.
+fn assert_a_restart_gets_through(cluster: &mut Cluster, leader: usize, epoch: Epoch) {
+    let follower = (leader + 1) % 3;
+    cluster.stop(follower);
+    cluster.restart(follower);
+    cluster.wait_for_follower(follower, leader);
+    assert_undisturbed(cluster, leader, epoch);
+}
+
 #[test]
 fn health_check_storm() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
@@ -37,12 +47,7 @@ fn health_check_storm() {
         }
     }
     assert_undisturbed(&mut cluster, leader, epoch);
-    // It still listens: a node that restarts gets through.
-    let follower = (leader + 1) % 3;
-    cluster.stop(follower);
-    cluster.restart(follower);
-    cluster.wait_for_follower(follower, leader);
-    assert_undisturbed(&mut cluster, leader, epoch);
+    assert_a_restart_gets_through(&mut cluster, leader, epoch);
 }
 
 #[test]
@@ -58,11 +63,7 @@ fn silent_connections() {
         assert!(threads <= THREADS + 2 * (16 + 2), "{threads} threads for 200 silent connections");
     }
     assert_undisturbed(&mut cluster, leader, epoch);
-    let follower = (leader + 1) % 3;
-    cluster.stop(follower);
-    cluster.restart(follower);
-    cluster.wait_for_follower(follower, leader);
-    assert_undisturbed(&mut cluster, leader, epoch);
+    assert_a_restart_gets_through(&mut cluster, leader, epoch);
     drop(silent);
 }
 
@@ -137,7 +138,7 @@ fn a_fence_that_panics_ends_the_node_and_its_leadership() {
 #[test]
 fn slow_fsync() {
     let (release, hangs) = bounded(0);
-    let directory = common::Directory::new();
+    let directory = tempfile::tempdir().unwrap();
     let elect =
         Config::builder(ClusterId::new("test").unwrap(), id("only")).voters([id("only")]).build().unwrap();
     let vote_file = directory.path().join("only.vote");
@@ -168,7 +169,7 @@ fn slow_fsync() {
 #[test]
 fn a_save_that_hangs_is_named_by_shutdown() {
     let (release, hangs) = bounded(0);
-    let (directory, elect) = (common::Directory::new(), alone());
+    let (directory, elect) = (tempfile::tempdir().unwrap(), alone());
     let vote_file = directory.path().join("only.vote");
     VoteFile::init(&vote_file, &elect).unwrap();
     let config = NodeConfig::builder(elect, &vote_file).listen(([127, 0, 0, 1], 0).into()).build().unwrap();
@@ -187,8 +188,8 @@ fn alone() -> Config {
 }
 
 /// A node `a` whose peers listen but never accept.
-fn among_the_silent() -> (common::Directory, Vec<TcpListener>, SocketAddr, NodeConfig) {
-    let directory = common::Directory::new();
+fn among_the_silent() -> (TempDir, Vec<TcpListener>, SocketAddr, NodeConfig) {
+    let directory = tempfile::tempdir().unwrap();
     let names = ["a", "b", "c"];
     let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let own = listeners[0].local_addr().unwrap();
@@ -297,7 +298,7 @@ fn handles_work_from_many_threads() {
 
 #[test]
 fn nobody_waits_for_an_answer_of_a_node_that_ends() {
-    let (directory, elect) = (common::Directory::new(), alone());
+    let (directory, elect) = (tempfile::tempdir().unwrap(), alone());
     let vote_file = directory.path().join("only.vote");
     VoteFile::init(&vote_file, &elect).unwrap();
     let (done, finished) = unbounded();

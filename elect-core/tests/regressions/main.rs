@@ -2,12 +2,6 @@
 //! promise used to be broken.
 #![cfg(feature = "std")]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-#[path = "../rules/solo.rs"]
-#[allow(dead_code, reason = "shared with the tests of the rules; each binary uses its part")]
-mod solo;
-
 mod handover;
 mod incarnations;
 mod pause;
@@ -16,3 +10,5 @@ mod re_offer;
 mod replaced;
 mod stories;
 mod waits;
+
+use elect_harness::{self as harness, solo};

@@ -10,17 +10,6 @@ use crate::solo::{
     stands,
 };
 
-const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-/// A candidate of epoch 1 among five.
-fn candidate_of_five() -> Solo {
-    let mut a = Solo::with(builder("a", &FIVE));
-    a.hear_free("b", 0);
-    a.hear_free("c", 0);
-    assert_eq!(a.offered(), Some(1));
-    a
-}
-
 fn lost(a: &Solo) -> bool {
     a.saw(|event| matches!(event, Notice::RoundLost { .. }))
 }
@@ -84,7 +73,7 @@ fn r20_an_accept_echoes_a_nonce_of_this_very_life() {
 
 #[test]
 fn r20_a_late_accept_of_the_offer_that_was_won_counts_by_its_own_echo() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
     let offered = a.last_to("b").header.nonce.sent;
     a.commit();
     let first = a.last_to("b").header.nonce.sent;
@@ -108,7 +97,7 @@ fn r20_a_late_accept_of_the_offer_that_was_won_counts_by_its_own_echo() {
 #[test]
 fn r21_of_the_accepts_of_one_voter_the_newest_echo_counts() {
     for order in [[0, 1], [1, 0]] {
-        let mut a = candidate_of_five();
+        let mut a = Solo::candidate_of_five();
         a.commit();
         let first = a.last_to("b").header.nonce.sent;
         a.pass(INTERVAL);
@@ -127,7 +116,7 @@ fn r21_of_the_accepts_of_one_voter_the_newest_echo_counts() {
 #[test]
 fn r30_of_the_positions_of_one_voter_the_highest_counts() {
     for offsets in [[8, 6], [6, 8]] {
-        let mut a = candidate_of_five();
+        let mut a = Solo::candidate_of_five();
         a.set_position(at(0, 5)).commit();
         for offset in offsets {
             a.hear(
@@ -157,7 +146,7 @@ fn r21_a_lease_that_ends_now_elects_nobody() {
 
 #[test]
 fn r15_a_candidacy_outlives_the_restart_of_a_voter_that_accepted() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
     a.commit();
     a.hear_accept("b", 1);
     a.lives.insert(id("b"), elect_core::Incarnation { counter: 2, random: 1 });
@@ -266,7 +255,7 @@ fn r33_following_a_leader_ends_the_row_of_lost_rounds_and_the_wait() {
 
 #[test]
 fn r34_an_offer_is_repeated_each_interval_and_not_to_whoever_accepted() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
     let offers = |a: &Solo, to: &str| a.sent_to(to).filter(|f| matches!(f.body, Body::Offer { .. })).count();
     assert_eq!((offers(&a, "c"), offers(&a, "d")), (1, 1));
     a.commit();

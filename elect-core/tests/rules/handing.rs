@@ -185,12 +185,7 @@ fn r24_the_end_of_an_old_lease_disconnects_nobody() {
 
 #[test]
 fn r53_a_later_leadership_does_not_drain_for_an_earlier_handover() {
-    let mut a = Solo::new();
-    a.lead();
-    a.hear_acknowledgement("b", 1);
-    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
-    a.clear().step(Elector::on_drained);
-    assert_eq!(a.losses.len(), 1);
+    let mut a = Solo::handed_over();
     let frames = a.sent_to("c").count();
     assert_eq!(frames, 1, "the release says the new standing by itself");
     a.clear().pass(ms(400));

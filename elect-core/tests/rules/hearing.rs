@@ -9,11 +9,9 @@ use elect_core::{
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
-    D, INTERVAL, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, lead, leading, offer,
-    stands,
+    D, FIVE, INTERVAL, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, lead, leading,
+    offer, stands,
 };
-
-const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn lives(a: &mut Solo, peer: &str, counter: u32) {
     a.lives.insert(id(peer), Incarnation { counter, random: 1 });

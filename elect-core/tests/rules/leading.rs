@@ -8,23 +8,12 @@ use elect_core::{
 };
 
 use crate::harness::{builder, cluster, id, ms};
-use crate::solo::{D, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, epoch, follows, heartbeat};
-
-const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-/// A candidate of epoch 1 among five, its own vote durable.
-fn candidate_of_five() -> Solo {
-    let mut a = Solo::with(builder("a", &FIVE));
-    a.hear_free("b", 0);
-    a.hear_free("c", 0);
-    assert_eq!(a.offered(), Some(1));
-    a.commit();
-    a
-}
+use crate::solo::{D, FIVE, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, epoch, follows, heartbeat};
 
 /// A leader of epoch 1 among five, with `b` and `c`, in office.
 fn leader_of_five() -> Solo {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
+    a.commit();
     a.pass(ms(1)).hear_accept("b", 1);
     a.hear_accept("c", 1);
     a.enter_office().clear();
@@ -162,14 +151,16 @@ fn r30_a_host_that_reports_late_is_not_cut_down_to_what_it_reported() {
 #[test]
 fn r30_the_source_is_the_best_of_those_above() {
     for (of_b, of_c, source) in [(8, 6, "b"), (6, 8, "c")] {
-        let mut a = candidate_of_five();
+        let mut a = Solo::candidate_of_five();
+        a.commit();
         a.set_position(at(0, 5)).pass(ms(1));
         a.hear("b", 1, Standing::Bound, accept_at(1, at(0, of_b)));
         a.hear("c", 1, Standing::Bound, accept_at(1, at(0, of_c)));
         let found = a.take_elected().catch_up_from().expect("both hold more");
         assert_eq!((found.peer, Some(found.position)), (id(source), at(0, 8)));
     }
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
+    a.commit();
     a.set_position(at(0, 5)).pass(ms(1));
     a.hear("b", 1, Standing::Bound, accept_at(1, at(0, 5)));
     a.hear("c", 1, Standing::Bound, accept_at(1, at(0, 5)));
@@ -178,7 +169,8 @@ fn r30_the_source_is_the_best_of_those_above() {
 
 #[test]
 fn r21_a_vote_goes_on_carrying_the_lease_until_it_is_renewed() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
+    a.commit();
     let first = a.last_to("b").header.nonce.sent;
     a.pass(ms(1));
     a.hear_accept("b", 1);
@@ -194,7 +186,8 @@ fn r21_a_vote_goes_on_carrying_the_lease_until_it_is_renewed() {
 
 #[test]
 fn r21_a_later_word_with_an_older_echo_takes_nothing_away() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
+    a.commit();
     let first = a.last_to("b").header.nonce.sent;
     a.pass(ms(1));
     a.hear_accept("b", 1);
@@ -210,7 +203,8 @@ fn r21_a_later_word_with_an_older_echo_takes_nothing_away() {
 
 #[test]
 fn r22_an_answer_to_the_offer_itself_acknowledges_the_leadership() {
-    let mut a = candidate_of_five();
+    let mut a = Solo::candidate_of_five();
+    a.commit();
     let offered = a.last_to("e").header.nonce.sent;
     a.pass(ms(20));
     a.hear_accept("b", 1);
@@ -428,12 +422,7 @@ fn r40_a_member_far_behind_is_not_preferred_even_without_a_cooldown() {
 
 #[test]
 fn r56_after_a_handover_a_node_speaks_as_often_as_a_follower() {
-    let mut a = Solo::new();
-    a.lead();
-    a.hear_acknowledgement("b", 1);
-    a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
-    a.clear().step(Elector::on_drained);
-    assert_eq!(a.losses.len(), 1);
+    let mut a = Solo::handed_over();
     a.clear().pass(ms(160));
     assert_eq!(a.frames.len(), 0, "every third of the detection time");
     a.pass(ms(10));

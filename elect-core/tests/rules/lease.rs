@@ -140,6 +140,16 @@ fn r24_a_leader_with_a_quorum_stays() {
 }
 
 #[test]
+fn r24_a_dropped_elector_takes_its_lease_along() {
+    let mut a = Solo::new();
+    a.lead();
+    let (authority, now) = (a.elector.authority(), a.now);
+    assert!(authority.lease(now).is_some());
+    drop(a);
+    assert_eq!(authority.lease(now), None);
+}
+
+#[test]
 fn r25_a_loss_comes_first_and_does_not_wait_for_the_disk() {
     let mut a = Solo::new();
     a.lead();

@@ -3,11 +3,6 @@
 //! Most drive a single real elector with hand-made frames ([`solo::Solo`]); where a rule is about a whole group, the
 //! tests use the harness on virtual time.
 
-#[path = "../harness/mod.rs"]
-mod harness;
-mod saving;
-mod solo;
-
 mod adoption;
 mod candidacy;
 mod connection;
@@ -25,3 +20,6 @@ mod promises;
 mod re_offer;
 mod restart;
 mod rounds;
+mod saving;
+
+use elect_harness::{self as harness, solo};

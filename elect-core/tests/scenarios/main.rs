@@ -2,9 +2,8 @@
 //! many seeds, what is seen inside.
 #![cfg(feature = "std")]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod liveness;
 mod puppets;
 mod safety;
+
+use elect_harness as harness;

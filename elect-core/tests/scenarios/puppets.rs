@@ -1,16 +1,9 @@
 //! Real electors among puppets: members whose frames the story writes by hand.
 
-use std::time::Duration;
+use elect_core::{Body, Epoch, Frame, Header, Incarnation, Nonce, Standing};
 
-use elect_core::{Body, Epoch, Frame, Header, Heartbeat, Incarnation, Nonce, Standing};
-
+pub(crate) use crate::harness::solo::{D, accept, beat, epoch as e, offer};
 use crate::harness::{Group, Seen, id, ms};
-
-pub(crate) const D: Duration = Duration::from_millis(500);
-
-pub(crate) const fn e(number: u64) -> Epoch {
-    Epoch::new(number)
-}
 
 /// Only `name` is real; it has saved its incarnation and sent its first heartbeats.
 pub(crate) fn alone(name: &str, names: &[&str]) -> Group {
@@ -22,26 +15,6 @@ pub(crate) fn alone(name: &str, names: &[&str]) -> Group {
 pub(crate) fn start_alone(group: &mut Group, name: &str) {
     group.record_traffic = true;
     group.start(name).run(ms(2));
-}
-
-pub(crate) fn heartbeat() -> Body {
-    Body::Heartbeat(Heartbeat {
-        position: None,
-        eligible: true,
-        healthy: true,
-        priority: 100,
-        application: 0,
-        lead: None,
-        freeze: None,
-    })
-}
-
-pub(crate) fn offer(epoch: u64) -> Body {
-    Body::Offer { epoch: e(epoch), detection: D }
-}
-
-pub(crate) fn accept(epoch: u64) -> Body {
-    Body::Accept { epoch: e(epoch), position: None, freeze: None }
 }
 
 /// The nonce of the last frame from `from` to `to`.

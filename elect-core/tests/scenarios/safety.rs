@@ -19,7 +19,7 @@ fn echo_while_saving_an_accept() {
     let received = group.now;
     says(&mut group, "a", "c", 4, Standing::Standing(e(5)), offer(5));
     group.run(ms(300));
-    says(&mut group, "a", "c", 4, Standing::Standing(e(5)), heartbeat());
+    says(&mut group, "a", "c", 4, Standing::Standing(e(5)), beat());
     group.unhang("c").run(ms(2));
     let answer = accepted(&group, "c", "a").expect("it accepts");
     assert_eq!(answer.header.echo.map(|nonce| nonce.sent), Some(received));
@@ -36,7 +36,7 @@ fn a_lease_ends_by_what_the_echoed_frames_granted() {
         Group::with(names.map(|name| builder(name, &names).detection(detection).heartbeat_interval(ms(20))));
     start_alone(&mut group, "a");
     for puppet in ["b", "c"] {
-        says(&mut group, puppet, "a", 0, Standing::Free, heartbeat());
+        says(&mut group, puppet, "a", 0, Standing::Free, beat());
     }
     group.run(ms(100));
     says(&mut group, "b", "a", 1, Standing::Bound, accept(1));
@@ -52,7 +52,7 @@ fn a_lease_ends_by_what_the_echoed_frames_granted() {
         let detection = lead_of(&older).unwrap();
         seen.insert(detection);
         granted = granted.max(older.header.nonce.sent + group.node("a").config.lease_span(detection));
-        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), heartbeat());
+        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), beat());
         answer.header.echo = Some(older.header.nonce);
         group.inject("b", "a", &answer);
         let lease = group.elector("a").authority().lease(group.now).expect("it leads");

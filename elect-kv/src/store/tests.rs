@@ -2,10 +2,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use elect_core::{
-    ClusterId, Config, Driver, Duty, Elector, Fence, Fenced, Floor, Frame, Gate, Log, Loss, NodeId, Notice,
-    Raise, Record, Stamp, Time, VoteStore,
-};
+use elect_core::{Elector, Fence, Fenced, Floor, Gate, Log, Raise, Stamp, Time};
+use elect_harness::{Collected, MemoryStore, builder};
 
 use super::*;
 use crate::replication::{Journal, WriteRefused};
@@ -194,41 +192,17 @@ struct Lone {
     elector: Elector,
     now: Time,
     gate: Option<Gate>,
+    disk: MemoryStore,
     positions: Vec<Option<Position>>,
-}
-
-struct NoDisk;
-
-impl VoteStore for NoDisk {
-    type Error = std::convert::Infallible;
-
-    fn save(&mut self, _: &Record) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Hands(Option<Gate>);
-
-impl Driver for Hands {
-    fn lost(&mut self, _: Loss) {}
-    fn send(&mut self, _: NodeId, _: &Frame) {}
-    fn act(&mut self, _: Duty) {}
-
-    fn happened(&mut self, _: Notice) {}
-
-    fn save(&mut self, gate: Gate) {
-        self.0 = Some(gate);
-    }
 }
 
 impl Lone {
     fn new() -> Self {
-        let node = NodeId::new("a").unwrap();
-        let config = Config::builder(ClusterId::new("test").unwrap(), node).voters([node]).build().unwrap();
+        let config = builder("a", &["a"]).build().unwrap();
+        let disk = MemoryStore::first_boot(&config);
         let now = Time::ZERO + Duration::from_secs(1);
-        let elector = Elector::new(config.clone(), Record::first_boot(&config), now).unwrap();
-        Self { elector, now, gate: None, positions: Vec::new() }
+        let elector = Elector::new(config, disk.record, now).unwrap();
+        Self { elector, now, gate: None, disk, positions: Vec::new() }
     }
 
     /// Lets time pass until the elector wants to save something.
@@ -237,9 +211,9 @@ impl Lone {
             if self.gate.is_some() {
                 return;
             }
-            let mut hands = Hands::default();
-            self.elector.tick(self.now).resolve(&mut hands);
-            self.gate = hands.0;
+            let mut collected = Collected::default();
+            self.elector.tick(self.now).resolve(&mut collected);
+            self.gate = collected.gate;
             self.now = self.now.max(self.elector.deadline());
         }
         panic!("the elector never saves");
@@ -247,11 +221,11 @@ impl Lone {
 
     fn commit(&mut self, fence: &Fence<ReplicaLog>) {
         let floor = Spy { fence, positions: Cell::new(None) };
-        let gated = self.gate.take().unwrap().commit(&mut NoDisk, &floor);
+        let gated = self.gate.take().unwrap().commit(&mut self.disk, &floor);
         self.positions.push(floor.positions.take());
-        let mut hands = Hands::default();
-        self.elector.on_gated(gated, self.now).resolve(&mut hands);
-        self.gate = hands.0;
+        let mut collected = Collected::default();
+        self.elector.on_gated(gated, self.now).resolve(&mut collected);
+        self.gate = collected.gate;
     }
 
     /// Adopts epochs until the fence stands at `epoch`.
@@ -260,9 +234,9 @@ impl Lone {
             if self.gate.is_none() {
                 // A leader saves nothing; one that has resigned stands again in a higher epoch.
                 // Refused or not, its clock may have made it stand.
-                let mut hands = Hands::default();
-                let _ = self.elector.resign(self.now).resolve(&mut hands);
-                self.gate = hands.0;
+                let mut collected = Collected::default();
+                let _ = self.elector.resign(self.now).resolve(&mut collected);
+                self.gate = collected.gate;
                 self.run_to_gate();
             }
             self.commit(fence);

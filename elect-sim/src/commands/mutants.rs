@@ -262,7 +262,7 @@ fn judge(arguments: &Arguments, command: &Path) -> Result<Caught, String> {
 
 /// Copies what elect-sim is built from.
 fn copy_workspace(from: &Path, to: &Path) -> Result<(), String> {
-    for folder in ["elect-core", "elect-sim"] {
+    for folder in ["elect-core", "elect-harness", "elect-sim"] {
         copy_folder(&from.join(folder), &to.join(folder))?;
     }
     for file in ["Cargo.lock", "rust-toolchain.toml"] {
@@ -271,11 +271,13 @@ fn copy_workspace(from: &Path, to: &Path) -> Result<(), String> {
     let manifest = read(&from.join("Cargo.toml"))?;
     let manifest: Vec<_> = manifest
         .lines()
-        .map(
-            |line| {
-                if line.starts_with("members") { "members = [\"elect-core\", \"elect-sim\"]" } else { line }
-            },
-        )
+        .map(|line| {
+            if line.starts_with("members") {
+                "members = [\"elect-core\", \"elect-harness\", \"elect-sim\"]"
+            } else {
+                line
+            }
+        })
         .collect();
     write_if_changed(&to.join("Cargo.toml"), &manifest.join("\n"))
 }

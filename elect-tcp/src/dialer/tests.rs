@@ -2,29 +2,17 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-use elect_core::{Address, ClusterId, Frame, Incarnation};
+use elect_core::Frame;
 
 use super::*;
 use crate::frames::Frames;
-use crate::handshake::VERSIONS;
 use crate::local::{LocalNetwork, LocalTransport};
 use crate::outbox::{Outbox, outbox};
-use crate::testing::{accept, heartbeat, id};
+use crate::testing::{accept, greeting, heartbeat, id};
 
 const BOUND: Duration = Duration::from_secs(20);
 /// What has waited longer is stale; far above what a test takes between two of its lines.
 const STALE: Duration = Duration::from_secs(5);
-
-fn greeting(node: &str, addressee: &str) -> Greeting {
-    Greeting {
-        versions: VERSIONS,
-        cluster: ClusterId::new("test").unwrap(),
-        node: id(node),
-        addressee: id(addressee),
-        incarnation: Incarnation { counter: 1, random: 1 },
-        address: Address::default(),
-    }
-}
 
 /// A dialling thread of `a` for `b`, whose part the test plays.
 struct Bench {

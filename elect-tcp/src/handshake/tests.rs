@@ -2,20 +2,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use super::*;
-use crate::testing::id;
+use crate::testing::{greeting, id};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn greeting(node: &str, addressee: &str) -> Greeting {
-    Greeting {
-        versions: VERSIONS,
-        cluster: ClusterId::new("test").unwrap(),
-        node: id(node),
-        addressee: id(addressee),
-        incarnation: Incarnation { counter: 3, random: 0xfeed },
-        address: Address::new("10.1.2.3:6379").unwrap(),
-    }
-}
 
 /// Both ends of a handshake in which `b` answers what `verdict` says.
 fn shake(

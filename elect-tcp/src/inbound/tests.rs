@@ -67,14 +67,7 @@ impl Door {
 }
 
 fn greeting(node: &str) -> Greeting {
-    Greeting {
-        versions: VERSIONS,
-        cluster: ClusterId::new("test").unwrap(),
-        node: id(node),
-        addressee: id("a"),
-        incarnation: Incarnation { counter: 9, random: 9 },
-        address: elect_core::Address::new("clients:1").unwrap(),
-    }
+    crate::testing::greeting(node, "a")
 }
 
 /// Blocks until the other end has closed the stream.
@@ -89,7 +82,8 @@ fn a_member_is_heard_and_announced() {
     assert_eq!((answer.node, answer.incarnation.counter), (id("a"), 4));
     match door.inbox.recv_timeout(BOUND).unwrap() {
         Input::Greeted { peer, incarnation, address } => {
-            assert_eq!((peer, incarnation.counter, address.as_str()), (id("b"), 9, "clients:1"));
+            let said = greeting("b");
+            assert_eq!((peer, incarnation, address), (said.node, said.incarnation, said.address));
         }
         other => panic!("{other:?}"),
     }

@@ -3,7 +3,6 @@ use std::time::Duration;
 use elect_core::{ClusterId, Epoch, Holder, NodeId, Storage, Word};
 
 use super::*;
-use crate::testing::Directory;
 
 fn config(cluster: &str, node: &str, members: &[&str]) -> Config {
     let id = |name| NodeId::new(name).unwrap();
@@ -22,10 +21,18 @@ fn voted(config: &Config, epoch: u64) -> Record {
     Record { epoch: Epoch::new(epoch), holder, ..Record::first_boot(config) }
 }
 
+/// The files of a directory, in order.
+fn names(directory: &tempfile::TempDir) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn a_record_survives_closing_and_opening() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     let mut file = VoteFile::open(&path, &config).unwrap();
     assert_eq!(*file.record(), Record::first_boot(&config));
@@ -41,8 +48,8 @@ fn a_record_survives_closing_and_opening() {
 
 #[test]
 fn a_missing_file_is_no_first_boot() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     let error = VoteFile::open(&path, &config).unwrap_err();
     assert!(matches!(&error, VoteFileError::Missing { .. }));
     let text = error.to_string();
@@ -54,21 +61,21 @@ fn a_missing_file_is_no_first_boot() {
 
 #[test]
 fn init_refuses_an_existing_file_and_leaves_no_draft() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     let mut file = VoteFile::open(&path, &config).unwrap();
     file.save(&voted(&config, 9)).unwrap();
     drop(file);
     assert!(matches!(VoteFile::init(&path, &config), Err(VoteFileError::Exists { .. })));
     assert_eq!(VoteFile::open(&path, &config).unwrap().record().epoch, Epoch::new(9));
-    assert_eq!(directory.names(), ["a.vote"]);
+    assert_eq!(names(&directory), ["a.vote"]);
 }
 
 #[test]
 fn a_file_is_open_once() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     let first = VoteFile::open(&path, &config).unwrap();
     assert!(matches!(VoteFile::open(&path, &config), Err(VoteFileError::InUse { .. })));
@@ -79,8 +86,8 @@ fn a_file_is_open_once() {
 
 #[test]
 fn a_damaged_file_is_refused_until_it_is_replaced() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     fs::write(&path, vec![0; 16_384]).unwrap();
     let error = VoteFile::open(&path, &config).unwrap_err();
@@ -90,13 +97,13 @@ fn a_damaged_file_is_refused_until_it_is_replaced() {
 
     VoteFile::replace_lost(&path, &config).unwrap();
     assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
-    assert_eq!(directory.names(), ["a.vote", "a.vote.lost"]);
+    assert_eq!(names(&directory), ["a.vote", "a.vote.lost"]);
 }
 
 #[test]
 fn a_rotted_copy_is_repaired_and_reported() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     VoteFile::open(&path, &config).unwrap().save(&voted(&config, 4)).unwrap();
     let mut content = fs::read(&path).unwrap();
@@ -110,8 +117,8 @@ fn a_rotted_copy_is_repaired_and_reported() {
 
 #[test]
 fn anothers_file_is_refused() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
     VoteFile::init(&path, &config).unwrap();
     let others = [
         (self::config("bank", "a", &["a", "b", "c"]), "cluster"),
@@ -127,9 +134,9 @@ fn anothers_file_is_refused() {
 
 #[test]
 fn a_draft_of_an_init_that_was_cut_off_is_no_vote_file() {
-    let (directory, config) = (Directory::new("vote"), abc());
-    let path = directory.path("a.vote");
-    fs::write(directory.path(&format!("a.vote.draft-{}", std::process::id())), b"half").unwrap();
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    fs::write(directory.path().join(format!("a.vote.draft-{}", std::process::id())), b"half").unwrap();
     assert!(matches!(VoteFile::open(&path, &config), Err(VoteFileError::Missing { .. })));
     VoteFile::init(&path, &config).unwrap();
     assert_eq!(VoteFile::open(&path, &config).unwrap().record().detection_max, Duration::from_millis(500));

@@ -1,9 +1,8 @@
 //! Nodes in one process, with a host that does what a host must.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -13,16 +12,14 @@ use elect_core::{
     ClusterId, Config, ConfigBuilder, Detection, Duty, Epoch, Floor, Loss, NoLog, NodeId, Notice, Office,
     Position, Raise, Raised,
 };
+pub(crate) use elect_harness::id;
 use elect_tcp::{
     Ended, Events, HostEvent, Node, NodeConfig, NodeConfigBuilder, NodeHandle, NodeNotice, VoteFile,
 };
+use tempfile::TempDir;
 
 /// Generous: nothing here takes a second on an idle machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
-
-pub(crate) fn id(name: &str) -> NodeId {
-    NodeId::new(name).unwrap()
-}
 
 /// Reads one node's stream until `wanted` picks an event out.
 pub(crate) fn hear<T>(events: &Events, what: &str, mut wanted: impl FnMut(HostEvent) -> Option<T>) -> T {
@@ -42,29 +39,6 @@ pub(crate) fn spin(what: &str, mut reached: impl FnMut() -> bool) {
     while !reached() {
         assert!(Instant::now() < deadline, "no {what} within {BOUND:?}");
         std::thread::yield_now();
-    }
-}
-
-/// A directory of its own, removed with its value.
-pub(crate) struct Directory(PathBuf);
-
-impl Directory {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("elect-tcp-cluster-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -100,7 +74,7 @@ pub(crate) struct Member {
 
 /// A group of nodes on loopback.
 pub(crate) struct Cluster {
-    pub(crate) directory: Directory,
+    pub(crate) directory: TempDir,
     pub(crate) names: Vec<NodeId>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) members: Vec<Option<Member>>,
@@ -123,7 +97,7 @@ impl Cluster {
     ) -> Self {
         let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let mut cluster = Self {
-            directory: Directory::new(),
+            directory: tempfile::tempdir().unwrap(),
             names: names.iter().map(|name| id(name)).collect(),
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
             members: names.iter().map(|_| None).collect(),

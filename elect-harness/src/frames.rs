@@ -1,0 +1,87 @@
+//! What members usually say, and the times of the usual configuration.
+
+use std::time::Duration;
+
+use elect_core::{Body, Epoch, Heartbeat, Lead, Position, Standing};
+
+use crate::id;
+
+/// The detection time of every configuration here, unless a test says otherwise.
+pub const D: Duration = Duration::from_millis(500);
+/// D(1 + ρ): how long a promise runs on the voter's clock.
+pub const PROMISE: Duration = Duration::from_millis(505);
+/// D(1 - ρ) - σ: how long a lease runs on the leader's clock.
+pub const LEASE: Duration = Duration::from_millis(494);
+/// The heartbeat interval.
+pub const INTERVAL: Duration = Duration::from_millis(50);
+/// The delay per rank.
+pub const RANK_STEP: Duration = Duration::from_millis(80);
+/// The election timeout of three voters.
+pub const ELECTION_TIMEOUT: Duration = Duration::from_millis(745);
+
+/// The names of five voters.
+pub const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// An epoch.
+pub fn epoch(number: u64) -> Epoch {
+    Epoch::new(number)
+}
+
+/// A position; some place where one may be missing.
+pub fn at(epoch_of_entry: u64, offset: u64) -> Option<Position> {
+    Some(Position::new(epoch(epoch_of_entry), offset))
+}
+
+/// It leads this epoch.
+pub fn leading(number: u64) -> Standing {
+    Standing::Leading(epoch(number))
+}
+
+/// It stands in this epoch.
+pub fn stands(number: u64) -> Standing {
+    Standing::Standing(epoch(number))
+}
+
+/// It follows this leader.
+pub fn follows(leader: &str, number: u64) -> Standing {
+    Standing::Following(id(leader), epoch(number))
+}
+
+/// A healthy voter's heartbeat.
+pub fn heartbeat() -> Heartbeat {
+    Heartbeat {
+        position: None,
+        eligible: true,
+        healthy: true,
+        priority: 100,
+        application: 0,
+        lead: None,
+        freeze: None,
+    }
+}
+
+/// The same, as what a frame carries.
+pub fn beat() -> Body {
+    Body::Heartbeat(heartbeat())
+}
+
+/// The same of a voter whose log ends here.
+pub fn beat_at(position: Option<Position>) -> Body {
+    Body::Heartbeat(Heartbeat { position, ..heartbeat() })
+}
+
+/// A leader's heartbeat.
+pub fn lead(detection: Duration) -> Body {
+    let lead = Some(Lead { detection });
+    Body::Heartbeat(Heartbeat { lead, ..heartbeat() })
+}
+
+/// An offer with the usual detection time.
+pub fn offer(number: u64) -> Body {
+    Body::Offer { epoch: epoch(number), detection: D }
+}
+
+/// An accept without a position.
+pub fn accept(number: u64) -> Body {
+    Body::Accept { epoch: epoch(number), position: None, freeze: None }
+}
