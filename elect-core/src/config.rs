@@ -165,6 +165,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Members whose accepts and acknowledgements count, this node aside.
+    pub(crate) fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
+        self.members.indices().filter(|&index| index != self.me && self.members.get(index).kind.votes())
+    }
+
     /// What deserves a word in the log.
     pub fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings

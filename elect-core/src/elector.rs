@@ -76,7 +76,6 @@ pub struct Elector {
     lives_taken: usize,
     this_life: ThisLife,
     role: Role,
-    promise: Option<Promise>,
     peers: Peers,
     /// The highest epoch heard of, capped: a hint for the next offer.
     heard: Epoch,
@@ -118,6 +117,12 @@ pub(crate) enum Role {
     Leader(Box<Leader>),
 }
 
+impl Default for Role {
+    fn default() -> Self {
+        Self::Follower(Follower::Free)
+    }
+}
+
 impl Elector {
     /// An elector that starts from `record`, which a store has either opened or, by an operator's explicit
     /// act, made for a first boot or a replacement.
@@ -137,8 +142,7 @@ impl Elector {
             durable: DurableState::new(record),
             lives_taken: 0,
             this_life: ThisLife::default(),
-            role: Role::Follower(Follower::default()),
-            promise: None,
+            role: Role::default(),
             peers: Peers::new(count),
             heard: record.epoch,
             health: Health::Healthy,
@@ -276,8 +280,8 @@ impl Elector {
         let holder = self.durable.record().holder.and_then(|holder| self.config.members().index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
         let until = self.now + self.config.promise_span(self.durable.record().detection_max);
-        self.promise =
-            Some(Promise { to, epoch: self.durable.epoch(), life: None, until, renewed_at: self.now });
+        let promise = Promise { to, epoch: self.durable.epoch(), life: None, until, renewed_at: self.now };
+        self.role = Role::Follower(Follower::Promised(promise));
         self.timers.set(Timer::Promise, until);
     }
 
@@ -295,7 +299,7 @@ impl Elector {
         self.tell_host();
         let spoke = self.life == Life::Running;
         self.life = Life::Stopped(reason.clone());
-        self.promise = None;
+        self.role = Role::Follower(Follower::Free);
         self.durable.stop();
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
         self.out.take_back_frames_and_gate();
@@ -310,8 +314,8 @@ impl Elector {
     /// The current leader, as this node knows it: itself, or whom it follows.
     fn leader(&self) -> Option<(NodeId, Epoch)> {
         match &self.role {
-            Role::Leader(leader) => Some((self.config.node(), leader.epoch)),
-            Role::Follower(Follower { followed: Some(Followed { leader, epoch, .. }) }) => {
+            Role::Leader(leader) => Some((self.config.node(), leader.epoch())),
+            Role::Follower(Follower::Following(Followed { leader, epoch, .. }, _)) => {
                 Some((self.config.members().id(*leader), *epoch))
             }
             _ => None,
@@ -338,16 +342,15 @@ impl Elector {
     #[inline]
     fn detection_in_use(&self) -> Duration {
         match &self.role {
-            Role::Leader(leader) => leader.detection.current(),
-            Role::Follower(Follower { followed: Some(followed) }) => followed.detection,
+            Role::Leader(leader) => leader.detection(),
+            Role::Follower(Follower::Following(followed, _)) => followed.detection,
             _ => self.config.detection().ceiling(),
         }
     }
 
     /// Members whose accepts and acknowledgements count, this node aside.
     fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
-        let votes = |&index: &MemberIndex| index != self.me && self.config.members().get(index).kind.votes();
-        self.config.members().indices().filter(votes)
+        self.config.voting_peers()
     }
 
     fn other_members(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {

@@ -2,15 +2,26 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "explore")]
+use crate::describe::{StateSink, option, words};
 use crate::epoch::Epoch;
 use crate::members::MemberIndex;
 use crate::nonce::{Incarnation, Nonce};
+use crate::promise::Promise;
 use crate::time::Time;
+#[cfg(feature = "explore")]
+use crate::time::nanos;
 
-/// Follows a leader, or nobody.
+/// Neither leads nor stands. A promise exists here alone, and whoever is followed has it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Follower {
-    pub(crate) followed: Option<Followed>,
+pub(crate) enum Follower {
+    /// It is bound to nobody.
+    #[default]
+    Free,
+    /// It accepts nobody but one node, which it does not follow, or does not follow any more.
+    Promised(Promise),
+    /// It follows a leader, to whom it has promised.
+    Following(Followed, Promise),
 }
 
 /// Whom this node follows.
@@ -26,6 +37,89 @@ pub(crate) struct Followed {
     pub(crate) detection: Duration,
 }
 
+impl Follower {
+    #[inline]
+    pub(crate) const fn followed(&self) -> Option<&Followed> {
+        match self {
+            Self::Following(followed, _) => Some(followed),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn promise(&self) -> Option<&Promise> {
+        match self {
+            Self::Promised(promise) | Self::Following(_, promise) => Some(promise),
+            Self::Free => None,
+        }
+    }
+
+    /// R13: promises, or promises on; returns until when.
+    #[inline]
+    pub(crate) fn give(&mut self, renewal: Promise) -> Time {
+        let promise = match self {
+            Self::Free => {
+                *self = Self::Promised(renewal);
+                return renewal.until;
+            }
+            Self::Promised(promise) | Self::Following(_, promise) => promise,
+        };
+        promise.renew(renewal);
+        let promise = *promise;
+        // R14: a promise to another node is nothing that one follows by.
+        if self.followed().is_some_and(|followed| followed.leader != promise.to) {
+            *self = Self::Promised(promise);
+        }
+        promise.until
+    }
+
+    /// R26: follows `claim`'s leader, to whom it promises. R14: any promise to another node is over.
+    pub(crate) fn follow(&mut self, claim: &Claim) {
+        let since = match self.followed() {
+            Some(followed) if followed.leader == claim.leader => followed.since,
+            _ => claim.received,
+        };
+        let mut promise = self.promise().copied().unwrap_or(claim.promise());
+        promise.renew(claim.promise());
+        let followed = Followed {
+            leader: claim.leader,
+            epoch: claim.epoch,
+            since,
+            proven: since.max(claim.echoed),
+            detection: claim.detection,
+        };
+        *self = Self::Following(followed, promise);
+    }
+
+    /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
+    /// time is in use.
+    #[inline]
+    pub(crate) fn note_use(&mut self, claim: &Claim) {
+        if let Self::Following(followed, _) = self {
+            followed.proven = followed.proven.max(claim.echoed);
+            followed.detection = claim.detection;
+        }
+    }
+
+    /// Follows nobody any more; the promise goes on.
+    pub(crate) fn unfollow(&mut self) -> Option<Followed> {
+        let Self::Following(followed, promise) = *self else { return None };
+        *self = Self::Promised(promise);
+        Some(followed)
+    }
+
+    #[cfg(feature = "explore")]
+    pub(crate) fn describe(&self, sink: &mut impl StateSink) {
+        option(sink, self.followed(), |sink, followed| {
+            // Since when, and how surely, only a replaced node asks.
+            let Followed { leader, epoch, since: _, proven: _, detection } = followed;
+            words(sink, [leader.get() as u64, epoch.number()]);
+            sink.word(nanos(*detection));
+        });
+        option(sink, self.promise(), |sink, promise| promise.describe(sink));
+    }
+}
+
 /// A leader's claim that has passed every check.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
@@ -38,6 +132,20 @@ pub(crate) struct Claim {
     pub(crate) detection: Duration,
     /// How long it binds on this node's clock: D(1 + ρ).
     pub(crate) binds_for: Duration,
+}
+
+impl Claim {
+    /// R12: what following promises, from receipt of the claim.
+    #[inline]
+    pub(crate) fn promise(&self) -> Promise {
+        Promise {
+            to: self.leader,
+            epoch: self.epoch,
+            life: Some(self.nonce.incarnation),
+            until: self.received + self.binds_for,
+            renewed_at: self.received,
+        }
+    }
 }
 
 /// An offer that this node is about to accept.

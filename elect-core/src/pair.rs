@@ -48,10 +48,6 @@ pub(crate) struct Pair {
     /// When a frame last left only because this one was not connected.
     answered_at: Option<Time>,
     ended: Ended,
-    /// Send time of the newest frame of this node's leadership that it has acknowledged.
-    pub(crate) acknowledged: Option<Time>,
-    /// Until when its word carries this node's lease.
-    pub(crate) grant: Time,
 }
 
 impl Pair {
@@ -62,8 +58,7 @@ impl Pair {
     }
 
     /// Another life begins. Forgets what belonged to an earlier life, if there was one: from `telling` on this node
-    /// tells it of its own birth again. Epochs that are over stay over, and the grant stays: a restart is a promise
-    /// too (R15).
+    /// tells it of its own birth again. Epochs that are over stay over.
     pub(crate) fn begin_life(
         &mut self,
         incarnation: Incarnation,
@@ -242,9 +237,6 @@ impl Pair {
             heard_at: _,
             answered_at,
             ended,
-            // Only where the detection time adapts.
-            acknowledged: _,
-            grant,
         } = self;
         words(sink, [u64::from(*link == Link::Open), u64::from(*dead)]);
         words(sink, [ended.for_ever.number(), ended.in_this_life.number()]);
@@ -259,7 +251,6 @@ impl Pair {
             sink.echoed(own, index, Nonce { incarnation: life, sent: *sent });
         });
         option(sink, answered_at.as_ref(), |sink, at| sink.since(*at, pause));
-        sink.until(*grant);
     }
 }
 

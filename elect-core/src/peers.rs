@@ -12,9 +12,9 @@ use crate::view::View;
 pub(crate) struct Peers(Box<[Peer]>);
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Peer {
-    pub(crate) pair: Pair,
-    pub(crate) view: View,
+struct Peer {
+    pair: Pair,
+    view: View,
 }
 
 impl Peers {
@@ -52,13 +52,5 @@ impl Peers {
         for peer in &mut self.0 {
             peer.pair.tell_again();
         }
-    }
-
-    pub(crate) fn iter(&self) -> core::slice::Iter<'_, Peer> {
-        self.0.iter()
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> core::slice::IterMut<'_, Peer> {
-        self.0.iter_mut()
     }
 }

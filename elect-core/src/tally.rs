@@ -1,7 +1,10 @@
 //! Counting: election and lease are one computation.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use crate::config::Config;
+use crate::offer::Offer;
 use crate::time::Time;
 
 /// Scratch space for one count, so that counting allocates nothing.
@@ -13,6 +16,19 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(members: usize) -> Self {
         Self { grants: Vec::with_capacity(members) }
+    }
+
+    /// End of the lease that the ballots of an offer make, if this node's own vote counts from `now`.
+    pub(crate) fn offer_lease_end(
+        &mut self,
+        config: &Config,
+        offer: &Offer,
+        detection: Duration,
+        now: Time,
+    ) -> Time {
+        let own = now + config.lease_span(detection);
+        let grants = config.voting_peers().map(|peer| offer.grant(peer));
+        self.lease_end(config.members().quorum(), own, grants)
     }
 
     /// R21: end of the lease: the `quorum`-th largest grant, where `own` is the largest.

@@ -10,8 +10,6 @@ use crate::describe::{StateSink, describe_position, describe_standing, option, w
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Header, Heartbeat, Standing};
 use crate::preference::Preference;
-use crate::progress::Progress;
-use crate::time::Time;
 
 /// What a peer last said in this group.
 #[derive(Clone, Debug)]
@@ -24,13 +22,6 @@ pub(crate) struct View {
     priority: u8,
     application: u32,
     address: Address,
-    /// Its accept of the offer that is open.
-    pub(crate) ballot: Option<Ballot>,
-    /// It has acknowledged an announcement of the current leadership.
-    pub(crate) announced: bool,
-    /// Since when it has been fit to take over without interruption.
-    pub(crate) fit_since: Option<Time>,
-    pub(crate) progress: Progress,
     preference: Preference,
 }
 
@@ -62,13 +53,6 @@ impl ToldEpoch {
     }
 }
 
-/// An accept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ballot {
-    pub(crate) grant: Time,
-    pub(crate) position: Option<Position>,
-}
-
 impl Default for View {
     fn default() -> Self {
         Self {
@@ -80,19 +64,15 @@ impl Default for View {
             priority: 0,
             application: 0,
             address: Address::default(),
-            ballot: None,
-            announced: false,
-            fit_since: None,
-            progress: Progress::default(),
             preference: Preference::default(),
         }
     }
 }
 
 impl View {
-    /// Another life begins, which has said nothing yet. What it gave to the open offer before, it gave.
+    /// Another life begins, which has said nothing yet.
     pub(crate) fn begin_life(&mut self) {
-        *self = Self { ballot: self.ballot, ..Self::default() };
+        *self = Self::default();
     }
 
     /// A frame came whose header says this; returns where the peer stood before.
@@ -189,30 +169,13 @@ impl View {
             application,
             // Only told to the host.
             address: _,
-            ballot,
-            announced,
-            fit_since,
-            progress,
             preference,
         } = self;
         words(sink, [told.epoch().number(), told.twice().number()]);
         describe_standing(sink, config.members(), *standing);
         describe_position(sink, *position);
         words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
-        words(sink, [u64::from(*application), u64::from(*announced)]);
-        option(sink, ballot.as_ref(), |sink, ballot| {
-            sink.until(ballot.grant);
-            describe_position(sink, ballot.position);
-        });
-        option(sink, fit_since.as_ref(), |sink, since| {
-            sink.since(*since, config.fail_back_cooldown());
-        });
-        for mark in progress.marks() {
-            option(sink, mark.as_ref(), |sink, (at, position)| {
-                sink.since(*at, config.heartbeat_interval() * 8);
-                describe_position(sink, Some(*position));
-            });
-        }
+        sink.word(u64::from(*application));
         sink.word(u64::from(preference.contradicts()));
         option(sink, preference.handed_at().as_ref(), |sink, at| sink.since(*at, contradiction_window));
     }

@@ -18,7 +18,7 @@ impl Elector {
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
     #[inline]
     pub(super) fn consider_standing(&mut self) {
-        if !matches!(self.role, Role::Follower(_)) || self.promise.is_some() {
+        if !matches!(self.role, Role::Follower(_)) || self.promise().is_some() {
             self.campaign.end_turn();
             return;
         }
@@ -74,7 +74,7 @@ impl Elector {
             (self.health == Health::Unfit && !self.freeze.is_active()).then_some(Blocker::Unhealthy),
             followed.map(|followed| Blocker::Follows(config.members().id(followed.leader), followed.epoch)),
             // R10: a promise binds its giver too.
-            self.promise
+            self.promise()
                 .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
             self.durable.saving_since().map(Blocker::Saving), // R8
             self.campaign.waits_until(self.now).map(Blocker::Waits), // R33

@@ -10,13 +10,12 @@ use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
 use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
+use crate::offer::{Ballot, Offer};
 use crate::record::{Holder, Word};
-use crate::refusals::FinalRefusals;
 use crate::saving::Purpose;
 use crate::standing::Stance;
-use crate::time::{Time, nanos};
+use crate::time::nanos;
 use crate::timers::Timer;
-use crate::view::Ballot;
 
 impl Elector {
     /// R19: offers an epoch above every epoch heard of. The offer may leave while the own vote is being saved;
@@ -25,16 +24,10 @@ impl Elector {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
         let detection = self.offered_detection();
-        self.role = Role::Candidate(Candidate {
-            epoch,
-            first,
-            detection,
-            saved: false,
-            refusals: FinalRefusals::default(),
-        });
+        let offer = Offer::new(epoch, first, self.peers.len());
+        self.role = Role::Candidate(Candidate::new(offer, detection));
         self.this_life.note_offered(epoch);
         self.campaign.begun();
-        self.clear_ballots();
         self.timers.clear(Timer::Stand);
         let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
@@ -83,12 +76,6 @@ impl Elector {
         self.config.detection().ceiling()
     }
 
-    pub(super) fn clear_ballots(&mut self) {
-        for peer in self.peers.iter_mut() {
-            peer.view.ballot = None;
-        }
-    }
-
     fn offer_to_everybody(&mut self) {
         for peer in self.other_members() {
             if self.config.members().get(peer).kind.votes() {
@@ -101,14 +88,18 @@ impl Elector {
     }
 
     fn send_offer(&mut self, peer: MemberIndex) {
-        if let &Role::Candidate(Candidate { epoch, detection, .. }) = &self.role {
+        if let Role::Candidate(candidate) = &self.role {
+            let (epoch, detection) = (candidate.epoch(), candidate.detection());
             self.send(peer, Body::Offer { epoch, detection });
         }
     }
 
     /// R34: to a voter that became free while the round lasts.
     pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
-        if self.config.members().get(peer).kind.votes() && self.peers.view(peer).ballot.is_none() {
+        if let Role::Candidate(candidate) = &self.role
+            && self.config.members().get(peer).kind.votes()
+            && candidate.offer().ballot(peer).is_none()
+        {
             self.send_offer(peer);
         }
     }
@@ -121,9 +112,8 @@ impl Elector {
     /// The own vote is durable: it counts from now on. A round that is over meanwhile stays over.
     pub(super) fn on_own_vote_saved(&mut self, epoch: Epoch) {
         if let Role::Candidate(candidate) = &mut self.role
-            && candidate.epoch == epoch
+            && candidate.offer_mut().note_saved(epoch)
         {
-            candidate.saved = true;
             self.count_ballots();
         }
     }
@@ -140,18 +130,19 @@ impl Elector {
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
         let position = position.filter(|_| self.config.members().get(peer).kind == MemberKind::Voter);
         match &mut self.role {
-            Role::Candidate(candidate) if candidate.epoch == epoch && echo.sent >= candidate.first => {
-                let grant = echo.sent + self.config.lease_span(candidate.detection);
-                self.note_ballot(peer, Ballot { grant, position });
+            Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {
+                let grant = echo.sent + self.config.lease_span(candidate.detection());
+                candidate.offer_mut().note_ballot(peer, Ballot { grant, position });
                 self.note_voters_freeze(freeze);
                 self.count_ballots();
             }
-            Role::Leader(leader) if leader.epoch == epoch && echo.sent >= leader.first => {
+            Role::Leader(leader) if leader.is_answered_by(epoch, echo.sent) => {
                 self.grant(peer, echo.sent);
             }
-            Role::Leader(leader) if leader.is_re_offering(epoch, echo.sent) => {
-                let grant = echo.sent + self.config.lease_span(leader.detection.of_frame(echo.sent));
-                self.note_ballot(peer, Ballot { grant, position });
+            Role::Leader(leader) => {
+                let grant = echo.sent + self.config.lease_span(leader.detection_of_frame(echo.sent));
+                let open = leader.re_offer_mut().filter(|offer| offer.is_answered_by(epoch, echo.sent));
+                open.ok_or(Ignored::NoSuchOffer(epoch))?.note_ballot(peer, Ballot { grant, position });
                 self.count_re_offer();
             }
             _ => return Err(Ignored::NoSuchOffer(epoch)),
@@ -159,40 +150,19 @@ impl Elector {
         Ok(())
     }
 
-    /// A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
-    /// pulled when its fence was raised.
-    fn note_ballot(&mut self, peer: MemberIndex, ballot: Ballot) {
-        let slot = &mut self.peers.view_mut(peer).ballot;
-        *slot = Some(match *slot {
-            Some(earlier) => Ballot {
-                grant: earlier.grant.max(ballot.grant),
-                position: earlier.position.max(ballot.position),
-            },
-            None => ballot,
-        });
-    }
-
     /// R21: leads when the own vote is durable and the lease that the ballots make lies ahead.
     fn count_ballots(&mut self) {
-        let Role::Candidate(Candidate { epoch, first, detection, saved: true, .. }) = self.role else {
+        let Role::Candidate(candidate) = &self.role else { return };
+        if !candidate.offer().is_saved() {
             return;
-        };
-        let lease_end = self.ballot_lease_end(detection);
-        if lease_end > self.now {
-            self.become_leader(epoch, first, detection, lease_end);
         }
-    }
-
-    /// End of the lease that the ballots of the open offer make.
-    pub(super) fn ballot_lease_end(&mut self, detection: Duration) -> Time {
-        let own = self.now + self.config.lease_span(detection);
-        let quorum = self.config.members().quorum();
-        let (me, members, peers) = (self.me, self.config.members(), &self.peers);
-        let grants = members
-            .indices()
-            .filter(|&index| index != me && members.get(index).kind.votes())
-            .map(|index| peers.view(index).ballot.map_or(Time::ZERO, |ballot| ballot.grant));
-        self.tally.lease_end(quorum, own, grants)
+        let (offer, detection) = (candidate.offer(), candidate.detection());
+        let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.now);
+        if lease_end > self.now
+            && let Role::Candidate(won) = core::mem::take(&mut self.role)
+        {
+            self.become_leader(won.offer(), detection, lease_end);
+        }
     }
 
     /// A refusal says why, for `explain` and the log; its header has already told the voter's epoch.
@@ -204,8 +174,8 @@ impl Elector {
         refusal: Refusal,
     ) -> Result<(), Ignored> {
         let open = match &self.role {
-            Role::Candidate(candidate) => candidate.epoch == epoch,
-            Role::Leader(leader) => leader.re_offer.as_ref().is_some_and(|re_offer| re_offer.epoch == epoch),
+            Role::Candidate(candidate) => candidate.epoch() == epoch,
+            Role::Leader(leader) => leader.re_offer().is_some_and(|offer| offer.epoch() == epoch),
             Role::Follower(_) => false,
         };
         if !open {
@@ -213,7 +183,7 @@ impl Elector {
         }
         let voter = self.config.members().id(peer);
         self.out.happened(Notice::OfferRefused { voter, epoch, refusal });
-        self.note_refusal(peer, header, epoch, refusal);
+        self.note_refusal(peer, header, refusal);
         Ok(())
     }
 
@@ -228,7 +198,7 @@ impl Elector {
     /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
     pub(super) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
-        self.connected_floor = candidate.first;
+        self.connected_floor = candidate.offer().first();
         self.campaign.wait_until(self.now + wait);
         self.give_up_round(reason);
     }
@@ -251,12 +221,11 @@ impl Elector {
     /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
     pub(super) fn give_up_round(&mut self, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.role else { return };
-        let epoch = candidate.epoch;
+        let epoch = candidate.epoch();
         self.freeze.end_favour();
-        self.role = Role::Follower(Follower::default());
+        self.role = Role::Follower(Follower::Free);
         self.silence(|standing| matches!(standing, Standing::Standing(_)));
         self.timers.clear(Timer::Round);
-        self.clear_ballots();
         self.reset_heartbeat();
         self.out.happened(Notice::RoundLost { epoch, reason });
     }

@@ -14,8 +14,8 @@ impl Elector {
     pub fn explain(&self, now: Time) -> Explanation {
         let now = self.now.max(now);
         let until = match &self.role {
-            Role::Leader(leader) => Some(leader.lease_end),
-            _ => self.followed().and(self.promise).map(|promise| promise.until),
+            Role::Leader(leader) => Some(leader.lease_end()),
+            _ => self.followed().and(self.promise()).map(|promise| promise.until),
         };
         Explanation {
             node: self.config.node(),
@@ -24,7 +24,7 @@ impl Elector {
             leader: self.leader(),
             until,
             bound_to: self
-                .promise
+                .promise()
                 .map(|promise| (self.config.members().id(promise.to), promise.epoch, promise.until)),
             peers: self.hearings(now),
             slow: self.slow_round_trip(),

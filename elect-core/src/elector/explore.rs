@@ -58,7 +58,6 @@ impl Elector {
             now: self.now,
             lives_taken: self.lives_taken,
             this_life: self.this_life.clone(),
-            promise: self.promise,
             heard: self.heard,
             health: self.health,
             position: self.position,
@@ -117,7 +116,6 @@ impl Elector {
             lives_taken,
             this_life,
             role,
-            promise,
             peers,
             heard,
             health,
@@ -139,7 +137,6 @@ impl Elector {
         sink.word(this_life.offered().number());
         self.describe_durable(sink, durable);
         self.describe_role(sink, role);
-        option(sink, promise.as_ref(), |sink, promise| promise.describe(sink));
         let pause = self.config.heartbeat_interval() / 2;
         for peer in self.other_members() {
             let places = [peer.get(), own];

@@ -12,14 +12,13 @@ use crate::nonce::Nonce;
 use crate::promise::Promise;
 use crate::record::{Holder, Word};
 use crate::saving::Purpose;
-use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
     #[inline]
     pub(super) fn followed(&self) -> Option<&Followed> {
         match &self.role {
-            Role::Follower(follower) => follower.followed.as_ref(),
+            Role::Follower(follower) => follower.followed(),
             _ => None,
         }
     }
@@ -69,7 +68,7 @@ impl Elector {
     /// (S3), or of the epoch that this node leads (S1).
     #[inline]
     fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
-        let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch == epoch);
+        let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch() == epoch);
         if epoch > header.epoch || epoch <= self.peers.pair(peer).ended() || led_here {
             return Err(Ignored::Ended(epoch));
         }
@@ -106,22 +105,12 @@ impl Elector {
         if !self.is_alive(claim.leader, claim.nonce) {
             return;
         }
-        let since = match self.followed() {
-            Some(followed) if followed.leader == claim.leader => followed.since,
-            _ => claim.received,
-        };
-        self.role = Role::Follower(Follower {
-            followed: Some(Followed {
-                leader: claim.leader,
-                epoch: claim.epoch,
-                since,
-                proven: since,
-                detection: claim.detection,
-            }),
-        });
+        let Role::Follower(follower) = &mut self.role else { return };
+        follower.follow(&claim);
+        self.cover(&claim);
         self.campaign.leader_found();
         self.freeze.end_favour();
-        self.renew(&claim);
+        self.answer_leader(claim.leader);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);
     }
@@ -130,15 +119,20 @@ impl Elector {
     #[inline]
     fn renew(&mut self, claim: &Claim) {
         self.renew_promise(claim);
+        self.answer_leader(claim.leader);
+    }
+
+    #[inline]
+    fn answer_leader(&mut self, leader: MemberIndex) {
         self.rebuild_witness();
-        self.send_heartbeat(claim.leader);
+        self.send_heartbeat(leader);
     }
 
     #[inline]
     fn renew_promise(&mut self, claim: &Claim) {
         self.note_use(claim);
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
-        let known = self.promise.is_some_and(|promise| promise.epoch >= claim.epoch);
+        let known = self.promise().is_some_and(|promise| promise.epoch >= claim.epoch);
         if !(known && self.is_covered(claim.leader, claim.nonce)) {
             self.cover(claim);
         }
@@ -148,16 +142,15 @@ impl Elector {
     /// time is in use.
     #[inline]
     pub(super) fn note_use(&mut self, claim: &Claim) {
-        if let Role::Follower(Follower { followed: Some(followed) }) = &mut self.role {
-            followed.proven = followed.proven.max(claim.echoed);
-            followed.detection = claim.detection;
+        if let Role::Follower(follower) = &mut self.role {
+            follower.note_use(claim);
         }
     }
 
     /// Promises on for a claim that was not covered before. R23: only what is covered is ever echoed to the leader.
     #[inline]
     pub(super) fn cover(&mut self, claim: &Claim) {
-        self.give_promise(claim.leader, claim.epoch, claim.nonce, claim.received, claim.binds_for);
+        self.give_promise(claim.promise());
         self.peers.pair_mut(claim.leader).cover(claim.nonce);
     }
 
@@ -172,27 +165,26 @@ impl Elector {
     }
 
     #[inline]
-    fn give_promise(
-        &mut self,
-        to: MemberIndex,
-        epoch: Epoch,
-        nonce: Nonce,
-        received: Time,
-        binds_for: Duration,
-    ) {
-        let until = received + binds_for;
-        let renewal = Promise { to, epoch, life: Some(nonce.incarnation), until, renewed_at: received };
-        let promise = self.promise.get_or_insert(renewal);
-        promise.renew(renewal);
-        self.timers.set(Timer::Promise, promise.until);
+    fn give_promise(&mut self, renewal: Promise) {
+        if let Role::Follower(follower) = &mut self.role {
+            let until = follower.give(renewal);
+            self.timers.set(Timer::Promise, until);
+        }
+    }
+
+    #[inline]
+    pub(super) fn promise(&self) -> Option<&Promise> {
+        match &self.role {
+            Role::Follower(follower) => follower.promise(),
+            _ => None,
+        }
     }
 
     pub(super) fn end_promise(&mut self, reason: LeaderLost) {
-        if let Some(promise) = self.promise.take() {
+        if self.promise().is_some() {
             self.timers.clear(Timer::Promise);
-            if self.followed().is_some_and(|followed| followed.leader == promise.to) {
-                self.unfollow(reason);
-            }
+            self.unfollow(reason);
+            self.role = Role::Follower(Follower::Free);
         }
     }
 
@@ -203,7 +195,7 @@ impl Elector {
     /// The promise, if there is one, goes on: not being followed any more does not free a voter.
     pub(super) fn unfollow(&mut self, reason: LeaderLost) {
         if let Role::Follower(follower) = &mut self.role
-            && let Some(followed) = follower.followed.take()
+            && let Some(followed) = follower.unfollow()
         {
             if reason != LeaderLost::Ended {
                 self.forget_handed(followed.leader);
@@ -268,10 +260,10 @@ impl Elector {
         match &self.role {
             // R11: a leader never gives way to an offer; a candidate does to a higher one.
             Role::Leader(_) => return Some(Refusal::OwnOffice),
-            Role::Candidate(own) if epoch <= own.epoch => return Some(Refusal::OwnOffice),
+            Role::Candidate(own) if epoch <= own.epoch() => return Some(Refusal::OwnOffice),
             _ => {}
         }
-        if self.promise.is_some_and(|promise| promise.to != candidate) {
+        if self.promise().is_some_and(|promise| promise.to != candidate) {
             return Some(Refusal::Bound); // R10
         }
         if self.is_barred(candidate) {
@@ -321,9 +313,15 @@ impl Elector {
         }
         self.campaign.end_favour();
         self.durable.note_accepted(accepting.candidacy());
-        self.give_promise(candidate, epoch, nonce, received, self.config.promise_span(detection));
+        self.give_promise(Promise {
+            to: candidate,
+            epoch,
+            life: Some(nonce.incarnation),
+            until: received + self.config.promise_span(detection),
+            renewed_at: received,
+        });
         self.end_promise_if_over(candidate);
-        if self.promise.is_none() {
+        if self.promise().is_none() {
             return;
         }
         let node = self.config.members().id(candidate);

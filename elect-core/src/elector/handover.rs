@@ -9,6 +9,7 @@ use crate::event::{HandoverAborted, Health, Ignored, RequestRefused, RoundLost, 
 use crate::frame::{Body, Header, Standing};
 use crate::handover::HandoverCause;
 use crate::handover::{HANDOVER_TIMEOUTS, Handover, HandoverRequest, HeadStart, Lag};
+use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::progress::Progress;
@@ -48,7 +49,7 @@ impl Elector {
     fn check_cancel(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
         match &self.role {
-            Role::Leader(leader) if leader.handover.is_some() => Ok(()),
+            Role::Leader(leader) if leader.handover().is_some() => Ok(()),
             _ => Err(RequestRefused::NoHandover),
         }
     }
@@ -67,7 +68,7 @@ impl Elector {
         let Role::Leader(leader) = &self.role else {
             return Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader)));
         };
-        if let Some(handover) = leader.handover {
+        if let Some(handover) = leader.handover() {
             let target = self.config.members().id(handover.target);
             return if to.is_none_or(|to| to == target) {
                 Ok(None)
@@ -79,7 +80,7 @@ impl Elector {
             Some(to) => self.check_target(to)?,
             None => self.successor().ok_or(RequestRefused::NoTarget)?,
         };
-        match self.lag_of(target, timeout, leader.positions[1]) {
+        match self.lag_of(target, timeout, leader) {
             Some(lag) if !request.force => {
                 Err(RequestRefused::TargetLags(self.config.members().id(target), lag))
             }
@@ -99,18 +100,18 @@ impl Elector {
     }
 
     /// R38: how far `target` is behind, if it will not have caught up within `timeout`: its last entry is of another
-    /// epoch, or it does not keep up with this leader (whose log ended at `past` two heartbeats ago) and what it gains
+    /// epoch, or it does not keep up with this leader and what it gains
     /// does not suffice. A rate that is not known yet is none to refuse by.
-    fn lag_of(&self, target: MemberIndex, timeout: Duration, past: Option<Position>) -> Option<Lag> {
+    fn lag_of(&self, target: MemberIndex, timeout: Duration, leader: &Leader) -> Option<Lag> {
         let view = self.peers.view(target);
         let lagging = |rate| Lag { target: view.position(), own: self.position, rate, timeout };
         // Whoever has told of no entry yet is not known well enough either.
         let theirs = view.position()?;
         let Some(behind) = lag(Some(theirs), self.position) else { return Some(lagging(None)) };
-        if behind <= self.config.lag_tolerance() || self.keeps_up(target, past) {
+        if behind <= self.config.lag_tolerance() || self.keeps_up(target, leader.past_position()) {
             return None;
         }
-        let rate = view.progress.rate(theirs, self.now)?;
+        let rate = leader.progress(target).rate(theirs, self.now)?;
         let closed = u128::from(rate) * timeout.as_nanos() / 1_000_000_000;
         (closed < u128::from(behind)).then(|| lagging(Some(rate)))
     }
@@ -118,7 +119,7 @@ impl Elector {
     pub(super) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
         let deadline = self.now + timeout;
         if let Role::Leader(leader) = &mut self.role {
-            leader.handover = Some(Handover { target, drained: false, cause });
+            leader.begin_handover(Handover { target, drained: false, cause });
             self.authority.set_draining(true);
             self.timers.set(Timer::Handover, deadline);
             let target = self.config.members().id(target);
@@ -129,14 +130,12 @@ impl Elector {
     /// Everything that the host admitted before [`Duty::HandoverBegan`] is finished, and its position reported.
     pub fn on_drained(&mut self, now: Time) -> Step<'_> {
         self.begin(now);
-        if let Role::Leader(leader) = &mut self.role
-            && let Some(handover) = &mut leader.handover
-        {
-            handover.drained = true;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.note_drained();
         }
         self.proceed_with_handover();
         if let Role::Leader(leader) = &self.role
-            && let Some(handover) = leader.handover
+            && let Some(handover) = leader.handover()
         {
             // The answer says how far its log reaches: without this its next heartbeat would.
             self.send_heartbeat(handover.target);
@@ -149,7 +148,7 @@ impl Elector {
     #[inline]
     pub(super) fn proceed_with_handover(&mut self) {
         if let Role::Leader(leader) = &self.role
-            && let Some(handover) = leader.handover
+            && let Some(handover) = leader.handover()
             && handover.drained
         {
             self.finish_handover(handover);
@@ -176,11 +175,10 @@ impl Elector {
     pub(super) fn abort_handover(&mut self, reason: HandoverAborted) {
         let now = self.now;
         if let Role::Leader(leader) = &mut self.role
-            && let Some(handover) = leader.handover.take()
+            && let Some(handover) = leader.abort_handover(now)
         {
             self.timers.clear(Timer::Handover);
             self.authority.set_draining(false);
-            self.peers.view_mut(handover.target).fit_since = Some(now);
             let target = self.config.members().id(handover.target);
             self.out.act(Duty::HandoverAborted { target, reason });
         }
@@ -189,7 +187,7 @@ impl Elector {
     /// Steps down, then names the successor to everybody. The lease cell falls before anything leaves.
     fn release(&mut self, target: MemberIndex, reason: StepDown) {
         let Role::Leader(leader) = &self.role else { return };
-        let epoch = leader.epoch;
+        let epoch = leader.epoch();
         self.lose_office(reason);
         self.campaign.release(epoch, target, self.now + self.election_timeout());
         self.repeat_release();
@@ -230,7 +228,7 @@ impl Elector {
         let until = self.now + self.election_timeout();
         if target == self.me {
             self.note_returned_office();
-            let is_free = matches!(self.role, Role::Follower(_)) && self.promise.is_none();
+            let is_free = matches!(self.role, Role::Follower(_)) && self.promise().is_none();
             self.campaign.become_target(until, is_free && self.health == Health::Healthy);
             // R62: in a freeze it stands in the place of the last leader.
             self.freeze.favour(until);
@@ -343,21 +341,21 @@ impl Elector {
     /// caught up for the whole cooldown without interruption.
     pub(super) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
-        let [newer, past] = leader.positions;
-        let quiet = leader.is_in_office() && leader.handover.is_none() && !self.freeze.is_active();
+        let past = leader.past_position();
+        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.freeze.is_active();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);
             let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
             let (now, interval) = (self.now, self.config.heartbeat_interval());
-            let view = self.peers.view_mut(peer);
+            let position = self.peers.view(peer).position();
+            let Role::Leader(leader) = &mut self.role else { return };
             if keeps_up {
-                view.progress = Progress::default();
+                *leader.progress_mut(peer) = Progress::default();
             } else {
-                view.progress.note(view.position(), now, interval);
+                leader.progress_mut(peer).note(position, now, interval);
             }
-            let fit_since = &mut self.peers.view_mut(peer).fit_since;
-            *fit_since = if fit { fit_since.or(Some(now)) } else { None };
+            let fit_since = leader.note_fitness(peer, fit, now);
             let long_enough =
                 fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown());
             if long_enough && best.is_none_or(|best| self.is_better(peer, best)) {
@@ -366,7 +364,7 @@ impl Elector {
         }
         let position = self.position;
         if let Role::Leader(leader) = &mut self.role {
-            leader.positions = [position, newer];
+            leader.note_position(position);
         }
         if let Some(target) = best.filter(|_| quiet && self.health == Health::Healthy) {
             self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);

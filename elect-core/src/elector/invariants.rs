@@ -1,7 +1,6 @@
 //! What is true after every input, whatever it was.
 
 use crate::elector::{Elector, Life, Role};
-use crate::leader::{Leader, WayIntoOffice};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -10,11 +9,10 @@ impl Elector {
     pub(super) fn assert_invariants(&self) {
         if let Role::Leader(leader) = &self.role {
             assert!(
-                leader.epoch <= self.durable.epoch(),
+                leader.epoch() <= self.durable.epoch(),
                 "S2: leads {} above the durable epoch",
-                leader.epoch
+                leader.epoch()
             );
-            assert!(self.promise.is_none(), "a leader is bound to itself alone");
         }
         if cfg!(any(debug_assertions, feature = "explore")) {
             self.assert_words();
@@ -30,23 +28,13 @@ impl Elector {
 
     /// Whom this node follows or has promised.
     fn assert_words(&self) {
-        if let Some(promise) = &self.promise {
+        if let Some(promise) = self.promise() {
             assert!(promise.to != self.me, "a promise to oneself is a role");
-            assert!(matches!(self.role, Role::Follower(_)), "a promise exists in a follower alone");
+            if let Some(followed) = self.followed() {
+                let keeps = promise.to == followed.leader && promise.epoch >= followed.epoch;
+                assert!(keeps, "following is a promise to that very leader");
+            }
         }
-        if let Some(followed) = self.followed() {
-            let keeps = self
-                .promise
-                .is_some_and(|promise| promise.to == followed.leader && promise.epoch >= followed.epoch);
-            assert!(keeps, "following is a promise to that very leader");
-        }
-        let offers = match &self.role {
-            Role::Candidate(_) => true,
-            Role::Leader(leader) => leader.re_offer.is_some(),
-            Role::Follower(_) => false,
-        };
-        let has_ballot = self.peers.iter().any(|peer| peer.view.ballot.is_some());
-        assert!(offers || !has_ballot, "ballots exist only while an offer is open");
     }
 
     /// The save under way, and what waits for it.
@@ -69,12 +57,9 @@ impl Elector {
     fn assert_leading(&self) {
         let Role::Leader(leader) = &self.role else {
             assert!(!self.authority.is_draining(), "who does not lead drains nothing");
-            let has_grant = self.peers.iter().any(|peer| peer.pair.grant != Time::ZERO);
-            assert!(!has_grant, "grants are zero unless leading");
             return;
         };
-        let Leader { handover, .. } = &**leader;
-        assert!(self.authority.is_draining() == handover.is_some(), "what drains is a handover");
+        assert!(self.authority.is_draining() == leader.handover().is_some(), "what drains is a handover");
         assert!(self.campaign.favour().until().is_none(), "a leader needs no favour");
         assert!(self.campaign.waits_until(self.now).is_none(), "a leader waits for nothing");
         assert!(self.campaign.rounds_lost() == 0, "a leader has lost no rounds");
@@ -84,7 +69,7 @@ impl Elector {
     }
 
     fn assert_waits(&self) {
-        let is_free = self.promise.is_none() && matches!(self.role, Role::Follower(_));
+        let is_free = self.promise().is_none() && matches!(self.role, Role::Follower(_));
         assert!(self.campaign.turn().is_none() || is_free, "a turn exists in a free follower alone");
     }
 
@@ -97,10 +82,10 @@ impl Elector {
         let saves = self.durable.is_saving() && !self.durable.is_stalled();
         for (timer, is_for) in [
             (Timer::Lease, leader.is_some()),
-            (Timer::Office, leader.is_some_and(|leader| leader.way == WayIntoOffice::Begun)),
-            (Timer::Handover, leader.is_some_and(|leader| leader.handover.is_some())),
+            (Timer::Office, leader.is_some_and(|leader| !leader.is_in_office() && !leader.is_overdue())),
+            (Timer::Handover, leader.is_some_and(|leader| leader.handover().is_some())),
             (Timer::Round, matches!(self.role, Role::Candidate(_))),
-            (Timer::Promise, self.promise.is_some()),
+            (Timer::Promise, self.promise().is_some()),
             (Timer::Pause, self.freeze.is_active()),
             (Timer::Save, saves),
             (Timer::Heartbeat, true),

@@ -4,40 +4,25 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::config::Detection;
-use crate::detector::{DetectionHistory, Detector};
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{Loss, StepDown};
 use crate::follower::Follower;
 use crate::frame::{Header, Standing};
-use crate::leader::{Leader, WayIntoOffice};
+use crate::leader::Leader;
 use crate::members::MemberIndex;
+use crate::offer::Offer;
 use crate::office::{Elected, Office, Source};
-use crate::progress::Progress;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
     /// R30: a winner that is behind a voter of its accepting quorum learns whom to catch up from.
-    pub(super) fn become_leader(&mut self, epoch: Epoch, first: Time, detection: Duration, lease_end: Time) {
-        let source = self.catch_up_source();
-        self.turn_ballots_into_grants();
-        self.role = Role::Leader(Box::new(Leader {
-            epoch,
-            first,
-            lease_end,
-            detection: DetectionHistory::new(detection, first),
-            detector: Detector::new(),
-            way: WayIntoOffice::Begun,
-            source,
-            re_offer: None,
-            wants_epoch: false,
-            wants_positions: false,
-            handover: None,
-            positions: [self.position; 2],
-        }));
+    pub(super) fn become_leader(&mut self, won: &Offer, detection: Duration, lease_end: Time) {
+        let (epoch, source) = (won.epoch(), self.catch_up_source(won));
+        self.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.position)));
         self.campaign.won();
         self.freeze.withdraw_request();
         self.freeze.end_favour();
@@ -56,26 +41,20 @@ impl Elector {
 
     /// The accept with the highest position above this node's own, as the gate pulled it or the host has caught up
     /// since.
-    pub(super) fn catch_up_source(&self) -> Option<Source> {
+    pub(super) fn catch_up_source(&self, won: &Offer) -> Option<Source> {
         let own = self.durable.fenced_position().max(self.position);
         self.voting_peers()
             .filter_map(|peer| {
-                let position = self.peers.view(peer).ballot?.position?;
+                let position = won.ballot(peer)?.position?;
                 (Some(position) > own).then(|| Source { peer: self.config.members().id(peer), position })
             })
             .max_by_key(|source| source.position)
     }
 
-    pub(super) fn turn_ballots_into_grants(&mut self) {
-        for peer in self.peers.iter_mut() {
-            peer.pair.grant = peer.view.ballot.take().map_or(Time::ZERO, |ballot| ballot.grant);
-        }
-    }
-
     /// R37: a heartbeat is an announcement until its addressee has acknowledged one.
     pub(super) fn announce(&mut self) {
-        for peer in self.peers.iter_mut() {
-            peer.view.announced = false;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.announce_again();
         }
         // One nonce, one epoch: what this step has sent before belongs to another standing.
         self.renew_nonce();
@@ -85,15 +64,12 @@ impl Elector {
     /// R22: an acknowledgement counts only if it says that the peer follows me in the epoch I lead, and echoes a
     /// nonce that left in an offer or a heartbeat of that very epoch.
     pub(super) fn on_acknowledgement(&mut self, peer: MemberIndex, header: &Header, epoch: Epoch) {
+        let Some(echo) = header.echo.filter(|echo| self.is_own(echo)) else { return };
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(echo) = header.echo else { return };
-        if epoch != leader.epoch || echo.sent < leader.first {
+        if !leader.is_answered_by(epoch, echo.sent) {
             return;
         }
-        if !self.is_own(&echo) {
-            return;
-        }
-        self.peers.view_mut(peer).announced = true;
+        leader.note_announced(peer);
         if self.config.members().get(peer).kind.votes() {
             self.grant(peer, echo.sent);
         }
@@ -103,17 +79,12 @@ impl Elector {
     /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame).
     pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let detection = leader.detection.of_frame(sent);
+        let detection = leader.detection_of_frame(sent);
         let until = sent + self.config.lease_span(detection);
-        let pair = self.peers.pair_mut(peer);
-        let was = pair.grant;
-        pair.grant = was.max(until);
         if matches!(self.config.detection(), Detection::Adaptive { .. }) {
-            let ceiling = self.config.detection().ceiling();
-            leader.detector.note_acknowledgement(&mut pair.acknowledged, sent, self.now, ceiling);
+            leader.note_acknowledgement(peer, sent, self.now, self.config.detection().ceiling());
         }
-        // Only a grant that crosses the lease end can move it.
-        if was <= leader.lease_end && until > leader.lease_end {
+        if leader.note_grant(peer, until) {
             self.extend_lease();
         }
     }
@@ -121,16 +92,11 @@ impl Elector {
     /// Recounts the lease. It only ever grows: grants do.
     fn extend_lease(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
-        let own = self.now + self.config.lease_span(leader.detection.current());
-        let (me, members, peers) = (self.me, self.config.members(), &self.peers);
-        let grants = members
-            .indices()
-            .filter(|&index| index != me && members.get(index).kind.votes())
-            .map(|index| peers.pair(index).grant);
-        let end = self.tally.lease_end(members.quorum(), own, grants);
+        let own = self.now + self.config.lease_span(leader.detection());
+        let grants = self.config.voting_peers().map(|peer| leader.grant(peer));
+        let end = self.tally.lease_end(self.config.members().quorum(), own, grants);
         let Role::Leader(leader) = &mut self.role else { return };
-        if end > leader.lease_end {
-            leader.lease_end = end;
+        if leader.extend_lease(end) {
             self.authority.extend(end);
             self.timers.set(Timer::Lease, end);
         }
@@ -148,19 +114,12 @@ impl Elector {
     /// before any save that goes with the loss.
     pub(super) fn lose_office(&mut self, reason: StepDown) {
         let Role::Leader(leader) = &self.role else { return };
-        let epoch = leader.epoch;
-        self.role = Role::Follower(Follower::default());
+        let epoch = leader.epoch();
+        self.role = Role::Follower(Follower::Free);
         self.silence(|standing| matches!(standing, Standing::Leading(_)));
         self.lost(Loss { epoch, reason });
         for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
             self.timers.clear(timer);
-        }
-        self.clear_ballots();
-        for peer in self.peers.iter_mut() {
-            peer.pair.grant = Time::ZERO;
-            peer.pair.acknowledged = None;
-            peer.view.fit_since = None;
-            peer.view.progress = Progress::default();
         }
         self.reset_heartbeat();
     }
@@ -184,18 +143,11 @@ impl Elector {
     /// R41: the detection time follows the network, at most one change per two detection times, so that every
     /// frame still under way carries the current or the previous one.
     fn adapt_detection(&mut self) {
-        let now = self.now;
-        let Role::Leader(leader) = &mut self.role else { return };
-        let wanted = leader.detector.detection(&self.config);
-        let current = leader.detection.current();
-        let worth_it = wanted.abs_diff(current) > current / 20;
-        if worth_it
-            && leader.re_offer.is_none()
-            && leader.detection.may_change(now, self.config.detection().ceiling())
-        {
-            let since = self.renew_nonce();
-            let Role::Leader(leader) = &mut self.role else { return };
-            leader.detection.change(wanted, since);
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(wanted) = leader.wanted_detection(&self.config, self.now) else { return };
+        let since = self.renew_nonce();
+        if let Role::Leader(leader) = &mut self.role {
+            leader.change_detection(wanted, since);
         }
     }
 
@@ -206,8 +158,7 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.role
             && office.is_of(&self.authority)
         {
-            leader.way = WayIntoOffice::Done;
-            leader.source = None;
+            leader.enter_office();
             self.timers.clear(Timer::Office);
             self.campaign.note_office();
         }
@@ -222,7 +173,7 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.role
             && !leader.is_in_office()
         {
-            leader.wants_positions = true;
+            leader.want_positions();
         }
         self.settle();
         Step::new(&mut self.out)
@@ -234,7 +185,7 @@ impl Elector {
         if self.freeze.is_active()
             && let Role::Leader(leader) = &mut self.role
         {
-            leader.way = WayIntoOffice::Overdue;
+            leader.note_overdue();
             return self.broadcast();
         }
         self.campaign.note_failed_way(self.position);

@@ -1,6 +1,6 @@
 //! Connections: what the driver learned about them, and who counts as connected.
 
-use crate::elector::{Elector, Life};
+use crate::elector::{Elector, Life, Role};
 use crate::event::{LeaderLost, LinkState};
 use crate::members::MemberIndex;
 use crate::time::Time;
@@ -25,9 +25,9 @@ impl Elector {
     /// R17: a closed connection ends *connected* at once.
     fn disconnect(&mut self, peer: MemberIndex) {
         self.peers.pair_mut(peer).close_link();
-        let view = self.peers.view_mut(peer);
-        view.announced = false;
-        view.fit_since = None;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.note_disconnect(peer);
+        }
     }
 
     /// R16: a process whose address refuses a connection is dead, in the incarnation known before the attempt:
@@ -43,7 +43,7 @@ impl Elector {
             return;
         }
         pair.note_death();
-        if self.promise.is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
+        if self.promise().is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
             self.end_promise(LeaderLost::Dead);
         }
     }

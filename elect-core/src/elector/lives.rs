@@ -1,7 +1,7 @@
 //! The lives of a peer: which of them count, and what becomes of a node that is told that its own does not.
 
 use crate::birth::{Birth, Durable, Telling};
-use crate::elector::{Elector, Life};
+use crate::elector::{Elector, Life, Role};
 use crate::epoch::Position;
 use crate::event::{Ignored, LeaderLost, Notice, Stopped};
 use crate::frame::{Body, Header, Standing};
@@ -72,6 +72,9 @@ impl Elector {
             return;
         }
         self.peers.view_mut(peer).begin_life();
+        if let Role::Leader(leader) = &mut self.role {
+            leader.note_new_life(peer);
+        }
         // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
         if header.standing != Standing::Replaced {
             self.end_promise_to_earlier_life(peer, incarnation);
@@ -81,10 +84,10 @@ impl Elector {
     /// R5: a later life of a node proves that the earlier one is over: it leads and stands no more, and what the
     /// later one wants it must win anew. The promise of a restart stays: nobody knows to which life it was given.
     fn end_promise_to_earlier_life(&mut self, peer: MemberIndex, later: Incarnation) {
-        let to_earlier = |promise: Promise| {
+        let to_earlier = |promise: &Promise| {
             promise.to == peer && promise.life.is_some_and(|life| life.counter < later.counter)
         };
-        if self.promise.is_some_and(to_earlier) {
+        if self.promise().is_some_and(to_earlier) {
             self.end_promise(LeaderLost::Ended);
         }
     }

@@ -64,7 +64,7 @@ impl Elector {
     /// R63: the leader takes a freeze, newer than every one before, and shows it to everybody.
     fn take_freeze(&mut self, than: FreezeNumber, remaining: Duration, asker: MemberIndex) {
         let Role::Leader(leader) = &self.role else { return };
-        let number = self.freeze.next_number(leader.epoch, than);
+        let number = self.freeze.next_number(leader.epoch(), than);
         let noted = self.freeze.note(FreezeStamp { number, remaining }, self.now);
         self.freeze.note_asker(asker);
         self.heed(noted);
@@ -210,7 +210,7 @@ impl Elector {
     /// R64: preference is automatic replacement; what an operator asked for goes on.
     fn abort_preference(&mut self) {
         if let Role::Leader(leader) = &self.role
-            && leader.handover.is_some_and(|handover| handover.cause == HandoverCause::Preference)
+            && leader.handover().is_some_and(|handover| handover.cause == HandoverCause::Preference)
         {
             self.abort_handover(HandoverAborted::Paused);
         }

@@ -98,7 +98,7 @@ impl Elector {
 
     pub(super) fn end_promise_if_over(&mut self, peer: MemberIndex) {
         let ended = self.peers.pair(peer).ended();
-        if self.promise.is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
+        if self.promise().is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
         }
     }

@@ -1,22 +1,14 @@
 //! Refusals of the open offer, and whether a quorum can still come of it.
 
-use crate::candidate::Candidate;
 use crate::elector::{Elector, Role};
-use crate::epoch::Epoch;
 use crate::frame::{Header, Refusal};
 use crate::members::MemberIndex;
 
 impl Elector {
     /// R33: notes a refusal of the open offer, and whether a quorum can still come of it.
-    pub(super) fn note_refusal(
-        &mut self,
-        voter: MemberIndex,
-        header: &Header,
-        epoch: Epoch,
-        refusal: Refusal,
-    ) {
+    pub(super) fn note_refusal(&mut self, voter: MemberIndex, header: &Header, refusal: Refusal) {
         if let Role::Candidate(candidate) = &mut self.role {
-            candidate.refusals.note(voter, header, epoch, refusal);
+            candidate.note_refusal(voter, header, refusal);
             if self.is_round_over() {
                 self.on_round_over();
             }
@@ -25,11 +17,8 @@ impl Elector {
 
     /// Whether the own vote, the accepts and those who may still accept are no quorum.
     fn is_round_over(&self) -> bool {
-        let Role::Candidate(Candidate { refusals, .. }) = &self.role else { return false };
-        let may_count = |&peer: &MemberIndex| {
-            let has_accepted = self.peers.view(peer).ballot.is_some();
-            has_accepted || (self.is_connected(peer) && !refusals.holds(peer))
-        };
+        let Role::Candidate(candidate) = &self.role else { return false };
+        let may_count = |&peer: &MemberIndex| candidate.may_count(peer, self.is_connected(peer));
         1 + self.voting_peers().filter(may_count).count() < self.config.members().quorum()
     }
 }

@@ -21,8 +21,8 @@ impl Elector {
             return Stance::Replaced;
         }
         match &self.role {
-            Role::Leader(leader) => Stance::Leading(leader.epoch),
-            Role::Candidate(candidate) => Stance::Standing(candidate.epoch),
+            Role::Leader(leader) => Stance::Leading(leader.epoch()),
+            Role::Candidate(candidate) => Stance::Standing(candidate.epoch()),
             Role::Follower(_) => match self.followed() {
                 Some(followed) => Stance::Following(followed.leader, followed.epoch),
                 None => self.unbound_stance(),
@@ -32,7 +32,7 @@ impl Elector {
 
     /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
     fn unbound_stance(&self) -> Stance {
-        if !self.kind.votes() || self.promise.is_some() || self.durable.is_saving() {
+        if !self.kind.votes() || self.promise().is_some() || self.durable.is_saving() {
             return Stance::Bound;
         }
         if !self.freeze.is_active() {
@@ -77,7 +77,7 @@ impl Elector {
     #[inline]
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat();
-        if heartbeat.lead.is_some() && !self.peers.view(to).announced {
+        if matches!(&self.role, Role::Leader(leader) if !leader.is_announced(to)) {
             let address = self.config.address().clone();
             self.send(to, Body::Announce { heartbeat, address });
         } else {
@@ -109,7 +109,7 @@ impl Elector {
     #[inline]
     fn lead(&self) -> Option<Lead> {
         match &self.role {
-            Role::Leader(leader) => Some(Lead { detection: leader.detection.current() }),
+            Role::Leader(leader) => Some(Lead { detection: leader.detection() }),
             _ => None,
         }
     }

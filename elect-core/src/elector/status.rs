@@ -16,7 +16,7 @@ impl Elector {
         let leader = self.leader();
         let (lease_end, in_office, handing_over) = match &self.role {
             Role::Leader(leader) => {
-                (Some(leader.lease_end), leader.is_in_office(), leader.handover.is_some())
+                (Some(leader.lease_end()), leader.is_in_office(), leader.handover().is_some())
             }
             _ => (None, false, false),
         };

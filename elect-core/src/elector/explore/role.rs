@@ -2,11 +2,10 @@
 
 use core::time::Duration;
 
-use crate::describe::{StateSink, describe_incarnation, describe_node, describe_position, option, words};
+use crate::describe::{StateSink, describe_incarnation, describe_position, option, words};
 use crate::durable::DurableState;
 use crate::elector::{Elector, Role};
 use crate::follower::{Accepting, Claim};
-use crate::leader::Leader;
 use crate::record::Storage;
 use crate::saving::Purpose;
 use crate::time::nanos;
@@ -16,69 +15,18 @@ impl Elector {
         let own = self.me.get();
         match role {
             Role::Follower(follower) => {
+                assert!(self.durable.record().storage == Storage::Intact, "the storage was not replaced");
                 sink.word(0);
-                option(sink, follower.followed.as_ref(), |sink, followed| {
-                    // Since when, and how surely, only a replaced node asks.
-                    assert!(self.durable.record().storage == Storage::Intact, "the storage was not replaced");
-                    words(sink, [followed.leader.get() as u64, followed.epoch.number()]);
-                    sink.word(nanos(followed.detection));
-                });
+                follower.describe(sink);
             }
             Role::Candidate(candidate) => {
                 sink.word(1);
-                sink.word(candidate.epoch.number());
-                sink.floor(own, candidate.first);
-                sink.word(nanos(candidate.detection));
-                sink.word(u64::from(candidate.saved));
-                for member in self.config.members().indices() {
-                    sink.word(u64::from(candidate.refusals.holds(member)));
-                }
+                candidate.describe(sink, own, self.config.members().indices());
             }
             Role::Leader(leader) => {
                 sink.word(2);
-                self.describe_leader(sink, leader);
+                leader.describe(sink, own, &self.config);
             }
-        }
-    }
-
-    pub(super) fn describe_leader(&self, sink: &mut impl StateSink, leader: &Leader) {
-        let Leader {
-            epoch,
-            first,
-            lease_end,
-            // Both follow a detection time that changes.
-            detection: _,
-            detector: _,
-            way,
-            source,
-            re_offer,
-            wants_epoch,
-            wants_positions,
-            handover,
-            positions,
-        } = leader;
-        let own = self.me.get();
-        sink.word(epoch.number());
-        sink.floor(own, *first);
-        sink.until(*lease_end);
-        sink.word(*way as u64);
-        option(sink, source.as_ref(), |sink, source| {
-            describe_node(sink, self.config.members(), source.peer);
-            describe_position(sink, Some(source.position));
-        });
-        option(sink, re_offer.as_ref(), |sink, re_offer| {
-            sink.word(re_offer.epoch.number());
-            sink.floor(own, re_offer.first);
-            sink.word(u64::from(re_offer.saved));
-        });
-        sink.word(u64::from(*wants_epoch));
-        sink.word(u64::from(*wants_positions));
-        option(sink, handover.as_ref(), |sink, handover| {
-            sink.word(handover.target.get() as u64);
-            words(sink, [u64::from(handover.drained), handover.cause as u64]);
-        });
-        for position in positions {
-            describe_position(sink, *position);
         }
     }
 
