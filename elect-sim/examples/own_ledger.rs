@@ -15,7 +15,7 @@ use elect_core::{
     CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log, Loss, MemberKind, NotInOffice, Office, Position,
     Raised, Stamp, Storage, Time,
 };
-use elect_sim::{Detail, Fault, Host, MILLI, Machine, Options, Outcome, Run, SECOND, Violation};
+use elect_sim::{Detail, Fault, Host, MILLI, Machine, NodeIndex, Options, Outcome, Run, SECOND, Violation};
 
 /// What the host does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) struct Ledger {
     way: Way,
     replaced: bool,
     /// The stamp and the sender of the last entries taken over.
-    source: (u64, usize),
+    source: (u64, NodeIndex),
     /// Per member: under which stamp it acknowledged how many entries.
     matched: Vec<(u64, usize)>,
     /// Since when it is in office and writes under a stamp that is over.
@@ -130,7 +130,7 @@ impl Ledger {
             fence: None,
             way: Way::Out,
             replaced: false,
-            source: (0, 0),
+            source: (0, NodeIndex::default()),
             matched: Vec::new(),
             refused_since: None,
         }
@@ -150,7 +150,7 @@ impl Ledger {
     }
 
     /// Takes over what a leader sent. An old message that names what is there already cuts nothing.
-    fn take_over(&mut self, machine: &mut Machine<'_>, stamp: u64, from: usize, list: Vec<Entry>) {
+    fn take_over(&mut self, machine: &mut Machine<'_>, stamp: u64, from: NodeIndex, list: Vec<Entry>) {
         let is_all = from == machine.index();
         let Some(fence) = &self.fence else { return };
         let taken = fence.apply(Stamp::received(Epoch::new(stamp)), |log| {
@@ -191,7 +191,7 @@ impl Ledger {
     fn replicate(&self, machine: &mut Machine<'_>) {
         let Some(stamp) = self.led() else { return };
         let list = self.list();
-        for member in 0..machine.member_count() {
+        for member in machine.members() {
             let lacks = self.matched[member] < (stamp, list.len());
             if member != machine.index() && lacks && machine.kind(member) != Some(MemberKind::Witness) {
                 machine.send(member, &message(APPEND, stamp, flat(&list)));
@@ -254,10 +254,10 @@ impl Ledger {
     /// Somebody holds more than before: what a quorum holds is acknowledged, the own entry opens the office.
     fn count(&mut self, machine: &mut Machine<'_>) {
         let Some(stamp) = self.led() else { return };
-        let voting =
-            (0..machine.member_count()).filter(|&member| machine.kind(member).is_some_and(MemberKind::votes));
+        let voting = machine.members().filter(|&member| machine.kind(member).is_some_and(MemberKind::votes));
         let quorum = voting.count() / 2 + 1;
-        let mut lengths: Vec<usize> = (0..machine.member_count())
+        let mut lengths: Vec<usize> = machine
+            .members()
             .filter(|&member| machine.kind(member) == Some(MemberKind::Voter))
             .map(|member| if self.matched[member].0 == stamp { self.matched[member].1 } else { 0 })
             .collect();
@@ -331,7 +331,7 @@ impl Host for Ledger {
         }
     }
 
-    fn message(&mut self, machine: &mut Machine<'_>, from: usize, bytes: &[u8]) {
+    fn message(&mut self, machine: &mut Machine<'_>, from: NodeIndex, bytes: &[u8]) {
         let Some((&kind, rest)) = bytes.split_first() else { return };
         let numbers = numbers(rest);
         let Some((&stamp, rest)) = numbers.split_first() else { return };

@@ -6,17 +6,17 @@
 //!
 //! Run it with `cargo run --release -p elect-sim --example own_state_machine`.
 
-use elect_sim::{Detail, MILLI, Options, SECOND, World};
+use elect_sim::{Detail, MILLI, NodeIndex, Options, SECOND, World};
 
 /// What the embedder wrote: it knows nothing of elections.
 #[derive(Debug, Default)]
 struct Scheduler {
     /// Jobs as they were scheduled: by whom, under which stamp.
-    jobs: Vec<(usize, u64)>,
+    jobs: Vec<(NodeIndex, u64)>,
 }
 
 impl Scheduler {
-    fn schedule(&mut self, node: usize, stamp: u64) {
+    fn schedule(&mut self, node: NodeIndex, stamp: u64) {
         self.jobs.push((node, stamp));
     }
 

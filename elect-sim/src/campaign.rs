@@ -9,12 +9,12 @@ use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
 use crate::counts::Counts;
 use crate::host::Host;
+use crate::ids::{Link, NodeIndex};
 use crate::liveness::{Liveness, Measured};
 use crate::options::Options;
-use crate::queue::NodeIndex;
 use crate::random::Random;
 use crate::trace::Detail;
-use crate::world::{World, index_from};
+use crate::world::World;
 
 /// How long it takes at most, without faults, until processes run and connections stand.
 const RECONNECTED: Real = 110 * MILLI;
@@ -48,9 +48,9 @@ pub struct Run {
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
     /// Directed links that stay cut.
-    pub cuts: Vec<(usize, usize)>,
+    pub cuts: Vec<Link>,
     /// Nodes that stay down.
-    pub retired: Vec<usize>,
+    pub retired: Vec<NodeIndex>,
 }
 
 impl Topology {
@@ -66,14 +66,8 @@ impl Topology {
             return topology;
         }
         let share = [50_000, 200_000, 400_000][random.index(3)];
-        for from in 0..nodes {
-            for to in 0..nodes {
-                if from != to && random.chance(share) {
-                    topology.cuts.push((from, to));
-                }
-            }
-        }
-        topology.retired = (0..nodes).filter(|_| random.chance(100_000)).collect();
+        topology.cuts = Link::all(nodes).filter(|_| random.chance(share)).collect();
+        topology.retired = NodeIndex::all(nodes).filter(|_| random.chance(100_000)).collect();
         topology
     }
 }
@@ -86,7 +80,11 @@ impl Run {
 
     /// The same with an embedder's own state machine on every machine. What the checkers demand of the elector holds
     /// whatever the host does; what the host promises, it checks itself ([`Machine::fail`](crate::Machine::fail)).
-    pub fn with_hosts(options: Options, detail: Detail, make: impl FnMut(usize) -> Box<dyn Host>) -> Self {
+    pub fn with_hosts(
+        options: Options,
+        detail: Detail,
+        make: impl FnMut(NodeIndex) -> Box<dyn Host>,
+    ) -> Self {
         Self::through(World::with_hosts(options, detail, make))
     }
 
@@ -106,7 +104,7 @@ impl Run {
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
         let text = text.unwrap_or_else(|| "a panic without words".into());
         let at = self.world.now();
-        self.world.checks.fail(Checker::NoPanic, at, 0, || text);
+        self.world.checks.fail(Checker::NoPanic, at, NodeIndex::default(), || text);
     }
 
     /// A world that its caller takes where it wants.
@@ -183,7 +181,7 @@ impl Run {
         self.stays(begin, timeout, &able, end);
     }
 
-    fn stays(&mut self, begin: Real, timeout: Real, able: &[usize], end: Real) {
+    fn stays(&mut self, begin: Real, timeout: Real, able: &[NodeIndex], end: Real) {
         let served = self.wait_until(begin + 8 * timeout, |world| world.in_office().is_some());
         if served.is_none() && self.can_serve(able) {
             self.fail(Checker::Serves, "nobody is in office within 8 election timeouts");
@@ -204,16 +202,16 @@ impl Run {
     }
 
     /// Whether a write quorum of data-holding voters can be reached, so that somebody can get into office.
-    fn can_serve(&self, able: &[usize]) -> bool {
+    fn can_serve(&self, able: &[NodeIndex]) -> bool {
         let world = &self.world;
         let quorum = world.quorum();
         able.iter().all(|&node| {
-            let data = |&peer: &usize| {
+            let data = |&peer: &NodeIndex| {
                 world.nodes[peer].kind == MemberKind::Voter
-                    && world.is_intact(index_from(peer))
-                    && world.network.is_open_both_ways(index_from(node), index_from(peer))
+                    && world.is_intact(peer)
+                    && world.network.is_open_both_ways(node, peer)
             };
-            (0..world.nodes.len()).filter(data).count() >= quorum
+            NodeIndex::all(world.nodes.len()).filter(data).count() >= quorum
         })
     }
 
@@ -222,7 +220,7 @@ impl Run {
             if let Some((node, epoch)) = self.world.leader()
                 && self.world.able_to_lead().is_empty()
             {
-                let detail = format!("node {node} leads {epoch} although it cannot reach a quorum");
+                let detail = format!("node {node:?} leads {epoch} although it cannot reach a quorum");
                 self.fail(Checker::RightlyNoLeader, &detail);
             }
             let next = (self.world.now() + 50 * MILLI).min(end);
@@ -251,15 +249,17 @@ impl Run {
             return;
         }
         let explained: Vec<_> =
-            (0..index_from(self.world.nodes.len())).map(|node| self.world.describe(node)).collect();
-        self.world.checks.fail(checker, at, 0, || format!("{detail}\n{}", explained.join("\n")));
+            NodeIndex::all(self.world.nodes.len()).map(|node| self.world.describe(node)).collect();
+        self.world
+            .checks
+            .fail(checker, at, NodeIndex::default(), || format!("{detail}\n{}", explained.join("\n")));
     }
 }
 
 impl World {
     /// One election timeout in real time, at the slowest clock.
     pub(crate) fn election_timeout(&self) -> Real {
-        let timeout = self.config(0, 0).election_timeout();
+        let timeout = self.config(NodeIndex::default(), 0).election_timeout();
         u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
@@ -279,18 +279,16 @@ impl World {
     }
 
     /// The voters that are connected in both directions with a live quorum.
-    pub(crate) fn able_to_lead(&self) -> Vec<usize> {
+    pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
         let count = self.nodes.len();
-        let live = |node: usize| self.is_intact(index_from(node)) && self.nodes[node].kind.votes();
-        let reaches = |node: usize| {
-            (0..count)
+        let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind.votes();
+        let reaches = |node: NodeIndex| {
+            NodeIndex::all(count)
                 .filter(|&peer| live(peer))
-                .filter(|&peer| {
-                    peer == node || self.network.is_open_both_ways(index_from(node), index_from(peer))
-                })
+                .filter(|&peer| peer == node || self.network.is_open_both_ways(node, peer))
                 .count()
         };
-        (0..count)
+        NodeIndex::all(count)
             .filter(|&node| {
                 live(node) && self.nodes[node].kind == MemberKind::Voter && reaches(node) >= self.quorum()
             })

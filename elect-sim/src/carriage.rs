@@ -2,10 +2,10 @@
 
 use elect_core::Frame;
 
-use crate::checkers::node_name;
+use crate::ids::NodeIndex;
 use crate::network::{Fate, Held};
 use crate::process::{Input, State};
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::trace::Detail;
 use crate::world::World;
 
@@ -26,7 +26,7 @@ impl World {
             None => self.network.carry(from, to, self.now),
         };
         if self.trace.wants(Detail::Frames) {
-            let text = format!("→ {} {:?} {:?}", node_name(to), frame.header, frame.body);
+            let text = format!("→ {} {:?} {:?}", to, frame.header, frame.body);
             let lost =
                 if matches!(fate, Fate::Arrives(arrivals) if arrivals.count == 0) { " LOST" } else { "" };
             self.note(Some(from), || format!("{text}{lost}"));
@@ -59,7 +59,7 @@ impl World {
             return;
         }
         if self.is_checked {
-            self.trace.absorb(u64::from(from) << 8 | u64::from(to));
+            self.trace.absorb(u64::from(from.number()) << 8 | u64::from(to.number()));
             self.trace.absorb_bytes(self.frames.get(slot).as_slice());
         }
         self.input(to, Input::Frame { from, slot });

@@ -2,16 +2,16 @@
 
 use elect_core::LinkState;
 
-use crate::checkers::node_name;
 use crate::clock::{MILLI, Real, SECOND};
+use crate::ids::{Life, NodeIndex};
 use crate::process::{Input, State};
-use crate::queue::{Life, NodeIndex, What};
-use crate::world::{World, index_from};
+use crate::queue::What;
+use crate::world::World;
 
 impl World {
     pub(crate) fn dial(&mut self, from: NodeIndex, to: NodeIndex, life: Life) {
         let dialler = self.node(from);
-        if dialler.life != life || dialler.state == State::Down || dialler.connected[usize::from(to)] {
+        if dialler.life != life || dialler.state == State::Down || dialler.connected[to] {
             return;
         }
         let retry = self.now + 50 * MILLI + self.chance.below(50 * MILLI);
@@ -42,7 +42,7 @@ impl World {
         accepted: bool,
     ) {
         let dialler = self.node(from);
-        if dialler.life != life || dialler.state == State::Down || dialler.connected[usize::from(to)] {
+        if dialler.life != life || dialler.state == State::Down || dialler.connected[to] {
             return;
         }
         if accepted && self.node(to).state == State::Down {
@@ -51,22 +51,20 @@ impl World {
         let state = if accepted {
             LinkState::Up
         } else {
-            LinkState::Refused { attempt_began: self.clocks[usize::from(from)].read(began) }
+            LinkState::Refused { attempt_began: self.clocks[from].read(began) }
         };
-        self.node_mut(from).connected[usize::from(to)] = accepted;
+        self.node_mut(from).connected[to] = accepted;
         if accepted {
             self.moments.linked(self.now, from, to);
         }
-        self.note(Some(from), || {
-            format!("link to {} {}", node_name(to), if accepted { "up" } else { "refused" })
-        });
+        self.note(Some(from), || format!("link to {} {}", to, if accepted { "up" } else { "refused" }));
         self.input(from, Input::Link { peer: to, state });
     }
 
     /// Peers notice that the connections of a dead process are closed, unless nothing can tell them.
     pub(crate) fn break_connections(&mut self, node: NodeIndex) {
         self.node_mut(node).connected = Default::default();
-        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
             let life = self.node(peer).life;
             let silent = self.node(node).dark || self.network.is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.network.delay() };
@@ -76,11 +74,11 @@ impl World {
 
     pub(crate) fn closed(&mut self, node: NodeIndex, peer: NodeIndex, life: Life) {
         let noticing = self.node(node);
-        if noticing.life != life || noticing.state == State::Down || !noticing.connected[usize::from(peer)] {
+        if noticing.life != life || noticing.state == State::Down || !noticing.connected[peer] {
             return;
         }
-        self.node_mut(node).connected[usize::from(peer)] = false;
-        self.note(Some(node), || format!("link to {} closed", node_name(peer)));
+        self.node_mut(node).connected[peer] = false;
+        self.note(Some(node), || format!("link to {peer} closed"));
         self.input(node, Input::Link { peer, state: LinkState::Closed });
         self.queue.push(self.now + self.chance.below(MILLI), What::Dial { from: node, to: peer, life });
     }

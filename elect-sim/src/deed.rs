@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use elect_core::{Health, MemberKind, Storage};
 
-use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::disk::{Mood, Outcome};
+use crate::ids::NodeIndex;
 use crate::process::{Interrupt, Request, State};
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::rule::Rule;
 use crate::trigger::Trigger;
 use crate::world::World;
@@ -97,7 +97,7 @@ impl World {
             Deed::Disk(node, mood) => self.node_mut(node).disk.mood = mood,
             Deed::NextSave(node, outcome) => self.node_mut(node).disk.next_save = outcome,
             Deed::Rate(node, rate) => {
-                self.clocks[usize::from(node)].set_rate(self.now, rate);
+                self.clocks[node].set_rate(self.now, rate);
                 if self.node(node).state == State::Running {
                     self.wake(node);
                 }
@@ -174,7 +174,7 @@ pub(crate) fn duration(span_of: Duration) -> String {
 impl fmt::Display for Deed {
     /// The line of a scenario that does it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |node: &NodeIndex| node_name(*node);
+        let name = |node: &NodeIndex| *node;
         match self {
             Self::Cut(from, to) => write!(f, "cut {}>{}", name(from), name(to)),
             Self::Heal(from, to) => write!(f, "heal {}>{}", name(from), name(to)),

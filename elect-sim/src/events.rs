@@ -4,11 +4,12 @@ use elect_core::{Duty, Loss, Notice, Raised, Stopped};
 
 use crate::clock::SECOND;
 use crate::host::Call;
+use crate::ids::NodeIndex;
 use crate::process::Event;
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
-use crate::world::{World, index_of};
+use crate::world::World;
 
 impl World {
     pub(crate) fn on_lost(&mut self, node: NodeIndex, loss: Loss) {
@@ -31,7 +32,7 @@ impl World {
             }
             Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => self.counts.raises += 1,
             Event::Notice(Notice::Following { leader, epoch, .. }) => {
-                let following = index_of(*leader).map(|leader| (leader, *epoch));
+                let following = NodeIndex::of(*leader).map(|leader| (leader, *epoch));
                 self.set_following(node, following);
             }
             Event::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
@@ -65,7 +66,7 @@ impl World {
             }
             Event::Notice(Notice::Stood { epoch, .. }) => Marked::Stands(epoch.number()),
             Event::Notice(Notice::Following { leader, epoch, .. }) => {
-                Marked::Follows(index_of(*leader).unwrap_or(node), epoch.number())
+                Marked::Follows(NodeIndex::of(*leader).unwrap_or(node), epoch.number())
             }
             Event::Notice(Notice::RoundLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
             Event::Duty(Duty::Stopped { .. }) => Marked::Stops,
@@ -76,7 +77,7 @@ impl World {
 
     /// An operator notices, repairs or replaces the storage, and starts the node again.
     pub(crate) fn on_stopped(&mut self, node: NodeIndex, reason: &Stopped) {
-        if !self.members().contains(&node) {
+        if !self.is_member(node) {
             return; // A machine that runs a copied disk is not repaired.
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use elect_core::Health;
 
-use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::deed::{Deed, Wiped};
 use crate::disk::{Mood, Outcome};
+use crate::ids::{Link, NodeIndex};
 use crate::network::Quality;
 use crate::options::{Fault, Sabotage};
 use crate::process::{Input, Interrupt, Request, State};
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::setup::draw_rate;
 use crate::trigger::{Moment, Strike, Trigger};
-use crate::world::{World, index_from};
+use crate::world::World;
 
 impl World {
     /// The next fault of a swarm run.
@@ -36,13 +36,13 @@ impl World {
 
     fn some_node(&mut self) -> NodeIndex {
         // Half of all faults hit the leader, if there is one: that is where they hurt.
-        let leader = self.leader().map(|(node, _)| index_from(node));
-        let any = index_from(self.chaos.index(self.nodes.len()));
+        let leader = self.leader().map(|(node, _)| node);
+        let any = NodeIndex::at(self.chaos.index(self.nodes.len()));
         if self.chaos.below(2) == 0 { leader.unwrap_or(any) } else { any }
     }
 
     fn strike(&mut self, fault: Fault, node: NodeIndex) {
-        self.note(None, || format!("fault {fault:?} at {}", node_name(node)));
+        self.note(None, || format!("fault {fault:?} at {node}"));
         match fault {
             Fault::Cut => self.cut_some(),
             Fault::Isolate => self.isolate(node),
@@ -69,7 +69,7 @@ impl World {
             }
             Fault::LostDisk => self.lose_disk(node),
             Fault::Reset => {
-                let peer = index_from(self.chaos.index(self.nodes.len()));
+                let peer = NodeIndex::at(self.chaos.index(self.nodes.len()));
                 self.act(Deed::Close(node, peer));
             }
             Fault::Drift => {
@@ -139,41 +139,38 @@ impl World {
         self.chaos.waiting(mean).max(MICRO)
     }
 
-    fn begin_episode(&mut self, links: &[(NodeIndex, NodeIndex)]) {
+    fn begin_episode(&mut self, links: &[Link]) {
         self.note(None, || {
-            let names: Vec<_> =
-                links.iter().map(|&(from, to)| node_name(from) + "→" + &node_name(to)).collect();
+            let names: Vec<_> = links.iter().map(ToString::to_string).collect();
             format!("cuts {}", names.join(" "))
         });
-        for &(from, to) in links {
+        for &Link { from, to } in links {
             self.act(Deed::Cut(from, to));
         }
         let span = self.some_span() * 2;
-        self.act_later(span, links.iter().map(|&(from, to)| Deed::Heal(from, to)).collect());
+        self.act_later(span, links.iter().map(|&Link { from, to }| Deed::Heal(from, to)).collect());
     }
 
     /// All directed links.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeIndex, NodeIndex)> + use<> {
-        let count = index_from(self.nodes.len());
-        (0..count).flat_map(move |from| (0..count).map(move |to| (from, to))).filter(|(from, to)| from != to)
+    pub(crate) fn links(&self) -> impl Iterator<Item = Link> + use<> {
+        Link::all(self.nodes.len())
     }
 
     fn cut_some(&mut self) {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let pairs: Vec<_> = self.pairs().collect();
-        let links: Vec<_> = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
+        let links: Vec<_> = self.links().filter(|_| self.chaos.chance(share)).collect();
         self.begin_episode(&links);
     }
 
     fn isolate(&mut self, node: NodeIndex) {
         let (out, inward) = [(true, true), (true, false), (false, true)][self.chaos.index(3)];
         let links: Vec<_> =
-            self.pairs().filter(|&(from, to)| (out && from == node) || (inward && to == node)).collect();
+            self.links().filter(|link| (out && link.from == node) || (inward && link.to == node)).collect();
         self.begin_episode(&links);
     }
 
     fn clog_some(&mut self, node: NodeIndex) {
-        for peer in 0..index_from(self.nodes.len()) {
+        for peer in NodeIndex::all(self.nodes.len()) {
             if peer != node && self.chaos.below(2) == 0 {
                 let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
                 self.act(Deed::Clog(from, to));
@@ -186,12 +183,13 @@ impl World {
     /// Everybody dies at once; or everybody but the leader, which is cut off at the same moment: then the voters
     /// that come back quickly must remember what they promised it.
     fn power_cut(&mut self) {
-        let spared = self.leader().map(|(node, _)| index_from(node)).filter(|_| self.chaos.below(2) == 0);
+        let spared = self.leader().map(|(node, _)| node).filter(|_| self.chaos.below(2) == 0);
         if let Some(leader) = spared {
-            let links: Vec<_> = self.pairs().filter(|&(from, to)| from == leader || to == leader).collect();
+            let links: Vec<_> =
+                self.links().filter(|link| link.from == leader || link.to == leader).collect();
             self.begin_episode(&links);
         }
-        for node in (0..index_from(self.nodes.len())).filter(|&node| Some(node) != spared) {
+        for node in NodeIndex::all(self.nodes.len()).filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
             self.kill(Deed::PowerOff(node), node, wait);
         }
@@ -225,7 +223,7 @@ impl World {
     fn strike_at_event(&mut self, node: NodeIndex) {
         let (moment, _) = Moment::ALL[self.chaos.index(Moment::ALL.len())];
         let after = if self.chaos.below(2) == 0 { 0 } else { self.chaos.below(MILLI) };
-        let (time, peer) = (self.some_span(), index_from(self.chaos.index(self.nodes.len())));
+        let (time, peer) = (self.some_span(), NodeIndex::at(self.chaos.index(self.nodes.len())));
         let strikes = [
             Strike::Crash(time),
             Strike::Pause(time),
@@ -241,7 +239,7 @@ impl World {
     fn lose_offers(&mut self, node: NodeIndex) {
         let kinds = [Kind::Offer, Kind::Accept, Kind::Refuse, Kind::Announce];
         let kind = kinds[self.chaos.index(kinds.len())];
-        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
             if self.chaos.below(2) == 0 {
                 continue;
             }
@@ -254,8 +252,8 @@ impl World {
 
     /// One or two nodes die that had stood unheard, and return: a leader meets their epochs one after the other.
     fn return_higher(&mut self, node: NodeIndex) {
-        let other = index_from(self.chaos.index(self.nodes.len()));
-        let leader = self.leader().map(|(leader, _)| index_from(leader));
+        let other = NodeIndex::at(self.chaos.index(self.nodes.len()));
+        let leader = self.leader().map(|(leader, _)| leader);
         let mut above = 0;
         for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
             // It can have stood only after its promise had ended.
@@ -268,17 +266,16 @@ impl World {
 
     fn cut_data(&mut self) {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let pairs: Vec<_> = self.pairs().collect();
-        let links: Vec<_> = pairs.into_iter().filter(|_| self.chaos.chance(share)).collect();
-        for &(from, to) in &links {
+        let links: Vec<_> = self.links().filter(|_| self.chaos.chance(share)).collect();
+        for &Link { from, to } in &links {
             self.act(Deed::CutData(from, to));
         }
         let span = self.some_span() * 2;
-        self.act_later(span, links.iter().map(|&(from, to)| Deed::HealData(from, to)).collect());
+        self.act_later(span, links.iter().map(|&Link { from, to }| Deed::HealData(from, to)).collect());
     }
 
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
-    pub fn heal(&mut self, cuts: &[(usize, usize)], retired: &[usize]) {
+    pub fn heal(&mut self, cuts: &[Link], retired: &[NodeIndex]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
         self.network.quality = self.calm_quality();
@@ -291,17 +288,16 @@ impl World {
         self.rules.clear();
         self.triggers.clear();
         self.ends.iter_mut().for_each(Vec::clear);
-        let pairs: Vec<_> = self.pairs().collect();
-        for (from, to) in pairs {
+        for Link { from, to } in self.links() {
             self.unclog(from, to);
         }
-        for &(from, to) in cuts {
-            self.network.cut(index_from(from), index_from(to));
+        for &Link { from, to } in cuts {
+            self.network.cut(from, to);
         }
         self.mark_links();
-        for node in 0..index_from(self.nodes.len()) {
-            let is_twin = !self.members().contains(&node);
-            self.heal_node(node, is_twin || retired.contains(&usize::from(node)));
+        for node in NodeIndex::all(self.nodes.len()) {
+            let is_twin = !self.is_member(node);
+            self.heal_node(node, is_twin || retired.contains(&node));
         }
     }
 

@@ -8,14 +8,15 @@ use elect_core::{
 
 use crate::checkers::Checker;
 use crate::clock::Real;
+use crate::ids::NodeIndex;
 use crate::packet::Packet;
 use crate::process::{Event, Input, Request, State};
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::random::Random;
 use crate::store::Store;
 use crate::trace::Marked;
 use crate::trigger::Moment;
-use crate::world::{World, id_of, index_from};
+use crate::world::World;
 
 /// A state machine that embeds an elector: one for each machine, for as long as the world exists.
 ///
@@ -38,7 +39,7 @@ pub trait Host: fmt::Debug {
     }
 
     /// What another node's host sent has arrived. `from` is the index of a member.
-    fn message(&mut self, machine: &mut Machine<'_>, from: usize, bytes: &[u8]);
+    fn message(&mut self, machine: &mut Machine<'_>, from: NodeIndex, bytes: &[u8]);
 
     /// What [`Machine::wake_in`] asked for.
     fn tick(&mut self, machine: &mut Machine<'_>, ticket: u64);
@@ -80,8 +81,8 @@ pub struct Machine<'a> {
 
 impl Machine<'_> {
     /// Which machine of the world this is: members come first.
-    pub fn index(&self) -> usize {
-        usize::from(self.node)
+    pub fn index(&self) -> NodeIndex {
+        self.node
     }
 
     /// The member under whose name it runs.
@@ -94,22 +95,23 @@ impl Machine<'_> {
         self.world.options.kinds.len()
     }
 
+    /// The members of the group.
+    pub fn members(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + Clone + use<> {
+        self.world.members()
+    }
+
     /// What a member is.
-    pub fn kind(&self, member: usize) -> Option<MemberKind> {
-        self.world.options.kinds.get(member).copied()
+    pub fn kind(&self, member: NodeIndex) -> Option<MemberKind> {
+        self.world.options.kinds.get(member.place()).copied()
     }
 
     /// The index of a member by its name.
-    pub fn index_of(&self, id: NodeId) -> Option<usize> {
-        crate::world::index_of(id).map(usize::from).filter(|&index| index < self.member_count())
+    pub fn index_of(&self, id: NodeId) -> Option<NodeIndex> {
+        NodeIndex::of(id).filter(|&member| self.world.is_member(member))
     }
 
     /// Whom this node follows, and in which epoch.
-    pub fn leader(&self) -> Option<(usize, Epoch)> {
-        self.following().map(|(leader, epoch)| (usize::from(leader), epoch))
-    }
-
-    pub(crate) fn following(&self) -> Option<(NodeIndex, Epoch)> {
+    pub fn leader(&self) -> Option<(NodeIndex, Epoch)> {
         self.world.node(self.node).process.as_ref()?.following
     }
 
@@ -129,9 +131,9 @@ impl Machine<'_> {
     }
 
     /// A message leaves for a member, over the same links as the electors' frames: it may be lost, doubled, late.
-    pub fn send(&mut self, to: usize, bytes: &[u8]) {
-        if to < self.member_count() {
-            self.world.tell(self.node, index_from(to), &Packet::new(bytes));
+    pub fn send(&mut self, to: NodeIndex, bytes: &[u8]) {
+        if self.world.is_member(to) {
+            self.world.tell(self.node, to, &Packet::new(bytes));
         }
     }
 
@@ -285,7 +287,7 @@ impl Call {
             Self::Lost(loss) => host.lost(machine, loss),
             Self::Told(Event::Duty(duty)) => host.act(machine, duty),
             Self::Told(Event::Notice(notice)) => host.happened(machine, notice),
-            Self::Message(from, packet) => host.message(machine, usize::from(from), packet.as_slice()),
+            Self::Message(from, packet) => host.message(machine, from, packet.as_slice()),
             Self::Tick(ticket) => host.tick(machine, ticket),
             Self::Synced => host.synced(machine),
             Self::Client => host.client(machine),
@@ -321,8 +323,8 @@ impl World {
     /// A client asks every node that was in office when it last worked: a deposed one must refuse, also one
     /// that does not know it yet. What is asked of a stopped process waits for it.
     pub(crate) fn clients(&mut self) {
-        let asked = if self.clients_rest { 0 } else { index_from(self.nodes.len()) };
-        for node in 0..asked {
+        let asked = if self.clients_rest { 0 } else { self.nodes.len() };
+        for node in NodeIndex::all(asked) {
             match &self.node(node).host {
                 _ if self.node(node).state == State::Down => {}
                 // Its clients think of when they asked.
@@ -346,7 +348,7 @@ impl World {
 
     /// Who is in office, for reports.
     pub(crate) fn in_office(&self) -> Option<NodeIndex> {
-        (0..index_from(self.nodes.len())).find(|&node| {
+        NodeIndex::all(self.nodes.len()).find(|&node| {
             let office = self.hosted(node).and_then(Host::office);
             self.node(node).process.is_some()
                 && office.is_some_and(|office| office.check(self.local(node)).is_ok())
@@ -354,15 +356,15 @@ impl World {
     }
 
     /// Puts a host of the embedder's on each machine, in place of the built-in store.
-    pub(crate) fn install_hosts(&mut self, mut make: impl FnMut(usize) -> Box<dyn Host>) {
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            node.host = Some(Hosted::Own(make(index)));
+    pub(crate) fn install_hosts(&mut self, mut make: impl FnMut(NodeIndex) -> Box<dyn Host>) {
+        for index in NodeIndex::all(self.nodes.len()) {
+            self.node_mut(index).host = Some(Hosted::Own(make(index)));
         }
     }
 
     /// The member under whose name a machine runs, by name.
     pub(crate) fn describe(&self, node: NodeIndex) -> String {
-        let name = id_of(node);
+        let name = node;
         match &self.node(node).process {
             None => format!("{name}: no process"),
             Some(process) => format!("{name}: {:?}", process.elector.explain(self.local(node))),

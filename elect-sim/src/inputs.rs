@@ -10,12 +10,13 @@ use crate::checkers::{Checker, Sent};
 use crate::clock::{MICRO, SECOND};
 use crate::disk::Outcome;
 use crate::host::{Call, Host, Hosted};
+use crate::ids::{Life, NodeIndex};
 use crate::options::Sabotage;
 use crate::process::{Action, Event, Input, Interrupt, Request, State};
-use crate::queue::{Life, NodeIndex, What};
+use crate::queue::What;
 use crate::store::Store;
 use crate::trigger::Moment;
-use crate::world::{World, index_of};
+use crate::world::World;
 
 /// Collects what a step asks for, in its order.
 struct Collector<'a>(&'a mut Vec<Action>);
@@ -27,7 +28,7 @@ impl Driver for Collector<'_> {
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
         // A frame for somebody outside the group has nowhere to go.
-        if let Some(to) = index_of(to) {
+        if let Some(to) = NodeIndex::of(to) {
             self.0.push(Action::Send(to, frame.clone()));
         }
     }
@@ -201,7 +202,7 @@ impl World {
     ) {
         self.counts.inputs += 1;
         let mut actions = std::mem::take(&mut self.actions);
-        if let Some(process) = self.nodes[usize::from(node)].process.as_mut() {
+        if let Some(process) = self.nodes[node].process.as_mut() {
             let outcome = input(&mut process.elector).resolve(&mut Collector(&mut actions));
             if let Err(refused) = outcome {
                 self.note(Some(node), || format!("refused: {refused}"));
@@ -227,13 +228,13 @@ impl World {
                 _ => {}
             }
         }
-        let Some(process) = &self.nodes[usize::from(node)].process else { return };
+        let Some(process) = &self.nodes[node].process else { return };
         // A process that stopped between reading the clock and this step is silent as of what it read.
         let lease_runs = process.authority.lease(now).is_some();
-        let lease = process.authority.lease(self.clocks[usize::from(node)].read(self.now));
+        let lease = process.authority.lease(self.clocks[node].read(self.now));
         if let Some(lease) = lease {
             self.mark_lease(node, lease);
-            let mut others = [(0, lease.epoch); 4];
+            let mut others = [(node, lease.epoch); 4];
             let mut count = 0;
             for other in self.leases(Some(node)).take(others.len()) {
                 others[count] = other;
@@ -338,14 +339,14 @@ impl World {
 
     pub(crate) fn schedule_tick(&mut self, node: NodeIndex) {
         let life = self.node(node).life;
-        let Some(process) = &self.nodes[usize::from(node)].process else { return };
+        let Some(process) = &self.nodes[node].process else { return };
         let deadline = process.elector.deadline();
         if deadline == process.tick_for && process.tick_at > self.now {
             return;
         }
-        let Some(at) = self.clocks[usize::from(node)].reaches(deadline) else { return };
+        let Some(at) = self.clocks[node].reaches(deadline) else { return };
         let at = at.max(self.now);
-        let Some(process) = &mut self.nodes[usize::from(node)].process else { return };
+        let Some(process) = &mut self.nodes[node].process else { return };
         process.tick_for = deadline;
         if at < process.tick_at || process.tick_at <= self.now {
             process.tick_at = at;
@@ -399,7 +400,7 @@ impl World {
             self.checks.meddled(node);
         }
         let mixed = self.is_sabotaged(Sabotage::MixedPosition);
-        let watched = &mut self.nodes[usize::from(node)];
+        let watched = &mut self.nodes[node];
         let Some(process) = &mut watched.process else { return };
         let Some(gate) = process.saving.take() else { return };
         let before = watched.disk.record().copied();

@@ -4,8 +4,9 @@ use elect_core::{Elector, Gate, Record, Time};
 
 use crate::clock::{MILLI, SECOND};
 use crate::host::Call;
+use crate::ids::{Life, NodeIndex};
 use crate::process::{Input, Process, State};
-use crate::queue::{Life, NodeIndex, What};
+use crate::queue::What;
 use crate::trace::Marked;
 use crate::world::World;
 
@@ -111,7 +112,7 @@ impl World {
         self.crash(node, None);
         let origin = self.luck.below(10 * SECOND);
         let now = self.now;
-        self.clocks[usize::from(node)].reboot(now, origin);
+        self.clocks[node].reboot(now, origin);
     }
 
     pub(crate) fn pause(&mut self, node: NodeIndex, span: u64) {

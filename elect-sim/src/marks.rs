@@ -2,8 +2,8 @@
 
 use elect_core::{Body, Frame, Lease};
 
+use crate::ids::NodeIndex;
 use crate::network::Fate;
-use crate::queue::NodeIndex;
 use crate::trace::{Detail, Marked};
 use crate::world::World;
 
@@ -34,15 +34,15 @@ impl World {
     /// The links that changed.
     pub(crate) fn mark_links(&mut self) {
         if self.trace.wants(Detail::Events) {
-            for (from, to) in self.pairs() {
-                self.trace.mark_link(self.now, (from, to), self.network.trouble(from, to));
+            for link in self.links() {
+                self.trace.mark_link(self.now, link, self.network.trouble(link.from, link.to));
             }
         }
     }
 
     pub(crate) fn mark_lease(&mut self, node: NodeIndex, lease: Lease) {
         if self.trace.wants(Detail::Events) {
-            let end = self.clocks[usize::from(node)].reaches(lease.end).unwrap_or(self.now);
+            let end = self.clocks[node].reaches(lease.end).unwrap_or(self.now);
             let what = Marked::Lease(lease.epoch.number(), end);
             self.trace.mark(self.now, Some(node), what, String::new());
         }

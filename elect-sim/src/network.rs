@@ -1,7 +1,7 @@
 //! Directed links: what they lose, double, delay, hold back and bring again much later.
 
 use crate::clock::Real;
-use crate::queue::NodeIndex;
+use crate::ids::NodeIndex;
 use crate::random::Random;
 
 /// How a link treats what it carries. Reordering follows from the spread of delays.
@@ -129,7 +129,7 @@ impl Network {
     }
 
     fn at(&self, from: NodeIndex, to: NodeIndex) -> usize {
-        usize::from(from) * self.nodes + usize::from(to)
+        from.place() * self.nodes + to.place()
     }
 
     /// Decides on one message that leaves now.
@@ -232,6 +232,9 @@ impl Network {
 mod tests {
     use super::*;
 
+    const A: NodeIndex = NodeIndex::new(0);
+    const B: NodeIndex = NodeIndex::new(1);
+
     fn count(fate: Fate) -> usize {
         match fate {
             Fate::Arrives(arrivals) => arrivals.count,
@@ -242,24 +245,24 @@ mod tests {
     #[test]
     fn cuts_are_directed_and_counted() {
         let mut network = Network::new(2, Quality::calm(5, 9), Random::new(1));
-        network.cut(0, 1);
-        network.cut(0, 1);
-        assert_eq!((count(network.carry(0, 1, 0)), count(network.carry(1, 0, 0))), (0, 1));
-        network.heal(0, 1);
-        assert!(network.is_cut(0, 1));
-        network.heal(0, 1);
-        assert_eq!(count(network.carry(0, 1, 0)), 1);
+        network.cut(A, B);
+        network.cut(A, B);
+        assert_eq!((count(network.carry(A, B, 0)), count(network.carry(B, A, 0))), (0, 1));
+        network.heal(A, B);
+        assert!(network.is_cut(A, B));
+        network.heal(A, B);
+        assert_eq!(count(network.carry(A, B, 0)), 1);
     }
 
     #[test]
     fn a_link_is_cut_for_what_hosts_send_alone_and_everything_may_be_slower() {
         let mut network = Network::new(2, Quality::calm(5, 5), Random::new(1));
-        network.cut_data(0, 1);
-        assert!(network.is_data_cut(0, 1) && !network.is_data_cut(1, 0) && !network.is_cut(0, 1));
-        network.heal_data(0, 1);
-        assert!(!network.is_data_cut(0, 1));
+        network.cut_data(A, B);
+        assert!(network.is_data_cut(A, B) && !network.is_data_cut(B, A) && !network.is_cut(A, B));
+        network.heal_data(A, B);
+        assert!(!network.is_data_cut(A, B));
         network.slower = 100;
-        let Fate::Arrives(arrivals) = network.carry(0, 1, 1_000) else { panic!("nothing is clogged") };
+        let Fate::Arrives(arrivals) = network.carry(A, B, 1_000) else { panic!("nothing is clogged") };
         assert_eq!((arrivals.at[0], network.delay()), (1_105, 105));
     }
 
@@ -269,7 +272,7 @@ mod tests {
         let mut network = Network::new(2, quality, Random::new(3));
         let mut copies = [0usize; 3];
         for _ in 0..10_000 {
-            let Fate::Arrives(arrivals) = network.carry(0, 1, 100) else { panic!("nothing is clogged") };
+            let Fate::Arrives(arrivals) = network.carry(A, B, 100) else { panic!("nothing is clogged") };
             copies[arrivals.count] += 1;
             assert!(arrivals.at[..arrivals.count].iter().all(|at| (110..=120).contains(at)));
         }
@@ -279,11 +282,11 @@ mod tests {
     #[test]
     fn a_clogged_link_gives_back_everything_in_order() {
         let mut network = Network::new(2, Quality::calm(1, 1), Random::new(1));
-        network.clog(1, 0);
-        assert!(matches!(network.carry(1, 0, 0), Fate::Waits));
-        network.hold(1, 0, Held::Frame(4));
-        network.hold(1, 0, Held::Message(2));
-        assert_eq!(network.unclog(1, 0), [Held::Frame(4), Held::Message(2)]);
-        assert!(matches!(network.carry(1, 0, 0), Fate::Arrives(_)));
+        network.clog(B, A);
+        assert!(matches!(network.carry(B, A, 0), Fate::Waits));
+        network.hold(B, A, Held::Frame(4));
+        network.hold(B, A, Held::Message(2));
+        assert_eq!(network.unclog(B, A), [Held::Frame(4), Held::Message(2)]);
+        assert!(matches!(network.carry(B, A, 0), Fate::Arrives(_)));
     }
 }

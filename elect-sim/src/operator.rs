@@ -2,8 +2,7 @@
 
 use elect_core::RebuiltTo;
 
-use crate::checkers::node_name;
-use crate::queue::NodeIndex;
+use crate::ids::NodeIndex;
 use crate::world::World;
 
 impl World {
@@ -40,7 +39,7 @@ impl World {
         self.node_mut(to).disk.install(record);
         self.node_mut(to).hosted_mut().put_disk(&data);
         self.checks.meddled(to);
-        self.note(Some(to), || format!("has a copy of the disk of {}", node_name(from)));
+        self.note(Some(to), || format!("has a copy of the disk of {from}"));
         Ok(())
     }
 

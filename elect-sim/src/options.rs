@@ -6,6 +6,7 @@ use elect_core::{Detection, MemberKind};
 
 use crate::campaign::Topology;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::ids::NodeIndex;
 use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::own::Own;
@@ -172,7 +173,7 @@ pub struct Options {
     /// What each member is.
     pub kinds: Vec<MemberKind>,
     /// Further machines: each runs under the name of this member once its disk is copied there.
-    pub twins: Vec<usize>,
+    pub twins: Vec<NodeIndex>,
     /// The interval of a leader's heartbeats.
     pub heartbeat: Duration,
     /// The detection time.
@@ -212,7 +213,7 @@ pub struct Options {
     /// How far the first starts lie apart at most; zero also makes every connection stand at once.
     pub boot_spread: u64,
     /// The node that should lead whenever it is fit.
-    pub preferred: Option<usize>,
+    pub preferred: Option<NodeIndex>,
     /// How long a preferred node must have been fit.
     pub cooldown: Duration,
     /// How long a winner may take into office.
@@ -287,7 +288,7 @@ impl Options {
         self.drills = Drill::ALL.map(|(drill, _)| drill).to_vec();
         if random.below(2) == 0 {
             let voters = self.kinds.iter().filter(|&&kind| kind == MemberKind::Voter).count();
-            self.preferred = Some(random.index(voters));
+            self.preferred = Some(NodeIndex::at(random.index(voters)));
             self.cooldown = Duration::from_millis(random.between(500, 3_000));
         }
     }

@@ -2,9 +2,8 @@
 
 use elect_core::{ConfigBuilder, Member, MemberKind, NodeId};
 
+use crate::ids::NodeIndex;
 use crate::options::Options;
-use crate::queue::NodeIndex;
-use crate::world::index_of;
 
 /// Settings of one node that are not its group's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,15 +16,15 @@ pub struct Own {
 
 impl Options {
     /// The settings of one node, to be changed.
-    pub fn own_mut(&mut self, node: usize) -> &mut Own {
-        if self.own.len() <= node {
-            self.own.resize(node + 1, Own::default());
+    pub fn own_mut(&mut self, node: NodeIndex) -> &mut Own {
+        if self.own.len() <= node.place() {
+            self.own.resize(node.place() + 1, Own::default());
         }
         &mut self.own[node]
     }
 
     pub(crate) fn own(&self, node: NodeIndex) -> Option<&Own> {
-        self.own.get(usize::from(node))
+        self.own.get(node.place())
     }
 
     /// ρ as configured on this node.
@@ -39,10 +38,10 @@ impl Options {
         node: NodeIndex,
         builder: ConfigBuilder,
     ) -> Result<ConfigBuilder, String> {
-        let kind_of = |id| index_of(id).and_then(|index| self.kinds.get(usize::from(index)).copied());
+        let kind_of = |id| NodeIndex::of(id).and_then(|index| self.kinds.get(index.place()).copied());
         let member = |id| Member { id, kind: kind_of(id).unwrap_or(MemberKind::Voter) };
         let Some(written) = self.own(node).and_then(|own| own.members.as_ref()) else {
-            let all = (0..).take(self.kinds.len()).map(crate::world::id_of);
+            let all = NodeIndex::all(self.kinds.len()).map(NodeIndex::id);
             return Ok(builder.members(all.map(member)));
         };
         let ids = written.iter().map(|word| NodeId::new(word).map_err(|why| format!("member {word}: {why}")));

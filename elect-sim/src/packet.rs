@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::ids::NodeIndex;
 use crate::network::{Fate, Held};
 use crate::process::{Input, State};
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::world::World;
 
 /// As much as every message of the built-in store needs.

@@ -7,11 +7,10 @@ use elect_core::{
     StorageFailed, Time,
 };
 
-use crate::checkers::NODES_MAX;
 use crate::clock::Real;
 use crate::disk::Disk;
 use crate::host::{Call, Host, Hosted};
-use crate::queue::{Life, NodeIndex};
+use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::store::Store;
 
 /// Whether a process runs.

@@ -4,13 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::clock::Real;
+use crate::ids::{Life, NodeIndex};
 use crate::trigger::Strike;
-
-/// Index of a node in its world.
-pub(crate) type NodeIndex = u8;
-
-/// Which life of a node's process something belongs to: what a dead process left behind never happens.
-pub(crate) type Life = u32;
 
 /// What happens. Small and `Copy`: bytes and messages lie in slabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +110,10 @@ mod tests {
     fn events_come_by_time_and_then_in_order_of_entry() {
         let mut queue = Queue::default();
         for (at, node) in [(5, 0), (3, 1), (5, 2), (3, 3), (9, 4)] {
-            queue.push(at, What::Start { node });
+            queue.push(at, What::Start { node: NodeIndex::new(node) });
         }
         let order: Vec<_> = std::iter::from_fn(|| queue.pop(9)).collect();
         let nodes: Vec<_> = order.iter().map(|(_, what)| *what).collect();
-        assert_eq!(nodes, [1, 3, 0, 2].map(|node| What::Start { node }));
+        assert_eq!(nodes, [1, 3, 0, 2].map(|node| What::Start { node: NodeIndex::new(node) }));
     }
 }

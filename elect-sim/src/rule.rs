@@ -4,10 +4,9 @@ use std::fmt;
 
 use elect_core::{Body, Frame};
 
-use crate::checkers::node_name;
 use crate::deed::span;
+use crate::ids::NodeIndex;
 use crate::network::{Arrivals, Fate};
-use crate::queue::NodeIndex;
 use crate::world::World;
 
 /// A kind of frame, or what hosts tell each other.
@@ -91,7 +90,7 @@ impl fmt::Display for Rule {
     /// The line of a scenario that sets it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, kind, left, treatment } = *self;
-        let what = format!("{}>{} {} {left}", node_name(from), node_name(to), kind.name());
+        let what = format!("{}>{} {} {left}", from, to, kind.name());
         match treatment {
             Treatment::Lose => write!(f, "lose {what}"),
             Treatment::Late(by) => write!(f, "late {what} by {}", span(by)),

@@ -7,16 +7,17 @@ use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
 use crate::disk::Disk;
 use crate::host::Host;
+use crate::ids::{Life, NodeIndex};
 use crate::liveness::Moments;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
 use crate::process::Node;
-use crate::queue::{Life, NodeIndex, Queue, What};
+use crate::queue::{Queue, What};
 use crate::random::{Random, mix};
 use crate::slab::Slab;
 use crate::store::Entries;
 use crate::trace::{Detail, Trace};
-use crate::world::{World, id_of, index_from};
+use crate::world::World;
 
 impl World {
     /// A world as `options` say, with every node about to boot for the first time.
@@ -27,7 +28,7 @@ impl World {
         let seed = options.seed;
         let count = options.kinds.len() + options.twins.len();
         let mut chaos = Random::stream(seed, 2);
-        let nodes = || 0..index_from(count);
+        let nodes = || NodeIndex::all(count);
         let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
         let mut world = Self {
             now: 0,
@@ -57,11 +58,11 @@ impl World {
         };
         world.checks.clocks_are_sound = !world.options.wild_clocks;
         let save = u64::try_from(world.options.save.as_nanos()).unwrap_or(u64::MAX);
-        let members = 0..world.options.kinds.len();
+        let members = world.members();
         let machines = members.chain(world.options.twins.iter().copied());
         world.nodes.extend(machines.zip(100..).map(|(member, stream)| {
             let disk = Disk::new(save / 40, save / 2, Random::stream(seed, stream));
-            Node::new(id_of(index_from(member)), world.options.kinds[member], disk)
+            Node::new(member.id(), world.options.kinds[member], disk)
         }));
         world.boot();
         world
@@ -80,7 +81,11 @@ impl World {
     ///
     /// # Panics
     /// If `options` make no valid configuration.
-    pub fn with_hosts(options: Options, detail: Detail, make: impl FnMut(usize) -> Box<dyn Host>) -> Self {
+    pub fn with_hosts(
+        options: Options,
+        detail: Detail,
+        make: impl FnMut(NodeIndex) -> Box<dyn Host>,
+    ) -> Self {
         let mut world = Self::new(options, detail);
         world.install_hosts(make);
         world
@@ -89,7 +94,7 @@ impl World {
     fn boot(&mut self) {
         for node in self.members() {
             let record = Record::first_boot(&self.config(node, 0));
-            self.nodes[usize::from(node)].disk.install(record);
+            self.nodes[node].disk.install(record);
             let at = self.chance.below(self.options.boot_spread);
             self.queue.push(at, What::Start { node });
         }
@@ -115,10 +120,10 @@ impl Options {
     /// The configuration of one life of a node, or what is wrong with it.
     pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         let cluster = ClusterId::new("sim").expect("a valid name");
-        let builder = Config::builder(cluster, id_of(self.member_of(node)));
+        let builder = Config::builder(cluster, self.member_of(node).id());
         let builder = match self.preferred {
             Some(node) if self.sabotage != Some(Sabotage::ForgetsPreference) => {
-                builder.preferred_leader(id_of(index_from(node)))
+                builder.preferred_leader(node.id())
             }
             _ => builder,
         };
@@ -133,15 +138,15 @@ impl Options {
             .crash_evidence(self.crash_evidence)
             .fail_back_cooldown(self.cooldown)
             .office_timeout(self.office_timeout)
-            .seed(mix(self.seed ^ mix(u64::from(node) << 32 | u64::from(life))))
+            .seed(mix(self.seed ^ mix(u64::from(node.number()) << 32 | u64::from(life))))
             .build()
             .map_err(|why| why.to_string())
     }
 
     /// Under whose name this machine runs.
     fn member_of(&self, node: NodeIndex) -> NodeIndex {
-        let twin = usize::from(node).checked_sub(self.kinds.len());
-        twin.and_then(|twin| self.twins.get(twin)).map_or(node, |&member| index_from(member))
+        let twin = node.place().checked_sub(self.kinds.len());
+        twin.and_then(|twin| self.twins.get(twin)).copied().unwrap_or(node)
     }
 }
 

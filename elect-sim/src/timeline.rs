@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use crate::checkers::Violation;
 use crate::clock::{MILLI, Real, SECOND};
+use crate::ids::NodeIndex;
 use crate::trace::Trace;
 
 const LANE: f64 = 74.0;
@@ -56,7 +57,7 @@ pub fn draw(
     // Arrows pass behind the lanes that they do not concern.
     canvas.messages(trace.marks());
     canvas.network(trace.marks(), &episodes);
-    for node in 0..nodes {
+    for node in NodeIndex::all(nodes) {
         canvas.lane(node, trace.marks());
     }
     if let Some(violation) = violation.filter(|violation| canvas.overlaps(violation.at, violation.at)) {

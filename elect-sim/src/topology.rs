@@ -3,11 +3,11 @@
 use crate::campaign::Run;
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real, SECOND};
+use crate::ids::{Link, NodeIndex};
 use crate::options::Options;
 use crate::process::{Input, Request};
-use crate::queue::NodeIndex;
 use crate::trace::Detail;
-use crate::world::{World, index_from};
+use crate::world::World;
 
 /// One case: a steady group under this leader, whose links of this set are cut, healed but for one, and healed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Case {
     /// How many voters.
     pub nodes: usize,
     /// Who leads at first.
-    pub leader: usize,
+    pub leader: NodeIndex,
     /// The directed links that are cut, one bit each.
     pub cuts: u64,
     /// The one link that is flipped (cut or healed) once the group is steady again.
@@ -61,8 +61,8 @@ impl Case {
     }
 
     /// The directed links that are cut: from, to.
-    pub fn cut_links(&self) -> Vec<(usize, usize)> {
-        links(self.nodes)
+    pub fn cut_links(&self) -> Vec<Link> {
+        Link::all(self.nodes)
             .enumerate()
             .filter(|(bit, _)| self.cuts >> bit & 1 == 1)
             .map(|(_, link)| link)
@@ -71,28 +71,22 @@ impl Case {
 
     /// The case as text: `a→b c→a`.
     pub fn describe(&self) -> String {
-        let name = |node: usize| crate::checkers::node_name(index_from(node));
-        let cuts: Vec<_> = self.cut_links().iter().map(|&(from, to)| name(from) + "→" + &name(to)).collect();
-        let flip = self.flip.and_then(|bit| links(self.nodes).nth(bit));
-        let flip =
-            flip.map_or(String::new(), |(from, to)| format!(", then {}→{} flipped", name(from), name(to)));
-        format!("{} leads, cut {}{flip}", name(self.leader), cuts.join(" "))
+        let cuts: Vec<_> = self.cut_links().iter().map(ToString::to_string).collect();
+        let flip = self.flip.and_then(|bit| Link::all(self.nodes).nth(bit));
+        let flip = flip.map_or(String::new(), |link| format!(", then {link} flipped"));
+        format!("{} leads, cut {}{flip}", self.leader, cuts.join(" "))
     }
 
     /// Plays the case.
     pub fn play(&self, detail: Detail) -> (Verdict, World) {
         let options = Options {
             client_every: 200 * MILLI,
-            ..Options::quiet(self.cuts ^ (self.leader as u64) << 40, self.nodes)
+            ..Options::quiet(self.cuts ^ u64::from(self.leader.number()) << 40, self.nodes)
         };
         let mut play = Play::new(World::new(options, detail));
         let verdict = play.verdict(self);
         (verdict, play.run.world)
     }
-}
-
-fn links(nodes: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..nodes).flat_map(move |from| (0..nodes).map(move |to| (from, to))).filter(|(from, to)| from != to)
 }
 
 struct Play {
@@ -125,29 +119,28 @@ impl Play {
         }
     }
 
-    fn settle_at_first(&mut self, leader: usize) {
-        let leader_index = index_from(leader);
+    fn settle_at_first(&mut self, leader: NodeIndex) {
         // By then every process runs, every connection stands, and somebody is in office.
         self.run.world.run_until(SECOND);
         // A handover may go to another node when its message is overtaken: then it is asked for again.
         for _ in 0..10 {
-            let Some(first) = self.run.world.in_office().filter(|&first| first != leader_index) else {
+            let Some(first) = self.run.world.in_office().filter(|&first| first != leader) else {
                 break;
             };
-            let to = Some(self.run.world.node(leader_index).id);
+            let to = Some(self.run.world.node(leader).id);
             self.run.world.input(first, Input::Request(Request::Handover(to)));
             let until = self.run.world.now() + SECOND;
             self.run.world.run_until(until);
         }
-        if self.run.world.in_office() != Some(leader_index) {
-            self.run.fail(Checker::Serves, &format!("node {leader} should have led at first"));
+        if self.run.world.in_office() != Some(leader) {
+            self.run.fail(Checker::Serves, &format!("node {leader:?} should have led at first"));
         }
         let steady = self.run.world.now() + 300 * MILLI;
         self.run.world.run_until(steady);
     }
 
     /// Sets the cuts, waits until the group is steady and says what became of its leader.
-    fn change(&mut self, cuts: &[(usize, usize)]) -> Fate {
+    fn change(&mut self, cuts: &[Link]) -> Fate {
         let begin = self.run.world.now();
         let before = self.run.world.leader();
         let losses = self.run.world.counts().losses;
@@ -157,7 +150,7 @@ impl Play {
         if able.is_empty() {
             self.run.world.run_until(begin + 2 * self.timeout);
             if let Some((node, epoch)) = self.run.world.leader() {
-                let detail = format!("node {node} leads {epoch} although it cannot reach a quorum");
+                let detail = format!("node {node:?} leads {epoch} although it cannot reach a quorum");
                 self.run.fail(Checker::RightlyNoLeader, &detail);
             }
             return Fate::RightlyNone;
@@ -193,11 +186,10 @@ impl Play {
 
 impl World {
     /// Cuts these links and no others.
-    pub(crate) fn set_cuts(&mut self, cuts: &[(usize, usize)]) {
+    pub(crate) fn set_cuts(&mut self, cuts: &[Link]) {
         self.note_network(&format!("cuts are now {cuts:?}"));
         self.network.heal_all();
-        for &(from, to) in cuts {
-            let (from, to): (NodeIndex, NodeIndex) = (index_from(from), index_from(to));
+        for &Link { from, to } in cuts {
             self.network.cut(from, to);
         }
         self.mark_links();
@@ -210,14 +202,14 @@ mod tests {
 
     #[test]
     fn cuts_are_numbered_link_by_link() {
-        let case = Case { nodes: 3, leader: 0, cuts: 0b10_0001, flip: Some(1) };
+        let case = Case { nodes: 3, leader: NodeIndex::new(0), cuts: 0b10_0001, flip: Some(1) };
         assert_eq!(case.describe(), "a leads, cut a→b c→b, then a→c flipped");
         assert_eq!((Case::sets(3), Case::sets(4), Case::sets(5)), (64, 4_096, 1_048_576));
     }
 
     #[test]
     fn fates_are_told_apart() {
-        let fate = |cuts| Case { nodes: 3, leader: 0, cuts, flip: None }.play(Detail::Hash).0;
+        let fate = |cuts| Case { nodes: 3, leader: NodeIndex::new(0), cuts, flip: None }.play(Detail::Hash).0;
         assert_eq!(fate(0).cut, Fate::Stayed);
         assert_eq!(fate(0b00_0011).cut, Fate::Moved, "the leader is not heard");
         assert_eq!(fate(0b11_1111).cut, Fate::RightlyNone);

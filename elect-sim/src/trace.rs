@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::checkers::node_name;
 use crate::clock::Real;
+use crate::ids::{Link, NodeIndex};
 use crate::network::Trouble;
-use crate::queue::NodeIndex;
 use crate::random::mix;
 
 /// How much a trace keeps.
@@ -59,8 +58,7 @@ pub(crate) enum Marked {
     Network(String),
     /// A link changed.
     Link {
-        from: NodeIndex,
-        to: NodeIndex,
+        link: Link,
         trouble: Option<Trouble>,
     },
     Message {
@@ -78,7 +76,7 @@ pub struct Trace {
     lines: Vec<Line>,
     marks: Vec<Mark>,
     /// The links in trouble, as marked.
-    links: BTreeMap<(NodeIndex, NodeIndex), Trouble>,
+    links: BTreeMap<Link, Trouble>,
 }
 
 impl Trace {
@@ -117,18 +115,13 @@ impl Trace {
     }
 
     /// Marks a link unless it is as it was.
-    pub(crate) fn mark_link(
-        &mut self,
-        at: Real,
-        (from, to): (NodeIndex, NodeIndex),
-        trouble: Option<Trouble>,
-    ) {
+    pub(crate) fn mark_link(&mut self, at: Real, link: Link, trouble: Option<Trouble>) {
         let before = match trouble {
-            Some(trouble) => self.links.insert((from, to), trouble),
-            None => self.links.remove(&(from, to)),
+            Some(trouble) => self.links.insert(link, trouble),
+            None => self.links.remove(&link),
         };
         if before != trouble {
-            self.mark(at, None, Marked::Link { from, to, trouble }, String::new());
+            self.mark(at, None, Marked::Link { link, trouble }, String::new());
         }
     }
 
@@ -136,7 +129,7 @@ impl Trace {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
-            let node = line.node.map_or_else(|| "*".to_owned(), node_name);
+            let node = line.node.map_or_else(|| "*".to_owned(), |node| node.to_string());
             let seconds = line.at / 1_000_000_000;
             let micros = line.at / 1_000 % 1_000_000;
             // Writing to a string does not fail.
@@ -181,7 +174,7 @@ mod tests {
             for &word in words {
                 trace.absorb(word);
             }
-            trace.note(1, Some(0), || "a line".into());
+            trace.note(1, Some(NodeIndex::new(0)), || "a line".into());
             trace.hash()
         };
         assert_eq!(hash(&[1, 2], Detail::Hash), hash(&[1, 2], Detail::Frames));
@@ -191,7 +184,7 @@ mod tests {
     #[test]
     fn lines_name_time_and_place() {
         let mut trace = Trace::new(Detail::Events);
-        trace.note(1_002_003_000, Some(2), || "elected in 7".into());
+        trace.note(1_002_003_000, Some(NodeIndex::new(2)), || "elected in 7".into());
         trace.note(1_002_003_000, None, || "cut a→b".into());
         assert_eq!(trace.to_text(), "   1.002003 c elected in 7\n   1.002003 * cut a→b\n");
     }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use elect_core::{Duty, Notice};
 
-use crate::checkers::node_name;
 use crate::deed::span;
 use crate::disk::Outcome;
+use crate::ids::NodeIndex;
 use crate::process::Event;
-use crate::queue::{NodeIndex, What};
+use crate::queue::What;
 use crate::world::World;
 
 /// What a node does.
@@ -112,7 +112,7 @@ impl Trigger {
 impl fmt::Display for Trigger {
     /// The line of a scenario that sets it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let node = node_name(self.node);
+        let node = self.node;
         write!(f, "on {} {node}", self.moment.name())?;
         if self.after > 0 {
             write!(f, " after {}", span(self.after))?;
@@ -120,8 +120,8 @@ impl fmt::Display for Trigger {
         match self.strike {
             Strike::Crash(down) => write!(f, ": crash {}", span(down)),
             Strike::Pause(time) => write!(f, ": pause {}", span(time)),
-            Strike::CutTo(peer, time) => write!(f, ": cut {node}>{} {}", node_name(peer), span(time)),
-            Strike::CutFrom(peer, time) => write!(f, ": cut {}>{node} {}", node_name(peer), span(time)),
+            Strike::CutTo(peer, time) => write!(f, ": cut {node}>{} {}", peer, span(time)),
+            Strike::CutFrom(peer, time) => write!(f, ": cut {}>{node} {}", peer, span(time)),
             Strike::NextSave(Outcome::FailsAfter) => f.write_str(": disk fails-after"),
             Strike::NextSave(_) => f.write_str(": disk fails-before"),
         }

@@ -1,20 +1,19 @@
 //! The world: nodes, clocks, links and the agenda, and how one event leads to the next.
 
-use std::ops::Range;
+use elect_core::Time;
 
-use elect_core::{NodeId, Time};
-
-use crate::checkers::{Checkers, Violation, node_name};
+use crate::checkers::{Checkers, Violation};
 use crate::clock::{Clock, Real, SECOND};
 use crate::counts::Counts;
 use crate::deed::Deed;
 use crate::disk::Mood;
+use crate::ids::NodeIndex;
 use crate::liveness::Moments;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
 use crate::packet::Packet;
 use crate::process::{Action, Input, Node};
-use crate::queue::{NodeIndex, Queue, What};
+use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
@@ -62,19 +61,6 @@ pub struct World {
     /// Whether checkers and the trace see what happens.
     pub(crate) is_checked: bool,
     pub(crate) actions: Vec<Action>,
-}
-
-/// Index of a node by its name: `a` is the first.
-pub(crate) fn index_of(id: NodeId) -> Option<NodeIndex> {
-    match id.as_str().as_bytes() {
-        [letter @ b'a'..=b'z'] => Some(letter - b'a'),
-        _ => None,
-    }
-}
-
-/// The name of a node as members call it.
-pub(crate) fn id_of(node: NodeIndex) -> NodeId {
-    NodeId::new(&node_name(node)).expect("a letter is a name")
 }
 
 impl World {
@@ -125,15 +111,15 @@ impl World {
     }
 
     /// The node whose lease runs now, and its epoch.
-    pub fn leader(&self) -> Option<(usize, elect_core::Epoch)> {
-        self.leases(None).next().map(|(node, epoch)| (usize::from(node), epoch))
+    pub fn leader(&self) -> Option<(NodeIndex, elect_core::Epoch)> {
+        self.leases(None).next()
     }
 
     pub(crate) fn leases(
         &self,
         except: Option<NodeIndex>,
     ) -> impl Iterator<Item = (NodeIndex, elect_core::Epoch)> {
-        let nodes = self.nodes.iter().zip(&self.clocks).zip(0..);
+        let nodes = self.nodes.iter().zip(&self.clocks).zip(NodeIndex::all(self.nodes.len()));
         nodes.filter_map(move |((node, clock), index)| {
             let process = node.process.as_ref().filter(|_| Some(index) != except)?;
             let lease = process.authority.lease(clock.read(self.now))?;
@@ -175,14 +161,18 @@ impl World {
     }
 
     /// Machines of the members: further ones are twins.
-    pub(crate) fn members(&self) -> Range<NodeIndex> {
-        0..index_from(self.options.kinds.len())
+    pub(crate) fn members(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + Clone + use<> {
+        NodeIndex::all(self.options.kinds.len())
+    }
+
+    pub(crate) fn is_member(&self, node: NodeIndex) -> bool {
+        node.place() < self.options.kinds.len()
     }
 
     /// The member under whose name a machine runs.
     pub(crate) fn member(&self, node: NodeIndex) -> NodeIndex {
-        let twin = usize::from(node).checked_sub(self.options.kinds.len());
-        twin.map_or(node, |twin| index_from(self.options.twins[twin]))
+        let twin = node.place().checked_sub(self.options.kinds.len());
+        twin.map_or(node, |twin| self.options.twins[twin])
     }
 
     /// Further machines with the name of a member.
@@ -191,7 +181,7 @@ impl World {
         if self.options.twins.is_empty() {
             return Vec::new();
         }
-        let machines = self.members().end..index_from(self.nodes.len());
+        let machines = NodeIndex::all(self.nodes.len()).skip(self.options.kinds.len());
         machines.filter(|&machine| self.member(machine) == member).collect()
     }
 
@@ -201,15 +191,15 @@ impl World {
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {
-        self.clocks[usize::from(node)].read(self.now)
+        self.clocks[node].read(self.now)
     }
 
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {
-        &self.nodes[usize::from(node)]
+        &self.nodes[node]
     }
 
     pub(crate) fn node_mut(&mut self, node: NodeIndex) -> &mut Node {
-        &mut self.nodes[usize::from(node)]
+        &mut self.nodes[node]
     }
 
     pub(crate) fn mend_disk(&mut self, node: NodeIndex) {
@@ -227,8 +217,4 @@ impl World {
             self.queue.push(now, What::SyncDone { node, life });
         }
     }
-}
-
-pub(crate) fn index_from(index: usize) -> NodeIndex {
-    NodeIndex::try_from(index).unwrap_or(NodeIndex::MAX)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_sim::{Checker, Detail, Drill, Options, Run, SECOND, Sabotage, Scenario};
+use elect_sim::{Checker, Detail, Drill, NodeIndex, Options, Run, SECOND, Sabotage, Scenario};
 
 /// The checkers that a drill in a quiet group fails with.
 fn found(drill: Drill, sabotage: Option<Sabotage>) -> Vec<Checker> {
@@ -82,7 +82,12 @@ fn a_leader_where_nobody_can_lead() {
 #[test]
 fn a_preferred_leader_that_never_comes_back() {
     let found = |sabotage| {
-        let options = Options { liveness: SECOND, preferred: Some(1), sabotage, ..Options::quiet(1, 3) };
+        let options = Options {
+            liveness: SECOND,
+            preferred: Some(NodeIndex::new(1)),
+            sabotage,
+            ..Options::quiet(1, 3)
+        };
         let options = Options { cooldown: Duration::from_millis(500), ..options };
         Run::new(options, Detail::Hash).outcome().violation.map(|violation| violation.checker)
     };

@@ -1,12 +1,12 @@
 //! Every set of directed link cuts in groups of three and four, with the table of outcomes.
 
-use elect_sim::{Case, Detail, Fate};
+use elect_sim::{Case, Detail, Fate, Link, NodeIndex};
 
 /// How often the leader stayed, moved, and rightly was none, after the cuts.
 fn table(nodes: usize, leaders: usize) -> [usize; 3] {
     let mut table = [0; 3];
     for cuts in 0..Case::sets(nodes) {
-        for leader in 0..leaders {
+        for leader in NodeIndex::all(leaders) {
             let flip = usize::try_from(cuts % Case::links(nodes) as u64).ok();
             let case = Case { nodes, leader, cuts, flip };
             let (verdict, _) = case.play(Detail::Hash);
@@ -23,11 +23,11 @@ fn table(nodes: usize, leaders: usize) -> [usize; 3] {
 /// Sets of cuts that leave no node connected in both directions with a quorum.
 fn without_a_hub(nodes: usize) -> usize {
     let hubless = |cuts: &u64| {
-        let case = Case { nodes, leader: 0, cuts: *cuts, flip: None };
+        let case = Case { nodes, leader: NodeIndex::default(), cuts: *cuts, flip: None };
         let cut = case.cut_links();
-        (0..nodes).all(|node| {
-            let reached =
-                (0..nodes).filter(|&peer| !cut.contains(&(node, peer)) && !cut.contains(&(peer, node)));
+        NodeIndex::all(nodes).all(|node| {
+            let is_cut = |from, to| cut.contains(&Link::new(from, to));
+            let reached = NodeIndex::all(nodes).filter(|&peer| !is_cut(node, peer) && !is_cut(peer, node));
             reached.count() < nodes / 2 + 1
         })
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elect_core::{ClusterId, Config, Detection, NodeId, Time};
 
-use crate::checkers::node_name;
 use crate::clock::MILLI;
+use crate::ids::NodeIndex;
 
 /// How many nodes a model has.
 pub(super) const NODES: usize = 3;
@@ -137,7 +137,7 @@ pub(super) fn node_id(node: usize) -> NodeId {
 }
 
 pub(super) fn name(node: usize) -> String {
-    node_name(u8::try_from(node).expect("few nodes"))
+    NodeIndex::at(node).to_string()
 }
 
 pub(super) fn index(node: NodeId) -> usize {

@@ -244,7 +244,7 @@ impl World {
             Action::Cut(from, to) => {
                 self.cuts += 1;
                 self.cut |= link(from.into(), to.into());
-                self.lose(|flight| flight.from == from.into() && flight.to == to.into());
+                self.lose(|flight| flight.from == usize::from(from) && flight.to == usize::from(to));
             }
             Action::Heal(from, to) => self.cut &= !link(from.into(), to.into()),
         }

@@ -2,9 +2,9 @@
 
 use elect_core::{Body, Epoch, Frame, Incarnation, Loss, Record, Standing, Time, Word};
 
-use super::{Checker, Checkers, NodeIndex, Real, ended, node_name};
+use super::{Checker, Checkers, Real, ended};
 use crate::clock::Clock;
-use crate::queue::Life;
+use crate::ids::{Life, NodeIndex};
 
 /// The largest step that one offer may raise an epoch by, and the hint beside it (S3).
 const EPOCH_STEP_MAX: u64 = (1 << 32) + (1 << 20) + 1;
@@ -35,7 +35,7 @@ impl Checkers {
             }
         }
         let Some(holder) = record.holder else { return };
-        let Some(candidate) = crate::world::index_of(holder.node) else { return };
+        let Some(candidate) = NodeIndex::of(holder.node) else { return };
         if holder.word == Word::Vote {
             self.voted(at, node, record.epoch, candidate);
         }
@@ -51,7 +51,7 @@ impl Checkers {
         let earlier = *self.votes.entry((voter, epoch)).or_insert(candidate);
         if earlier != candidate {
             self.fail(Checker::OneAcceptPerEpoch, at, node, || {
-                let (earlier, candidate) = (node_name(earlier), node_name(candidate));
+                let (earlier, candidate) = (earlier, candidate);
                 format!("its vote of epoch {epoch} went to {earlier} and is saved for {candidate}")
             });
         }
@@ -60,8 +60,7 @@ impl Checkers {
     /// A gate with `record` comes out of an elector.
     pub(crate) fn saving(&mut self, at: Real, node: NodeIndex, record: &Record) {
         let Some(leading) = self.leading(node) else { return };
-        let foreign =
-            record.holder.and_then(|holder| crate::world::index_of(holder.node)) != Some(self.member(node));
+        let foreign = record.holder.and_then(|holder| NodeIndex::of(holder.node)) != Some(self.member(node));
         if foreign && record.epoch > leading {
             self.fail(Checker::StepDownOnce, at, node, || {
                 format!("saves another's epoch {} before it steps down from {leading}", record.epoch)
@@ -80,7 +79,7 @@ impl Checkers {
         let (first, first_life): (NodeIndex, Life) = *self.led.entry(epoch).or_insert((node, life));
         if first != node {
             self.fail(Checker::OneLeaderPerEpoch, at, node, || {
-                format!("leads epoch {epoch}, which {} led", node_name(first))
+                format!("leads epoch {epoch}, which {first} led")
             });
         } else if first_life != life {
             self.fail(Checker::NotLedAgain, at, node, || {
@@ -109,7 +108,7 @@ impl Checkers {
     pub(crate) fn won(&mut self, at: Real, node: NodeIndex, epoch: Epoch, quorum: usize) {
         let member = self.member(node);
         let voted = |&voter: &NodeIndex| self.votes.get(&(voter, epoch)) == Some(&member);
-        let count = (0..).take(self.nodes.len()).filter(voted).count();
+        let count = NodeIndex::all(self.nodes.len()).filter(voted).count();
         if count < quorum {
             self.fail(Checker::LedByQuorum, at, node, || {
                 format!("leads epoch {epoch} with {count} votes, a quorum is {quorum}")
@@ -172,7 +171,7 @@ impl Checkers {
         }
         for (other, other_epoch) in others {
             self.fail(Checker::LeasesDisjoint, at, node, || {
-                format!("leases of {epoch} here and of {other_epoch} on {} run at once", node_name(other))
+                format!("leases of {epoch} here and of {other_epoch} on {other} run at once")
             });
         }
         if epoch < self.lease_epoch {
@@ -228,8 +227,7 @@ impl Checkers {
         let (machine, first) = *self.incarnations.entry(key).or_insert((node, life));
         if durable != Some(incarnation) || (machine, first) != (node, life) {
             self.fail(Checker::IncarnationFirst, at, node, || {
-                let machine = node_name(machine);
-                format!("life {life} speaks as {incarnation}, first used in life {first} of {machine}, the disk holds {durable:?}")
+                                format!("life {life} speaks as {incarnation}, first used in life {first} of {machine}, the disk holds {durable:?}")
             });
         }
     }
@@ -255,15 +253,15 @@ impl Checkers {
         let voter = self.member(node);
         let saved = self.votes.get(&(voter, epoch)).copied();
         if saved != Some(to) {
-            let saved = saved.map(node_name);
+            let saved = saved.map(|saved| saved.to_string());
             self.fail(Checker::DurableBeforeSent, at, node, || {
-                format!("accepts {} in epoch {epoch}, its disk says {saved:?}", node_name(to))
+                format!("accepts {to} in epoch {epoch}, its disk says {saved:?}")
             });
         }
         let earlier = *self.accepts.entry((voter, epoch)).or_insert(to);
         if earlier != to {
             self.fail(Checker::OneAcceptPerEpoch, at, node, || {
-                format!("accepts {} in epoch {epoch} after {}", node_name(to), node_name(earlier))
+                format!("accepts {to} in epoch {epoch} after {earlier}")
             });
         }
         let candidate = frame.header.echo.map_or(to, |echo| self.machine(to, echo.incarnation));

@@ -5,8 +5,8 @@
 
 use elect_core::{Body, Epoch, Frame, FreezeNumber, FreezeStamp, Standing};
 
-use super::{Checker, Checkers, NodeIndex, Sent, node_name};
-use crate::world::index_of;
+use super::{Checker, Checkers, Sent};
+use crate::ids::NodeIndex;
 
 /// What a node's frames of this life said.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,7 @@ impl Checkers {
         let Sent { node, to, frame, .. } = *sent;
         self.notes_leader(node, frame);
         if let Body::Release { epoch, target } = frame.body
-            && let Some(target) = index_of(target)
+            && let Some(target) = NodeIndex::of(target)
         {
             self.released.insert(epoch, target);
         }
@@ -36,14 +36,14 @@ impl Checkers {
             let last = self.at(node).freezes.last_leader;
             self.fail(Checker::FrozenStays, sent.at, node, || {
                 let number = stamp.number;
-                format!("accepts {} in freeze {number}, its last leader is {last:?}", node_name(to))
+                format!("accepts {to} in freeze {number}, its last leader is {last:?}")
             });
         }
     }
 
     fn notes_leader(&mut self, node: NodeIndex, frame: &Frame) {
         let led = match frame.header.standing {
-            Standing::Following(leader, epoch) => index_of(leader).map(|leader| (leader, epoch)),
+            Standing::Following(leader, epoch) => NodeIndex::of(leader).map(|leader| (leader, epoch)),
             Standing::Leading(epoch) => Some((self.member(node), epoch)),
             _ => return,
         };
@@ -65,7 +65,7 @@ impl Checkers {
 
     /// Whether a freeze of `epoch` may be for `candidate`, as far as `voter` can know.
     fn may_be_kept(&self, voter: NodeIndex, candidate: NodeIndex, epoch: Epoch) -> bool {
-        let last = self.nodes[usize::from(voter)].freezes.last_leader;
+        let last = self.nodes[voter].freezes.last_leader;
         let last = last.filter(|&(_, led)| led >= epoch);
         // Whoever led later than its last leader, as others may tell it.
         let since = last.map_or(epoch, |(_, led)| Epoch::new(led.number() + 1));

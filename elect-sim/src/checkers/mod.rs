@@ -17,7 +17,7 @@ use std::fmt;
 use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
 
 use crate::clock::Real;
-use crate::queue::{Life, NodeIndex};
+use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::store::EntryId;
 
 pub(crate) use election::Sent;
@@ -25,9 +25,6 @@ use freeze::Freezes;
 pub(crate) use promise::LeaseRule;
 use promise::Promises;
 use storage::Touched;
-
-/// The most nodes that one world holds.
-pub const NODES_MAX: usize = 16;
 
 /// One thing that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -273,7 +270,7 @@ pub(crate) struct Checkers {
 }
 
 impl Checkers {
-    pub(crate) fn new(lease_rules: Vec<LeaseRule>, twins: &[usize]) -> Self {
+    pub(crate) fn new(lease_rules: Vec<LeaseRule>, twins: &[NodeIndex]) -> Self {
         let nodes = lease_rules.len();
         assert!(nodes <= NODES_MAX, "a world has at most {NODES_MAX} nodes");
         Self {
@@ -288,7 +285,7 @@ impl Checkers {
             served: (Epoch::ZERO, 0),
             violation: None,
             lease_rules,
-            twins: twins.iter().copied().map(crate::world::index_from).collect(),
+            twins: twins.to_vec(),
             clocks_are_sound: true,
         }
     }
@@ -306,7 +303,7 @@ impl Checkers {
         detail: impl FnOnce() -> String,
     ) {
         if self.violation.is_none() {
-            self.violation = Some(Violation { checker, at, node: node_name(node), detail: detail() });
+            self.violation = Some(Violation { checker, at, node: node.to_string(), detail: detail() });
         }
     }
 
@@ -336,17 +333,17 @@ impl Checkers {
 
     /// Whether the node's host knows that it leads.
     pub(crate) fn leading(&self, node: NodeIndex) -> Option<Epoch> {
-        self.nodes[usize::from(node)].leading
+        self.nodes[node].leading
     }
 
     /// Whether the node's elector has stopped for good.
     pub(crate) fn is_stopped(&self, node: NodeIndex) -> bool {
-        self.nodes[usize::from(node)].stopped
+        self.nodes[node].stopped
     }
 
     /// The member under whose name a machine runs: members come first.
     fn member(&self, node: NodeIndex) -> NodeIndex {
-        let twin = usize::from(node).checked_sub(self.nodes.len() - self.twins.len());
+        let twin = node.place().checked_sub(self.nodes.len() - self.twins.len());
         twin.map_or(node, |twin| self.twins[twin])
     }
 
@@ -358,14 +355,13 @@ impl Checkers {
 
     #[cold]
     fn machine_of_several(&self, member: NodeIndex, incarnation: Incarnation) -> NodeIndex {
-        let speaks = |&node: &NodeIndex| {
-            self.member(node) == member && self.nodes[usize::from(node)].spoke == Some(incarnation)
-        };
-        (0..).take(self.nodes.len()).find(speaks).unwrap_or(member)
+        let speaks =
+            |&node: &NodeIndex| self.member(node) == member && self.nodes[node].spoke == Some(incarnation);
+        NodeIndex::all(self.nodes.len()).find(speaks).unwrap_or(member)
     }
 
     fn at(&mut self, node: NodeIndex) -> &mut Watched {
-        &mut self.nodes[usize::from(node)]
+        &mut self.nodes[node]
     }
 }
 
@@ -378,9 +374,4 @@ pub(crate) fn ended(frame: &Frame) -> Epoch {
         }
         _ => header.epoch,
     }
-}
-
-/// The name of a node: `a` for the first.
-pub(crate) fn node_name(node: NodeIndex) -> String {
-    char::from(b'a' + node).to_string()
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use elect_core::{Body, Epoch, Frame, Standing, Time};
 
-use super::{Checker, Checkers, NODES_MAX, NodeIndex, Real, Sent, node_name};
+use super::{Checker, Checkers, Real, Sent};
 use crate::clock::Clock;
-use crate::queue::Life;
+use crate::ids::{Life, NODES_MAX, NodeIndex};
 
 /// What one node granted and how its own frames set detection times.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Checkers {
         let epoch = match (frame.header.standing, &frame.body) {
             (_, Body::Accept { epoch, .. }) => *epoch,
             (Standing::Following(leader, epoch), _) => {
-                let leader = crate::world::index_of(leader);
+                let leader = NodeIndex::of(leader);
                 self.follows(node, leader.unwrap_or(to), epoch);
                 if leader != Some(to) {
                     return;
@@ -88,12 +88,12 @@ impl Checkers {
         };
         let Some(echo) = frame.header.echo else { return };
         let to = self.machine(to, echo.incarnation);
-        let leader = &self.nodes[usize::from(to)];
+        let leader = &self.nodes[to];
         let life = leader.life;
         let earlier = leader.promises.detections.iter().rev().find(|(since, _)| *since <= echo.sent);
         let Some(&(_, detection)) = earlier else { return };
-        let end = echo.sent + self.lease_rules[usize::from(to)].span(detection);
-        let grant = &mut self.at(node).promises.grants[usize::from(to)];
+        let end = echo.sent + self.lease_rules[to].span(detection);
+        let grant = &mut self.at(node).promises.grants[to];
         if grant.life != life || end > grant.end {
             *grant = Grant { epoch, life, end };
         }
@@ -108,8 +108,8 @@ impl Checkers {
             return;
         }
         promises.following = Some((leader, epoch));
-        for (index, grant) in promises.grants.iter_mut().enumerate() {
-            if index != usize::from(leader) && grant.epoch <= epoch {
+        for (other, grant) in NodeIndex::all(NODES_MAX).zip(&mut promises.grants) {
+            if other != leader && grant.epoch <= epoch {
                 *grant = Grant::default();
             }
         }
@@ -127,12 +127,11 @@ impl Checkers {
             return;
         }
         let voter = sent.node;
-        for leader in (0..).take(self.nodes.len()) {
-            let grant = self.nodes[usize::from(voter)].promises.grants[usize::from(leader)];
+        for leader in NodeIndex::all(self.nodes.len()) {
+            let grant = self.nodes[voter].promises.grants[leader];
             if leader != candidate && leader != voter && self.may_act_on(leader, grant, sent.at, sent.clocks)
             {
                 self.fail(Checker::PromisesKept, sent.at, voter, || {
-                    let (candidate, leader) = (node_name(candidate), node_name(leader));
                     let promised = grant.epoch;
                     format!("its word goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}")
                 });
@@ -142,20 +141,19 @@ impl Checkers {
 
     /// Whether somebody may still act on a promise of this node: then it could not have stood.
     pub(crate) fn is_bound(&self, node: NodeIndex, at: Real, clocks: &[Clock]) -> bool {
-        let grants = self.nodes[usize::from(node)].promises.grants;
-        (0..)
-            .take(self.nodes.len())
-            .any(|leader| leader != node && self.may_act_on(leader, grants[usize::from(leader)], at, clocks))
+        let grants = self.nodes[node].promises.grants;
+        NodeIndex::all(self.nodes.len())
+            .any(|leader| leader != node && self.may_act_on(leader, grants[leader], at, clocks))
     }
 
     fn may_act_on(&self, leader: NodeIndex, grant: Grant, at: Real, clocks: &[Clock]) -> bool {
-        let holder = &self.nodes[usize::from(leader)];
+        let holder = &self.nodes[leader];
         grant.end != Time::ZERO
             && holder.running
             && !holder.stopped
             && holder.life == grant.life
             && holder.ended < grant.epoch
-            && clocks[usize::from(leader)].read(at) < grant.end
+            && clocks[leader].read(at) < grant.end
     }
 }
 

@@ -2,7 +2,8 @@
 
 use elect_core::{Body, Incarnation, Stopped};
 
-use super::{Checker, Checkers, NodeIndex, Real, Sent, node_name};
+use super::{Checker, Checkers, Real, Sent};
+use crate::ids::NodeIndex;
 
 /// What befell the storage under a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl Checkers {
     /// refuse who bears the name, and not only until they know its next life.
     pub(crate) fn meddled(&mut self, node: NodeIndex) {
         let member = self.member(node);
-        for machine in (0..).take(self.nodes.len()) {
+        for machine in NodeIndex::all(self.nodes.len()) {
             if self.member(machine) == member {
                 let touched = &mut self.at(machine).touched;
                 *touched = if *touched == Touched::Lost { Touched::Lost } else { Touched::Once };
@@ -62,7 +63,7 @@ impl Checkers {
         };
         if self.is_healthy(sent.to, rejected) {
             self.fail(Checker::HealthyNotRefused, sent.at, sent.node, || {
-                let to = node_name(sent.to);
+                let to = sent.to;
                 format!("refuses {to}, whose storage nobody touched: {:?}", sent.frame.body)
             });
         }
@@ -70,7 +71,7 @@ impl Checkers {
 
     /// Whether this is the present life of a node whose storage nobody touched.
     fn is_healthy(&self, node: NodeIndex, life: Incarnation) -> bool {
-        let watched = &self.nodes[usize::from(node)];
+        let watched = &self.nodes[node];
         watched.running && watched.touched == Touched::Never && watched.spoke == Some(life)
     }
 }

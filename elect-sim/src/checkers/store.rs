@@ -2,7 +2,8 @@
 
 use elect_core::{Epoch, Position, Stamp};
 
-use super::{Checker, Checkers, NodeIndex, Real};
+use super::{Checker, Checkers, Real};
+use crate::ids::NodeIndex;
 use crate::store::{Entries, EntryId, ModelLog};
 
 impl Checkers {
@@ -47,7 +48,7 @@ impl Checkers {
         }
         // A stamp below the durable epoch passes only while its leader, and nobody else, has the node's word.
         let Some(durable) = durable.filter(|durable| epoch < durable.epoch) else { return };
-        let holder = durable.holder.and_then(|holder| crate::world::index_of(holder.node));
+        let holder = durable.holder.and_then(|holder| NodeIndex::of(holder.node));
         let leader = self.led.get(&epoch).map(|(leader, _)| self.member(*leader));
         if holder.is_none() || holder != leader {
             self.fail(Checker::FenceAtApply, at, node, || {

@@ -9,10 +9,15 @@ use elect_core::{
 
 use super::{Checker, Checkers, LeaseRule, Sent};
 use crate::clock::{Clock, SECOND};
-use crate::queue::NodeIndex;
+use crate::ids::NodeIndex;
 use crate::store::{Entries, ModelLog};
 
 const D: Duration = Duration::from_millis(500);
+const A: NodeIndex = NodeIndex::new(0);
+const B: NodeIndex = NodeIndex::new(1);
+const C: NodeIndex = NodeIndex::new(2);
+/// A further machine, where there is one.
+const TWIN: NodeIndex = NodeIndex::new(3);
 const LIFE: Incarnation = Incarnation { counter: 1, random: 1 };
 
 /// Three nodes that have just started, with their clocks.
@@ -23,7 +28,7 @@ struct Group {
 }
 
 fn id(node: NodeIndex) -> NodeId {
-    NodeId::new(&super::node_name(node)).unwrap()
+    node.id()
 }
 
 fn epoch(number: u64) -> Epoch {
@@ -32,7 +37,7 @@ fn epoch(number: u64) -> Epoch {
 
 fn record(epoch_number: u64, holder: NodeIndex) -> Record {
     let config =
-        Config::builder(ClusterId::new("sim").unwrap(), id(0)).voters((0..3).map(id)).build().unwrap();
+        Config::builder(ClusterId::new("sim").unwrap(), id(A)).voters([A, B, C].map(id)).build().unwrap();
     let holder = (epoch_number > 0).then(|| Holder { node: id(holder), word: Word::Vote });
     Record { epoch: epoch(epoch_number), holder, incarnation: LIFE, ..Record::first_boot(&config) }
 }
@@ -49,7 +54,9 @@ impl Group {
     fn new() -> Self {
         let rule = LeaseRule { drift_ppm: 10_000, granularity: Duration::from_millis(1) };
         let mut checks = Checkers::new(vec![rule; 3], &[]);
-        (0..3).for_each(|node| checks.started(node, 1, record(0, 0)));
+        for node in [A, B, C] {
+            checks.started(node, 1, record(0, A));
+        }
         Self { checks, clocks: vec![Clock::new(0, 0, 0, 1); 3], now: SECOND }
     }
 
@@ -61,7 +68,7 @@ impl Group {
         let sent = Time::from_nanos(self.now);
         let echo = Some(Nonce { incarnation: LIFE, sent });
         let nonce = Nonce { incarnation: LIFE, sent };
-        let members = record(0, 0).members;
+        let members = record(0, A).members;
         let header = Header { group: 0, members, epoch: epoch(durable), standing, nonce, echo, birth: None };
         let frame = Frame { header, body };
         let (at, clocks) = (self.now, &self.clocks);
@@ -71,10 +78,10 @@ impl Group {
     /// A leader of epoch 1 to whom the second node has just given its word.
     fn promised() -> Self {
         let mut group = Self::new();
-        group.vote(0, 1, 0);
-        group.send(0, 1, 1, Standing::Standing(epoch(1)), Body::Offer { epoch: epoch(1), detection: D });
-        group.vote(1, 1, 0);
-        group.send(1, 0, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None, freeze: None });
+        group.vote(A, 1, A);
+        group.send(A, B, 1, Standing::Standing(epoch(1)), Body::Offer { epoch: epoch(1), detection: D });
+        group.vote(B, 1, A);
+        group.send(B, A, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None, freeze: None });
         assert_eq!(group.checks.violation(), None);
         group
     }
@@ -87,7 +94,7 @@ impl Group {
 #[test]
 fn one_leader_per_epoch_sees_a_second_one() {
     let mut group = Group::new();
-    for node in [0, 1] {
+    for node in [A, B] {
         group.vote(node, 5, node);
         group.checks.elected(group.now, node, epoch(5));
     }
@@ -97,45 +104,45 @@ fn one_leader_per_epoch_sees_a_second_one() {
 #[test]
 fn step_down_once_sees_a_loss_that_is_not_told() {
     let mut group = Group::new();
-    group.vote(0, 5, 0);
-    group.checks.elected(group.now, 0, epoch(5));
-    group.checks.without_lease(group.now, 1);
+    group.vote(A, 5, A);
+    group.checks.elected(group.now, A, epoch(5));
+    group.checks.without_lease(group.now, B);
     assert!(group.checks.violation().is_none(), "it did not lead");
-    group.checks.without_lease(group.now, 0);
+    group.checks.without_lease(group.now, A);
     assert_eq!(group.found(), Some(Checker::StepDownOnce));
 }
 
 #[test]
 fn led_by_quorum_sees_a_vote_that_is_missing() {
     let mut group = Group::new();
-    group.vote(0, 5, 0);
-    group.vote(1, 5, 2);
-    group.checks.won(group.now, 0, epoch(5), 2);
+    group.vote(A, 5, A);
+    group.vote(B, 5, C);
+    group.checks.won(group.now, A, epoch(5), 2);
     assert_eq!(group.found(), Some(Checker::LedByQuorum));
     let mut group = Group::new();
-    group.vote(0, 5, 0);
-    group.vote(1, 5, 0);
-    group.checks.won(group.now, 0, epoch(5), 2);
+    group.vote(A, 5, A);
+    group.vote(B, 5, A);
+    group.checks.won(group.now, A, epoch(5), 2);
     assert_eq!(group.found(), None);
 }
 
 #[test]
 fn not_led_again_sees_an_epoch_led_after_a_restart() {
     let mut group = Group::new();
-    group.vote(0, 5, 0);
-    group.checks.elected(group.now, 0, epoch(5));
-    group.checks.died(0);
-    group.checks.started(0, 2, record(5, 0));
-    group.checks.elected(group.now, 0, epoch(5));
+    group.vote(A, 5, A);
+    group.checks.elected(group.now, A, epoch(5));
+    group.checks.died(A);
+    group.checks.started(A, 2, record(5, A));
+    group.checks.elected(group.now, A, epoch(5));
     assert_eq!(group.found(), Some(Checker::NotLedAgain));
 }
 
 #[test]
 fn one_accept_per_epoch_sees_a_forgotten_vote() {
     let mut group = Group::new();
-    group.vote(2, 5, 0);
-    group.checks.started(2, 2, record(4, 0));
-    group.vote(2, 5, 1);
+    group.vote(C, 5, A);
+    group.checks.started(C, 2, record(4, A));
+    group.vote(C, 5, B);
     assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
 }
 
@@ -147,37 +154,37 @@ fn votes_are_lost_with_a_disk_once_its_replacement_is_rebuilt_and_nobody_led() {
         (true, true, Some(Checker::OneAcceptPerEpoch)),
     ] {
         let mut group = Group::new();
-        group.vote(2, 5, 1);
+        group.vote(C, 5, B);
         if led {
-            group.vote(1, 5, 1);
-            group.checks.elected(group.now, 1, epoch(5));
+            group.vote(B, 5, B);
+            group.checks.elected(group.now, B, epoch(5));
         }
-        group.checks.died(2);
-        group.checks.lost_disk(2);
-        group.checks.started(2, 2, record(4, 0));
+        group.checks.died(C);
+        group.checks.lost_disk(C);
+        group.checks.started(C, 2, record(4, A));
         if rebuilt {
-            group.checks.rebuilt(2);
+            group.checks.rebuilt(C);
         }
-        group.vote(2, 5, 0);
+        group.vote(C, 5, A);
         assert_eq!(group.found(), found, "rebuilt {rebuilt}, led {led}");
     }
 }
 
 #[test]
 fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
-    let twins = || Group { checks: Checkers::new(vec![LeaseRule::default(); 4], &[2]), ..Group::new() };
+    let twins = || Group { checks: Checkers::new(vec![LeaseRule::default(); 4], &[C]), ..Group::new() };
     let mut group = twins();
-    group.vote(2, 5, 0);
-    group.vote(3, 5, 0);
-    group.vote(3, 6, 2);
-    group.checks.elected(group.now, 3, epoch(6));
+    group.vote(C, 5, A);
+    group.vote(TWIN, 5, A);
+    group.vote(TWIN, 6, C);
+    group.checks.elected(group.now, TWIN, epoch(6));
     assert!(group.checks.violation().is_none(), "a vote for its name is a vote for itself");
-    group.vote(2, 6, 0);
+    group.vote(C, 6, A);
     assert_eq!(group.found(), Some(Checker::OneAcceptPerEpoch));
     let mut group = twins();
-    for (machine, life) in [(2, 2), (3, 1)] {
-        group.checks.started(machine, life, record(0, 0));
-        group.send(machine, 0, 0, Standing::Free, heartbeat(Standing::Free));
+    for (machine, life) in [(C, 2), (TWIN, 1)] {
+        group.checks.started(machine, life, record(0, A));
+        group.send(machine, A, 0, Standing::Free, heartbeat(Standing::Free));
     }
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
 }
@@ -185,40 +192,40 @@ fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
 #[test]
 fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
     let mut group = Group::new();
-    group.vote(1, 5, 2);
-    group.send(1, 0, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None, freeze: None });
+    group.vote(B, 5, C);
+    group.send(B, A, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None, freeze: None });
     assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
     let mut group = Group::new();
-    group.checks.elected(group.now, 0, epoch(5));
+    group.checks.elected(group.now, A, epoch(5));
     assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
 }
 
 #[test]
 fn epoch_never_falls_sees_it_fall_and_jump() {
     let mut group = Group::new();
-    group.vote(1, 5, 0);
-    group.vote(1, 4, 0);
+    group.vote(B, 5, A);
+    group.vote(B, 4, A);
     assert_eq!(group.found(), Some(Checker::EpochNeverFalls));
     let mut group = Group::new();
-    group.vote(1, 1 << 40, 0);
+    group.vote(B, 1 << 40, A);
     assert_eq!(group.found(), Some(Checker::EpochNeverFalls));
 }
 
 #[test]
 fn claims_durable_sees_each_claim_above_the_disk() {
-    for (durable, standing) in [(1, Standing::Free), (0, Standing::Following(id(0), epoch(1)))] {
+    for (durable, standing) in [(1, Standing::Free), (0, Standing::Following(id(A), epoch(1)))] {
         let mut group = Group::new();
-        group.send(1, 0, durable, standing, heartbeat(standing));
+        group.send(B, A, durable, standing, heartbeat(standing));
         assert_eq!(group.found(), Some(Checker::ClaimsDurable));
     }
     let mut group = Group::new();
     let standing = Standing::Standing(epoch(9));
-    group.send(1, 0, 0, standing, heartbeat(standing));
+    group.send(B, A, 0, standing, heartbeat(standing));
     assert_eq!(group.found(), None, "what is offered is not claimed");
     let held = Position::new(epoch(1), 5);
     for (reported, found) in [(held, None), (Position::new(epoch(2), 5), Some(Checker::ClaimsDurable))] {
         let mut group = Group::new();
-        group.checks.reports(group.now, 0, reported, held);
+        group.checks.reports(group.now, A, reported, held);
         assert_eq!(group.found(), found, "{reported}");
     }
 }
@@ -226,15 +233,15 @@ fn claims_durable_sees_each_claim_above_the_disk() {
 #[test]
 fn leases_disjoint_sees_two_at_once_and_a_return() {
     let mut group = Group::new();
-    for (node, number) in [(0, 5), (1, 6)] {
+    for (node, number) in [(A, 5), (B, 6)] {
         group.vote(node, number, node);
         group.checks.elected(group.now, node, epoch(number));
     }
     let mut returned = Group { checks: group.checks.clone(), clocks: group.clocks.clone(), now: group.now };
-    group.checks.lease(group.now, 1, epoch(6), [(0, epoch(5))].into_iter());
+    group.checks.lease(group.now, B, epoch(6), [(A, epoch(5))].into_iter());
     assert_eq!(group.found(), Some(Checker::LeasesDisjoint));
-    returned.checks.lease(returned.now, 1, epoch(6), std::iter::empty());
-    returned.checks.lease(returned.now, 0, epoch(5), std::iter::empty());
+    returned.checks.lease(returned.now, B, epoch(6), std::iter::empty());
+    returned.checks.lease(returned.now, A, epoch(5), std::iter::empty());
     assert_eq!(returned.found(), Some(Checker::LeasesDisjoint));
 }
 
@@ -242,16 +249,16 @@ fn leases_disjoint_sees_two_at_once_and_a_return() {
 fn step_down_once_sees_what_is_missing_doubled_or_late() {
     let led = || {
         let mut group = Group::new();
-        group.vote(0, 1, 0);
-        group.checks.elected(group.now, 0, epoch(1));
+        group.vote(A, 1, A);
+        group.checks.elected(group.now, A, epoch(1));
         group
     };
     let loss = |number| Loss { epoch: epoch(number), reason: StepDown::LeaseOver };
     let plants: [fn(&mut Checkers); 4] = [
-        |checks| checks.saving(2, 0, &record(3, 1)),
-        |checks| checks.raised(2, 0, epoch(1), epoch(1)),
-        |checks| checks.elected(2, 0, epoch(1)),
-        |checks| checks.lost(2, 0, Loss { epoch: epoch(9), reason: StepDown::LeaseOver }),
+        |checks| checks.saving(2, A, &record(3, B)),
+        |checks| checks.raised(2, A, epoch(1), epoch(1)),
+        |checks| checks.elected(2, A, epoch(1)),
+        |checks| checks.lost(2, A, Loss { epoch: epoch(9), reason: StepDown::LeaseOver }),
     ];
     for plant in plants {
         let mut group = led();
@@ -259,60 +266,60 @@ fn step_down_once_sees_what_is_missing_doubled_or_late() {
         assert_eq!(group.found(), Some(Checker::StepDownOnce));
     }
     let mut group = led();
-    group.checks.lost(2, 0, loss(1));
-    group.checks.lost(3, 0, loss(1));
+    group.checks.lost(2, A, loss(1));
+    group.checks.lost(3, A, loss(1));
     assert_eq!(group.found(), Some(Checker::StepDownOnce));
     let mut group = led();
-    group.checks.lost(2, 0, loss(1));
+    group.checks.lost(2, A, loss(1));
     let standing = Standing::Leading(epoch(1));
-    group.send(0, 1, 1, standing, heartbeat(standing));
+    group.send(A, B, 1, standing, heartbeat(standing));
     assert_eq!(group.found(), Some(Checker::StepDownOnce));
 }
 
 #[test]
 fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
     let word_to_another = |mut group: Group| {
-        group.vote(1, 2, 2);
-        group.send(1, 2, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None, freeze: None });
+        group.vote(B, 2, C);
+        group.send(B, C, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None, freeze: None });
         group.found()
     };
     assert_eq!(word_to_another(Group::promised()), Some(Checker::PromisesKept));
 
     let mut own_offer = Group::promised();
     let standing = Standing::Standing(epoch(2));
-    own_offer.send(1, 0, 1, standing, Body::Offer { epoch: epoch(2), detection: D });
+    own_offer.send(B, A, 1, standing, Body::Offer { epoch: epoch(2), detection: D });
     assert_eq!(own_offer.found(), Some(Checker::PromisesKept));
 
     let mut late = Group::promised();
     late.now += 494_000_000;
     assert_eq!(word_to_another(late), None, "its lease of L(500 ms) = 494 ms is over");
     let mut ended = Group::promised();
-    ended.send(0, 2, 1, Standing::Free, heartbeat(Standing::Free));
+    ended.send(A, C, 1, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(word_to_another(ended), None, "it said that it never acts in epoch 1 again");
     let mut dead = Group::promised();
-    dead.checks.died(0);
+    dead.checks.died(A);
     assert_eq!(word_to_another(dead), None, "the dead act on nothing");
 }
 
 #[test]
 fn fence_at_apply_sees_a_stale_stamp_and_a_low_floor() {
     let mut group = Group::new();
-    group.vote(1, 5, 0);
-    group.checks.committed(group.now, 1);
+    group.vote(B, 5, A);
+    group.checks.committed(group.now, B);
     assert_eq!(group.found(), Some(Checker::FenceAtApply), "the floor was not raised");
     for stamp in [4, 6] {
         let mut group = Group::new();
-        group.checks.fence_raised(1, epoch(5), None);
-        group.checks.admitted(group.now, 1, Stamp::received(epoch(stamp)));
+        group.checks.fence_raised(B, epoch(5), None);
+        group.checks.admitted(group.now, B, Stamp::received(epoch(stamp)));
         assert_eq!(group.found(), Some(Checker::FenceAtApply));
     }
     let mut kept_for_another = Group::new();
-    kept_for_another.vote(0, 4, 0);
-    kept_for_another.checks.elected(1, 0, epoch(4));
-    kept_for_another.vote(1, 5, 2);
-    kept_for_another.checks.fence_raised(1, epoch(5), Some(epoch(4)));
-    kept_for_another.checks.committed(1, 1);
-    kept_for_another.checks.admitted(1, 1, Stamp::received(epoch(4)));
+    kept_for_another.vote(A, 4, A);
+    kept_for_another.checks.elected(1, A, epoch(4));
+    kept_for_another.vote(B, 5, C);
+    kept_for_another.checks.fence_raised(B, epoch(5), Some(epoch(4)));
+    kept_for_another.checks.committed(1, B);
+    kept_for_another.checks.admitted(1, B, Stamp::received(epoch(4)));
     assert_eq!(kept_for_another.found(), Some(Checker::FenceAtApply));
 }
 
@@ -323,15 +330,15 @@ fn acknowledged_present_sees_a_lost_write_at_either_end() {
     let kept = entries.append(first, epoch(1));
     let fork = entries.append(first, epoch(2));
     let mut group = Group::new();
-    group.checks.acknowledged(1, 0, Stamp::received(epoch(1)), kept, &entries);
+    group.checks.acknowledged(1, A, Stamp::received(epoch(1)), kept, &entries);
     let mut other = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
-    group.checks.serves(2, 1, epoch(2), &ModelLog::load(&entries, fork));
+    group.checks.serves(2, B, epoch(2), &ModelLog::load(&entries, fork));
     assert_eq!(group.found(), Some(Checker::AcknowledgedPresent));
-    other.checks.acknowledged(2, 1, Stamp::received(epoch(2)), fork, &entries);
+    other.checks.acknowledged(2, B, Stamp::received(epoch(2)), fork, &entries);
     assert_eq!(other.found(), Some(Checker::AcknowledgedPresent));
     let mut late = Group::new();
-    late.checks.serves(1, 1, epoch(2), &ModelLog::load(&entries, fork));
-    late.checks.acknowledged(2, 0, Stamp::received(epoch(1)), kept, &entries);
+    late.checks.serves(1, B, epoch(2), &ModelLog::load(&entries, fork));
+    late.checks.acknowledged(2, A, Stamp::received(epoch(1)), kept, &entries);
     assert_eq!(
         late.found(),
         Some(Checker::AcknowledgedPresent),
@@ -342,7 +349,7 @@ fn acknowledged_present_sees_a_lost_write_at_either_end() {
 #[test]
 fn reads_fresh_sees_an_old_value() {
     let mut group = Group::new();
-    group.checks.read(1, 0, 7, 6);
+    group.checks.read(1, A, 7, 6);
     assert_eq!(group.found(), Some(Checker::ReadsFresh));
 }
 
@@ -350,67 +357,67 @@ fn reads_fresh_sees_an_old_value() {
 fn incarnation_first_sees_a_frame_before_its_save_and_a_second_life() {
     let mut group = Group::new();
     let other = Incarnation { counter: 2, random: 7 };
-    group.checks.started(0, 2, Record { incarnation: other, ..record(0, 0) });
-    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    group.checks.started(A, 2, Record { incarnation: other, ..record(0, A) });
+    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
     let mut group = Group::new();
-    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
-    group.checks.started(0, 2, record(0, 0));
-    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+    group.checks.started(A, 2, record(0, A));
+    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
 }
 
 #[test]
 fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
     let known = Incarnation { counter: 2, random: 7 };
-    let cloned = Stopped::Cloned { peer: id(1), known, own: LIFE };
+    let cloned = Stopped::Cloned { peer: id(B), known, own: LIFE };
     let turned_away = |rejected, meddle: bool| {
         let mut group = Group::new();
-        group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+        group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
         if meddle {
-            group.checks.meddled(0);
+            group.checks.meddled(A);
         }
-        group.send(1, 0, 0, Standing::Free, Body::Reject { rejected, known });
+        group.send(B, A, 0, Standing::Free, Body::Reject { rejected, known });
         group.found()
     };
     assert_eq!(turned_away(LIFE, false), Some(Checker::HealthyNotRefused));
     assert_eq!(turned_away(LIFE, true), None, "its disk was restored");
     assert_eq!(turned_away(known, false), None, "a life that it does not live");
     let mut group = Group::new();
-    group.checks.stops_for(group.now, 0, &Stopped::StorageFailed("full".into()));
+    group.checks.stops_for(group.now, A, &Stopped::StorageFailed("full".into()));
     assert_eq!(group.checks.violation(), None);
     let mut meddled = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
-    meddled.checks.meddled(0);
-    meddled.checks.stops_for(1, 0, &cloned);
+    meddled.checks.meddled(A);
+    meddled.checks.stops_for(1, A, &cloned);
     assert_eq!(meddled.found(), None);
-    group.checks.stops_for(group.now, 0, &cloned);
+    group.checks.stops_for(group.now, A, &cloned);
     assert_eq!(group.found(), Some(Checker::HealthyNotRefused));
 }
 
 #[test]
 fn silent_after_stop_sees_a_word() {
     let mut group = Group::new();
-    group.checks.stopped(0);
-    group.send(0, 1, 0, Standing::Stopped(epoch(0)), heartbeat(Standing::Stopped(epoch(0))));
+    group.checks.stopped(A);
+    group.send(A, B, 0, Standing::Stopped(epoch(0)), heartbeat(Standing::Stopped(epoch(0))));
     assert_eq!(group.checks.violation(), None);
-    group.send(0, 1, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
     assert_eq!(group.found(), Some(Checker::SilentAfterStop));
 }
 
 #[test]
 fn silent_without_lease_sees_a_claim() {
     let mut group = Group::new();
-    group.vote(0, 1, 0);
-    group.checks.elected(group.now, 0, epoch(1));
+    group.vote(A, 1, A);
+    group.checks.elected(group.now, A, epoch(1));
     let standing = Standing::Leading(epoch(1));
-    group.send(0, 1, 1, standing, heartbeat(standing));
+    group.send(A, B, 1, standing, heartbeat(standing));
     assert_eq!(group.found(), Some(Checker::SilentWithoutLease));
 }
 
 #[test]
 fn deadline_moves_sees_a_spinning_elector() {
     let mut group = Group::new();
-    group.checks.ticked(1, 0, Time::from_nanos(5), Time::from_nanos(5));
+    group.checks.ticked(1, A, Time::from_nanos(5), Time::from_nanos(5));
     assert_eq!(group.found(), Some(Checker::DeadlineMoves));
 }
 
@@ -421,16 +428,16 @@ fn frozen(count: u32, millis: u64) -> FreezeStamp {
 
 #[test]
 fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
-    for (candidate, expected) in [(0, None), (1, Some(Checker::FrozenStays))] {
+    for (candidate, expected) in [(A, None), (B, Some(Checker::FrozenStays))] {
         let mut group = Group::new();
-        group.vote(2, 1, 0);
-        group.send(2, 0, 1, Standing::Following(id(0), epoch(1)), heartbeat(Standing::Free));
-        group.vote(2, 2, candidate);
+        group.vote(C, 1, A);
+        group.send(C, A, 1, Standing::Following(id(A), epoch(1)), heartbeat(Standing::Free));
+        group.vote(C, 2, candidate);
         let freeze = Some(frozen(1, 500));
         let body = Body::Accept { epoch: epoch(2), position: None, freeze };
         // Long after whatever it has granted.
         group.now += 10 * SECOND;
-        group.send(2, candidate, 2, Standing::Bound, body);
+        group.send(C, candidate, 2, Standing::Bound, body);
         assert_eq!(group.found(), expected);
     }
 }
@@ -442,7 +449,7 @@ fn frozen_stays_sees_a_freeze_that_comes_back() {
         for stamp in [first, second] {
             let Body::Heartbeat(mut told) = heartbeat(Standing::Free) else { unreachable!() };
             told.freeze = Some(stamp);
-            group.send(2, 0, 0, Standing::Free, Body::Heartbeat(told));
+            group.send(C, A, 0, Standing::Free, Body::Heartbeat(told));
         }
         assert_eq!(group.found(), Some(Checker::FrozenStays));
     }

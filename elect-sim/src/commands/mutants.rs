@@ -337,7 +337,7 @@ mod tests {
     fn what_a_mutant_replaces_stands_once() {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mutant = |old: &str| {
-            let list = format!("mutant m\nrule r\nfile src/queue.rs\n-{old}\n+pub(crate) type Life = u8;\n");
+            let list = format!("mutant m\nrule r\nfile src/ids.rs\n-{old}\n+pub(crate) type Life = u8;\n");
             mutated(workspace, &parse(&list).unwrap()[0])
         };
         assert!(mutant("pub(crate) type Life = u32;").unwrap().contains("pub(crate) type Life = u8;"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Case, Detail, Fate, Verdict};
+use elect_sim::{Case, Detail, Fate, NodeIndex, Verdict};
 
 use super::progress::Progress;
 use super::{Exit, default_jobs, in_parallel, jobs};
@@ -66,7 +66,8 @@ impl Table {
         if let Some(violation) = &verdict.violation {
             let Case { nodes, cuts, leader, flip } = case;
             let flip = flip.map_or(String::new(), |bit| format!(" --flip {bit}"));
-            let replay = format!("elect-sim topologies --nodes {nodes} --set {cuts} --leader {leader}{flip}");
+            let replay =
+                format!("elect-sim topologies --nodes {nodes} --set {cuts} --leader {leader:?}{flip}");
             let violation = violation.to_string();
             let violation = violation.lines().next().unwrap_or_default();
             self.failed.push(format!("{}: {violation}\n  replay it: {replay}", case.describe()));
@@ -119,7 +120,7 @@ impl Plan {
         let (cuts, flip) = (number / self.flips, number % self.flips);
         // Where only one link is flipped, it goes round with the sets.
         let flip = cuts.wrapping_mul(7).wrapping_add(flip) % Case::links(self.nodes) as u64;
-        Case { nodes: self.nodes, leader: index(leader), cuts, flip: Some(index(flip)) }
+        Case { nodes: self.nodes, leader: NodeIndex::at(index(leader)), cuts, flip: Some(index(flip)) }
     }
 }
 
@@ -131,12 +132,12 @@ fn index(number: u64) -> usize {
 fn asked(arguments: &Arguments, set: u64) -> Result<Case, String> {
     let nodes = usize::from(arguments.nodes);
     let (sets, links) = (Case::sets(nodes), Case::links(nodes));
-    let leader = arguments.leader;
+    let leader = NodeIndex::at(arguments.leader);
     let flip = arguments.flip.unwrap_or(index(set.wrapping_mul(7) % links as u64));
     if set >= sets {
         Err(format!("--set {set}: {nodes} nodes have the sets 0 to {}", sets - 1))
-    } else if leader >= nodes {
-        Err(format!("--leader {leader}: {nodes} nodes are 0 to {}", nodes - 1))
+    } else if leader.place() >= nodes {
+        Err(format!("--leader {leader:?}: {nodes} nodes are 0 to {}", nodes - 1))
     } else if flip >= links {
         Err(format!("--flip {flip}: {nodes} nodes have the links 0 to {}", links - 1))
     } else {

@@ -7,13 +7,12 @@ use elect_core::{Epoch, Holder, MemberKind, Record, Time, Word};
 
 use super::{Liveness, Moments};
 use crate::campaign::Run;
-use crate::checkers::node_name;
 use crate::clock::{MICRO, MILLI, Real};
 use crate::deed::Deed;
+use crate::ids::{Link, NodeIndex};
 use crate::options::Sabotage;
-use crate::queue::NodeIndex;
 use crate::random::Random;
-use crate::world::{World, id_of, index_from};
+use crate::world::World;
 
 /// One deliberate trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +179,7 @@ impl Run {
 
     /// A node of such a kind other than the leader.
     pub(super) fn another(&self, steady: &mut Steady, fits: impl Fn(MemberKind) -> bool) -> NodeIndex {
-        let nodes = 0..index_from(self.world.nodes.len());
+        let nodes = NodeIndex::all(self.world.nodes.len());
         let others: Vec<_> =
             nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind)).collect();
         others[steady.random.index(others.len())]
@@ -193,9 +192,9 @@ impl Run {
         while self.world.now() < until && self.world.violation().is_none() {
             let next = self.world.now() + MILLI;
             self.world.run_until(next);
-            let leader = self.world.leader().map(|(node, _)| index_from(node));
+            let leader = self.world.leader().map(|(node, _)| node);
             if leader != Some(steady.leader) {
-                let words = format!("{leader:?} leads in place of {}", node_name(steady.leader));
+                let words = format!("{leader:?} leads in place of {}", steady.leader);
                 self.fail(Liveness::Undisturbed.checker(), &words);
             }
         }
@@ -204,7 +203,7 @@ impl Run {
 
     /// L4: how far the durable epoch of `node` has risen above its own and what the others have.
     pub(super) fn adds(&mut self, what: Liveness, node: NodeIndex, before: Epoch, bound: u64) {
-        let others = (0..index_from(self.world.nodes.len())).filter(|&other| other != node);
+        let others = NodeIndex::all(self.world.nodes.len()).filter(|&other| other != node);
         let known = others.map(|other| self.world.durable_epoch(other)).fold(before, Epoch::max);
         let added = self.world.durable_epoch(node).number().saturating_sub(known.number());
         self.measure(what, added, bound);
@@ -227,19 +226,18 @@ impl Run {
 
     fn follows(&mut self, what: Liveness, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
         let begin = self.world.now();
-        let place = usize::from(node);
         let is_there = move |world: &World| {
-            world.moments.followed[place].is_some() || world.follows(node) == Some(leader)
+            world.moments.followed[node].is_some() || world.follows(node) == Some(leader)
         };
         let Some(_) = self.wait_until(begin + 4 * steady.timeout, is_there) else {
             return self.never(what);
         };
         let moments = &self.world.moments;
         // Whoever never ceased to follow is there at once.
-        let Some((_, followed)) = moments.followed[place] else { return };
-        let saved = moments.saved[place].unwrap_or(0);
+        let Some((_, followed)) = moments.followed[node] else { return };
+        let saved = moments.saved[node].unwrap_or(0);
         let ready = match what {
-            Liveness::FollowsAgain => saved.max(moments.talking(place, usize::from(leader))),
+            Liveness::FollowsAgain => saved.max(moments.talking(node, leader)),
             _ => 0,
         };
         self.measure(what, followed.saturating_sub(ready.max(begin)), steady.return_of());
@@ -301,7 +299,7 @@ impl World {
             let follows = process.is_some_and(|process| process.following == Some((leader, epoch)));
             quiet && self.is_intact(node) && (node == leader || follows)
         };
-        (0..index_from(self.nodes.len())).all(rests).then_some(leader)
+        NodeIndex::all(self.nodes.len()).all(rests).then_some(leader)
     }
 
     fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
@@ -325,8 +323,8 @@ impl World {
             (true, false) => "from being heard",
             _ => "from hearing",
         };
-        self.note_network(&format!("cuts {} off {directions}", node_name(node)));
-        for peer in (0..index_from(self.nodes.len())).filter(|&peer| peer != node) {
+        self.note_network(&format!("cuts {node} off {directions}"));
+        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
             if out {
                 self.perform(Deed::Cut(node, peer));
             }
@@ -338,18 +336,17 @@ impl World {
 
     /// A dead node stood in an epoch above everybody's, and nobody heard of it.
     pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
-        let everybody = (0..index_from(self.nodes.len())).map(|node| self.durable_epoch(node));
+        let everybody = NodeIndex::all(self.nodes.len()).map(|node| self.durable_epoch(node));
         let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.checks.highest_vote());
         let Some(record) = self.node(node).disk.record().copied() else { return };
-        let holder = Some(Holder { node: id_of(node), word: Word::Vote });
+        let holder = Some(Holder { node: node.id(), word: Word::Vote });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
         self.node_mut(node).disk.install(record);
         self.checks.saved(self.now, node, &record);
     }
 
     pub(super) fn heal_links(&mut self) {
-        let nodes = index_from(self.nodes.len());
-        for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))) {
+        for Link { from, to } in self.links() {
             if self.network.is_cut(from, to) {
                 self.perform(Deed::Heal(from, to));
             }

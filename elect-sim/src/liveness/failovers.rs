@@ -7,11 +7,11 @@ use super::{Liveness, Moments};
 use crate::campaign::Run;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::deed::Deed;
+use crate::ids::NodeIndex;
 use crate::process::Request;
-use crate::queue::NodeIndex;
 use crate::random::Random;
 use crate::rule::{Kind, Rule, Treatment};
-use crate::world::{World, id_of, index_from};
+use crate::world::World;
 
 /// How long a lost connection takes until the next attempt, at most.
 const REDIALLED: Real = 100 * MILLI;
@@ -22,12 +22,11 @@ impl Run {
         let followers = self.world.followers_of(steady.leader);
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         let Some((_, lost)) = self.world.moments.lost else { return };
-        let all_free =
-            |world: &World| followers.iter().all(|&node| world.moments.freed[usize::from(node)].is_some());
+        let all_free = |world: &World| followers.iter().all(|&node| world.moments.freed[node].is_some());
         if self.wait_until(lost + 4 * steady.timeout, all_free).is_none() {
             return self.never(Liveness::FreeAtOnce);
         }
-        let freed = followers.iter().filter_map(|&node| self.world.moments.freed[usize::from(node)]).max();
+        let freed = followers.iter().filter_map(|&node| self.world.moments.freed[node]).max();
         let seen = freed.unwrap_or(lost).saturating_sub(lost);
         self.measure(Liveness::FreeAtOnce, seen, steady.delay);
         let Some((_, elected)) = self.successor(Liveness::Elects, steady) else { return };
@@ -39,7 +38,7 @@ impl Run {
     /// L7: who missed the announcement learns of the leader from the next heartbeat.
     pub(super) fn lost_announcement(&mut self, mut steady: Steady) {
         let deaf = self.another(&mut steady, |_| true);
-        for from in (0..index_from(self.world.nodes.len())).filter(|&from| from != deaf) {
+        for from in NodeIndex::all(self.world.nodes.len()).filter(|&from| from != deaf) {
             let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
             self.world.rules.push(rule);
         }
@@ -51,10 +50,9 @@ impl Run {
         if leader == deaf {
             return;
         }
-        let place = usize::from(deaf);
         let until = elected + 4 * steady.timeout;
-        self.wait_until(until, |world| world.moments.followed[place].is_some());
-        match self.world.moments.followed[place] {
+        self.wait_until(until, |world| world.moments.followed[deaf].is_some());
+        match self.world.moments.followed[deaf] {
             Some((followed, at)) if followed == leader => {
                 let bound = steady.heartbeat + steady.delay + steady.save;
                 self.measure(Liveness::LearnsLeader, at - elected, bound);
@@ -66,7 +64,7 @@ impl Run {
     /// S9, L9: the target leads as soon as the old leader has let go.
     pub(super) fn handover(&mut self, mut steady: Steady) {
         let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
-        self.world.perform(Deed::Ask(steady.leader, Request::Handover(Some(id_of(target)))));
+        self.world.perform(Deed::Ask(steady.leader, Request::Handover(Some(target.id()))));
         let until = self.world.now() + 2 * SECOND;
         self.wait_until(until, |world| world.moments.lost.is_some());
         let Some((_, lost)) = self.world.moments.lost else { return };
@@ -138,7 +136,7 @@ impl Run {
     /// L4: a candidate that is cut off adds one epoch at most; L1: the others elect; L2: it disturbs nobody.
     pub(super) fn cut_off_candidate(&mut self, steady: &Steady) {
         let epochs: Vec<_> =
-            (0..index_from(self.world.nodes.len())).map(|node| self.world.durable_epoch(node)).collect();
+            NodeIndex::all(self.world.nodes.len()).map(|node| self.world.durable_epoch(node)).collect();
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
         while self.world.moments.stood.is_none() && self.world.now() < until {
@@ -155,14 +153,14 @@ impl Run {
         self.measure(Liveness::Settles, elected - cut, 4 * steady.timeout);
         let new = steady.under(leader);
         self.undisturbed(&new, 2);
-        self.adds(Liveness::EpochsOfCutOffCandidate, candidate, epochs[usize::from(candidate)], 1);
+        self.adds(Liveness::EpochsOfCutOffCandidate, candidate, epochs[candidate], 1);
         self.rejoins(candidate, leader, &new);
         self.undisturbed(&new, 2);
     }
 
     /// L8: everybody loses power; all but one, if one is `away`, come back at once.
     pub(super) fn power_cut(&mut self, steady: &Steady, away: Option<NodeIndex>) {
-        let nodes = 0..index_from(self.world.nodes.len());
+        let nodes = NodeIndex::all(self.world.nodes.len());
         for node in nodes.clone() {
             self.world.perform(Deed::PowerOff(node));
         }
@@ -201,9 +199,9 @@ impl Run {
     pub(crate) fn peace(&mut self) {
         self.world.network.in_order = true;
         let (random, timeout) = (Random::stream(self.world.options.seed, 7), self.world.election_timeout());
-        let first = self.world.spans(0, timeout, random);
+        let first = self.world.spans(NodeIndex::default(), timeout, random);
         self.boots(Liveness::FirstBoot, &first);
-        let Some(preferred) = self.world.options.preferred.map(index_from) else { return };
+        let Some(preferred) = self.world.options.preferred else { return };
         self.fails_back(preferred, &first);
         let random = Random::stream(self.world.options.seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
@@ -243,7 +241,7 @@ impl Run {
                     (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
                 };
                 // The best candidate's own promise may end last.
-                let free = free.max(self.world.moments.freed[usize::from(leader)].unwrap_or(0));
+                let free = free.max(self.world.moments.freed[leader].unwrap_or(0));
                 self.measure(what, elected.saturating_sub(free), steady.election() + delays);
             }
         }
@@ -255,12 +253,12 @@ impl Run {
 
 impl World {
     fn followers_of(&self, leader: NodeIndex) -> Vec<NodeIndex> {
-        (0..index_from(self.nodes.len())).filter(|&node| node != leader).collect()
+        NodeIndex::all(self.nodes.len()).filter(|&node| node != leader).collect()
     }
 
     /// Whether a node that runs reaches somebody.
     fn is_heard(&self, node: NodeIndex) -> bool {
-        let peers = (0..index_from(self.nodes.len())).filter(|&peer| peer != node);
+        let peers = NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node);
         self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
     }
 
@@ -271,12 +269,11 @@ impl World {
             return false;
         };
         let is_bound = |&node: &NodeIndex| {
-            let place = usize::from(node);
-            let follows_on = self.options.kinds[place] == MemberKind::Voter
-                && self.moments.freed[place].is_none_or(|freed| freed > stood);
+            let follows_on = self.options.kinds[node] == MemberKind::Voter
+                && self.moments.freed[node].is_none_or(|freed| freed > stood);
             follows_on && self.node(node).process.is_some() && !self.network.is_cut(node, elected)
         };
-        let others = (0..index_from(self.nodes.len())).filter(|&node| node != old && node != elected);
+        let others = NodeIndex::all(self.nodes.len()).filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0
     }
 
@@ -288,8 +285,8 @@ impl World {
 
     /// When the promises of a quorum to the old leader had ended.
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
-        let mut freed: Vec<_> = (0..self.nodes.len())
-            .filter(|&node| node != usize::from(old) && self.nodes[node].kind.votes())
+        let mut freed: Vec<_> = NodeIndex::all(self.nodes.len())
+            .filter(|&node| node != old && self.nodes[node].kind.votes())
             .filter_map(|node| self.moments.freed[node])
             .collect();
         freed.sort_unstable();
@@ -299,8 +296,8 @@ impl World {
     /// When some voter that started anew first stood connected with a quorum of others that did.
     fn quorum_connected(&self) -> Option<Real> {
         let moments = &self.moments;
-        let with = |node: usize| {
-            let mut times: Vec<_> = (0..self.nodes.len())
+        let with = |node: NodeIndex| {
+            let mut times: Vec<_> = NodeIndex::all(self.nodes.len())
                 .filter(|&peer| self.nodes[peer].kind.votes())
                 .filter_map(|peer| {
                     let both = moments.saved[node]?.max(moments.saved[peer]?);
@@ -313,7 +310,7 @@ impl World {
             times.sort_unstable();
             times.get(self.quorum() - 1).copied()
         };
-        (0..self.nodes.len())
+        NodeIndex::all(self.nodes.len())
             .filter(|&node| self.nodes[node].kind == MemberKind::Voter)
             .filter_map(with)
             .min()

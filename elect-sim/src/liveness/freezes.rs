@@ -7,11 +7,9 @@ use elect_core::Health;
 use super::drills::Steady;
 use super::{Liveness, Moments};
 use crate::campaign::Run;
-use crate::checkers::node_name;
 use crate::deed::Deed;
+use crate::ids::NodeIndex;
 use crate::process::Request;
-use crate::queue::NodeIndex;
-use crate::world::index_from;
 
 /// Longer than any drill.
 const FREEZE: Duration = Duration::from_mins(10);
@@ -57,8 +55,7 @@ impl Run {
             self.world.heal_links();
         }
         let until = begin + 4 * steady.timeout;
-        let leads =
-            |world: &crate::world::World| world.leader().is_some_and(|(node, _)| index_from(node) == leader);
+        let leads = |world: &crate::world::World| world.leader().is_some_and(|(node, _)| node == leader);
         match self.wait_until(until, leads) {
             Some(led) => self.measure(Liveness::LeadsAgain, led - begin, 2 * steady.timeout),
             None => self.never(Liveness::LeadsAgain),
@@ -68,8 +65,7 @@ impl Run {
     fn nobody_replaces(&mut self, leader: NodeIndex, until: u64) {
         self.wait_until(until, |world| world.moments.elected.is_some());
         if let Some((node, _)) = self.world.moments.elected.filter(|&(node, _)| node != leader) {
-            let words =
-                format!("{} is elected while {} is kept in office", node_name(node), node_name(leader));
+            let words = format!("{node} is elected while {leader} is kept in office");
             self.fail(Liveness::LeadsAgain.checker(), &words);
         }
     }

@@ -2,11 +2,9 @@
 
 use elect_core::{Duty, Notice};
 
-use crate::checkers::NODES_MAX;
 use crate::clock::Real;
+use crate::ids::{NODES_MAX, NodeIndex};
 use crate::process::Event;
-use crate::queue::NodeIndex;
-use crate::world::index_of;
 
 /// What happened since a measurement began.
 #[derive(Clone, Debug, Default)]
@@ -31,17 +29,16 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, event: &Event) {
-        let place = usize::from(node);
         match event {
             Event::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
             Event::Notice(Notice::Stood { rank, .. }) => {
                 self.rounds += 1;
                 self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX), at)));
             }
-            Event::Notice(Notice::LeaderLost { .. }) => self.freed[place] = self.freed[place].or(Some(at)),
+            Event::Notice(Notice::LeaderLost { .. }) => self.freed[node] = self.freed[node].or(Some(at)),
             Event::Notice(Notice::Following { leader, .. }) => {
-                let followed = index_of(*leader).map(|leader| (leader, at));
-                self.followed[place] = self.followed[place].or(followed);
+                let followed = NodeIndex::of(*leader).map(|leader| (leader, at));
+                self.followed[node] = self.followed[node].or(followed);
             }
             _ => {}
         }
@@ -52,16 +49,16 @@ impl Moments {
     }
 
     pub(crate) fn saved(&mut self, at: Real, node: NodeIndex) {
-        let saved = &mut self.saved[usize::from(node)];
+        let saved = &mut self.saved[node];
         *saved = saved.or(Some(at));
     }
 
     pub(crate) fn linked(&mut self, at: Real, node: NodeIndex, peer: NodeIndex) {
-        self.linked[usize::from(node)][usize::from(peer)] = Some(at);
+        self.linked[node][peer] = Some(at);
     }
 
     /// From when on two nodes could talk, as far as links that were made since are concerned.
-    pub(crate) fn talking(&self, one: usize, other: usize) -> Real {
+    pub(crate) fn talking(&self, one: NodeIndex, other: NodeIndex) -> Real {
         self.linked[one][other].max(self.linked[other][one]).unwrap_or(0)
     }
 }

@@ -6,14 +6,12 @@ use elect_core::{Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Le
 
 use super::play::Player;
 use super::{Echo, Forged};
-use crate::checkers::node_name;
 use crate::clock::MILLI;
-use crate::queue::NodeIndex;
-use crate::world::id_of;
+use crate::ids::NodeIndex;
 
 impl Player {
     /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
-    pub(super) fn forge(&mut self, from: u8, to: NodeIndex, forged: Forged, echo: Echo) {
+    pub(super) fn forge(&mut self, from: NodeIndex, to: NodeIndex, forged: Forged, echo: Echo) {
         let world = &mut self.run.world;
         let now = world.local(to);
         let sent = match echo {
@@ -23,22 +21,21 @@ impl Player {
         };
         let record = world.node(to).disk.record();
         let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });
-        let incarnation = match world.nodes.get(usize::from(from)).and_then(|node| node.disk.record()) {
+        let incarnation = match world.nodes.get(from.place()).and_then(|node| node.disk.record()) {
             Some(record) => record.incarnation,
             // A stranger's life that no member has lived yet: only its name keeps it out.
             None => Incarnation { counter: 1_000, random: 1 },
         };
         let nonce = Nonce {
             incarnation,
-            sent: world.clocks.get(usize::from(from)).unwrap_or(&world.clocks[0]).read(world.now),
+            sent: world.clocks.get(from.place()).unwrap_or(&world.clocks[0]).read(world.now),
         };
         let detection = Duration::from_millis(500);
         let (standing, epoch, body) = forged_body(forged, detection);
         let members = world.config(to, 0).digest();
         let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None };
-        world.note(Some(to), || format!("forged from {}: {standing:?} {body:?}", node_name(from)));
-        world
-            .elector(to, now, |elector| elector.on_message(id_of(from), &Frame { header, body }, now).into());
+        world.note(Some(to), || format!("forged from {from}: {standing:?} {body:?}"));
+        world.elector(to, now, |elector| elector.on_message(from.id(), &Frame { header, body }, now).into());
     }
 }
 

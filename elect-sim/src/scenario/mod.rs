@@ -12,6 +12,7 @@ mod words;
 
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
+use crate::ids::NodeIndex;
 use crate::options::Options;
 use crate::own::Own;
 use crate::process::{Interrupt, Setup};
@@ -33,7 +34,7 @@ pub struct Scenario {
 /// A node in a script: a letter, or whoever led at the last `until leader`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
-    Node(u8),
+    Node(NodeIndex),
     Leader,
 }
 
@@ -131,11 +132,11 @@ enum Step {
     RaiseRecord(Name, u64),
     /// The node, the other end of a link that is cut, and what happens.
     On(Name, Option<Name>, Trigger),
-    Forge(u8, Name, Forged, Echo),
+    Forge(NodeIndex, Name, Forged, Echo),
     /// Delays lie between these from now on.
     Delays(u64, u64),
     /// From its next start on.
-    Own(usize, OwnSetting),
+    Own(NodeIndex, OwnSetting),
     CopyDisk(Name, Name),
     BackUp(Name),
     Restore(Name),

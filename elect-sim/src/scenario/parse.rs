@@ -6,6 +6,7 @@ use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
 use crate::clock::MILLI;
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
+use crate::ids::NodeIndex;
 use crate::network::Quality;
 use crate::options::Options;
 use crate::process::{Interrupt, Setup};
@@ -179,13 +180,13 @@ fn on(words: &[&str]) -> Parsed<Step> {
         ["disk", "fails-after"] => (None, Strike::NextSave(Outcome::FailsAfter)),
         // The other end is filled in when the step is played.
         ["cut", text, time] => match link(text)? {
-            (from, to) if from == node => (Some(to), Strike::CutTo(0, nanos(time)?)),
-            (from, to) if to == node => (Some(from), Strike::CutFrom(0, nanos(time)?)),
+            (from, to) if from == node => (Some(to), Strike::CutTo(NodeIndex::default(), nanos(time)?)),
+            (from, to) if to == node => (Some(from), Strike::CutFrom(NodeIndex::default(), nanos(time)?)),
             _ => return Err("the link must begin or end at the node".into()),
         },
         _ => return Err("then it is: crash 30ms, pause 30ms, cut a>b 1s or disk fails-before".into()),
     };
-    Ok(Step::On(node, peer, Trigger { node: 0, moment, after, strike }))
+    Ok(Step::On(node, peer, Trigger { node: NodeIndex::default(), moment, after, strike }))
 }
 
 fn disk(node: Name, mood: &str) -> Parsed<Step> {
@@ -255,7 +256,8 @@ fn rule(text: &str, kind: &str, count: &str, treatment: Treatment) -> Parsed<Vec
     let (from, to) = link(text)?;
     let kind = Kind::parse(kind).ok_or("no such kind of frame or message")?;
     // The nodes are filled in when the step is played.
-    let rule = Rule { from: 0, to: 0, kind, left: whole(count)?, treatment };
+    let rule =
+        Rule { from: NodeIndex::default(), to: NodeIndex::default(), kind, left: whole(count)?, treatment };
     Ok(vec![Step::Rule(from, to, rule)])
 }
 

@@ -7,17 +7,16 @@ use elect_core::Health;
 
 use super::{Name, Scenario, State, Step};
 use crate::campaign::Run;
-use crate::checkers::node_name;
 use crate::clock::MILLI;
 use crate::counts::Counts;
 use crate::deed::Deed;
+use crate::ids::NodeIndex;
 use crate::network::Quality;
 use crate::process::Request;
-use crate::queue::NodeIndex;
 use crate::rule::Rule;
 use crate::trace::Detail;
 use crate::trigger::{Strike, Trigger};
-use crate::world::{World, id_of, index_from};
+use crate::world::World;
 
 /// What came of a scenario.
 #[derive(Debug)]
@@ -61,8 +60,8 @@ impl Scenario {
 impl Player {
     pub(super) fn node(&self, name: Name) -> Result<NodeIndex, String> {
         match name {
-            Name::Node(node) if usize::from(node) < self.run.world.nodes.len() => Ok(node),
-            Name::Node(node) => Err(format!("there is no node {}", node_name(node))),
+            Name::Node(node) if node.place() < self.run.world.nodes.len() => Ok(node),
+            Name::Node(node) => Err(format!("there is no node {node}")),
             Name::Leader => self.leader.ok_or_else(|| "nobody led at the last `until leader`".into()),
         }
     }
@@ -93,7 +92,7 @@ impl Player {
         loop {
             if self.holds(state)? {
                 if let Some((node, _)) = self.run.world.leader() {
-                    self.leader = Some(index_from(node));
+                    self.leader = Some(node);
                 }
                 return Ok(());
             }
@@ -135,12 +134,12 @@ impl Player {
         match *step {
             Step::Cut(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.note(&format!("cut {}→{}", node_name(from), node_name(to)));
+                self.note(&format!("cut {from}→{to}"));
                 self.run.world.act(Deed::Cut(from, to));
             }
             Step::Heal(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.note(&format!("heal {}→{}", node_name(from), node_name(to)));
+                self.note(&format!("heal {from}→{to}"));
                 self.run.world.act(Deed::Heal(from, to));
             }
             Step::HealAll => {
@@ -150,8 +149,8 @@ impl Player {
             }
             Step::Isolate(name) => {
                 let node = self.node(name)?;
-                self.note(&format!("isolate {}", node_name(node)));
-                for peer in (0..index_from(self.run.world.nodes.len())).filter(|&peer| peer != node) {
+                self.note(&format!("isolate {node}"));
+                for peer in NodeIndex::all(self.run.world.nodes.len()).filter(|&peer| peer != node) {
                     self.run.world.act(Deed::Cut(node, peer));
                     self.run.world.act(Deed::Cut(peer, node));
                 }
@@ -239,7 +238,7 @@ impl Player {
         Ok(Some(match *step {
             Step::Resign(name) => (name, Request::Resign),
             Step::Handover(name, target) => {
-                let target = target.map(|target| self.node(target)).transpose()?.map(id_of);
+                let target = target.map(|target| self.node(target)).transpose()?.map(NodeIndex::id);
                 (name, Request::Handover(target))
             }
             Step::Unfit(name) => (name, Request::Health(Health::Unfit)),
@@ -281,7 +280,7 @@ impl Player {
             }
             Step::Mood(name, mood) => {
                 let node = self.node(name)?;
-                self.note(&format!("the disk of {} is {mood:?}", node_name(node)));
+                self.note(&format!("the disk of {node} is {mood:?}"));
                 self.run.world.act(Deed::Disk(node, mood));
             }
             Step::ClaimRebuilt(name) => {

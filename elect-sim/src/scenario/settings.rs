@@ -8,11 +8,10 @@ use super::Scenario;
 use super::parse::Parsed;
 use super::words::{between, duration, letter, link, name, nanos, ppm, whole};
 use crate::campaign::Topology;
-use crate::checkers::{NODES_MAX, node_name};
+use crate::ids::{Link, NODES_MAX, NodeIndex};
 use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::options::{Options, Sabotage};
-use crate::world::index_from;
 
 impl Scenario {
     pub(super) fn setting(&mut self, words: &[&str]) -> Parsed<bool> {
@@ -26,7 +25,7 @@ impl Scenario {
             ["observers", count] => options.kinds.extend(vec![MemberKind::Observer; whole(count)?]),
             ["twin", node] => {
                 let member = letter(name(node)?)?;
-                if member >= options.kinds.len() {
+                if member.place() >= options.kinds.len() {
                     return Err("a twin has the name of a member".into());
                 }
                 options.twins.push(member);
@@ -88,7 +87,7 @@ impl Scenario {
             ["remains-cut", ref links @ ..] => {
                 for text in links {
                     let (from, to) = link(text)?;
-                    options.remaining.cuts.push((letter(from)?, letter(to)?));
+                    options.remaining.cuts.push(Link::new(letter(from)?, letter(to)?));
                 }
             }
             ["remains-down", ref nodes @ ..] => {
@@ -117,12 +116,12 @@ impl Options {
             return Err(format!("{voters} voters of {all} nodes: there must be 1 to {NODES_MAX}"));
         }
         let Topology { cuts, retired } = &self.remaining;
-        let named = cuts.iter().flat_map(|&(from, to)| [from, to]).chain(retired.iter().copied());
-        let own = self.own.len().checked_sub(1);
-        if let Some(node) = named.chain(own).chain(self.preferred).find(|&node| node >= count) {
-            return Err(format!("there is no node {}", node_name(index_from(node))));
+        let named = cuts.iter().flat_map(|link| [link.from, link.to]).chain(retired.iter().copied());
+        let own = self.own.len().checked_sub(1).map(NodeIndex::at);
+        if let Some(node) = named.chain(own).chain(self.preferred).find(|node| node.place() >= count) {
+            return Err(format!("there is no node {node}"));
         }
-        (0..index_from(count)).try_for_each(|node| self.config(node, 0).map(drop))
+        NodeIndex::all(count).try_for_each(|node| self.config(node, 0).map(drop))
     }
 }
 

@@ -4,13 +4,12 @@ use elect_core::{Epoch, Storage};
 
 use super::State;
 use super::play::Player;
-use crate::queue::NodeIndex;
-use crate::world::index_from;
+use crate::ids::NodeIndex;
 
 impl Player {
     pub(super) fn holds(&self, state: &State) -> Result<bool, String> {
         let world = &self.run.world;
-        let leader = world.leader().map(|(node, _)| index_from(node));
+        let leader = world.leader().map(|(node, _)| node);
         let counts = world.counts();
         let storage = |name| -> Result<_, String> {
             let node = world.node(self.node(name)?);

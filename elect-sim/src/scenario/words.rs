@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::parse::Parsed;
 use super::{Name, Step};
 use crate::clock::{MICRO, MILLI, SECOND};
+use crate::ids::NodeIndex;
 
 /// The longest time that can be written: more than any clock of a run counts.
 const LONGEST: u64 = 1_000_000 * SECOND;
@@ -41,16 +42,16 @@ pub(super) fn link(text: &str) -> Parsed<(Name, Name)> {
 
 pub(super) fn name(text: &str) -> Parsed<Name> {
     match text.as_bytes() {
-        [letter @ b'a'..=b'z'] => Ok(Name::Node(letter - b'a')),
+        [letter @ b'a'..=b'z'] => Ok(Name::Node(NodeIndex::new(letter - b'a'))),
         b"LEADER" => Ok(Name::Leader),
         _ => Err(format!("`{text}` is neither a letter nor LEADER")),
     }
 }
 
 /// A node in a setting, where nobody leads yet.
-pub(super) fn letter(name: Name) -> Parsed<usize> {
+pub(super) fn letter(name: Name) -> Parsed<NodeIndex> {
     match name {
-        Name::Node(node) => Ok(usize::from(node)),
+        Name::Node(node) => Ok(node),
         Name::Leader => Err("name a node".into()),
     }
 }

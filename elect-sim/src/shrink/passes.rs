@@ -4,10 +4,10 @@ use elect_core::{Detection, MemberKind};
 
 use super::Shrinker;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::ids::NodeIndex;
 use crate::network::Quality;
 use crate::options::Options;
 use crate::scenario::Scenario;
-use crate::world::index_from;
 
 /// How long a group is left alone at first, so that it has a leader.
 const LEAD: Real = 2 * SECOND;
@@ -147,10 +147,11 @@ impl Shrinker<'_> {
 
     fn fewer_nodes(&mut self) {
         self.stage = "fewer nodes";
-        let mut node = self.best.options.kinds.len();
-        while node > 0 && self.best.options.kinds.len() > 3 {
-            node -= 1;
-            let candidate = self.best.without_node(index_from(node));
+        for node in NodeIndex::all(self.best.options.kinds.len()).rev() {
+            if self.best.options.kinds.len() <= 3 {
+                break;
+            }
+            let candidate = self.best.without_node(node);
             self.holds_on(candidate, self.effort.seeds);
         }
     }

@@ -4,15 +4,13 @@ use std::fmt::Write as _;
 
 use elect_core::{Detection, MemberKind};
 
-use crate::checkers::node_name;
 use crate::clock::Real;
 use crate::deed::{Deed, duration, span};
+use crate::ids::{Link, NodeIndex};
 use crate::options::Options;
 use crate::process::{Interrupt, Request};
-use crate::queue::NodeIndex;
 use crate::rule::Rule;
 use crate::scenario::Scenario;
-use crate::world::index_from;
 
 /// What is played.
 #[derive(Clone, Debug)]
@@ -100,7 +98,7 @@ impl Plan {
         set(*crash_evidence, "crash-evidence".into());
         set(*client_every != usual.client_every, format!("writes {}", span(*client_every)));
         set(*boot_spread != usual.boot_spread, format!("boot-spread {}", span(*boot_spread)));
-        let preferred = preferred.map(|node| node_name(index_from(node)));
+        let preferred = preferred.map(|node| node.to_string());
         set(preferred.is_some(), format!("preferred {}", preferred.unwrap_or_default()));
         set(*cooldown != usual.cooldown, format!("cooldown {}", duration(*cooldown)));
         set(*office_timeout != usual.office_timeout, format!("office-timeout {}", duration(*office_timeout)));
@@ -142,10 +140,9 @@ impl Plan {
         if delays(calm) != delays(stormy) {
             lines.push(format!("calm-delay {} to {}", span(calm.delay_min), span(calm.delay_max)));
         }
-        let name = |&node: &usize| node_name(index_from(node));
         let remaining = &self.options.remaining;
-        let cuts: Vec<_> = remaining.cuts.iter().map(|(from, to)| name(from) + ">" + &name(to)).collect();
-        let retired: Vec<_> = remaining.retired.iter().map(name).collect();
+        let cuts: Vec<_> = remaining.cuts.iter().map(|link| format!("{}>{}", link.from, link.to)).collect();
+        let retired: Vec<_> = remaining.retired.iter().map(ToString::to_string).collect();
         for (word, list) in [("remains-cut", cuts), ("remains-down", retired)] {
             if !list.is_empty() {
                 lines.push(format!("{word} {}", list.join(" ")));
@@ -157,14 +154,17 @@ impl Plan {
     /// The same without one node, and without what was done to it.
     pub(super) fn without_node(&self, gone: NodeIndex) -> Self {
         let mut plan = self.clone();
-        let keep = |node: NodeIndex| (node != gone).then_some(node - u8::from(node > gone));
-        let kept = |node: usize| keep(index_from(node)).map(usize::from);
-        plan.options.kinds.remove(usize::from(gone));
-        plan.options.preferred = plan.options.preferred.and_then(kept);
+        let keep =
+            |node: NodeIndex| (node != gone).then_some(NodeIndex::new(node.number() - u8::from(node > gone)));
+        plan.options.kinds.remove(gone.place());
+        plan.options.preferred = plan.options.preferred.and_then(keep);
         let remaining = &mut plan.options.remaining;
-        remaining.cuts =
-            remaining.cuts.iter().filter_map(|&(from, to)| Some((kept(from)?, kept(to)?))).collect();
-        remaining.retired = remaining.retired.iter().filter_map(|&node| kept(node)).collect();
+        remaining.cuts = remaining
+            .cuts
+            .iter()
+            .filter_map(|link| Some(Link::new(keep(link.from)?, keep(link.to)?)))
+            .collect();
+        remaining.retired = remaining.retired.iter().filter_map(|&node| keep(node)).collect();
         plan.deeds = plan.deeds.iter().filter_map(|&(at, deed)| Some((at, renamed(deed, keep)?))).collect();
         plan
     }

@@ -3,7 +3,7 @@
 use elect_core::{Epoch, Position};
 
 use super::log::EntryId;
-use crate::queue::Life;
+use crate::ids::Life;
 
 /// What hosts tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

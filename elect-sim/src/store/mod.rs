@@ -10,14 +10,12 @@ use elect_core::{
     Storage,
 };
 
-use crate::checkers::NODES_MAX;
 use crate::clock::{MICRO, MILLI};
 use crate::host::{Host, Machine};
+use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::options::Sabotage;
 use crate::process::State;
-use crate::queue::{Life, NodeIndex};
 use crate::slab::Slab;
-use crate::world::index_from;
 
 pub(crate) use log::{Entries, EntryId, ModelLog};
 use message::Message;
@@ -100,7 +98,7 @@ impl Store {
             committed: 0,
             matched: [(Epoch::ZERO, 0); NODES_MAX],
             syncing: None,
-            last_apply: (Epoch::ZERO, 0),
+            last_apply: (Epoch::ZERO, NodeIndex::default()),
             replicating: false,
             markers: [None; NODES_MAX],
             pulls: 0,
@@ -130,7 +128,7 @@ impl Store {
     }
 
     fn tell(machine: &mut Machine<'_>, to: NodeIndex, message: Message) {
-        machine.send(usize::from(to), &message.encode());
+        machine.send(to, &message.encode());
     }
 }
 
@@ -170,14 +168,13 @@ impl Host for Store {
         }
     }
 
-    fn message(&mut self, machine: &mut Machine<'_>, from: usize, bytes: &[u8]) {
-        let from = index_from(from);
+    fn message(&mut self, machine: &mut Machine<'_>, from: NodeIndex, bytes: &[u8]) {
         // Only stores of this world send to each other.
         let Some(message) = Message::decode(bytes) else { return };
         match message {
             Message::Append { stamp, tip } => self.on_append(machine, from, stamp, tip),
             Message::Acknowledged { stamp, offset } => {
-                let matched = &mut self.matched[usize::from(from)];
+                let matched = &mut self.matched[from];
                 *matched = (*matched).max((stamp, offset));
                 self.advance(machine);
             }
@@ -332,7 +329,7 @@ impl Store {
         let offset = world.entries.offset(tip);
         let to = self.last_apply.1;
         if to == machine.node {
-            let member = usize::from(world.member(machine.node));
+            let member = world.member(machine.node);
             self.matched[member] = (stamp, offset);
             self.advance(machine);
         } else if !self.replaced {

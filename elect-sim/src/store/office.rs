@@ -4,13 +4,11 @@ use elect_core::{Elected, Epoch, Log as _, MemberKind, Position, Source, Stamp};
 
 use super::message::Message;
 use super::{EntryId, ModelLog, Store, Task, Way};
-use crate::checkers::NODES_MAX;
 use crate::clock::{MICRO, MILLI};
 use crate::host::Machine;
+use crate::ids::{NODES_MAX, NodeIndex};
 use crate::options::Sabotage;
 use crate::process::Setup;
-use crate::queue::NodeIndex;
-use crate::world::index_of;
 
 /// How often the source of a catch-up is asked before it counts as lost.
 const PULLS_MAX: u32 = 8;
@@ -80,7 +78,7 @@ impl Store {
         if self.pulls > PULLS_MAX {
             self.pulls = 0;
             machine.source_lost();
-        } else if let Some(peer) = index_of(peer) {
+        } else if let Some(peer) = NodeIndex::of(peer) {
             Self::tell(machine, peer, Message::Pull { stamp, position });
         }
         self.later(machine, 40 * MILLI, Task::Advance { way: self.ways });
@@ -138,7 +136,7 @@ impl Store {
             _ => return,
         };
         let offset = if machine.world.is_sabotaged(Sabotage::OwnCopyIsEnough) {
-            self.matched[usize::from(machine.world.member(machine.node))].1
+            self.matched[machine.world.member(machine.node)].1
         } else {
             self.on_write_quorum(machine, epoch)
         };

@@ -6,7 +6,7 @@ use super::message::Message;
 use super::{Store, Task, Way};
 use crate::clock::MILLI;
 use crate::host::Machine;
-use crate::queue::{Life, NodeIndex};
+use crate::ids::{Life, NodeIndex};
 use crate::store::EntryId;
 
 /// How often a primary sends again what is not acknowledged.
@@ -24,8 +24,8 @@ impl Store {
         let world = &*machine.world;
         let (offset, own) = (world.entries.offset(tip), world.member(machine.node));
         for peer in world.members() {
-            let lacks = self.matched[usize::from(peer)] < (stamp, offset);
-            if peer != own && lacks && machine.kind(usize::from(peer)) != Some(MemberKind::Witness) {
+            let lacks = self.matched[peer] < (stamp, offset);
+            if peer != own && lacks && machine.kind(peer) != Some(MemberKind::Witness) {
                 Self::tell(machine, peer, Message::Append { stamp, tip });
             }
         }
@@ -42,7 +42,7 @@ impl Store {
 
     pub(super) fn rejoin(&mut self, machine: &mut Machine<'_>) {
         self.rejoining = false;
-        let (true, Some((leader, stamp))) = (self.replaced, machine.following()) else { return };
+        let (true, Some((leader, stamp))) = (self.replaced, machine.leader()) else { return };
         self.rejoining = true;
         if self.fence.is_none() {
             machine.rebuilt(None);
@@ -59,11 +59,11 @@ impl Store {
             return;
         }
         let committed = self.committed;
-        let entry = match self.markers[usize::from(from)] {
+        let entry = match self.markers[from] {
             Some((asked, epoch, entry)) if (asked, epoch) == (life, stamp) => entry,
             _ => {
                 let Some(entry) = self.append(machine, stamp) else { return };
-                self.markers[usize::from(from)] = Some((life, stamp, entry));
+                self.markers[from] = Some((life, stamp, entry));
                 self.replicate(machine);
                 entry
             }
@@ -81,7 +81,7 @@ impl Store {
     ) {
         let position = machine.world.entries.position(entry);
         let holds = self.find(machine, position) == Some(entry);
-        let follows = machine.following().is_some_and(|(_, epoch)| epoch == stamp);
+        let follows = machine.leader().is_some_and(|(_, epoch)| epoch == stamp);
         if self.replaced && committed && holds && follows {
             machine.rebuilt(Some(position));
         }

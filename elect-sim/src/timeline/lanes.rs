@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{BAR, Canvas, LEFT, escape, letters, seconds};
-use crate::checkers::node_name;
 use crate::clock::Real;
-use crate::queue::NodeIndex;
+use crate::ids::NodeIndex;
 use crate::trace::{Mark, Marked};
 
 /// What a node does during a span.
@@ -35,7 +34,6 @@ impl Role {
                 ("url(#hatch)".into(), "#000", texts)
             }
             Self::Follows(leader, epoch) => {
-                let leader = node_name(leader);
                 let texts = [
                     format!("→ follows {leader}, epoch {epoch}"),
                     format!("→ {leader} {epoch}"),
@@ -61,21 +59,20 @@ impl Role {
 }
 
 impl Canvas {
-    pub(super) fn lane(&mut self, node: usize, marks: &[Mark]) {
-        let y = Self::y(node);
-        let index = NodeIndex::try_from(node).unwrap_or(0);
+    pub(super) fn lane(&mut self, node: NodeIndex, marks: &[Mark]) {
+        let y = Self::y(node.place());
         let _ = writeln!(
             self.svg,
             r#"<text x="30" y="{:.0}" font-size="18" font-weight="600">{}</text>"#,
             y + 22.0,
-            node_name(index)
+            node
         );
         let mut role = Role::Down;
         let mut before_pause = Role::Nothing;
         let (mut since, mut why) = (0, String::new());
         // A lease ends with the leadership at the latest, whatever was granted: epoch, begin, end.
         let mut lease: Option<(u64, Real, Real)> = None;
-        for mark in marks.iter().filter(|mark| mark.node == Some(index)) {
+        for mark in marks.iter().filter(|mark| mark.node == Some(node)) {
             if let Marked::Lease(epoch, end) = mark.what {
                 self.lease(y, lease.replace((epoch, mark.at, end)));
                 continue;
@@ -152,10 +149,9 @@ impl Canvas {
             self.svg,
             r##"<g><line x1="{x:.1}" y1="{top}" x2="{x:.1}" y2="{bottom}" stroke="#dc2626" stroke-width="3"/><title>{words}</title></g>"##
         );
-        let index =
-            (0..self.nodes).find(|&node| node_name(NodeIndex::try_from(node).unwrap_or(0)) == violation.node);
-        let Some(index) = index else { return };
-        let y = Self::y(index) + BAR / 2.0;
+        let node = NodeIndex::all(self.nodes).find(|node| node.to_string() == violation.node);
+        let Some(node) = node else { return };
+        let y = Self::y(node.place()) + BAR / 2.0;
         let label = format!("✗ {} on {}", violation.checker, violation.node);
         let width = 1.25 * letters(&label) + 12.0;
         // Below the last lane nothing else is drawn.

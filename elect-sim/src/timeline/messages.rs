@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{BAR, Canvas, LANE, LEFT, letters, seconds};
-use crate::checkers::node_name;
 use crate::clock::Real;
-use crate::queue::NodeIndex;
+use crate::ids::{Link, NodeIndex};
 use crate::trace::{Mark, Marked};
 
 /// How near, in pixels, the same message belongs to the one before.
@@ -35,7 +34,7 @@ impl Canvas {
 
     fn series(&self, marks: &[Mark]) -> Vec<Series> {
         let mut all: Vec<Series> = Vec::new();
-        let mut last: BTreeMap<(NodeIndex, NodeIndex, &str), usize> = BTreeMap::new();
+        let mut last: BTreeMap<(Link, &str), usize> = BTreeMap::new();
         for mark in marks {
             let (Some(from), Marked::Message { to, kind, arrives }) = (mark.node, &mark.what) else {
                 continue;
@@ -44,14 +43,14 @@ impl Canvas {
                 continue;
             }
             let sent = (mark.at, *arrives);
-            let known = last.get(&(from, *to, *kind)).map(|&index| &mut all[index]);
+            let known = last.get(&(Link::new(from, *to), *kind)).map(|&index| &mut all[index]);
             if let Some(series) = known
                 && let Some(&(before, _)) = series.copies.last()
                 && self.x(mark.at) - self.x(before) < NEAR
             {
                 series.copies.push(sent);
             } else {
-                last.insert((from, *to, kind), all.len());
+                last.insert((Link::new(from, *to), kind), all.len());
                 all.push(Series { from, to: *to, kind, copies: vec![sent] });
             }
         }
@@ -60,7 +59,7 @@ impl Canvas {
 
     fn draw_series(&mut self, series: &Series, free_from: &mut [[f64; 2]]) {
         let Series { from, to, kind, copies } = series;
-        let (from, to) = (usize::from(*from), usize::from(*to));
+        let (from, to) = (from.place(), to.place());
         let (Some(first), Some(last)) = (copies.first(), copies.last()) else { return };
         let is_down = to > from;
         let missing = copies.iter().filter(|(_, arrives)| arrives.is_none()).count();
@@ -105,7 +104,6 @@ impl Canvas {
     fn title(&mut self, series: &Series, lost: usize) {
         let Series { from, to, kind, copies } = series;
         let (Some(&(first, _)), Some(&(final_one, _))) = (copies.first(), copies.last()) else { return };
-        let (from, to) = (node_name(*from), node_name(*to));
         let _ = match (copies.len(), lost) {
             (1, 0) => {
                 writeln!(self.svg, "<title>{kind} from {from} to {to}, sent {}</title></g>", seconds(first))

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Canvas, LEFT, escape, letters, pixels, seconds};
-use crate::checkers::node_name;
 use crate::clock::Real;
+use crate::ids::{Link, NodeIndex};
 use crate::network::Trouble;
-use crate::queue::NodeIndex;
 use crate::trace::{Mark, Marked};
 
 /// Height of a row of bars or of text.
@@ -23,7 +22,7 @@ pub(super) struct Episode {
     trouble: Trouble,
     from: Real,
     to: Real,
-    links: Vec<(NodeIndex, NodeIndex)>,
+    links: Vec<Link>,
     row: usize,
 }
 
@@ -33,24 +32,22 @@ impl Episode {
     }
 
     fn names(&self) -> String {
-        let names: Vec<_> =
-            self.links.iter().map(|&(from, to)| node_name(from) + "→" + &node_name(to)).collect();
+        let names: Vec<_> = self.links.iter().map(ToString::to_string).collect();
         names.join(" ")
     }
 
     fn text(&self, nodes: usize) -> String {
-        let count = |wanted: fn((NodeIndex, NodeIndex)) -> NodeIndex, node| {
+        let count = |wanted: fn(Link) -> NodeIndex, node| {
             self.links.iter().filter(|&&link| wanted(link) == node).count()
         };
         let everybody = nodes.saturating_sub(1);
-        let alone = (0..).take(nodes).find_map(|node| {
-            let (out, inward) = (count(|link| link.0, node), count(|link| link.1, node));
-            let name = node_name(node);
+        let alone = NodeIndex::all(nodes).find_map(|node| {
+            let (out, inward) = (count(|link| link.from, node), count(|link| link.to, node));
             match (out, inward) {
                 _ if everybody < 2 || out + inward != self.links.len() => None,
-                (out, inward) if out == everybody && inward == everybody => Some(format!("{name} ⇄ all")),
-                (out, 0) if out == everybody => Some(format!("{name} → all")),
-                (0, inward) if inward == everybody => Some(format!("all → {name}")),
+                (out, inward) if out == everybody && inward == everybody => Some(format!("{node} ⇄ all")),
+                (out, 0) if out == everybody => Some(format!("{node} → all")),
+                (0, inward) if inward == everybody => Some(format!("all → {node}")),
                 _ => None,
             }
         });
@@ -67,18 +64,18 @@ impl Episode {
 impl Canvas {
     /// The episodes of the window, each in a row where it overlaps no other.
     pub(super) fn episodes(&self, marks: &[Mark]) -> Vec<Episode> {
-        let mut open: BTreeMap<(NodeIndex, NodeIndex), (Trouble, Real)> = BTreeMap::new();
-        let mut spans: BTreeMap<(Real, Real, Trouble), Vec<(NodeIndex, NodeIndex)>> = BTreeMap::new();
+        let mut open: BTreeMap<Link, (Trouble, Real)> = BTreeMap::new();
+        let mut spans: BTreeMap<(Real, Real, Trouble), Vec<Link>> = BTreeMap::new();
         let mut close = |link, begun: Option<(Trouble, Real)>, at| {
             if let Some((trouble, since)) = begun {
                 spans.entry((since, at, trouble)).or_default().push(link);
             }
         };
         for mark in marks {
-            let Marked::Link { from, to, trouble } = mark.what else { continue };
-            close((from, to), open.remove(&(from, to)), mark.at);
+            let Marked::Link { link, trouble } = mark.what else { continue };
+            close(link, open.remove(&link), mark.at);
             if let Some(trouble) = trouble {
-                open.insert((from, to), (trouble, mark.at));
+                open.insert(link, (trouble, mark.at));
             }
         }
         for (link, begun) in open {

@@ -3,14 +3,14 @@ use crate::campaign::Run;
 use crate::deed::Deed;
 use crate::options::Options;
 use crate::trace::Detail;
-use crate::world::{World, index_from};
+use crate::world::World;
 
 /// Three quiet nodes after a second, and which of them leads.
-fn settled() -> (World, u8) {
+fn settled() -> (World, NodeIndex) {
     let mut world = World::new(Options::quiet(1, 3), Detail::Events);
     world.run_until(SECOND);
     let leader = world.leader().expect("there is a leader").0;
-    (world, index_from(leader))
+    (world, leader)
 }
 
 fn drawn(world: &World) -> String {
@@ -76,12 +76,12 @@ fn a_lease_ends_with_its_leader() {
 fn cuts_and_clogs_are_bars() {
     let (mut world, _) = settled();
     for (from, to) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
-        world.perform(Deed::Cut(from, to));
+        world.perform(Deed::Cut(NodeIndex::new(from), NodeIndex::new(to)));
     }
-    world.perform(Deed::Clog(1, 2));
+    world.perform(Deed::Clog(NodeIndex::new(1), NodeIndex::new(2)));
     world.run_until(SECOND + 200 * MILLI);
     for (from, to) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
-        world.perform(Deed::Heal(from, to));
+        world.perform(Deed::Heal(NodeIndex::new(from), NodeIndex::new(to)));
     }
     world.run_until(SECOND + 300 * MILLI);
     let svg = drawn(&world);
@@ -140,12 +140,13 @@ fn letters_do_not_overlap() {
 #[test]
 fn a_message_again_and_again_is_one_series() {
     let mut trace = Trace::new(Detail::Events);
-    let message = |arrives| crate::trace::Marked::Message { to: 1, kind: "announce", arrives };
+    let message =
+        |arrives| crate::trace::Marked::Message { to: NodeIndex::new(1), kind: "announce", arrives };
     for beat in 0..50 {
         let at = beat * 20 * MILLI;
-        trace.mark(at, Some(0), message((beat == 49).then_some(at + MILLI)), String::new());
+        trace.mark(at, Some(NodeIndex::new(0)), message((beat == 49).then_some(at + MILLI)), String::new());
     }
-    trace.mark(1_900 * MILLI, Some(0), message(None), String::new());
+    trace.mark(1_900 * MILLI, Some(NodeIndex::new(0)), message(None), String::new());
     let window = Window { from: 0, to: 2 * SECOND, width: 900 };
     let svg = draw(&trace, 2, "a title", None, window);
     assert!(svg.contains("announce from a to b, 50 times from 0 s to 0.98 s, 49 of them lost"));
