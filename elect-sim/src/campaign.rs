@@ -9,10 +9,10 @@ use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
 use crate::counts::Counts;
 use crate::host::Host;
-use crate::ids::{Link, NodeIndex};
-use crate::liveness::{Liveness, Measured};
+use crate::ids::NodeIndex;
+use crate::liveness::{Liveness, Measured, Unit};
 use crate::options::Options;
-use crate::random::Random;
+use crate::remaining::Topology;
 use crate::trace::Detail;
 use crate::world::World;
 
@@ -42,34 +42,6 @@ pub struct Run {
     /// The world.
     pub world: World,
     pub(crate) measured: Vec<Measured>,
-}
-
-/// What remains broken after healing.
-#[derive(Clone, Debug, Default)]
-pub struct Topology {
-    /// Directed links that stay cut.
-    pub cuts: Vec<Link>,
-    /// Nodes that stay down.
-    pub retired: Vec<NodeIndex>,
-}
-
-impl Topology {
-    /// Whether nothing remains broken.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.cuts.is_empty() && self.retired.is_empty()
-    }
-
-    /// Half of the time everything works; else some links stay cut and some nodes down.
-    pub(crate) fn draw(random: &mut Random, nodes: usize) -> Self {
-        let mut topology = Self::default();
-        if random.below(2) == 0 {
-            return topology;
-        }
-        let share = [50_000, 200_000, 400_000][random.index(3)];
-        topology.cuts = Link::all(nodes).filter(|_| random.chance(share)).collect();
-        topology.retired = NodeIndex::all(nodes).filter(|_| random.chance(100_000)).collect();
-        topology
-    }
 }
 
 impl Run {
@@ -226,6 +198,35 @@ impl Run {
             let next = (self.world.now() + 50 * MILLI).min(end);
             self.world.run_until(next);
         }
+    }
+
+    /// Notes a measurement; beyond its bound its checker fails.
+    pub(crate) fn measure(&mut self, what: Liveness, seen: u64, bound: u64) {
+        let options = &self.world.options;
+        let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let one = match what.unit() {
+            Unit::ElectionTimeouts => self.world.election_timeout(),
+            Unit::DetectionTimes => nanos(options.detection.ceiling()),
+            Unit::HeartbeatIntervals => nanos(options.heartbeat),
+            Unit::Milliseconds => MILLI,
+            Unit::Times => 1,
+        };
+        self.measured.push(Measured { what, seen, bound, one });
+        if seen > bound {
+            let (property, words) = what.describe();
+            let text = |value: Real| match what.unit() {
+                Unit::Times => value.to_string(),
+                _ => format!("{:?}", std::time::Duration::from_nanos(value)),
+            };
+            let detail = format!("{property}, {words}: {}, at most {}", text(seen), text(bound));
+            self.fail(what.checker(), &detail);
+        }
+    }
+
+    /// What should have come did not come at all.
+    pub(crate) fn never(&mut self, what: Liveness) {
+        let (property, words) = what.describe();
+        self.fail(what.checker(), &format!("{property}, {words}: it did not come"));
     }
 
     /// Goes on in small steps until `holds` or `until`; the time at which it held.

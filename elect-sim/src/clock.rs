@@ -1,6 +1,7 @@
 //! A node's clock: off in rate, coarse in its reading, unrelated to everybody else's.
 
 use elect_core::Time;
+use std::time::Duration;
 
 /// Real time of the simulation, in nanoseconds since its start.
 pub type Real = u64;
@@ -68,6 +69,22 @@ impl Clock {
         let drift = elapsed.saturating_mul(self.rate_ppm) / 1_000_000;
         self.local_origin.saturating_add_signed(elapsed + drift)
     }
+}
+
+/// A span as scenarios write it, in the largest unit that is exact.
+pub(crate) fn span(nanos: u64) -> String {
+    match nanos {
+        0 => "0s".to_owned(),
+        _ if nanos.is_multiple_of(SECOND) => format!("{}s", nanos / SECOND),
+        _ if nanos.is_multiple_of(MILLI) => format!("{}ms", nanos / MILLI),
+        _ if nanos.is_multiple_of(MICRO) => format!("{}us", nanos / MICRO),
+        _ => format!("{nanos}ns"),
+    }
+}
+
+/// Likewise.
+pub(crate) fn duration(span_of: Duration) -> String {
+    span(u64::try_from(span_of.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use elect_core::{Detection, MemberKind};
 
-use crate::campaign::Topology;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
+use crate::drill::Drill;
 use crate::ids::NodeIndex;
-use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::own::Own;
 use crate::random::Random;
+use crate::remaining::Topology;
 
 /// A kind of fault that a run may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

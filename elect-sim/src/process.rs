@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 
-use elect_core::{
-    Authority, Duty, Elector, Epoch, Frame, Gate, Gated, LinkState, Loss, MemberKind, NodeId, Notice, Record,
-    StorageFailed, Time,
-};
+use elect_core::{Authority, Elector, Epoch, Gate, Gated, MemberKind, NodeId, Record, StorageFailed, Time};
 
 use crate::clock::Real;
 use crate::disk::Disk;
 use crate::host::{Call, Host, Hosted};
 use crate::ids::{Life, NODES_MAX, NodeIndex};
+use crate::input::{Action, Input, Interrupt};
 use crate::store::Store;
 
 /// Whether a process runs.
@@ -22,17 +20,6 @@ pub(crate) enum State {
     Running,
     /// A process that is stopped between two instructions; what arrives waits.
     Paused,
-}
-
-/// What a machine does when its process gets to a particular instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interrupt {
-    /// The process stops for this long.
-    Pause(u64),
-    /// The process stops for this long between reading the clock and using what it read.
-    PauseAfterClock(u64),
-    /// The process dies, and starts again so much later.
-    Crash(u64),
 }
 
 /// Whether a host gets into office at all.
@@ -102,65 +89,6 @@ pub(crate) struct Process {
     /// Operations that a hung disk does not end.
     pub(crate) hung_save: bool,
     pub(crate) hung_sync: bool,
-}
-
-/// Something that a process must deal with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Input {
-    Frame {
-        from: NodeIndex,
-        slot: u32,
-    },
-    Message {
-        from: NodeIndex,
-        slot: u32,
-    },
-    Tick,
-    SaveDone,
-    Gated,
-    SyncDone,
-    Link {
-        peer: NodeIndex,
-        state: LinkState,
-    },
-    /// A host gets what it asked for by this ticket.
-    Host(u64),
-    Client,
-    /// The host's position is reported late.
-    Report,
-    /// An operator repairs a node that has stopped.
-    Repair,
-    Request(Request),
-}
-
-/// Something that an operator or a host asks of an elector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    Resign,
-    Handover(Option<NodeId>),
-    Freeze(std::time::Duration),
-    /// The host says for the last time that it is well, for so long.
-    Vouch(std::time::Duration),
-    Thaw,
-    Health(elect_core::Health),
-}
-
-/// What a host is told, in its order.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Duty(Duty),
-    Notice(Notice),
-}
-
-/// One thing that a step asks for.
-#[derive(Debug)]
-pub(crate) enum Action {
-    Lost(Loss),
-    Send(NodeIndex, Frame),
-    Save(Gate),
-    Told(Event),
-    /// Carried out.
-    Done,
 }
 
 impl Node {

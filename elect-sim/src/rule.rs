@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use elect_core::{Body, Frame};
+use elect_core::Body;
 
-use crate::deed::span;
+use crate::clock::span;
 use crate::ids::NodeIndex;
-use crate::network::{Arrivals, Fate};
-use crate::world::World;
 
 /// A kind of frame, or what hosts tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +47,7 @@ impl Kind {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |&(_, name)| name)
     }
 
-    fn matches(self, body: &Body) -> bool {
+    pub(crate) fn matches(self, body: &Body) -> bool {
         match self {
             Self::Any => true,
             Self::Heartbeat => matches!(body, Body::Heartbeat(_)),
@@ -96,39 +94,5 @@ impl fmt::Display for Rule {
             Treatment::Late(by) => write!(f, "late {what} by {}", span(by)),
             Treatment::Again(by) => write!(f, "again {what} by {}", span(by)),
         }
-    }
-}
-
-impl World {
-    /// The fate of a frame to which a rule applies.
-    pub(crate) fn apply_rules(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) -> Option<Fate> {
-        self.apply_rule(from, to, |kind| kind.matches(&frame.body))
-    }
-
-    /// The fate of a message of the store to which a rule applies.
-    pub(crate) fn apply_store_rules(&mut self, from: NodeIndex, to: NodeIndex) -> Option<Fate> {
-        self.apply_rule(from, to, |kind| kind == Kind::Store)
-    }
-
-    fn apply_rule(&mut self, from: NodeIndex, to: NodeIndex, matches: impl Fn(Kind) -> bool) -> Option<Fate> {
-        let index =
-            self.rules.iter().position(|rule| (rule.from, rule.to) == (from, to) && matches(rule.kind))?;
-        let rule = &mut self.rules[index];
-        rule.left -= 1;
-        let treatment = rule.treatment;
-        if rule.left == 0 {
-            self.rules.remove(index);
-        }
-        let usual = self.now + self.network.delay();
-        let mut arrivals = Arrivals::default();
-        match treatment {
-            Treatment::Lose => {}
-            Treatment::Late(by) => arrivals.add(usual + by),
-            Treatment::Again(by) => {
-                arrivals.add(usual);
-                arrivals.add(usual + by);
-            }
-        }
-        Some(Fate::Arrives(arrivals))
     }
 }

@@ -4,8 +4,8 @@ use crate::campaign::Run;
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real, SECOND};
 use crate::ids::{Link, NodeIndex};
+use crate::input::{Input, Request};
 use crate::options::Options;
-use crate::process::{Input, Request};
 use crate::trace::Detail;
 use crate::world::World;
 

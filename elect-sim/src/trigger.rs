@@ -4,12 +4,10 @@ use std::fmt;
 
 use elect_core::{Duty, Notice};
 
-use crate::deed::span;
+use crate::clock::span;
 use crate::disk::Outcome;
 use crate::ids::NodeIndex;
-use crate::process::Event;
-use crate::queue::What;
-use crate::world::World;
+use crate::input::Event;
 
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,51 +122,6 @@ impl fmt::Display for Trigger {
             Strike::CutFrom(peer, time) => write!(f, ": cut {}>{node} {}", peer, span(time)),
             Strike::NextSave(Outcome::FailsAfter) => f.write_str(": disk fails-after"),
             Strike::NextSave(_) => f.write_str(": disk fails-before"),
-        }
-    }
-}
-
-impl World {
-    /// A node did something: what waited for that strikes, each once.
-    pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment) {
-        if self.triggers.is_empty() {
-            return;
-        }
-        let now = self.now;
-        let queue = &mut self.queue;
-        self.triggers.retain(|trigger| {
-            let fires = (trigger.node, trigger.moment) == (node, moment);
-            if fires {
-                queue.push(now + trigger.after, What::Strike { node, strike: trigger.strike });
-            }
-            !fires
-        });
-    }
-
-    pub(crate) fn strike_at(&mut self, node: NodeIndex, strike: Strike) {
-        if self.calm_since.is_some() {
-            return; // It was set before the faults ended.
-        }
-        self.note(Some(node), || format!("is struck: {strike:?}"));
-        match strike {
-            Strike::Crash(down) => self.crash(node, Some(down)),
-            Strike::Pause(time) => self.pause(node, time),
-            Strike::CutTo(peer, time) => self.cut_for(node, peer, time),
-            Strike::CutFrom(peer, time) => self.cut_for(peer, node, time),
-            Strike::NextSave(outcome) => self.node_mut(node).disk.next_save = outcome,
-        }
-    }
-
-    fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
-        self.network.cut(from, to);
-        self.mark_links();
-        self.queue.push(self.now + time, What::Mended { from, to });
-    }
-
-    pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
-        if self.calm_since.is_none() {
-            self.network.heal(from, to);
-            self.mark_links();
         }
     }
 }

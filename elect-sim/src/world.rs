@@ -1,5 +1,20 @@
 //! The world: nodes, clocks, links and the agenda, and how one event leads to the next.
 
+mod carriage;
+mod connections;
+mod deeds;
+mod events;
+mod faults;
+mod hosts;
+mod inputs;
+mod life;
+mod marks;
+mod messages;
+mod operator;
+mod rules;
+mod setup;
+mod triggers;
+
 use elect_core::Time;
 
 use crate::checkers::{Checkers, Violation};
@@ -8,16 +23,17 @@ use crate::counts::Counts;
 use crate::deed::Deed;
 use crate::disk::Mood;
 use crate::ids::NodeIndex;
-use crate::liveness::Moments;
+use crate::input::{Action, Input};
+use crate::model_log::Entries;
+use crate::moments::Moments;
 use crate::network::Network;
 use crate::options::{Options, Sabotage};
 use crate::packet::Packet;
-use crate::process::{Action, Input, Node};
+use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::slab::{Bytes, Slab};
-use crate::store::Entries;
 use crate::trace::Trace;
 use crate::trigger::Trigger;
 

@@ -18,7 +18,7 @@ use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
 
 use crate::clock::Real;
 use crate::ids::{Life, NODES_MAX, NodeIndex};
-use crate::store::EntryId;
+use crate::model_log::EntryId;
 
 pub(crate) use election::Sent;
 use freeze::Freezes;

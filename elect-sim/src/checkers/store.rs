@@ -4,7 +4,7 @@ use elect_core::{Epoch, Position, Stamp};
 
 use super::{Checker, Checkers, Real};
 use crate::ids::NodeIndex;
-use crate::store::{Entries, EntryId, ModelLog};
+use crate::model_log::{Entries, EntryId, ModelLog};
 
 impl Checkers {
     /// A commit raises the fence of `node`.

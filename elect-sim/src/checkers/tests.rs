@@ -10,7 +10,7 @@ use elect_core::{
 use super::{Checker, Checkers, LeaseRule, Sent};
 use crate::clock::{Clock, SECOND};
 use crate::ids::NodeIndex;
-use crate::store::{Entries, ModelLog};
+use crate::model_log::{Entries, ModelLog};
 
 const D: Duration = Duration::from_millis(500);
 const A: NodeIndex = NodeIndex::new(0);

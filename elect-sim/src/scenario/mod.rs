@@ -13,9 +13,10 @@ mod words;
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
+use crate::input::Interrupt;
 use crate::options::Options;
 use crate::own::Own;
-use crate::process::{Interrupt, Setup};
+use crate::process::Setup;
 use crate::rule::Rule;
 use crate::trigger::Trigger;
 

@@ -7,9 +7,10 @@ use crate::clock::MILLI;
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
+use crate::input::Interrupt;
 use crate::network::Quality;
 use crate::options::Options;
-use crate::process::{Interrupt, Setup};
+use crate::process::Setup;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::trigger::{Moment, Strike, Trigger};
 

@@ -7,11 +7,11 @@ use elect_core::{Detection, MemberKind};
 use super::Scenario;
 use super::parse::Parsed;
 use super::words::{between, duration, letter, link, name, nanos, ppm, whole};
-use crate::campaign::Topology;
+use crate::drill::Drill;
 use crate::ids::{Link, NODES_MAX, NodeIndex};
-use crate::liveness::Drill;
 use crate::network::Quality;
 use crate::options::{Options, Sabotage};
+use crate::remaining::Topology;
 
 impl Scenario {
     pub(super) fn setting(&mut self, words: &[&str]) -> Parsed<bool> {

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use elect_core::{Detection, MemberKind};
 
 use crate::clock::Real;
-use crate::deed::{Deed, duration, span};
+use crate::clock::{duration, span};
+use crate::deed::Deed;
 use crate::ids::{Link, NodeIndex};
+use crate::input::{Interrupt, Request};
 use crate::options::Options;
-use crate::process::{Interrupt, Request};
 use crate::rule::Rule;
 use crate::scenario::Scenario;
 

@@ -2,8 +2,8 @@
 
 use elect_core::{Epoch, Position};
 
-use super::log::EntryId;
 use crate::ids::Life;
+use crate::model_log::EntryId;
 
 /// What hosts tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

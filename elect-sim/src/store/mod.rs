@@ -1,6 +1,5 @@
 //! The built-in host: a replicated store that does everything that S7 asks of a host, and nothing else.
 
-mod log;
 mod message;
 mod office;
 mod replication;
@@ -17,7 +16,7 @@ use crate::options::Sabotage;
 use crate::process::State;
 use crate::slab::Slab;
 
-pub(crate) use log::{Entries, EntryId, ModelLog};
+use crate::model_log::{EntryId, ModelLog};
 use message::Message;
 
 /// A replicated store in miniature, on one machine.

@@ -7,7 +7,7 @@ use super::{Store, Task, Way};
 use crate::clock::MILLI;
 use crate::host::Machine;
 use crate::ids::{Life, NodeIndex};
-use crate::store::EntryId;
+use crate::model_log::EntryId;
 
 /// How often a primary sends again what is not acknowledged.
 const REPLICATE_EVERY: u64 = 60 * MILLI;

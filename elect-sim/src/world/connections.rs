@@ -2,11 +2,12 @@
 
 use elect_core::LinkState;
 
+use super::World;
 use crate::clock::{MILLI, Real, SECOND};
 use crate::ids::{Life, NodeIndex};
-use crate::process::{Input, State};
+use crate::input::Input;
+use crate::process::State;
 use crate::queue::What;
-use crate::world::World;
 
 impl World {
     pub(crate) fn dial(&mut self, from: NodeIndex, to: NodeIndex, life: Life) {

@@ -2,10 +2,10 @@
 
 use elect_core::{Body, Frame, Lease};
 
+use super::World;
 use crate::ids::NodeIndex;
 use crate::network::Fate;
 use crate::trace::{Detail, Marked};
-use crate::world::World;
 
 impl World {
     pub(crate) fn note(&mut self, node: Option<NodeIndex>, text: impl FnOnce() -> String) {

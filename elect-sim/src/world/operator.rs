@@ -2,8 +2,8 @@
 
 use elect_core::RebuiltTo;
 
+use super::World;
 use crate::ids::NodeIndex;
-use crate::world::World;
 
 impl World {
     /// Puts a copy of what is durable aside.

@@ -1,23 +1,23 @@
 //! How a world begins: members, clocks and disks as drawn, and the configuration of each life.
 
-use elect_core::{ClusterId, Config, Record};
+use elect_core::{Config, Record};
 
+use super::World;
 use crate::checkers::{Checkers, LeaseRule};
-use crate::clock::{Clock, Real, SECOND};
+use crate::clocks::draw_clock;
 use crate::counts::Counts;
 use crate::disk::Disk;
 use crate::host::Host;
 use crate::ids::{Life, NodeIndex};
-use crate::liveness::Moments;
+use crate::model_log::Entries;
+use crate::moments::Moments;
 use crate::network::Network;
-use crate::options::{Options, Sabotage};
+use crate::options::Options;
 use crate::process::Node;
 use crate::queue::{Queue, What};
-use crate::random::{Random, mix};
+use crate::random::Random;
 use crate::slab::Slab;
-use crate::store::Entries;
 use crate::trace::{Detail, Trace};
-use crate::world::World;
 
 impl World {
     /// A world as `options` say, with every node about to boot for the first time.
@@ -113,55 +113,5 @@ impl World {
     /// The same, where an operator may have written nonsense.
     pub(crate) fn written_config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         self.options.config(node, life)
-    }
-}
-
-impl Options {
-    /// The configuration of one life of a node, or what is wrong with it.
-    pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
-        let cluster = ClusterId::new("sim").expect("a valid name");
-        let builder = Config::builder(cluster, self.member_of(node).id());
-        let builder = match self.preferred {
-            Some(node) if self.sabotage != Some(Sabotage::ForgetsPreference) => {
-                builder.preferred_leader(node.id())
-            }
-            _ => builder,
-        };
-        let builder = self.with_members(node, builder)?;
-        builder
-            .heartbeat_interval(self.heartbeat)
-            .detection(self.detection)
-            .drift_ppm(self.drift_of(node))
-            .clock_granularity(self.granularity)
-            .round_trip(self.round_trip)
-            .save(self.save)
-            .crash_evidence(self.crash_evidence)
-            .fail_back_cooldown(self.cooldown)
-            .office_timeout(self.office_timeout)
-            .seed(mix(self.seed ^ mix(u64::from(node.number()) << 32 | u64::from(life))))
-            .build()
-            .map_err(|why| why.to_string())
-    }
-
-    /// Under whose name this machine runs.
-    fn member_of(&self, node: NodeIndex) -> NodeIndex {
-        let twin = node.place().checked_sub(self.kinds.len());
-        twin.and_then(|twin| self.twins.get(twin)).copied().unwrap_or(node)
-    }
-}
-
-/// A clock within ρ (or, if wild, far outside it) that was started at some other time.
-fn draw_clock(options: &Options, node: NodeIndex, random: &mut Random, now: Real) -> Clock {
-    let origin = random.between(SECOND, 1_000_000 * SECOND);
-    Clock::new(now, origin, draw_rate(options, node, random), options.reading)
-}
-
-pub(crate) fn draw_rate(options: &Options, node: NodeIndex, random: &mut Random) -> i64 {
-    let secret = options.sabotage == Some(Sabotage::SecretDrift);
-    let bound = if options.wild_clocks || secret { 500_000 } else { i64::from(options.drift_of(node)) };
-    match random.below(4) {
-        0 => bound,
-        1 => -bound,
-        _ => random.between(0, bound.unsigned_abs() * 2).cast_signed() - bound,
     }
 }

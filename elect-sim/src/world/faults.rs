@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use elect_core::Health;
 
+use super::World;
 use crate::clock::{MICRO, MILLI, SECOND};
+use crate::clocks::draw_rate;
 use crate::deed::{Deed, Wiped};
 use crate::disk::{Mood, Outcome};
 use crate::ids::{Link, NodeIndex};
+use crate::input::{Input, Interrupt, Request};
 use crate::network::Quality;
 use crate::options::{Fault, Sabotage};
-use crate::process::{Input, Interrupt, Request, State};
+use crate::process::State;
 use crate::queue::What;
 use crate::rule::{Kind, Rule, Treatment};
-use crate::setup::draw_rate;
 use crate::trigger::{Moment, Strike, Trigger};
-use crate::world::World;
 
 impl World {
     /// The next fault of a swarm run.

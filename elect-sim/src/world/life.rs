@@ -2,13 +2,14 @@
 
 use elect_core::{Elector, Gate, Record, Time};
 
+use super::World;
 use crate::clock::{MILLI, SECOND};
 use crate::host::Call;
 use crate::ids::{Life, NodeIndex};
-use crate::process::{Input, Process, State};
+use crate::input::Input;
+use crate::process::{Process, State};
 use crate::queue::What;
 use crate::trace::Marked;
-use crate::world::World;
 
 impl World {
     pub(crate) fn start(&mut self, node: NodeIndex) {

@@ -4,7 +4,7 @@ use elect_core::{Duty, Notice};
 
 use crate::clock::Real;
 use crate::ids::{NODES_MAX, NodeIndex};
-use crate::process::Event;
+use crate::input::Event;
 
 /// What happened since a measurement began.
 #[derive(Clone, Debug, Default)]

@@ -2,12 +2,13 @@
 
 use elect_core::Frame;
 
+use super::World;
 use crate::ids::NodeIndex;
+use crate::input::Input;
 use crate::network::{Fate, Held};
-use crate::process::{Input, State};
+use crate::process::State;
 use crate::queue::What;
 use crate::trace::Detail;
-use crate::world::World;
 
 impl World {
     /// A frame leaves for a member: for every machine that bears its name.

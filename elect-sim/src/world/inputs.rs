@@ -6,17 +6,18 @@ use elect_core::{
     Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Loss, NodeId, Notice, Position, Raise, Requested, Time,
 };
 
+use super::World;
 use crate::checkers::{Checker, Sent};
 use crate::clock::{MICRO, SECOND};
 use crate::disk::Outcome;
 use crate::host::{Call, Host, Hosted};
 use crate::ids::{Life, NodeIndex};
+use crate::input::{Action, Event, Input, Interrupt, Request};
 use crate::options::Sabotage;
-use crate::process::{Action, Event, Input, Interrupt, Request, State};
+use crate::process::State;
 use crate::queue::What;
 use crate::store::Store;
 use crate::trigger::Moment;
-use crate::world::World;
 
 /// Collects what a step asks for, in its order.
 struct Collector<'a>(&'a mut Vec<Action>);

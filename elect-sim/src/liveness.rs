@@ -1,16 +1,6 @@
-//! Liveness, measured: what PROTOCOL.md bounds, in which unit, and what a run saw of it.
+//! Liveness: what PROTOCOL.md bounds and a run measures, in which unit, and against which checker.
 
-mod drills;
-mod failovers;
-mod freezes;
-mod moments;
-
-use crate::campaign::Run;
 use crate::checkers::Checker;
-use crate::clock::{MILLI, Real};
-
-pub use drills::Drill;
-pub(crate) use moments::Moments;
 
 /// Something about liveness that a run measures against its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -188,35 +178,4 @@ pub struct Measured {
     pub bound: u64,
     /// How much of `seen` and `bound` is one unit in this group.
     pub one: u64,
-}
-
-impl Run {
-    /// Notes a measurement; beyond its bound its checker fails.
-    pub(crate) fn measure(&mut self, what: Liveness, seen: u64, bound: u64) {
-        let options = &self.world.options;
-        let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        let one = match what.unit() {
-            Unit::ElectionTimeouts => self.world.election_timeout(),
-            Unit::DetectionTimes => nanos(options.detection.ceiling()),
-            Unit::HeartbeatIntervals => nanos(options.heartbeat),
-            Unit::Milliseconds => MILLI,
-            Unit::Times => 1,
-        };
-        self.measured.push(Measured { what, seen, bound, one });
-        if seen > bound {
-            let (property, words) = what.describe();
-            let text = |value: Real| match what.unit() {
-                Unit::Times => value.to_string(),
-                _ => format!("{:?}", std::time::Duration::from_nanos(value)),
-            };
-            let detail = format!("{property}, {words}: {}, at most {}", text(seen), text(bound));
-            self.fail(what.checker(), &detail);
-        }
-    }
-
-    /// What should have come did not come at all.
-    pub(crate) fn never(&mut self, what: Liveness) {
-        let (property, words) = what.describe();
-        self.fail(what.checker(), &format!("{property}, {words}: it did not come"));
-    }
 }

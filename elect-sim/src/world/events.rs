@@ -2,14 +2,14 @@
 
 use elect_core::{Duty, Loss, Notice, Raised, Stopped};
 
+use super::World;
 use crate::clock::SECOND;
 use crate::host::Call;
 use crate::ids::NodeIndex;
-use crate::process::Event;
+use crate::input::Event;
 use crate::queue::What;
 use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
-use crate::world::World;
 
 impl World {
     pub(crate) fn on_lost(&mut self, node: NodeIndex, loss: Loss) {

@@ -2,13 +2,14 @@
 
 use elect_core::MemberKind;
 
-use super::drills::Steady;
-use super::{Liveness, Moments};
+use super::Steady;
 use crate::campaign::Run;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::deed::Deed;
 use crate::ids::NodeIndex;
-use crate::process::Request;
+use crate::input::Request;
+use crate::liveness::Liveness;
+use crate::moments::Moments;
 use crate::random::Random;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::world::World;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use elect_core::Health;
 
-use super::drills::Steady;
-use super::{Liveness, Moments};
+use super::Steady;
 use crate::campaign::Run;
 use crate::deed::Deed;
 use crate::ids::NodeIndex;
-use crate::process::Request;
+use crate::input::Request;
+use crate::liveness::Liveness;
+use crate::moments::Moments;
 
 /// Longer than any drill.
 const FREEZE: Duration = Duration::from_mins(10);

@@ -1,0 +1,75 @@
+//! The configuration of each life of a node, from the options of a run.
+
+use elect_core::{ClusterId, Config, ConfigBuilder, Member, MemberKind, NodeId};
+
+use crate::ids::{Life, NodeIndex};
+use crate::options::{Options, Sabotage};
+use crate::own::Own;
+use crate::random::mix;
+
+impl Options {
+    /// The settings of one node, to be changed.
+    pub fn own_mut(&mut self, node: NodeIndex) -> &mut Own {
+        if self.own.len() <= node.place() {
+            self.own.resize(node.place() + 1, Own::default());
+        }
+        &mut self.own[node]
+    }
+
+    pub(crate) fn own(&self, node: NodeIndex) -> Option<&Own> {
+        self.own.get(node.place())
+    }
+
+    /// ρ as configured on this node.
+    pub(crate) fn drift_of(&self, node: NodeIndex) -> u32 {
+        self.own(node).and_then(|own| own.drift_ppm).unwrap_or(self.drift_ppm)
+    }
+
+    /// The member list of this node, added to its configuration; why it is none, where it is none.
+    pub(crate) fn with_members(
+        &self,
+        node: NodeIndex,
+        builder: ConfigBuilder,
+    ) -> Result<ConfigBuilder, String> {
+        let kind_of = |id| NodeIndex::of(id).and_then(|index| self.kinds.get(index.place()).copied());
+        let member = |id| Member { id, kind: kind_of(id).unwrap_or(MemberKind::Voter) };
+        let Some(written) = self.own(node).and_then(|own| own.members.as_ref()) else {
+            let all = NodeIndex::all(self.kinds.len()).map(NodeIndex::id);
+            return Ok(builder.members(all.map(member)));
+        };
+        let ids = written.iter().map(|word| NodeId::new(word).map_err(|why| format!("member {word}: {why}")));
+        Ok(builder.members(ids.collect::<Result<Vec<_>, _>>()?.into_iter().map(member)))
+    }
+
+    /// The configuration of one life of a node, or what is wrong with it.
+    pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
+        let cluster = ClusterId::new("sim").expect("a valid name");
+        let builder = Config::builder(cluster, self.member_of(node).id());
+        let builder = match self.preferred {
+            Some(node) if self.sabotage != Some(Sabotage::ForgetsPreference) => {
+                builder.preferred_leader(node.id())
+            }
+            _ => builder,
+        };
+        let builder = self.with_members(node, builder)?;
+        builder
+            .heartbeat_interval(self.heartbeat)
+            .detection(self.detection)
+            .drift_ppm(self.drift_of(node))
+            .clock_granularity(self.granularity)
+            .round_trip(self.round_trip)
+            .save(self.save)
+            .crash_evidence(self.crash_evidence)
+            .fail_back_cooldown(self.cooldown)
+            .office_timeout(self.office_timeout)
+            .seed(mix(self.seed ^ mix(u64::from(node.number()) << 32 | u64::from(life))))
+            .build()
+            .map_err(|why| why.to_string())
+    }
+
+    /// Under whose name this machine runs.
+    fn member_of(&self, node: NodeIndex) -> NodeIndex {
+        let twin = node.place().checked_sub(self.kinds.len());
+        twin.and_then(|twin| self.twins.get(twin)).copied().unwrap_or(node)
+    }
+}

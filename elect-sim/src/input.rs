@@ -1,0 +1,75 @@
+//! What reaches a process, and what its elector asks for in return.
+
+use elect_core::{Duty, Frame, Gate, LinkState, Loss, NodeId, Notice};
+
+use crate::ids::NodeIndex;
+
+/// What a machine does when its process gets to a particular instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// The process stops for this long.
+    Pause(u64),
+    /// The process stops for this long between reading the clock and using what it read.
+    PauseAfterClock(u64),
+    /// The process dies, and starts again so much later.
+    Crash(u64),
+}
+
+/// Something that a process must deal with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input {
+    Frame {
+        from: NodeIndex,
+        slot: u32,
+    },
+    Message {
+        from: NodeIndex,
+        slot: u32,
+    },
+    Tick,
+    SaveDone,
+    Gated,
+    SyncDone,
+    Link {
+        peer: NodeIndex,
+        state: LinkState,
+    },
+    /// A host gets what it asked for by this ticket.
+    Host(u64),
+    Client,
+    /// The host's position is reported late.
+    Report,
+    /// An operator repairs a node that has stopped.
+    Repair,
+    Request(Request),
+}
+
+/// Something that an operator or a host asks of an elector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Resign,
+    Handover(Option<NodeId>),
+    Freeze(std::time::Duration),
+    /// The host says for the last time that it is well, for so long.
+    Vouch(std::time::Duration),
+    Thaw,
+    Health(elect_core::Health),
+}
+
+/// What a host is told, in its order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Duty(Duty),
+    Notice(Notice),
+}
+
+/// One thing that a step asks for.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Lost(Loss),
+    Send(NodeIndex, Frame),
+    Save(Gate),
+    Told(Event),
+    /// Carried out.
+    Done,
+}

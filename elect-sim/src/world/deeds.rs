@@ -1,0 +1,97 @@
+//! What is done to a world, done.
+
+use elect_core::{MemberKind, Storage};
+
+use super::World;
+use crate::deed::{Deed, Wiped};
+use crate::disk::Mood;
+use crate::ids::NodeIndex;
+use crate::input::Input;
+use crate::process::State;
+use crate::queue::What;
+
+impl World {
+    /// Does it, now.
+    pub(crate) fn act(&mut self, deed: Deed) {
+        self.deeds.push((self.now, deed));
+        self.perform(deed);
+    }
+
+    /// Does it without keeping it: it follows from something else that is kept.
+    pub(crate) fn perform(&mut self, deed: Deed) {
+        let is_of_links = matches!(deed, Deed::Cut(..) | Deed::Heal(..) | Deed::Clog(..) | Deed::Unclog(..));
+        match deed {
+            Deed::Cut(from, to) => self.network.cut(from, to),
+            Deed::Heal(from, to) => self.network.heal(from, to),
+            Deed::Clog(from, to) => self.network.clog(from, to),
+            Deed::Unclog(from, to) => self.unclog(from, to),
+            Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life),
+            Deed::Crash(node) => self.crash(node, None),
+            Deed::PowerOff(node) => self.power_off(node),
+            Deed::Start(node) => self.queue.push(self.now, What::Start { node }),
+            Deed::Wipe(node, wiped) => self.wipe(node, wiped),
+            Deed::Pause(node, span) => self.pause(node, span),
+            Deed::Interrupt(node, after, interrupt) => {
+                self.node_mut(node).interrupt = Some((after, interrupt));
+            }
+            Deed::Disk(node, Mood::Well) => self.mend_disk(node),
+            Deed::Disk(node, mood) => self.node_mut(node).disk.mood = mood,
+            Deed::NextSave(node, outcome) => self.node_mut(node).disk.next_save = outcome,
+            Deed::Rate(node, rate) => {
+                self.clocks[node].set_rate(self.now, rate);
+                if self.node(node).state == State::Running {
+                    self.wake(node);
+                }
+            }
+            Deed::Ask(node, request) => self.input(node, Input::Request(request)),
+            Deed::CutData(from, to) => self.network.cut_data(from, to),
+            Deed::HealData(from, to) => self.network.heal_data(from, to),
+            Deed::Slower(extra) => self.network.slower = extra,
+            Deed::Rule(rule) => self.rules.push(rule),
+            Deed::On(trigger) => self.triggers.push(trigger),
+            Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
+        }
+        if is_of_links {
+            self.mark_links();
+        }
+    }
+
+    /// A dead node had stood so far above everybody's epoch, if it could have.
+    fn stood_unheard(&mut self, node: NodeIndex, by: u64) {
+        let stood = self.node(node);
+        let votes = stood.disk.record().is_some_and(|record| record.storage == Storage::Intact);
+        let could = stood.process.is_none() && stood.kind == MemberKind::Voter && votes;
+        // Nobody stands while another may act on its promise.
+        if could && !(self.checks.clocks_are_sound && self.checks.is_bound(node, self.now, &self.clocks)) {
+            self.raise_record(node, by);
+        }
+    }
+
+    /// Does all of them when `span` is over, unless everything heals before.
+    pub(crate) fn act_later(&mut self, span: u64, deeds: Vec<Deed>) {
+        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.ends.push(deeds);
+        self.queue.push(self.now + span, What::End { number });
+    }
+
+    pub(crate) fn end(&mut self, number: u32) {
+        let deeds = std::mem::take(&mut self.ends[number as usize]);
+        if deeds.iter().any(|deed| matches!(deed, Deed::Heal(..))) {
+            self.note_network("cuts heal");
+        }
+        for deed in deeds {
+            self.act(deed);
+        }
+    }
+
+    fn wipe(&mut self, node: NodeIndex, wiped: Wiped) {
+        if self.node(node).process.is_some() {
+            return; // A disk in use is not lost, it fails.
+        }
+        self.node_mut(node).disk.wipe();
+        self.checks.lost_disk(node);
+        if wiped == Wiped::RecordAndLog {
+            self.node_mut(node).hosted_mut().put_disk(&[]);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Triggers that fire.
+
+use super::World;
+use crate::ids::NodeIndex;
+use crate::queue::What;
+use crate::trigger::{Moment, Strike};
+
+impl World {
+    /// A node did something: what waited for that strikes, each once.
+    pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment) {
+        if self.triggers.is_empty() {
+            return;
+        }
+        let now = self.now;
+        let queue = &mut self.queue;
+        self.triggers.retain(|trigger| {
+            let fires = (trigger.node, trigger.moment) == (node, moment);
+            if fires {
+                queue.push(now + trigger.after, What::Strike { node, strike: trigger.strike });
+            }
+            !fires
+        });
+    }
+
+    pub(crate) fn strike_at(&mut self, node: NodeIndex, strike: Strike) {
+        if self.calm_since.is_some() {
+            return; // It was set before the faults ended.
+        }
+        self.note(Some(node), || format!("is struck: {strike:?}"));
+        match strike {
+            Strike::Crash(down) => self.crash(node, Some(down)),
+            Strike::Pause(time) => self.pause(node, time),
+            Strike::CutTo(peer, time) => self.cut_for(node, peer, time),
+            Strike::CutFrom(peer, time) => self.cut_for(peer, node, time),
+            Strike::NextSave(outcome) => self.node_mut(node).disk.next_save = outcome,
+        }
+    }
+
+    fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
+        self.network.cut(from, to);
+        self.mark_links();
+        self.queue.push(self.now + time, What::Mended { from, to });
+    }
+
+    pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
+        if self.calm_since.is_none() {
+            self.network.heal(from, to);
+            self.mark_links();
+        }
+    }
+}
