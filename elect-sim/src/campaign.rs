@@ -181,7 +181,7 @@ impl Run {
             let data = |&peer: &NodeIndex| {
                 world.nodes[peer].kind == MemberKind::Voter
                     && world.is_intact(peer)
-                    && world.network.is_open_both_ways(node, peer)
+                    && world.wires.links().is_open_both_ways(node, peer)
             };
             NodeIndex::all(world.nodes.len()).filter(data).count() >= quorum
         })
@@ -286,7 +286,7 @@ impl World {
         let reaches = |node: NodeIndex| {
             NodeIndex::all(count)
                 .filter(|&peer| live(peer))
-                .filter(|&peer| peer == node || self.network.is_open_both_ways(node, peer))
+                .filter(|&peer| peer == node || self.wires.links().is_open_both_ways(node, peer))
                 .count()
         };
         NodeIndex::all(count)

@@ -35,6 +35,7 @@ mod timeline;
 mod topology;
 mod trace;
 mod trigger;
+mod wires;
 mod world;
 
 pub use campaign::{Outcome, Run, swarm};

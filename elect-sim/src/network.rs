@@ -55,14 +55,19 @@ impl Quality {
 /// When copies of one message arrive: at most the message, its double and a stale copy.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrivals {
-    pub(crate) at: [Real; 3],
-    pub(crate) count: usize,
+    at: [Real; 3],
+    count: usize,
 }
 
 impl Arrivals {
     pub(crate) fn add(&mut self, at: Real) {
         self.at[self.count] = at;
         self.count += 1;
+    }
+
+    /// When each copy arrives, the message itself first.
+    pub(crate) fn times(&self) -> &[Real] {
+        &self.at[..self.count]
     }
 }
 
@@ -99,11 +104,11 @@ struct Link {
 pub(crate) struct Network {
     nodes: usize,
     links: Vec<Link>,
-    pub(crate) quality: Quality,
+    quality: Quality,
     /// Every message takes this much longer.
-    pub(crate) slower: u64,
+    slower: u64,
     /// Whether nothing overtakes anything, as on a connection.
-    pub(crate) in_order: bool,
+    in_order: bool,
     random: Random,
 }
 
@@ -126,6 +131,26 @@ impl Network {
             in_order: false,
             random,
         }
+    }
+
+    /// From now on messages are treated so.
+    pub(crate) fn set_quality(&mut self, quality: Quality) {
+        self.quality = quality;
+    }
+
+    /// The longest ordinary delay.
+    pub(crate) fn longest_delay(&self) -> u64 {
+        self.quality.delay_max
+    }
+
+    /// From now on every message takes this much longer.
+    pub(crate) fn set_slower(&mut self, extra: u64) {
+        self.slower = extra;
+    }
+
+    /// From now on nothing overtakes anything.
+    pub(crate) fn keep_order(&mut self) {
+        self.in_order = true;
     }
 
     fn at(&self, from: NodeIndex, to: NodeIndex) -> usize {
@@ -237,7 +262,7 @@ mod tests {
 
     fn count(fate: Fate) -> usize {
         match fate {
-            Fate::Arrives(arrivals) => arrivals.count,
+            Fate::Arrives(arrivals) => arrivals.times().len(),
             Fate::Waits => usize::MAX,
         }
     }
@@ -261,9 +286,9 @@ mod tests {
         assert!(network.is_data_cut(A, B) && !network.is_data_cut(B, A) && !network.is_cut(A, B));
         network.heal_data(A, B);
         assert!(!network.is_data_cut(A, B));
-        network.slower = 100;
+        network.set_slower(100);
         let Fate::Arrives(arrivals) = network.carry(A, B, 1_000) else { panic!("nothing is clogged") };
-        assert_eq!((arrivals.at[0], network.delay()), (1_105, 105));
+        assert_eq!((arrivals.times()[0], network.delay()), (1_105, 105));
     }
 
     #[test]
@@ -273,8 +298,8 @@ mod tests {
         let mut copies = [0usize; 3];
         for _ in 0..10_000 {
             let Fate::Arrives(arrivals) = network.carry(A, B, 100) else { panic!("nothing is clogged") };
-            copies[arrivals.count] += 1;
-            assert!(arrivals.at[..arrivals.count].iter().all(|at| (110..=120).contains(at)));
+            copies[arrivals.times().len()] += 1;
+            assert!(arrivals.times().iter().all(|at| (110..=120).contains(at)));
         }
         assert!((2_800..3_200).contains(&copies[0]) && (600..800).contains(&copies[2]), "{copies:?}");
     }

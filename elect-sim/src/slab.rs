@@ -10,7 +10,7 @@ use crate::clock::Real;
 pub(crate) struct Bytes {
     buffer: [u8; FRAME_BYTES_MAX],
     length: usize,
-    pub(crate) sent: Real,
+    sent: Real,
 }
 
 impl Bytes {
@@ -21,6 +21,11 @@ impl Bytes {
 
     pub(crate) fn decode(&self) -> Result<Frame, WireError> {
         wire::decode(self.as_slice())
+    }
+
+    /// When it left.
+    pub(crate) fn sent(&self) -> Real {
+        self.sent
     }
 
     /// Loses the last byte.

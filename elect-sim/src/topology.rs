@@ -188,9 +188,9 @@ impl World {
     /// Cuts these links and no others.
     pub(crate) fn set_cuts(&mut self, cuts: &[Link]) {
         self.note_network(&format!("cuts are now {cuts:?}"));
-        self.network.heal_all();
+        self.wires.links_mut().heal_all();
         for &Link { from, to } in cuts {
-            self.network.cut(from, to);
+            self.wires.links_mut().cut(from, to);
         }
         self.mark_links();
     }

@@ -11,7 +11,6 @@ mod life;
 mod marks;
 mod messages;
 mod operator;
-mod rules;
 mod setup;
 mod triggers;
 
@@ -26,16 +25,13 @@ use crate::ids::NodeIndex;
 use crate::input::{Action, Input};
 use crate::model_log::Entries;
 use crate::moments::Moments;
-use crate::network::Network;
 use crate::options::{Options, Sabotage};
-use crate::packet::Packet;
 use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
-use crate::rule::Rule;
-use crate::slab::{Bytes, Slab};
 use crate::trace::Trace;
 use crate::trigger::Trigger;
+use crate::wires::Wires;
 
 /// A simulated group of nodes.
 #[derive(Debug)]
@@ -45,9 +41,7 @@ pub struct World {
     pub(crate) queue: Queue,
     pub(crate) nodes: Vec<Node>,
     pub(crate) clocks: Vec<Clock>,
-    pub(crate) network: Network,
-    pub(crate) frames: Slab<Bytes>,
-    pub(crate) packets: Slab<Packet>,
+    pub(crate) wires: Wires,
     /// What the logs of all built-in stores are made of.
     pub(crate) entries: Entries,
     pub(crate) checks: Checkers,
@@ -64,8 +58,6 @@ pub struct World {
     pub(crate) ends: Vec<Vec<Deed>>,
     /// Everything that was done to this world so far, and when.
     pub(crate) deeds: Vec<(Real, Deed)>,
-    /// What a scenario does to single frames.
-    pub(crate) rules: Vec<Rule>,
     /// What strikes when a node does something.
     pub(crate) triggers: Vec<Trigger>,
     /// Counts for reports.

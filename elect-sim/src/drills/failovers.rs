@@ -41,7 +41,7 @@ impl Run {
         let deaf = self.another(&mut steady, |_| true);
         for from in NodeIndex::all(self.world.nodes.len()).filter(|&from| from != deaf) {
             let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
-            self.world.rules.push(rule);
+            self.world.wires.add_rule(rule);
         }
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         if self.world.moments.lost.is_none() {
@@ -198,7 +198,7 @@ impl Run {
 
     /// A group that is at peace from its first boot on: L8, and where a leader is preferred, how it comes back.
     pub(crate) fn peace(&mut self) {
-        self.world.network.in_order = true;
+        self.world.wires.links_mut().keep_order();
         let (random, timeout) = (Random::stream(self.world.options.seed, 7), self.world.election_timeout());
         let first = self.world.spans(NodeIndex::default(), timeout, random);
         self.boots(Liveness::FirstBoot, &first);
@@ -260,7 +260,8 @@ impl World {
     /// Whether a node that runs reaches somebody.
     fn is_heard(&self, node: NodeIndex) -> bool {
         let peers = NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node);
-        self.node(node).process.is_some() && peers.into_iter().any(|peer| !self.network.is_cut(node, peer))
+        self.node(node).process.is_some()
+            && peers.into_iter().any(|peer| !self.wires.links().is_cut(node, peer))
     }
 
     /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
@@ -272,7 +273,7 @@ impl World {
         let is_bound = |&node: &NodeIndex| {
             let follows_on = self.options.kinds[node] == MemberKind::Voter
                 && self.moments.freed[node].is_none_or(|freed| freed > stood);
-            follows_on && self.node(node).process.is_some() && !self.network.is_cut(node, elected)
+            follows_on && self.node(node).process.is_some() && !self.wires.links().is_cut(node, elected)
         };
         let others = NodeIndex::all(self.nodes.len()).filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0

@@ -56,7 +56,7 @@ impl Steady {
 impl Run {
     /// Plays the drills that the options name, each in a group at rest.
     pub(crate) fn drills(&mut self) {
-        self.world.network.in_order = true;
+        self.world.wires.links_mut().keep_order();
         for (number, drill) in (0u64..).zip(self.world.options.drills.clone()) {
             let mut random = Random::stream(self.world.options.seed, 1_000 + number);
             self.world.clients_rest = random.below(2) == 0;
@@ -67,7 +67,7 @@ impl Run {
             self.world.note_network(&format!("DRILL {}", drill.name()));
             self.world.moments = Moments::default();
             self.drill(drill, steady);
-            self.world.rules.clear();
+            self.world.wires.clear_rules();
             self.world.clients_rest = false;
         }
     }
@@ -295,7 +295,7 @@ impl World {
 
     pub(super) fn heal_links(&mut self) {
         for Link { from, to } in self.links() {
-            if self.network.is_cut(from, to) {
+            if self.wires.links().is_cut(from, to) {
                 self.perform(Deed::Heal(from, to));
             }
         }

@@ -144,7 +144,7 @@ impl Player {
             }
             Step::HealAll => {
                 self.note("heal");
-                self.run.world.network.heal_all();
+                self.run.world.wires.links_mut().heal_all();
                 self.run.world.mark_links();
             }
             Step::Isolate(name) => {
@@ -190,7 +190,7 @@ impl Player {
                     Duration::from_nanos(min),
                     Duration::from_nanos(max)
                 ));
-                self.run.world.network.quality = Quality::calm(min, max);
+                self.run.world.wires.links_mut().set_quality(Quality::calm(min, max));
             }
             _ => self.act_on_node(step)?,
         }

@@ -22,14 +22,14 @@ impl World {
     #[inline]
     fn send_to_machine(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
         self.counts.frames += 1;
-        let fate = match self.apply_rules(from, to, frame) {
-            Some(fate) => fate,
-            None => self.network.carry(from, to, self.now),
-        };
+        let fate = self.wires.fate_of_frame(from, to, frame, self.now);
         if self.trace.wants(Detail::Frames) {
             let text = format!("→ {} {:?} {:?}", to, frame.header, frame.body);
-            let lost =
-                if matches!(fate, Fate::Arrives(arrivals) if arrivals.count == 0) { " LOST" } else { "" };
+            let lost = if matches!(fate, Fate::Arrives(arrivals) if arrivals.times().is_empty()) {
+                " LOST"
+            } else {
+                ""
+            };
             self.note(Some(from), || format!("{text}{lost}"));
         }
         if self.trace.wants(Detail::Events) {
@@ -37,38 +37,30 @@ impl World {
         }
         match fate {
             Fate::Arrives(arrivals) => {
-                for &at in &arrivals.at[..arrivals.count] {
-                    let slot = self.frames.take();
-                    self.frames.get_mut(slot).encode(frame, self.now);
+                for &at in arrivals.times() {
+                    let slot = self.wires.put_frame(frame, self.now);
                     self.queue.push(at, What::Deliver { from, to, slot });
                 }
             }
-            Fate::Waits => {
-                let slot = self.frames.take();
-                self.frames.get_mut(slot).encode(frame, self.now);
-                self.network.hold(from, to, Held::Frame(slot));
-            }
+            Fate::Waits => self.wires.hold_frame(from, to, frame, self.now),
         }
     }
 
     pub(crate) fn frame_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
-        let is_ghost = self.calm_since.is_some_and(|since| {
-            self.frames.get(slot).sent < since && self.now > since + self.network.quality.delay_max
-        });
+        let is_ghost = self.calm_since.is_some_and(|since| self.wires.is_ghost(slot, since, self.now));
         if is_ghost || self.node(to).state == State::Down {
-            self.frames.free(slot);
+            self.wires.drop_frame(slot);
             return;
         }
         if self.is_checked {
             self.trace.absorb(u64::from(from.number()) << 8 | u64::from(to.number()));
-            self.trace.absorb_bytes(self.frames.get(slot).as_slice());
+            self.trace.absorb_bytes(self.wires.bytes(slot));
         }
         self.input(to, Input::Frame { from, slot });
     }
 
     pub(crate) fn unclog(&mut self, from: NodeIndex, to: NodeIndex) {
-        for held in self.network.unclog(from, to) {
-            let at = self.now + self.network.delay();
+        for (at, held) in self.wires.unclog(from, to, self.now) {
             match held {
                 Held::Frame(slot) => self.queue.push(at, What::Deliver { from, to, slot }),
                 Held::Message(slot) => self.queue.push(at, What::Message { from, to, slot }),

@@ -17,20 +17,20 @@ impl World {
         }
         let retry = self.now + 50 * MILLI + self.chance.below(50 * MILLI);
         self.queue.push(retry, What::Dial { from, to, life });
-        if self.node(from).state == State::Running && !self.network.is_cut(from, to) {
-            let at = self.now + self.network.delay();
+        if self.node(from).state == State::Running && !self.wires.links().is_cut(from, to) {
+            let at = self.now + self.wires.links_mut().delay();
             self.queue.push(at, What::DialArrives { from, to, life, began: self.now });
         }
     }
 
     pub(crate) fn dial_arrives(&mut self, from: NodeIndex, to: NodeIndex, life: Life, began: Real) {
         let target = self.node(to);
-        if target.dark || self.network.is_cut(to, from) {
+        if target.dark || self.wires.links().is_cut(to, from) {
             return;
         }
         // A stopped process does not refuse: its kernel accepts for it.
         let accepted = target.state != State::Down;
-        let at = self.now + self.network.delay();
+        let at = self.now + self.wires.links_mut().delay();
         self.queue.push(at, What::DialAnswered { from, to, life, began, accepted });
     }
 
@@ -67,8 +67,8 @@ impl World {
         self.node_mut(node).connected = Default::default();
         for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
             let life = self.node(peer).life;
-            let silent = self.node(node).dark || self.network.is_cut(node, peer);
-            let wait = if silent { 2 * SECOND } else { self.network.delay() };
+            let silent = self.node(node).dark || self.wires.links().is_cut(node, peer);
+            let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };
             self.queue.push(self.now + wait, What::Closed { node: peer, peer: node, life });
         }
     }

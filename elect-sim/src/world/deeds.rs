@@ -21,9 +21,9 @@ impl World {
     pub(crate) fn perform(&mut self, deed: Deed) {
         let is_of_links = matches!(deed, Deed::Cut(..) | Deed::Heal(..) | Deed::Clog(..) | Deed::Unclog(..));
         match deed {
-            Deed::Cut(from, to) => self.network.cut(from, to),
-            Deed::Heal(from, to) => self.network.heal(from, to),
-            Deed::Clog(from, to) => self.network.clog(from, to),
+            Deed::Cut(from, to) => self.wires.links_mut().cut(from, to),
+            Deed::Heal(from, to) => self.wires.links_mut().heal(from, to),
+            Deed::Clog(from, to) => self.wires.links_mut().clog(from, to),
             Deed::Unclog(from, to) => self.unclog(from, to),
             Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life),
             Deed::Crash(node) => self.crash(node, None),
@@ -44,10 +44,10 @@ impl World {
                 }
             }
             Deed::Ask(node, request) => self.input(node, Input::Request(request)),
-            Deed::CutData(from, to) => self.network.cut_data(from, to),
-            Deed::HealData(from, to) => self.network.heal_data(from, to),
-            Deed::Slower(extra) => self.network.slower = extra,
-            Deed::Rule(rule) => self.rules.push(rule),
+            Deed::CutData(from, to) => self.wires.links_mut().cut_data(from, to),
+            Deed::HealData(from, to) => self.wires.links_mut().heal_data(from, to),
+            Deed::Slower(extra) => self.wires.links_mut().set_slower(extra),
+            Deed::Rule(rule) => self.wires.add_rule(rule),
             Deed::On(trigger) => self.triggers.push(trigger),
             Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
         }

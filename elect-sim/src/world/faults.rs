@@ -279,21 +279,22 @@ impl World {
     pub fn heal(&mut self, cuts: &[Link], retired: &[NodeIndex]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
         self.calm_since = Some(self.now);
-        self.network.quality = self.calm_quality();
+        let quality = self.calm_quality();
+        self.wires.links_mut().set_quality(quality);
         if self.is_sabotaged(Sabotage::SlowSaves) {
             self.nodes.iter_mut().for_each(|node| node.disk.save_min += 60 * MILLI);
             self.nodes.iter_mut().for_each(|node| node.disk.save_max += 60 * MILLI);
         }
-        self.network.heal_all();
-        self.network.slower = 0;
-        self.rules.clear();
+        self.wires.links_mut().heal_all();
+        self.wires.links_mut().set_slower(0);
+        self.wires.clear_rules();
         self.triggers.clear();
         self.ends.iter_mut().for_each(Vec::clear);
         for Link { from, to } in self.links() {
             self.unclog(from, to);
         }
         for &Link { from, to } in cuts {
-            self.network.cut(from, to);
+            self.wires.links_mut().cut(from, to);
         }
         self.mark_links();
         for node in NodeIndex::all(self.nodes.len()) {

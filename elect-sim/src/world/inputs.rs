@@ -111,8 +111,8 @@ impl World {
 
     pub(crate) fn drop_input(&mut self, input: Input) {
         match input {
-            Input::Frame { slot, .. } => self.frames.free(slot),
-            Input::Message { slot, .. } => self.packets.free(slot),
+            Input::Frame { slot, .. } => self.wires.drop_frame(slot),
+            Input::Message { slot, .. } => self.wires.drop_packet(slot),
             _ => {}
         }
     }
@@ -121,8 +121,7 @@ impl World {
         match input {
             Input::Frame { from, slot } => self.on_frame(node, from, slot, now),
             Input::Message { from, slot } => {
-                let packet = std::mem::take(self.packets.get_mut(slot));
-                self.packets.free(slot);
+                let packet = self.wires.take_packet(slot);
                 let from = self.member(from);
                 self.call(node, Call::Message(from, packet));
             }
@@ -166,10 +165,9 @@ impl World {
 
     pub(crate) fn on_frame(&mut self, node: NodeIndex, from: NodeIndex, slot: u32, now: Time) {
         if self.is_sabotaged(Sabotage::GarbledBytes) && self.luck.below(50) == 0 {
-            self.frames.get_mut(slot).garble();
+            self.wires.garble(slot);
         }
-        let decoded = self.frames.get(slot).decode();
-        self.frames.free(slot);
+        let decoded = self.wires.take_frame(slot);
         let peer = self.node(from).id;
         match decoded {
             Ok(frame) => {

@@ -35,7 +35,7 @@ impl World {
     pub(crate) fn mark_links(&mut self) {
         if self.trace.wants(Detail::Events) {
             for link in self.links() {
-                self.trace.mark_link(self.now, link, self.network.trouble(link.from, link.to));
+                self.trace.mark_link(self.now, link, self.wires.links().trouble(link.from, link.to));
             }
         }
     }
@@ -60,7 +60,7 @@ impl World {
             Body::Reject { .. } | Body::WentBack { .. } => "reject",
         };
         let arrives = match fate {
-            Fate::Arrives(arrivals) if arrivals.count > 0 => Some(arrivals.at[0]),
+            Fate::Arrives(arrivals) if !arrivals.times().is_empty() => arrivals.times().first().copied(),
             _ => None,
         };
         self.trace.mark(self.now, Some(from), Marked::Message { to, kind, arrives }, String::new());

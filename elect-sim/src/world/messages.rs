@@ -3,7 +3,7 @@
 use super::World;
 use crate::ids::NodeIndex;
 use crate::input::Input;
-use crate::network::{Fate, Held};
+use crate::network::Fate;
 use crate::packet::Packet;
 use crate::process::State;
 use crate::queue::What;
@@ -21,30 +21,21 @@ impl World {
         if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
             return;
         }
-        if self.network.is_data_cut(from, to) {
-            return;
-        }
-        let fate = match self.apply_store_rules(from, to) {
-            Some(fate) => fate,
-            None => self.network.carry(from, to, self.now),
-        };
-        match fate {
-            Fate::Arrives(arrivals) => {
-                for &at in &arrivals.at[..arrivals.count] {
-                    let slot = self.packets.put(packet.clone());
+        match self.wires.fate_of_packet(from, to, self.now) {
+            None => {}
+            Some(Fate::Arrives(arrivals)) => {
+                for &at in arrivals.times() {
+                    let slot = self.wires.put_packet(packet);
                     self.queue.push(at, What::Message { from, to, slot });
                 }
             }
-            Fate::Waits => {
-                let slot = self.packets.put(packet.clone());
-                self.network.hold(from, to, Held::Message(slot));
-            }
+            Some(Fate::Waits) => self.wires.hold_packet(from, to, packet),
         }
     }
 
     pub(crate) fn message_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
         if self.node(to).state == State::Down {
-            self.packets.free(slot);
+            self.wires.drop_packet(slot);
         } else {
             self.input(to, Input::Message { from, slot });
         }

@@ -16,8 +16,8 @@ use crate::options::Options;
 use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
-use crate::slab::Slab;
 use crate::trace::{Detail, Trace};
+use crate::wires::Wires;
 
 impl World {
     /// A world as `options` say, with every node about to boot for the first time.
@@ -35,9 +35,7 @@ impl World {
             queue: Queue::default(),
             nodes: Vec::with_capacity(count),
             clocks: nodes().map(|node| draw_clock(&options, node, &mut chaos, 0)).collect(),
-            network: Network::new(count, options.stormy, Random::stream(seed, 3)),
-            frames: Slab::default(),
-            packets: Slab::default(),
+            wires: Wires::new(Network::new(count, options.stormy, Random::stream(seed, 3))),
             entries: Entries::new(),
             checks: Checkers::new(nodes().map(rule).collect(), &options.twins),
             trace: Trace::new(detail),
@@ -45,7 +43,6 @@ impl World {
             calm_since: None,
             ends: Vec::new(),
             deeds: Vec::new(),
-            rules: Vec::new(),
             triggers: Vec::new(),
             counts: Counts::default(),
             moments: Moments::default(),

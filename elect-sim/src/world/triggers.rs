@@ -37,14 +37,14 @@ impl World {
     }
 
     fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
-        self.network.cut(from, to);
+        self.wires.links_mut().cut(from, to);
         self.mark_links();
         self.queue.push(self.now + time, What::Mended { from, to });
     }
 
     pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
         if self.calm_since.is_none() {
-            self.network.heal(from, to);
+            self.wires.links_mut().heal(from, to);
             self.mark_links();
         }
     }
