@@ -122,7 +122,7 @@ impl Machine<'_> {
 
     /// Simulated time in nanoseconds: for what a test compares, no host knows it.
     pub fn real(&self) -> Real {
-        self.world.now
+        self.world.now()
     }
 
     /// Chance of the run.
@@ -142,13 +142,13 @@ impl Machine<'_> {
         let life = self.world.node(self.node).life;
         self.world
             .queue
-            .push(self.world.now.saturating_add(span), What::Host { node: self.node, life, ticket });
+            .push(self.world.now().saturating_add(span), What::Host { node: self.node, life, ticket });
     }
 
     /// Makes durable what has been written so far; [`Host::synced`] tells when it is. One at a time: `false` if a
     /// sync is under way.
     pub fn sync(&mut self) -> bool {
-        let (node, now) = (self.node, self.world.now);
+        let (node, now) = (self.node, self.world.now());
         let owner = self.world.node_mut(node);
         let Some(process) = &mut owner.process else { return false };
         if std::mem::replace(&mut process.syncing, true) {
@@ -171,7 +171,7 @@ impl Machine<'_> {
 
     /// Something that the host promises does not hold: the run fails by [`Checker::HostHolds`].
     pub fn fail(&mut self, detail: impl FnOnce() -> String) {
-        let (now, node) = (self.world.now, self.node);
+        let (now, node) = (self.world.now(), self.node);
         self.world.checks.fail(Checker::HostHolds, now, node, detail);
     }
 
@@ -184,7 +184,7 @@ impl Machine<'_> {
             0 => world.report(node, position),
             late => {
                 let life = world.node(node).life;
-                world.queue.push(world.now + late, What::Report { node, life });
+                world.queue.push(world.now() + late, What::Report { node, life });
             }
         }
     }

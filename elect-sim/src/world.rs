@@ -17,7 +17,8 @@ mod triggers;
 use elect_core::Time;
 
 use crate::checkers::{Checkers, Violation};
-use crate::clock::{Clock, Real, SECOND};
+use crate::clock::{Real, SECOND};
+use crate::clocks::Clocks;
 use crate::counts::Counts;
 use crate::deed::Deed;
 use crate::disk::Mood;
@@ -36,11 +37,10 @@ use crate::wires::Wires;
 /// A simulated group of nodes.
 #[derive(Debug)]
 pub struct World {
-    pub(crate) now: Real,
     pub(crate) options: Options,
     pub(crate) queue: Queue,
     pub(crate) nodes: Vec<Node>,
-    pub(crate) clocks: Vec<Clock>,
+    pub(crate) clocks: Clocks,
     pub(crate) wires: Wires,
     /// What the logs of all built-in stores are made of.
     pub(crate) entries: Entries,
@@ -94,7 +94,7 @@ impl World {
 
     /// Simulated time so far, in nanoseconds.
     pub fn now(&self) -> Real {
-        self.now
+        self.clocks.now()
     }
 
     /// Goes on until `until` or the first violation.
@@ -104,7 +104,7 @@ impl World {
     pub fn run_until(&mut self, until: Real) {
         while self.checks.violation().is_none() {
             let Some((at, what)) = self.queue.pop(until) else { break };
-            self.now = at;
+            self.clocks.go_to(at);
             self.counts.events += 1;
             // A list of the same deeds must lead to the same hash.
             if self.is_checked && !matches!(what, What::Fault | What::End { .. }) {
@@ -114,7 +114,7 @@ impl World {
             self.happen(what);
         }
         if self.checks.violation().is_none() {
-            self.now = until;
+            self.clocks.go_to(until);
         }
     }
 
@@ -127,10 +127,10 @@ impl World {
         &self,
         except: Option<NodeIndex>,
     ) -> impl Iterator<Item = (NodeIndex, elect_core::Epoch)> {
-        let nodes = self.nodes.iter().zip(&self.clocks).zip(NodeIndex::all(self.nodes.len()));
-        nodes.filter_map(move |((node, clock), index)| {
+        let nodes = self.nodes.iter().zip(NodeIndex::all(self.nodes.len()));
+        nodes.filter_map(move |(node, index)| {
             let process = node.process.as_ref().filter(|_| Some(index) != except)?;
-            let lease = process.authority.lease(clock.read(self.now))?;
+            let lease = process.authority.lease(self.clocks.local(index))?;
             Some((index, lease.epoch))
         })
     }
@@ -199,7 +199,7 @@ impl World {
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {
-        self.clocks[node].read(self.now)
+        self.clocks.local(node)
     }
 
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {
@@ -211,7 +211,7 @@ impl World {
     }
 
     pub(crate) fn mend_disk(&mut self, node: NodeIndex) {
-        let now = self.now;
+        let now = self.clocks.now();
         let mended = self.node_mut(node);
         mended.disk.mood = Mood::Well;
         let life = mended.life;

@@ -3,7 +3,7 @@
 use elect_core::{Body, Epoch, Frame, Incarnation, Loss, Record, Standing, Time, Word};
 
 use super::{Checker, Checkers, Real, ended};
-use crate::clock::Clock;
+use crate::clocks::Clocks;
 use crate::ids::{Life, NodeIndex};
 
 /// The largest step that one offer may raise an epoch by, and the hint beside it (S3).
@@ -18,7 +18,7 @@ pub(crate) struct Sent<'a> {
     /// Whether the node's lease runs at this moment.
     pub(crate) lease_runs: bool,
     /// Every node's clock.
-    pub(crate) clocks: &'a [Clock],
+    pub(crate) clocks: &'a Clocks,
 }
 
 impl Checkers {

@@ -266,11 +266,11 @@ pub(crate) struct Checkers {
     /// The members whose names further machines bear.
     twins: Vec<NodeIndex>,
     /// Whether drift beyond the configured bound is simulated: then clocks prove nothing.
-    pub(crate) clocks_are_sound: bool,
+    clocks_are_sound: bool,
 }
 
 impl Checkers {
-    pub(crate) fn new(lease_rules: Vec<LeaseRule>, twins: &[NodeIndex]) -> Self {
+    pub(crate) fn new(lease_rules: Vec<LeaseRule>, twins: &[NodeIndex], clocks_are_sound: bool) -> Self {
         let nodes = lease_rules.len();
         assert!(nodes <= NODES_MAX, "a world has at most {NODES_MAX} nodes");
         Self {
@@ -286,8 +286,13 @@ impl Checkers {
             violation: None,
             lease_rules,
             twins: twins.to_vec(),
-            clocks_are_sound: true,
+            clocks_are_sound,
         }
+    }
+
+    /// Whether clocks are within the bound that the protocol assumes.
+    pub(crate) fn clocks_are_sound(&self) -> bool {
+        self.clocks_are_sound
     }
 
     pub(crate) fn violation(&self) -> Option<&Violation> {

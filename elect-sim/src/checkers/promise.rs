@@ -8,7 +8,7 @@ use std::time::Duration;
 use elect_core::{Body, Epoch, Frame, Standing, Time};
 
 use super::{Checker, Checkers, Real, Sent};
-use crate::clock::Clock;
+use crate::clocks::Clocks;
 use crate::ids::{Life, NODES_MAX, NodeIndex};
 
 /// What one node granted and how its own frames set detection times.
@@ -139,21 +139,23 @@ impl Checkers {
         }
     }
 
-    /// Whether somebody may still act on a promise of this node: then it could not have stood.
-    pub(crate) fn is_bound(&self, node: NodeIndex, at: Real, clocks: &[Clock]) -> bool {
+    /// Whether somebody may still act on a promise of this node, as far as clocks prove it: then it could not have stood.
+    pub(crate) fn is_bound(&self, node: NodeIndex, clocks: &Clocks) -> bool {
         let grants = self.nodes[node].promises.grants;
-        NodeIndex::all(self.nodes.len())
-            .any(|leader| leader != node && self.may_act_on(leader, grants[leader], at, clocks))
+        let may_act = |leader: NodeIndex| {
+            leader != node && self.may_act_on(leader, grants[leader], clocks.now(), clocks)
+        };
+        self.clocks_are_sound && NodeIndex::all(self.nodes.len()).any(may_act)
     }
 
-    fn may_act_on(&self, leader: NodeIndex, grant: Grant, at: Real, clocks: &[Clock]) -> bool {
+    fn may_act_on(&self, leader: NodeIndex, grant: Grant, at: Real, clocks: &Clocks) -> bool {
         let holder = &self.nodes[leader];
         grant.end != Time::ZERO
             && holder.running
             && !holder.stopped
             && holder.life == grant.life
             && holder.ended < grant.epoch
-            && clocks[leader].read(at) < grant.end
+            && clocks.read(leader, at) < grant.end
     }
 }
 

@@ -9,6 +9,7 @@ use elect_core::{
 
 use super::{Checker, Checkers, LeaseRule, Sent};
 use crate::clock::{Clock, SECOND};
+use crate::clocks::Clocks;
 use crate::ids::NodeIndex;
 use crate::model_log::{Entries, ModelLog};
 
@@ -23,12 +24,17 @@ const LIFE: Incarnation = Incarnation { counter: 1, random: 1 };
 /// Three nodes that have just started, with their clocks.
 struct Group {
     checks: Checkers,
-    clocks: Vec<Clock>,
+    clocks: Clocks,
     now: u64,
 }
 
 fn id(node: NodeIndex) -> NodeId {
     node.id()
+}
+
+/// Clocks that show real time.
+fn exact() -> Clocks {
+    Clocks::new(0, vec![Clock::new(0, 0, 0, 1); 3])
 }
 
 fn epoch(number: u64) -> Epoch {
@@ -53,11 +59,11 @@ fn heartbeat(standing: Standing) -> Body {
 impl Group {
     fn new() -> Self {
         let rule = LeaseRule { drift_ppm: 10_000, granularity: Duration::from_millis(1) };
-        let mut checks = Checkers::new(vec![rule; 3], &[]);
+        let mut checks = Checkers::new(vec![rule; 3], &[], true);
         for node in [A, B, C] {
             checks.started(node, 1, record(0, A));
         }
-        Self { checks, clocks: vec![Clock::new(0, 0, 0, 1); 3], now: SECOND }
+        Self { checks, clocks: exact(), now: SECOND }
     }
 
     fn vote(&mut self, voter: NodeIndex, number: u64, candidate: NodeIndex) {
@@ -172,7 +178,7 @@ fn votes_are_lost_with_a_disk_once_its_replacement_is_rebuilt_and_nobody_led() {
 
 #[test]
 fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
-    let twins = || Group { checks: Checkers::new(vec![LeaseRule::default(); 4], &[C]), ..Group::new() };
+    let twins = || Group { checks: Checkers::new(vec![LeaseRule::default(); 4], &[C], true), ..Group::new() };
     let mut group = twins();
     group.vote(C, 5, A);
     group.vote(TWIN, 5, A);
@@ -331,7 +337,7 @@ fn acknowledged_present_sees_a_lost_write_at_either_end() {
     let fork = entries.append(first, epoch(2));
     let mut group = Group::new();
     group.checks.acknowledged(1, A, Stamp::received(epoch(1)), kept, &entries);
-    let mut other = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
+    let mut other = Group { checks: group.checks.clone(), clocks: exact(), now: 1 };
     group.checks.serves(2, B, epoch(2), &ModelLog::load(&entries, fork));
     assert_eq!(group.found(), Some(Checker::AcknowledgedPresent));
     other.checks.acknowledged(2, B, Stamp::received(epoch(2)), fork, &entries);
@@ -386,7 +392,7 @@ fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
     let mut group = Group::new();
     group.checks.stops_for(group.now, A, &Stopped::StorageFailed("full".into()));
     assert_eq!(group.checks.violation(), None);
-    let mut meddled = Group { checks: group.checks.clone(), clocks: Vec::new(), now: 1 };
+    let mut meddled = Group { checks: group.checks.clone(), clocks: exact(), now: 1 };
     meddled.checks.meddled(A);
     meddled.checks.stops_for(1, A, &cloned);
     assert_eq!(meddled.found(), None);

@@ -290,7 +290,7 @@ impl World {
         let holder = Some(Holder { node: node.id(), word: Word::Vote });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
         self.node_mut(node).disk.install(record);
-        self.checks.saved(self.now, node, &record);
+        self.checks.saved(self.now(), node, &record);
     }
 
     pub(super) fn heal_links(&mut self) {

@@ -26,10 +26,7 @@ impl Player {
             // A stranger's life that no member has lived yet: only its name keeps it out.
             None => Incarnation { counter: 1_000, random: 1 },
         };
-        let nonce = Nonce {
-            incarnation,
-            sent: world.clocks.get(from.place()).unwrap_or(&world.clocks[0]).read(world.now),
-        };
+        let nonce = Nonce { incarnation, sent: world.clocks.local_of_anybody(from) };
         let detection = Duration::from_millis(500);
         let (standing, epoch, body) = forged_body(forged, detection);
         let members = world.config(to, 0).digest();

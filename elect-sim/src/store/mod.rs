@@ -308,7 +308,7 @@ impl Store {
             entries.on_path(log.durable(), entries.offset(tip)) == Some(tip)
         });
         let Ok(is_durable) = applied else { return };
-        world.checks.admitted(world.now, machine.node, Stamp::received(stamp));
+        world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
         self.last_apply = (stamp, from);
         if is_durable {
             self.acknowledge(machine, stamp, tip);
@@ -324,7 +324,7 @@ impl Store {
             return;
         }
         let world = &mut *machine.world;
-        world.checks.admitted(world.now, machine.node, Stamp::received(stamp));
+        world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
         let offset = world.entries.offset(tip);
         let to = self.last_apply.1;
         if to == machine.node {
@@ -356,9 +356,9 @@ impl Store {
         };
         let world = &mut *machine.world;
         let covered = covered || world.is_sabotaged(Sabotage::UncheckedRead);
-        if covered && world.checks.clocks_are_sound {
+        if covered && world.checks.clocks_are_sound() {
             world.counts.reads += 1;
-            world.checks.read(world.now, machine.node, since, value);
+            world.checks.read(world.now(), machine.node, since, value);
         }
     }
 }

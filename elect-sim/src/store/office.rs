@@ -105,7 +105,7 @@ impl Store {
         let world = &mut *machine.world;
         let entries = &world.entries;
         if fence.apply(Stamp::received(stamp), |log| log.end_with(entries, tip)).is_ok() {
-            world.checks.admitted(world.now, machine.node, Stamp::received(stamp));
+            world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
             self.last_apply = (stamp, machine.node);
             self.begin_sync(machine);
         }
@@ -122,7 +122,7 @@ impl Store {
             id
         });
         let id = appended.ok()?;
-        world.checks.admitted(world.now, machine.node, stamp);
+        world.checks.admitted(world.now(), machine.node, stamp);
         self.last_apply = (epoch, machine.node);
         self.begin_sync(machine);
         Some(id)
@@ -156,7 +156,7 @@ impl Store {
             {
                 let world = &mut *machine.world;
                 world.checks.acknowledged(
-                    world.now,
+                    world.now(),
                     machine.node,
                     Stamp::received(epoch),
                     entry,
@@ -186,7 +186,7 @@ impl Store {
 
     fn serves(&self, machine: &mut Machine<'_>, epoch: Epoch) {
         let Some(fence) = &self.fence else { return };
-        let (now, node) = (machine.world.now, machine.node);
+        let (now, node) = (machine.world.now(), machine.node);
         fence.inspect(|log| machine.world.checks.serves(now, node, epoch, log));
     }
 

@@ -22,7 +22,7 @@ impl World {
     #[inline]
     fn send_to_machine(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
         self.counts.frames += 1;
-        let fate = self.wires.fate_of_frame(from, to, frame, self.now);
+        let fate = self.wires.fate_of_frame(from, to, frame, self.clocks.now());
         if self.trace.wants(Detail::Frames) {
             let text = format!("→ {} {:?} {:?}", to, frame.header, frame.body);
             let lost = if matches!(fate, Fate::Arrives(arrivals) if arrivals.times().is_empty()) {
@@ -38,16 +38,17 @@ impl World {
         match fate {
             Fate::Arrives(arrivals) => {
                 for &at in arrivals.times() {
-                    let slot = self.wires.put_frame(frame, self.now);
+                    let slot = self.wires.put_frame(frame, self.clocks.now());
                     self.queue.push(at, What::Deliver { from, to, slot });
                 }
             }
-            Fate::Waits => self.wires.hold_frame(from, to, frame, self.now),
+            Fate::Waits => self.wires.hold_frame(from, to, frame, self.clocks.now()),
         }
     }
 
     pub(crate) fn frame_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
-        let is_ghost = self.calm_since.is_some_and(|since| self.wires.is_ghost(slot, since, self.now));
+        let is_ghost =
+            self.calm_since.is_some_and(|since| self.wires.is_ghost(slot, since, self.clocks.now()));
         if is_ghost || self.node(to).state == State::Down {
             self.wires.drop_frame(slot);
             return;
@@ -60,7 +61,7 @@ impl World {
     }
 
     pub(crate) fn unclog(&mut self, from: NodeIndex, to: NodeIndex) {
-        for (at, held) in self.wires.unclog(from, to, self.now) {
+        for (at, held) in self.wires.unclog(from, to, self.clocks.now()) {
             match held {
                 Held::Frame(slot) => self.queue.push(at, What::Deliver { from, to, slot }),
                 Held::Message(slot) => self.queue.push(at, What::Message { from, to, slot }),

@@ -15,11 +15,11 @@ impl World {
         if dialler.life != life || dialler.state == State::Down || dialler.connected[to] {
             return;
         }
-        let retry = self.now + 50 * MILLI + self.chance.below(50 * MILLI);
+        let retry = self.clocks.now() + 50 * MILLI + self.chance.below(50 * MILLI);
         self.queue.push(retry, What::Dial { from, to, life });
         if self.node(from).state == State::Running && !self.wires.links().is_cut(from, to) {
-            let at = self.now + self.wires.links_mut().delay();
-            self.queue.push(at, What::DialArrives { from, to, life, began: self.now });
+            let at = self.clocks.now() + self.wires.links_mut().delay();
+            self.queue.push(at, What::DialArrives { from, to, life, began: self.clocks.now() });
         }
     }
 
@@ -30,7 +30,7 @@ impl World {
         }
         // A stopped process does not refuse: its kernel accepts for it.
         let accepted = target.state != State::Down;
-        let at = self.now + self.wires.links_mut().delay();
+        let at = self.clocks.now() + self.wires.links_mut().delay();
         self.queue.push(at, What::DialAnswered { from, to, life, began, accepted });
     }
 
@@ -52,11 +52,11 @@ impl World {
         let state = if accepted {
             LinkState::Up
         } else {
-            LinkState::Refused { attempt_began: self.clocks[from].read(began) }
+            LinkState::Refused { attempt_began: self.clocks.read(from, began) }
         };
         self.node_mut(from).connected[to] = accepted;
         if accepted {
-            self.moments.linked(self.now, from, to);
+            self.moments.linked(self.clocks.now(), from, to);
         }
         self.note(Some(from), || format!("link to {} {}", to, if accepted { "up" } else { "refused" }));
         self.input(from, Input::Link { peer: to, state });
@@ -69,7 +69,7 @@ impl World {
             let life = self.node(peer).life;
             let silent = self.node(node).dark || self.wires.links().is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };
-            self.queue.push(self.now + wait, What::Closed { node: peer, peer: node, life });
+            self.queue.push(self.clocks.now() + wait, What::Closed { node: peer, peer: node, life });
         }
     }
 
@@ -81,6 +81,7 @@ impl World {
         self.node_mut(node).connected[peer] = false;
         self.note(Some(node), || format!("link to {peer} closed"));
         self.input(node, Input::Link { peer, state: LinkState::Closed });
-        self.queue.push(self.now + self.chance.below(MILLI), What::Dial { from: node, to: peer, life });
+        self.queue
+            .push(self.clocks.now() + self.chance.below(MILLI), What::Dial { from: node, to: peer, life });
     }
 }

@@ -13,7 +13,7 @@ use crate::queue::What;
 impl World {
     /// Does it, now.
     pub(crate) fn act(&mut self, deed: Deed) {
-        self.deeds.push((self.now, deed));
+        self.deeds.push((self.clocks.now(), deed));
         self.perform(deed);
     }
 
@@ -28,7 +28,7 @@ impl World {
             Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life),
             Deed::Crash(node) => self.crash(node, None),
             Deed::PowerOff(node) => self.power_off(node),
-            Deed::Start(node) => self.queue.push(self.now, What::Start { node }),
+            Deed::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
             Deed::Wipe(node, wiped) => self.wipe(node, wiped),
             Deed::Pause(node, span) => self.pause(node, span),
             Deed::Interrupt(node, after, interrupt) => {
@@ -38,7 +38,7 @@ impl World {
             Deed::Disk(node, mood) => self.node_mut(node).disk.mood = mood,
             Deed::NextSave(node, outcome) => self.node_mut(node).disk.next_save = outcome,
             Deed::Rate(node, rate) => {
-                self.clocks[node].set_rate(self.now, rate);
+                self.clocks.set_rate(node, rate);
                 if self.node(node).state == State::Running {
                     self.wake(node);
                 }
@@ -62,7 +62,7 @@ impl World {
         let votes = stood.disk.record().is_some_and(|record| record.storage == Storage::Intact);
         let could = stood.process.is_none() && stood.kind == MemberKind::Voter && votes;
         // Nobody stands while another may act on its promise.
-        if could && !(self.checks.clocks_are_sound && self.checks.is_bound(node, self.now, &self.clocks)) {
+        if could && !self.checks.is_bound(node, &self.clocks) {
             self.raise_record(node, by);
         }
     }
@@ -71,7 +71,7 @@ impl World {
     pub(crate) fn act_later(&mut self, span: u64, deeds: Vec<Deed>) {
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.ends.push(deeds);
-        self.queue.push(self.now + span, What::End { number });
+        self.queue.push(self.clocks.now() + span, What::End { number });
     }
 
     pub(crate) fn end(&mut self, number: u32) {

@@ -86,7 +86,7 @@ impl World {
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);
         let life = self.node(node).life;
-        self.queue.push(self.now + wait, What::Repair { node, life });
+        self.queue.push(self.clocks.now() + wait, What::Repair { node, life });
     }
 }
 

@@ -25,7 +25,7 @@ impl World {
             return;
         }
         let wait = self.chaos.waiting(self.options.fault_every).max(1);
-        self.queue.push(self.now + wait, What::Fault);
+        self.queue.push(self.clocks.now() + wait, What::Fault);
         if self.options.faults.is_empty() {
             return;
         }
@@ -278,7 +278,7 @@ impl World {
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
     pub fn heal(&mut self, cuts: &[Link], retired: &[NodeIndex]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
-        self.calm_since = Some(self.now);
+        self.calm_since = Some(self.clocks.now());
         let quality = self.calm_quality();
         self.wires.links_mut().set_quality(quality);
         if self.is_sabotaged(Sabotage::SlowSaves) {
@@ -327,8 +327,8 @@ impl World {
         }
         let (life, pause) = (self.node(node).life, self.node(node).pause);
         match self.node(node).state {
-            State::Down => self.queue.push(self.now, What::Start { node }),
-            State::Paused => self.queue.push(self.now, What::Continue { node, life, pause }),
+            State::Down => self.queue.push(self.clocks.now(), What::Start { node }),
+            State::Paused => self.queue.push(self.clocks.now(), What::Continue { node, life, pause }),
             State::Running => {}
         }
         self.input(node, Input::Request(Request::Health(Health::Healthy)));

@@ -48,7 +48,7 @@ impl World {
             }
         }
         let wait = self.chance.waiting(self.options.client_every);
-        self.queue.push(self.now + wait.max(1), What::Clients);
+        self.queue.push(self.clocks.now() + wait.max(1), What::Clients);
     }
 
     pub(crate) fn hosted(&self, node: NodeIndex) -> Option<&dyn Host> {

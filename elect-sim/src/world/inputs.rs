@@ -129,7 +129,7 @@ impl World {
                 self.elector(node, now, |elector| elector.tick(now).into());
                 if let Some(process) = &self.node(node).process {
                     let deadline = process.elector.deadline();
-                    self.checks.ticked(self.now, node, now, deadline);
+                    self.checks.ticked(self.clocks.now(), node, now, deadline);
                 }
             }
             Input::SaveDone => self.commit(node),
@@ -174,7 +174,7 @@ impl World {
                 self.counts.handled += 1;
                 self.elector(node, now, |elector| elector.on_message(peer, &frame, now).into());
             }
-            Err(error) => self.checks.fail(Checker::WireRoundTrip, self.now, node, || {
+            Err(error) => self.checks.fail(Checker::WireRoundTrip, self.clocks.now(), node, || {
                 format!("a frame of {peer} does not decode: {error}")
             }),
         }
@@ -220,8 +220,8 @@ impl World {
         for action in actions {
             match action {
                 Action::Lost(loss) => {
-                    self.moments.lost(self.now, node);
-                    self.checks.lost(self.now, node, *loss);
+                    self.moments.lost(self.clocks.now(), node);
+                    self.checks.lost(self.clocks.now(), node, *loss);
                 }
                 Action::Told(event) => self.check_event(node, event),
                 _ => {}
@@ -230,7 +230,7 @@ impl World {
         let Some(process) = &self.nodes[node].process else { return };
         // A process that stopped between reading the clock and this step is silent as of what it read.
         let lease_runs = process.authority.lease(now).is_some();
-        let lease = process.authority.lease(self.clocks[node].read(self.now));
+        let lease = process.authority.lease(self.clocks.local(node));
         if let Some(lease) = lease {
             self.mark_lease(node, lease);
             let mut others = [(node, lease.epoch); 4];
@@ -239,15 +239,15 @@ impl World {
                 others[count] = other;
                 count += 1;
             }
-            self.checks.lease(self.now, node, lease.epoch, others[..count].iter().copied());
+            self.checks.lease(self.clocks.now(), node, lease.epoch, others[..count].iter().copied());
         }
         if !lease_runs {
-            self.checks.without_lease(self.now, node);
+            self.checks.without_lease(self.clocks.now(), node);
         }
         for action in actions {
             match action {
                 Action::Send(to, frame) => self.checks.sent(&Sent {
-                    at: self.now,
+                    at: self.clocks.now(),
                     node,
                     to: *to,
                     frame,
@@ -256,12 +256,12 @@ impl World {
                 }),
                 Action::Save(gate) => {
                     if let Some(record) = gate.record() {
-                        self.checks.saving(self.now, node, record);
+                        self.checks.saving(self.clocks.now(), node, record);
                     }
                 }
                 Action::Told(Event::Duty(Duty::Stopped { reason })) => {
                     self.checks.stopped(node);
-                    self.checks.stops_for(self.now, node, reason);
+                    self.checks.stops_for(self.clocks.now(), node, reason);
                 }
                 _ => {}
             }
@@ -269,15 +269,15 @@ impl World {
     }
 
     fn check_event(&mut self, node: NodeIndex, event: &Event) {
-        self.moments.happened(self.now, node, event);
+        self.moments.happened(self.clocks.now(), node, event);
         match event {
             Event::Duty(Duty::Elected(elected)) => {
-                self.checks.elected(self.now, node, elected.epoch());
-                self.checks.won(self.now, node, elected.epoch(), self.configured_quorum());
+                self.checks.elected(self.clocks.now(), node, elected.epoch());
+                self.checks.won(self.clocks.now(), node, elected.epoch(), self.configured_quorum());
             }
             Event::Duty(Duty::EpochRaised { from, raised }) => {
-                self.checks.raised(self.now, node, *from, raised.epoch());
-                self.checks.won(self.now, node, raised.epoch(), self.configured_quorum());
+                self.checks.raised(self.clocks.now(), node, *from, raised.epoch());
+                self.checks.won(self.clocks.now(), node, raised.epoch(), self.configured_quorum());
             }
             _ => {}
         }
@@ -340,14 +340,14 @@ impl World {
         let life = self.node(node).life;
         let Some(process) = &self.nodes[node].process else { return };
         let deadline = process.elector.deadline();
-        if deadline == process.tick_for && process.tick_at > self.now {
+        if deadline == process.tick_for && process.tick_at > self.clocks.now() {
             return;
         }
-        let Some(at) = self.clocks[node].reaches(deadline) else { return };
-        let at = at.max(self.now);
+        let Some(at) = self.clocks.reaches(node, deadline) else { return };
+        let at = at.max(self.clocks.now());
         let Some(process) = &mut self.nodes[node].process else { return };
         process.tick_for = deadline;
-        if at < process.tick_at || process.tick_at <= self.now {
+        if at < process.tick_at || process.tick_at <= self.clocks.now() {
             process.tick_at = at;
             self.queue.push(at, What::Tick { node, life });
         }
@@ -359,7 +359,7 @@ impl World {
         }
         let now = self.local(node);
         let Some(process) = &self.node(node).process else { return };
-        if process.tick_at > self.now {
+        if process.tick_at > self.clocks.now() {
             return;
         }
         if now >= process.elector.deadline() {
@@ -380,7 +380,7 @@ impl World {
         } else {
             Some(self.chance.below(10 * MICRO))
         };
-        let now = self.now;
+        let now = self.clocks.now();
         let Some(process) = &mut self.node_mut(node).process else { return };
         assert!(process.saving.is_none() && process.gated.is_none(), "one gate at a time");
         process.saving = Some(gate);
@@ -391,7 +391,7 @@ impl World {
     }
 
     pub(crate) fn commit(&mut self, node: NodeIndex) {
-        let now = self.now;
+        let now = self.clocks.now();
         if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
             self.node_mut(node).disk.next_save = Outcome::Lies;
         }

@@ -54,7 +54,7 @@ impl World {
         let member = self.member(node);
         for peer in self.members().filter(|&peer| peer != member) {
             // Without a spread all processes start at the same moment, and the first attempt finds them there.
-            let at = self.now + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
+            let at = self.clocks.now() + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
             self.queue.push(at, What::Dial { from: node, to: peer, life });
         }
         self.mark(node, Marked::Starts);
@@ -77,7 +77,7 @@ impl World {
 
     /// The process dies. With `wait` it starts again so much later.
     pub(crate) fn crash(&mut self, node: NodeIndex, wait: Option<u64>) {
-        let now = self.now;
+        let now = self.clocks.now();
         let Some(process) = self.node_mut(node).process.take() else { return };
         self.note(Some(node), || "dies".into());
         self.mark(node, Marked::Dies);
@@ -112,8 +112,7 @@ impl World {
         self.node_mut(node).dark = true;
         self.crash(node, None);
         let origin = self.luck.below(10 * SECOND);
-        let now = self.now;
-        self.clocks[node].reboot(now, origin);
+        self.clocks.reboot(node, origin);
     }
 
     pub(crate) fn pause(&mut self, node: NodeIndex, span: u64) {
@@ -126,7 +125,7 @@ impl World {
         paused.state = State::Paused;
         paused.pause += 1;
         let (life, pause) = (paused.life, paused.pause);
-        self.queue.push(self.now + span, What::Continue { node, life, pause });
+        self.queue.push(self.clocks.now() + span, What::Continue { node, life, pause });
     }
 
     pub(crate) fn go_on(&mut self, node: NodeIndex, life: Life, pause: u32) {

@@ -9,14 +9,14 @@ use crate::trace::{Detail, Marked};
 
 impl World {
     pub(crate) fn note(&mut self, node: Option<NodeIndex>, text: impl FnOnce() -> String) {
-        self.trace.note(self.now, node, text);
+        self.trace.note(self.clocks.now(), node, text);
     }
 
     /// A change of the network, to be read and drawn.
     pub(crate) fn note_network(&mut self, text: &str) {
         self.note(None, || text.to_owned());
         if self.trace.wants(Detail::Events) {
-            self.trace.mark(self.now, None, Marked::Network(text.to_owned()), String::new());
+            self.trace.mark(self.clocks.now(), None, Marked::Network(text.to_owned()), String::new());
         }
     }
 
@@ -27,7 +27,7 @@ impl World {
                 Some(process) => process.elector.explain(self.local(node)).to_string(),
                 None => String::new(),
             };
-            self.trace.mark(self.now, Some(node), what, why);
+            self.trace.mark(self.clocks.now(), Some(node), what, why);
         }
     }
 
@@ -35,16 +35,16 @@ impl World {
     pub(crate) fn mark_links(&mut self) {
         if self.trace.wants(Detail::Events) {
             for link in self.links() {
-                self.trace.mark_link(self.now, link, self.wires.links().trouble(link.from, link.to));
+                self.trace.mark_link(self.clocks.now(), link, self.wires.links().trouble(link.from, link.to));
             }
         }
     }
 
     pub(crate) fn mark_lease(&mut self, node: NodeIndex, lease: Lease) {
         if self.trace.wants(Detail::Events) {
-            let end = self.clocks[node].reaches(lease.end).unwrap_or(self.now);
+            let end = self.clocks.reaches(node, lease.end).unwrap_or(self.clocks.now());
             let what = Marked::Lease(lease.epoch.number(), end);
-            self.trace.mark(self.now, Some(node), what, String::new());
+            self.trace.mark(self.clocks.now(), Some(node), what, String::new());
         }
     }
 
@@ -63,6 +63,6 @@ impl World {
             Fate::Arrives(arrivals) if !arrivals.times().is_empty() => arrivals.times().first().copied(),
             _ => None,
         };
-        self.trace.mark(self.now, Some(from), Marked::Message { to, kind, arrives }, String::new());
+        self.trace.mark(self.clocks.now(), Some(from), Marked::Message { to, kind, arrives }, String::new());
     }
 }

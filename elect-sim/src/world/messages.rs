@@ -21,7 +21,7 @@ impl World {
         if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
             return;
         }
-        match self.wires.fate_of_packet(from, to, self.now) {
+        match self.wires.fate_of_packet(from, to, self.clocks.now()) {
             None => {}
             Some(Fate::Arrives(arrivals)) => {
                 for &at in arrivals.times() {

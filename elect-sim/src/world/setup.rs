@@ -4,7 +4,7 @@ use elect_core::{Config, Record};
 
 use super::World;
 use crate::checkers::{Checkers, LeaseRule};
-use crate::clocks::draw_clock;
+use crate::clocks::Clocks;
 use crate::counts::Counts;
 use crate::disk::Disk;
 use crate::host::Host;
@@ -31,13 +31,12 @@ impl World {
         let nodes = || NodeIndex::all(count);
         let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
         let mut world = Self {
-            now: 0,
             queue: Queue::default(),
             nodes: Vec::with_capacity(count),
-            clocks: nodes().map(|node| draw_clock(&options, node, &mut chaos, 0)).collect(),
+            clocks: Clocks::drawn(&options, count, &mut chaos),
             wires: Wires::new(Network::new(count, options.stormy, Random::stream(seed, 3))),
             entries: Entries::new(),
-            checks: Checkers::new(nodes().map(rule).collect(), &options.twins),
+            checks: Checkers::new(nodes().map(rule).collect(), &options.twins, !options.wild_clocks),
             trace: Trace::new(detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
@@ -53,7 +52,6 @@ impl World {
             luck: Random::stream(seed, 6),
             options,
         };
-        world.checks.clocks_are_sound = !world.options.wild_clocks;
         let save = u64::try_from(world.options.save.as_nanos()).unwrap_or(u64::MAX);
         let members = world.members();
         let machines = members.chain(world.options.twins.iter().copied());

@@ -11,7 +11,7 @@ impl World {
         if self.triggers.is_empty() {
             return;
         }
-        let now = self.now;
+        let now = self.clocks.now();
         let queue = &mut self.queue;
         self.triggers.retain(|trigger| {
             let fires = (trigger.node, trigger.moment) == (node, moment);
@@ -39,7 +39,7 @@ impl World {
     fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
         self.wires.links_mut().cut(from, to);
         self.mark_links();
-        self.queue.push(self.now + time, What::Mended { from, to });
+        self.queue.push(self.clocks.now() + time, What::Mended { from, to });
     }
 
     pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
