@@ -1,6 +1,7 @@
-//! `ARCHITECTURE.md` names files, folders and types: each must exist, or the page is out of date.
+//! `ARCHITECTURE.md` names files, folders and types: each must exist, or the page is out of date. What it says of the
+//! core, that imports run one way and that parts own their fields, is looked at in the source.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,4 +81,94 @@ fn every_path_and_type_of_the_architecture_exists() {
         }
     }
     assert!(paths >= 20 && names >= 20, "only {paths} paths and {names} types were found to check");
+}
+
+/// A file of the core, by the path of its module, without its tests.
+fn core_files() -> BTreeMap<String, String> {
+    let folder = root().join("elect-core/src");
+    let mut files = Vec::new();
+    sources(&folder, &mut files);
+    let module = |path: &Path| {
+        let path = path.strip_prefix(&folder).expect("a file of the folder").with_extension("");
+        path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
+    };
+    let text = |path: &Path| fs::read_to_string(path).expect("a source file");
+    files
+        .iter()
+        .map(|path| (module(path), text(path)))
+        .filter(|(module, _)| !module.ends_with("tests"))
+        .map(|(module, text)| (module, text.split("#[cfg(test)]\nmod tests").next().unwrap_or("").to_owned()))
+        .collect()
+}
+
+/// The modules that `text` imports from, as far as a file of the core is one of them.
+fn imports(text: &str, files: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let paths = text.split("use crate::").skip(1).filter_map(|rest| rest.split([';', '{']).next());
+    let module = |path: &str| {
+        let mut parts: Vec<_> = path.trim_end_matches("::").split("::").collect();
+        while !parts.is_empty() && !files.contains_key(&parts.join("::")) {
+            parts.pop();
+        }
+        (!parts.is_empty()).then(|| parts.join("::"))
+    };
+    paths.filter_map(module).collect()
+}
+
+#[test]
+fn imports_of_the_core_draw_no_circle() {
+    let files = core_files();
+    assert!(files.len() > 60, "the core was read: {} files", files.len());
+    let mut above: BTreeMap<_, _> = files
+        .iter()
+        .filter(|(module, _)| *module != "lib")
+        .map(|(module, text)| (module.clone(), imports(text, &files)))
+        .collect();
+    // Takes away whatever imports only what was taken away before: of a circle nothing can go.
+    loop {
+        let ground: Vec<_> = above
+            .iter()
+            .filter(|(module, imports)| {
+                imports.iter().all(|name| name == *module || !above.contains_key(name))
+            })
+            .map(|(module, _)| module.clone())
+            .collect();
+        if ground.is_empty() {
+            break;
+        }
+        for module in ground {
+            above.remove(&module);
+        }
+    }
+    assert!(above.is_empty(), "these import each other in a circle: {above:#?}");
+}
+
+/// Fields that other files of the core may see, with the file that they belong to.
+fn open_fields(files: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+    files
+        .iter()
+        .flat_map(|(module, text)| {
+            text.lines()
+                .filter(|line| line.starts_with("    pub(crate) ") && line.ends_with(','))
+                .filter_map(|line| line.trim_start_matches("    pub(crate) ").split_once(": "))
+                .filter(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+                .map(|(name, _)| (module.as_str(), name))
+        })
+        .collect()
+}
+
+#[test]
+fn parts_own_their_fields() {
+    let files = core_files();
+    let open = open_fields(&files);
+    assert!(open.len() < 60, "{} fields of the core are open: {open:?}", open.len());
+    // Plain facts may be read anywhere, and are written in their own file alone. A frame is filled in where it is sent.
+    for (module, text) in &files {
+        for line in text.lines().filter(|line| !line.contains("frame.header.")) {
+            for &(owner, name) in open.iter().filter(|(owner, _)| owner != module) {
+                let writes =
+                    [" = ", " += ", " |= "].iter().any(|sign| line.contains(&format!(".{name}{sign}")));
+                assert!(!writes, "{module} writes {name} of {owner}: {}", line.trim());
+            }
+        }
+    }
 }
