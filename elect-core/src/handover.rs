@@ -27,8 +27,23 @@ pub enum HandoverCause {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handover {
     pub(crate) target: MemberIndex,
-    pub(crate) drained: bool,
     pub(crate) cause: HandoverCause,
+    is_drained: bool,
+}
+
+impl Handover {
+    pub(crate) const fn new(target: MemberIndex, cause: HandoverCause) -> Self {
+        Self { target, cause, is_drained: false }
+    }
+
+    /// Everything that the host admitted before is finished.
+    pub(crate) fn note_drained(&mut self) {
+        self.is_drained = true;
+    }
+
+    pub(crate) const fn is_drained(self) -> bool {
+        self.is_drained
+    }
 }
 
 /// What a handover shall be.

@@ -265,7 +265,7 @@ impl Leader {
     /// Everything that the host admitted before the handover is finished.
     pub(crate) fn note_drained(&mut self) {
         if let Some(handover) = &mut self.handover {
-            handover.drained = true;
+            handover.note_drained();
         }
     }
 
@@ -326,7 +326,7 @@ impl Leader {
         words(sink, [u64::from(*wants_epoch), u64::from(*wants_positions)]);
         option(sink, handover.as_ref(), |sink, handover| {
             sink.word(handover.target.get() as u64);
-            words(sink, [u64::from(handover.drained), handover.cause as u64]);
+            words(sink, [u64::from(handover.is_drained()), handover.cause as u64]);
         });
         for position in positions {
             describe_position(sink, *position);

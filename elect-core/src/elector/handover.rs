@@ -119,7 +119,7 @@ impl Elector {
     pub(super) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
         let deadline = self.now + timeout;
         if let Role::Leader(leader) = &mut self.role {
-            leader.begin_handover(Handover { target, drained: false, cause });
+            leader.begin_handover(Handover::new(target, cause));
             self.authority.set_draining(true);
             self.timers.set(Timer::Handover, deadline);
             let target = self.config.members().id(target);
@@ -149,7 +149,7 @@ impl Elector {
     pub(super) fn proceed_with_handover(&mut self) {
         if let Role::Leader(leader) = &self.role
             && let Some(handover) = leader.handover()
-            && handover.drained
+            && handover.is_drained()
         {
             self.finish_handover(handover);
         }
