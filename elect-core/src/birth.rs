@@ -30,6 +30,7 @@ pub enum LogSync {
 
 /// What was durable on a node's storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Durable {
     /// The durable epoch.
     pub epoch: Epoch,

@@ -1,5 +1,7 @@
 //! What a host must act on.
 
+use core::fmt;
+
 use crate::epoch::{Epoch, Stamp};
 use crate::event::{HandoverAborted, Stopped};
 use crate::handover::HandoverCause;
@@ -13,6 +15,7 @@ use crate::time::Time;
 /// That authority ended comes by itself, and before everything else: see [`Driver::lost`](crate::Driver::lost).
 #[derive(Debug)]
 #[must_use = "a duty is acted on"]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Duty {
     /// This node won an election: find the way into office before its deadline, or the node resigns.
     Elected(Elected),
@@ -30,6 +33,7 @@ pub enum Duty {
         /// Who shall lead.
         target: NodeId,
         /// The handover is off at this point unless it is done.
+        #[cfg_attr(feature = "wire", serde(rename = "deadline_ms"))]
         deadline: Time,
         /// Who wanted it.
         cause: HandoverCause,
@@ -52,6 +56,7 @@ pub enum Duty {
 
 /// How a leader goes on after it raised its own epoch.
 #[derive(Debug)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Raised {
     /// Still in office, and the [`Office`](crate::Office) that the host holds stamps with the new epoch by itself.
     ///
@@ -69,6 +74,32 @@ impl Raised {
         match self {
             Self::InOffice(stamp) => stamp.epoch(),
             Self::OnTheWay(elected) => elected.epoch(),
+        }
+    }
+}
+
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elected(elected) => elected.fmt(f),
+            Self::EpochRaised { from, raised: Raised::InOffice(stamp) } => {
+                write!(f, "this node leads epoch {} after epoch {from}, and stays in office", stamp.epoch())
+            }
+            Self::EpochRaised { from, raised: Raised::OnTheWay(elected) } => {
+                write!(
+                    f,
+                    "this node leads epoch {} after epoch {from}: its way into office begins again",
+                    elected.epoch()
+                )
+            }
+            Self::HandoverBegan { target, deadline: _, cause } => {
+                write!(f, "this node hands over to {target}, because {cause}: nothing new is admitted")
+            }
+            Self::HandoverAborted { target, reason } => {
+                write!(f, "the handover to {target} is off: {reason}")
+            }
+            Self::Rebuilt => f.write_str("the replaced storage has caught up: this node votes again"),
+            Self::Stopped { reason } => write!(f, "this node has stopped for good: {reason}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a step tells the host, duties aside.
 
+mod text;
+
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
@@ -16,6 +18,7 @@ use crate::time::Time;
 
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Loss {
     /// The epoch that this node led until now.
     pub epoch: Epoch,
@@ -77,6 +80,7 @@ impl fmt::Display for StepDown {
 /// hears none of it; what it must act on is a [`Duty`](crate::Duty).
 #[derive(Debug)]
 #[non_exhaustive]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Notice {
     /// This node follows a leader.
     Following {
@@ -161,6 +165,7 @@ pub enum Notice {
     /// Failover is frozen until then.
     Paused {
         /// When it thaws by itself.
+        #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
         until: Time,
     },
     /// Failover works again.
@@ -213,10 +218,12 @@ impl fmt::Display for LeaderLost {
 
 /// Why a round ended without office.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum RoundLost {
     /// No quorum accepted in time.
     NoQuorum {
         /// How long this node waits before it may stand again.
+        #[cfg_attr(feature = "wire", serde(rename = "wait_ms", serialize_with = "crate::millis::span"))]
         wait: Duration,
     },
     /// A higher offer came.
@@ -245,6 +252,7 @@ pub enum RoundLost {
 
 /// Why a handover is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum HandoverAborted {
     /// The deadline came before the target was ready.
     DeadlinePassed,
@@ -273,6 +281,7 @@ pub enum Unfit {
 
 /// Why a request was refused. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum RequestRefused {
     /// Only the leader can do this.
     #[error("this node does not lead; {}", Leader(*.0))]
@@ -294,7 +303,7 @@ pub enum RequestRefused {
     TargetLags(NodeId, Lag),
     /// A handover must have an end.
     #[error("a handover may take 1 ms to 1 h, not {0:?}")]
-    HandoverTimeout(Duration),
+    HandoverTimeout(#[cfg_attr(feature = "wire", serde(serialize_with = "crate::millis::span"))] Duration),
     /// There is nothing to take back.
     #[error("no handover is under way, or it is done")]
     NoHandover,
@@ -309,7 +318,7 @@ pub enum RequestRefused {
     Starting,
     /// A pause must have an end.
     #[error("a pause must last between 1 ms and 24 h, not {0:?}")]
-    PauseSpan(Duration),
+    PauseSpan(#[cfg_attr(feature = "wire", serde(serialize_with = "crate::millis::span"))] Duration),
     /// Nobody leads, so there is nothing to freeze.
     #[error("nobody leads, so there is no failover to freeze")]
     NoLeader,
@@ -331,6 +340,7 @@ impl fmt::Display for Leader {
 
 /// Why a frame counted for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Ignored {
     /// The sender is not a member.
     #[error("its sender is not a member of this group")]
@@ -364,7 +374,7 @@ pub enum Ignored {
     EpochTooFar(Epoch),
     /// A detection time of zero, or above this node's maximum.
     #[error("its detection time of {0:?} is zero or above this node's maximum")]
-    Detection(Duration),
+    Detection(#[cfg_attr(feature = "wire", serde(serialize_with = "crate::millis::span"))] Duration),
     /// An answer to an offer that is not open.
     #[error("it answers an offer of epoch {0} that is not open")]
     NoSuchOffer(Epoch),
@@ -384,6 +394,7 @@ pub enum Ignored {
 
 /// Why a node has stopped for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Stopped {
     /// A save failed.
     StorageFailed(String),
@@ -451,6 +462,7 @@ pub enum Health {
 
 /// What a driver learned about the connection to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum LinkState {
     /// A connection stands.
     Up,
@@ -462,12 +474,14 @@ pub enum LinkState {
     /// does), and where nothing else ever answers at that address with a refusal.
     Refused {
         /// When the refused attempt began, on this node's clock.
+        #[cfg_attr(feature = "wire", serde(rename = "attempt_began_ms"))]
         attempt_began: Time,
     },
 }
 
 /// A rebuilt node's claim that it holds everything up to an entry written after its return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct RebuiltTo {
     /// An entry of the followed leader's epoch, appended after this node's return and on a write quorum
     /// without this node. A witness names none.

@@ -21,12 +21,14 @@ pub struct Explanation {
     /// This node.
     pub node: NodeId,
     /// The moment explained.
+    #[cfg_attr(feature = "wire", serde(rename = "now_ms"))]
     pub now: Time,
     /// The freeze of failover that is in force.
     pub freeze: Option<FreezeStatus>,
     /// Who leads, as far as this node knows, and in which epoch.
     pub leader: Option<(NodeId, Epoch)>,
     /// Until when: the own lease of a leader, the own promise of a follower.
+    #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
     pub until: Option<Time>,
     /// Whose promise binds this node, in which epoch and until when.
     pub bound_to: Option<(NodeId, Epoch, Time)>,
@@ -49,6 +51,10 @@ pub struct Hearing {
     /// Whether it is heard *and* hears this node.
     pub connected: bool,
     /// How long ago its last frame came; none if none came since this node started.
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "heard_ago_ms", serialize_with = "crate::millis::maybe_span")
+    )]
     pub heard_ago: Option<Duration>,
     /// What it last said of its vote.
     pub says: PeerSays,

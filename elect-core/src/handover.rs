@@ -16,6 +16,7 @@ pub(crate) const HANDOVER_TIMEOUTS: RangeInclusive<Duration> =
 
 /// Who wanted a handover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum HandoverCause {
     /// A request of the host or its operator.
     Requested,
@@ -73,6 +74,7 @@ impl From<NodeId> for HandoverRequest {
 
 /// How far the target of a handover is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Lag {
     /// The target's last durable entry, as it last said.
     pub target: Option<Position>,
@@ -81,6 +83,7 @@ pub struct Lag {
     /// How many entries per second the target has gained of late; `None` where its last entry is of another epoch.
     pub rate: Option<u64>,
     /// How long the handover might have taken.
+    #[cfg_attr(feature = "wire", serde(rename = "timeout_ms", serialize_with = "crate::millis::span"))]
     pub timeout: Duration,
 }
 

@@ -140,6 +140,8 @@ mod gate;
 mod handover;
 mod leader;
 mod members;
+#[cfg(feature = "wire")]
+mod millis;
 mod name;
 mod nonce;
 mod nonces;

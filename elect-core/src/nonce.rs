@@ -31,7 +31,7 @@ impl fmt::Display for Incarnation {
 /// It holds its own send time, as TCP timestamps do, so nothing is looked up when it comes back. Within
 /// an incarnation nonces strictly increase; across incarnations they never repeat.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Nonce {
     /// The life of the sender.
     pub incarnation: Incarnation,

@@ -30,7 +30,9 @@ use crate::time::Time;
 /// Not `Clone`: an election is won once.
 #[derive(Debug)]
 #[must_use = "an elected node that does not enter office by the deadline resigns"]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Elected {
+    #[cfg_attr(feature = "wire", serde(skip))]
     authority: Authority,
     epoch: Epoch,
     source: Option<Source>,
@@ -38,6 +40,7 @@ pub struct Elected {
 
 /// The voter that holds more than the winner, as its ACCEPT reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
 pub struct Source {
     /// The voter to pull from.
     pub peer: NodeId,
@@ -88,6 +91,16 @@ pub enum NotInOffice {
     /// A handover is draining: what began may finish, nothing new may start.
     #[error("epoch {0} is being handed over: nothing new is admitted")]
     Draining(Epoch),
+}
+
+impl fmt::Display for Elected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this node is elected in epoch {}", self.epoch)?;
+        match self.source {
+            Some(Source { peer, position }) => write!(f, ", and has to catch up with {peer}, to {position}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Elected {

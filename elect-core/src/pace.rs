@@ -1,10 +1,11 @@
 //! How fast the links and the own disk really are, and what follows from that for steps, rounds and waits.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::name::NodeId;
 use crate::nonce::Nonce;
-use crate::time::{Time, nanos};
+use crate::time::{Readable, Time, nanos};
 
 /// What rank steps, rounds and waits go by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +133,23 @@ pub struct SlowRoundTrip {
     /// To whom.
     pub peer: NodeId,
     /// What it takes.
+    #[cfg_attr(feature = "wire", serde(rename = "measured_ms", serialize_with = "crate::millis::span"))]
     pub measured: Duration,
     /// What is configured.
+    #[cfg_attr(feature = "wire", serde(rename = "configured_ms", serialize_with = "crate::millis::span"))]
     pub configured: Duration,
+}
+
+impl fmt::Display for SlowRoundTrip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a round trip to {} takes {}, {} are configured: elections take longer",
+            self.peer,
+            Readable(self.measured),
+            Readable(self.configured)
+        )
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 /// Why a replaced node does not vote yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum NotRebuilt {
     /// Its storage was not replaced.
     #[error("its storage was not replaced")]

@@ -36,16 +36,25 @@ pub struct Status {
     /// Where clients reach the leader; empty until announced.
     pub leader_address: Address,
     /// On a leader: how long its lease still runs.
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "lease_remaining_ms", serialize_with = "crate::millis::maybe_span")
+    )]
     pub lease_remaining: Option<Duration>,
     /// On a leader: whether its host serves.
     pub in_office: bool,
     /// Whether a handover is draining.
     pub handing_over: bool,
     /// The detection time in use.
+    #[cfg_attr(feature = "wire", serde(rename = "detection_ms", serialize_with = "crate::millis::span"))]
     pub detection: Duration,
     /// Its host's health.
     pub health: Health,
     /// How long its host still counts as healthy without saying so again; none if that has no end.
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "healthy_for_ms", serialize_with = "crate::millis::maybe_span")
+    )]
     pub healthy_for: Option<Duration>,
     /// Its host's last durable entry.
     pub position: Option<Position>,
@@ -60,8 +69,10 @@ pub struct FreezeStatus {
     /// Which one.
     pub number: FreezeNumber,
     /// When it ends, on this node's clock.
+    #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
     pub until: Time,
     /// How long it still runs.
+    #[cfg_attr(feature = "wire", serde(rename = "remaining_ms", serialize_with = "crate::millis::span"))]
     pub remaining: Duration,
     /// The leader that took it, if this node knows who led that epoch.
     pub taken_by: Option<NodeId>,
@@ -98,6 +109,10 @@ pub struct PeerStatus {
     /// Whether it is heard *and* hears this node.
     pub connected: bool,
     /// How long ago its last frame came; none if none came since this node started.
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "heard_ago_ms", serialize_with = "crate::millis::maybe_span")
+    )]
     pub heard_ago: Option<Duration>,
     /// Its durable epoch, as it last said.
     pub epoch: Epoch,

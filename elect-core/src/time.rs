@@ -10,7 +10,6 @@ use core::time::Duration;
 /// (an earlier value is read as the latest one seen) and should go on while the machine is suspended
 /// (`CLOCK_BOOTTIME` on Linux), so that a leader wakes up without a lease.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Time(u64);
 
 impl Time {

@@ -45,13 +45,13 @@ impl Host {
             Duty::EpochRaised { from, raised } => self.on_raised(from, raised),
             Duty::HandoverBegan { target, cause, .. } => {
                 self.draining = true;
-                let text = format!("{own} hands over to {target} ({cause:?}): nothing new is admitted");
+                let text = format!("{own} hands over to {target}, because {cause}: nothing new is admitted");
                 self.log.tell(Kind::HandoverBegan, self.epoch_led(), Some(own), &text);
             }
             Duty::HandoverAborted { target, reason } => {
                 self.draining = false;
                 self.shared.handovers_aborted.send_modify(|count| *count += 1);
-                let text = format!("the handover to {target} is off: {reason:?}");
+                let text = format!("the handover to {target} is off: {reason}");
                 self.log.tell(Kind::HandoverAborted, self.epoch_led(), Some(own), &text);
             }
             Duty::Rebuilt => {
@@ -90,38 +90,22 @@ impl Host {
                 self.log.tell(Kind::Stood, Some(epoch), None, &text);
             }
             Notice::RoundLost { epoch, reason } => {
-                let text = format!("{own} does not win epoch {epoch}: {reason:?}");
+                let text = format!("{own} does not win epoch {epoch}: {reason}");
                 self.log.tell(Kind::RoundLost, Some(epoch), None, &text);
             }
             Notice::Accepted { candidate, epoch } => {
                 let text = format!("{own} gives {candidate} its word in epoch {epoch}");
                 self.log.tell(Kind::Accepted, Some(epoch), None, &text);
             }
-            Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, "failover is frozen"),
-            Notice::Resumed => self.log.tell(Kind::Resumed, None, None, "failover works again"),
-            Notice::NewerApplication { peer, version } => {
-                let text = format!("{peer} runs version {version}, newer than this node's");
-                self.log.tell(Kind::Warning, None, None, &text);
+            Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, &notice.to_string()),
+            Notice::Resumed => self.log.tell(Kind::Resumed, None, None, &notice.to_string()),
+            Notice::EntriesLost { node, .. } => {
+                self.log.tell(Kind::Warning, None, Some(node), &notice.to_string());
             }
-            Notice::EntriesLost { node, known, began } => {
-                let text = format!("{node} told that it held {known}, and restarted with {began}");
-                self.log.tell(Kind::Warning, None, Some(node), &text);
-            }
-            Notice::PreferencesContradict { peer } => {
-                let text = format!(
-                    "office came back from {peer}, to which it was handed over by preference: the preferences of these \
-                     nodes contradict each other, and this node's acts no more until one of them restarts"
-                );
-                self.log.tell(Kind::Warning, None, None, &text);
-            }
-            Notice::SlowerThanConfigured(slow) => {
-                let text = format!(
-                    "a round trip to {} takes {} ms, {} ms are configured: elections take longer",
-                    slow.peer,
-                    slow.measured.as_millis(),
-                    slow.configured.as_millis()
-                );
-                self.log.tell(Kind::Warning, None, None, &text);
+            Notice::NewerApplication { .. }
+            | Notice::PreferencesContradict { .. }
+            | Notice::SlowerThanConfigured(_) => {
+                self.log.tell(Kind::Warning, None, None, &notice.to_string());
             }
             // Diagnostics of single frames: `ELECT EXPLAIN` shows their effect.
             _ => {}

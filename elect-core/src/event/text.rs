@@ -1,0 +1,122 @@
+//! How events read: one line each, which says what happened, to whom, and why.
+
+use core::fmt;
+
+use super::{HandoverAborted, LinkState, Loss, Notice, RoundLost};
+use crate::frame::Address;
+use crate::handover::HandoverCause;
+use crate::time::Readable;
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this node no longer leads epoch {}: {}", self.epoch, self.reason)
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Following { leader, epoch, address } => {
+                write!(f, "this node follows {leader} in epoch {epoch}{}", At(address))
+            }
+            Self::LeaderAddress { leader, address } => {
+                write!(f, "{leader}, which leads, serves clients{}", At(address))
+            }
+            Self::LeaderLost { leader, epoch, reason } => {
+                write!(f, "this node no longer follows {leader}, which led epoch {epoch}: {reason}")
+            }
+            Self::Stood { epoch, rank: 0 } => write!(f, "this node stands for epoch {epoch}, as the best"),
+            Self::Stood { epoch, rank } => {
+                write!(f, "this node stands for epoch {epoch}, with rank {rank} behind the best")
+            }
+            Self::RoundLost { epoch, reason } => write!(f, "this node does not win epoch {epoch}: {reason}"),
+            Self::Accepted { candidate, epoch } => {
+                write!(f, "this node votes for {candidate} in epoch {epoch}")
+            }
+            Self::RefusedOffer { candidate, epoch, refusal } => {
+                write!(f, "this node refused the offer of {candidate} for epoch {epoch}: {refusal}")
+            }
+            Self::OfferRefused { voter, epoch, refusal } => {
+                write!(f, "{voter} refused this node's offer for epoch {epoch}: {refusal}")
+            }
+            Self::SlowerThanConfigured(slow) => slow.fmt(f),
+            Self::PreferencesContradict { peer } => write!(
+                f,
+                "office came back from {peer}, to which it was handed over by preference: the preferences of these nodes \
+                 contradict each other, and this node's acts no more until one of them restarts"
+            ),
+            Self::NewerApplication { peer, version } => {
+                write!(f, "{peer} runs version {version} of the host, newer than this node's")
+            }
+            // It thaws at a point of this node's clock, which says nothing to a person; `explain` says how long that is.
+            Self::Paused { .. } => {
+                f.write_str("failover is paused: the leader stays, and nobody else is elected")
+            }
+            Self::Resumed => f.write_str("failover works again"),
+            Self::Ignored { from, reason } => write!(f, "a frame from {from} was ignored: {reason}"),
+            Self::EntriesLost { node, known, began } => {
+                write!(
+                    f,
+                    "{node} told that it held {known}, and restarted with {began}: its log was not synced"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for RoundLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoQuorum { wait } => {
+                write!(f, "no quorum accepted in time, it waits {} before the next round", Readable(*wait))
+            }
+            Self::HigherOffer { candidate, epoch } => {
+                write!(f, "{candidate} offers the higher epoch {epoch}")
+            }
+            Self::LeaderAppeared { leader, epoch } => write!(f, "{leader} leads epoch {epoch}"),
+            Self::SaveStalled => f.write_str("its own vote takes too long to save"),
+            Self::Withdrawn => f.write_str("its host is unfit, or resigned"),
+            Self::Paused => f.write_str("failover is paused, and not for this node"),
+            Self::Stopped => f.write_str("it has stopped"),
+        }
+    }
+}
+
+impl fmt::Display for HandoverCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requested => "it was asked to",
+            Self::Preference => "that one is preferred",
+        })
+    }
+}
+
+impl fmt::Display for HandoverAborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeadlinePassed => f.write_str("the deadline came before the target was ready"),
+            Self::TargetUnfit(unfit) => write!(f, "its target cannot lead now: {unfit}"),
+            Self::Cancelled => f.write_str("it was taken back"),
+            Self::Paused => f.write_str("failover is paused: preference waits until that ends"),
+        }
+    }
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "connected",
+            Self::Closed => "closed",
+            Self::Refused { .. } => "closed, and the address refuses a new connection",
+        })
+    }
+}
+
+/// Where a leader serves clients, once that is known.
+struct At<'a>(&'a Address);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.as_str().is_empty() { Ok(()) } else { write!(f, " at {}", self.0) }
+    }
+}
