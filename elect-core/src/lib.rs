@@ -207,6 +207,6 @@ pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 
 pub use start::StartRefused;
-pub use status::{FreezeStatus, PeerStatus, RoleName, Status};
+pub use status::{FreezeStatus, KnownLeader, PeerStatus, RoleName, Status};
 pub use step::{Driver, Requested, Step};
 pub use time::Time;

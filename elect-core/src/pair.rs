@@ -41,6 +41,8 @@ pub(crate) struct Pair {
     covered: Option<Nonce>,
     /// Send time of the newest own nonce that it has echoed.
     echoed: Option<Time>,
+    /// Since when it has been connected without interruption, as of the frame that was looked at last.
+    connected_since: Option<Time>,
     /// How long a nonce takes to it and its echo back.
     round_trip: RoundTrip,
     /// When its last frame came.
@@ -186,6 +188,16 @@ impl Pair {
         self.echoed
     }
 
+    /// A frame came from a peer that was not connected before it: whether it is now.
+    pub(crate) fn note_connected(&mut self, is_connected: bool, now: Time) {
+        self.connected_since = is_connected.then_some(now);
+    }
+
+    /// Since when it has been connected, if it still is.
+    pub(crate) const fn connected_since(&self) -> Option<Time> {
+        self.connected_since
+    }
+
     /// When its last frame came.
     pub(crate) const fn heard_at(&self) -> Option<Time> {
         self.heard_at
@@ -235,6 +247,7 @@ impl Pair {
             round_trip: _,
             // Only for status.
             heard_at: _,
+            connected_since: _,
             answered_at,
             ended,
         } = self;

@@ -41,6 +41,8 @@ pub struct Status {
         serde(rename = "lease_remaining_ms", serialize_with = "crate::millis::maybe_span")
     )]
     pub lease_remaining: Option<Duration>,
+    /// Whether this node and those whom it is connected with both ways are a quorum.
+    pub has_quorum: bool,
     /// On a leader: whether its host serves.
     pub in_office: bool,
     /// Whether a handover is draining.
@@ -114,6 +116,12 @@ pub struct PeerStatus {
         serde(rename = "heard_ago_ms", serialize_with = "crate::millis::maybe_span")
     )]
     pub heard_ago: Option<Duration>,
+    /// For how long it has been connected without interruption; none if it is not.
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "connected_for_ms", serialize_with = "crate::millis::maybe_span")
+    )]
+    pub connected_for: Option<Duration>,
     /// Its durable epoch, as it last said.
     pub epoch: Epoch,
     /// Its host's last durable entry, as it last said.
@@ -122,4 +130,16 @@ pub struct PeerStatus {
     pub fit: bool,
     /// Its host's version number.
     pub application: u32,
+}
+
+/// Who leads, and where: one answer, so that nobody pairs one leader's name with another's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct KnownLeader {
+    /// The leader.
+    pub node: NodeId,
+    /// The epoch it leads.
+    pub epoch: Epoch,
+    /// Where clients reach it; empty until announced.
+    pub address: Address,
 }

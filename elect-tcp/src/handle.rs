@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Authority, Elector, Explanation, HandoverRequest, Health, Lease, Office, Position, RebuiltTo,
-    RequestRefused, Requested, Status, Step, Time,
+    Authority, Elector, Explanation, HandoverRequest, Health, KnownLeader, Lease, Office, Position,
+    RebuiltTo, RequestRefused, Requested, Status, Step, Time,
 };
 
 use crate::clock;
 use crate::counters::{Counters, Counts};
 use crate::crew::Crew;
 use crate::event::{Ended, Link};
+use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Command, Desk};
 
 /// How long a shutdown may take: the longest dial, twice over.
@@ -54,6 +55,7 @@ pub struct NodeHandle {
 
 pub(crate) struct Shared {
     pub(crate) authority: Authority,
+    pub(crate) leader: LeaderCell,
     pub(crate) ended: Arc<AtomicBool>,
     pub(crate) commands: Sender<Command>,
     /// Disconnected when no command is answered any more.
@@ -86,6 +88,26 @@ impl NodeHandle {
     /// Whether this node holds a lease at this moment. Lock-free; reads the clock at the call.
     pub fn is_leader(&self) -> bool {
         self.lease().is_some()
+    }
+
+    /// Who leads, and at which address, as one answer. Lock-free: any thread may ask for every request.
+    ///
+    /// This node itself only while it holds a lease by the clock at the call; another one for as long as this node follows
+    /// it. A leader that was cut off may be named until the promise to it ends: it is a hint for redirects, and proves
+    /// nothing.
+    pub fn leader(&self) -> Option<Arc<KnownLeader>> {
+        let known = self.shared.leader.read()?;
+        let is_so = if known.node == self.shared.leader.own_name() {
+            self.lease().is_some()
+        } else {
+            !self.shared.ended.load(Ordering::SeqCst)
+        };
+        is_so.then_some(known)
+    }
+
+    /// Whether this node and those whom it is connected with both ways are a quorum now.
+    pub fn has_quorum(&self) -> Result<bool, NodeGone> {
+        self.ask(|desk| desk.elector.has_quorum(desk.now))
     }
 
     /// The node's clock, for [`Office::stamp`] and [`Office::finish_read`].

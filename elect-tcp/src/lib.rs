@@ -11,6 +11,7 @@ mod frames;
 mod handle;
 mod handshake;
 mod inbound;
+mod leader_cell;
 #[cfg(unix)]
 mod local;
 mod node;

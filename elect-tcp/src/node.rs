@@ -20,6 +20,7 @@ use crate::event::{self, Announcer, Events, HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
+use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Ears, Hands, Input, Lifelines, Orchestrator};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::saver::Saver;
@@ -205,8 +206,10 @@ impl<T: Transport> Assembly<T> {
         let (commands_out, commands) = bounded(COMMANDS_MAX);
         let (answering, gone) = bounded(0);
         let positions = bounded(1);
+        let leader = LeaderCell::new(elector.config().node(), elector.config().address().clone());
         let shared = Shared {
             authority: elector.authority(),
+            leader: leader.clone(),
             ended: Arc::clone(&self.lifelines.ended),
             commands: commands_out,
             gone,
@@ -215,7 +218,8 @@ impl<T: Transport> Assembly<T> {
             counters: Arc::clone(&self.counters),
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
-        let mut hands = Hands { outboxes, gates, announcer: birth.announcer, links, now: clock::now() };
+        let mut hands =
+            Hands { outboxes, gates, announcer: birth.announcer, links, leader, now: clock::now() };
         for (to, frame) in birth.sent {
             hands.send(to, &frame);
         }

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::event::{Announcer, Ended, HostEvent, Link, NodeNotice};
+use crate::leader_cell::LeaderCell;
 use crate::outbox::Outbox;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
@@ -64,12 +65,15 @@ pub(crate) struct Hands {
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
     pub(crate) links: BTreeMap<NodeId, Link>,
+    /// Who leads and where, for every thread to read.
+    pub(crate) leader: LeaderCell,
     /// The time of the input whose step is carried out.
     pub(crate) now: Time,
 }
 
 impl Driver for Hands {
     fn lost(&mut self, loss: Loss) {
+        self.leader.on_lost();
         self.announcer.tell(HostEvent::Lost(loss));
     }
 
@@ -85,10 +89,12 @@ impl Driver for Hands {
     }
 
     fn act(&mut self, duty: Duty) {
+        self.leader.on_duty(&duty);
         self.announcer.tell(HostEvent::Act(duty));
     }
 
     fn happened(&mut self, notice: Notice) {
+        self.leader.on_notice(&notice);
         self.announcer.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
     }
 }

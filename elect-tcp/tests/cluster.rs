@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Cluster, hear, id, spin};
-use elect_core::{ClusterId, Config, Epoch, LeaderLost, NoLog, Notice, StepDown};
+use common::{Cluster, TestFloor, hear, id, spin};
+use elect_core::{Address, ClusterId, Config, Epoch, LeaderLost, NoLog, Notice, StepDown};
 use elect_tcp::{Ended, HostEvent, Node, NodeConfig, NodeNotice, VoteFile};
 
 #[test]
@@ -31,6 +31,32 @@ fn three_nodes_elect_one_and_survive_its_shutdown() {
     cluster.restart(leader);
     cluster.wait_for_follower(leader, next);
     assert!(cluster.handle(next).is_leader());
+}
+
+#[test]
+fn every_node_knows_who_leads_and_where() {
+    let mut cluster = Cluster::tuned(
+        &["a", "b", "c"],
+        |builder| builder.address(Address::new("the leader's clients").unwrap()),
+        |_| TestFloor::default(),
+    );
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    for node in 0..3 {
+        let handle = cluster.handle(node);
+        let named = || handle.leader().filter(|known| known.node == cluster.names[leader]);
+        spin("leader with its address", || {
+            named().is_some_and(|known| known.address.as_str() == "the leader's clients")
+        });
+        assert!(named().unwrap().epoch >= epoch);
+        spin("quorum", || handle.has_quorum().unwrap());
+    }
+    let stopped = cluster.stop(leader);
+    assert_eq!(stopped.handle.leader(), None, "it has ended");
+    let next = (leader + 1) % 3;
+    spin("end of its leadership", || {
+        cluster.handle(next).leader().is_none_or(|known| known.node != cluster.names[leader])
+    });
 }
 
 /// A frozen leader that was shut down told neither its host nor its followers. It is not replaced, and leads again when

@@ -54,6 +54,11 @@ impl Elector {
         self.is_connected_at(peer, self.now)
     }
 
+    /// Since when `peer` has been connected without interruption, if it is at `now`.
+    pub(super) fn connected_since(&self, peer: MemberIndex, now: Time) -> Option<Time> {
+        self.peers.pair(peer).connected_since().filter(|_| self.is_connected_at(peer, now))
+    }
+
     #[inline]
     pub(super) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
         let pair = self.peers.pair(peer);

@@ -41,6 +41,10 @@ impl Elector {
         self.check_order(peer, &frame.header)?;
         let was_connected = self.is_connected(peer);
         self.note_frame(peer, frame);
+        if !was_connected {
+            let is_connected = self.is_connected(peer);
+            self.peers.pair_mut(peer).note_connected(is_connected, self.now);
+        }
         let result = self.dispatch(peer, frame);
         // R35: whoever is not connected is answered at once, so that it and this node become so.
         if !was_connected {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::elector::{Elector, Life, Role};
 use crate::frame::Address;
 use crate::members::MemberIndex;
-use crate::status::{FreezeStatus, PeerStatus, RoleName, Status};
+use crate::status::{FreezeStatus, KnownLeader, PeerStatus, RoleName, Status};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -32,6 +32,7 @@ impl Elector {
             leader_epoch: leader.map(|(_, epoch)| epoch),
             leader_address: self.leader_address(),
             lease_remaining: lease_end.map(|end| end.since(now)),
+            has_quorum: self.has_quorum(now),
             in_office,
             handing_over,
             detection: self.detection_in_use(),
@@ -42,6 +43,22 @@ impl Elector {
             position: self.position,
             peers: self.peer_statuses(now),
         }
+    }
+
+    /// Whether this node and those whom it is connected with both ways, as of `now`, are a quorum of voters and witnesses.
+    ///
+    /// Without one nobody here is elected, and whoever leads here loses its lease. That there is one is no lease: see
+    /// [`Authority`](crate::Authority).
+    pub fn has_quorum(&self, now: Time) -> bool {
+        let now = self.now.max(now);
+        let connected = self.voting_peers().filter(|&peer| self.is_connected_at(peer, now)).count();
+        connected + usize::from(self.kind.votes()) >= self.config.members().quorum()
+    }
+
+    /// Who leads, and at which address, as far as this node knows: itself, or whom it follows.
+    pub fn known_leader(&self) -> Option<KnownLeader> {
+        let (node, epoch) = self.leader()?;
+        Some(KnownLeader { node, epoch, address: self.leader_address() })
     }
 
     pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
@@ -81,7 +98,8 @@ impl Elector {
             PeerStatus {
                 node: member.id,
                 kind: member.kind,
-                connected: self.is_connected(peer),
+                connected: self.is_connected_at(peer, now),
+                connected_for: self.connected_since(peer, now).map(|since| now.since(since)),
                 heard_ago: self.peers.pair(peer).heard_at().map(|at| now.since(at)),
                 epoch: self.peers.view(peer).told().epoch(),
                 position: self.peers.view(peer).position(),

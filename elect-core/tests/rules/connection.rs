@@ -211,3 +211,44 @@ fn r57_the_host_hears_once_of_each_change_of_leader_and_address() {
     let lost = a.notices.iter().filter(|notice| matches!(notice, Notice::LeaderLost { .. })).count();
     assert_eq!(lost, 1);
 }
+
+#[test]
+fn r17_a_streak_begins_anew_with_each_interruption() {
+    let mut a = Solo::new();
+    let streak = |a: &Solo| a.elector.status(a.now).peers[0].connected_for;
+    assert_eq!(streak(&a), None);
+    a.hear("b", 0, Standing::Bound, beat());
+    a.pass(D / 2);
+    a.hear("b", 0, Standing::Bound, beat());
+    a.pass(D / 2);
+    assert_eq!(streak(&a), Some(D), "frames in time go on with it");
+    a.link("b", LinkState::Closed);
+    assert_eq!(streak(&a), None);
+    a.link("b", LinkState::Up);
+    a.hear("b", 0, Standing::Bound, beat());
+    assert_eq!(streak(&a), Some(Duration::ZERO));
+    let silence = D + ms(1);
+    a.pass(silence);
+    assert_eq!(streak(&a), None, "silence ends it, too");
+    a.hear("b", 0, Standing::Bound, beat());
+    a.pass(ms(3));
+    assert_eq!(streak(&a), Some(ms(3)));
+}
+
+#[test]
+fn r17_whether_there_is_a_quorum_is_a_question_of_the_moment() {
+    let mut a = Solo::new();
+    assert!(!a.elector.has_quorum(a.now), "it alone is none");
+    a.hear("b", 0, Standing::Bound, beat());
+    assert!(a.elector.has_quorum(a.now) && a.elector.status(a.now).has_quorum);
+    let later = a.now + D + ms(1);
+    assert!(!a.elector.has_quorum(later), "no input has come, and yet it is over");
+    a.link("b", LinkState::Closed);
+    assert!(!a.elector.status(a.now).has_quorum);
+    assert_eq!(a.elector.known_leader(), None);
+    a.link("b", LinkState::Up);
+    assert_eq!(a.hear("b", 1, leading(1), lead(D)), None);
+    a.commit();
+    let known = a.elector.known_leader().expect("b is followed");
+    assert_eq!((known.node, known.epoch), (id("b"), epoch(1)));
+}
