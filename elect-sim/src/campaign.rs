@@ -76,7 +76,7 @@ impl Run {
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
         let text = text.unwrap_or_else(|| "a panic without words".into());
         let at = self.world.now();
-        self.world.checks.fail(Checker::NoPanic, at, NodeIndex::default(), || text);
+        self.world.book.checks_mut().fail(Checker::NoPanic, at, NodeIndex::default(), || text);
     }
 
     /// A world that its caller takes where it wants.
@@ -252,7 +252,8 @@ impl Run {
         let explained: Vec<_> =
             NodeIndex::all(self.world.nodes.len()).map(|node| self.world.describe(node)).collect();
         self.world
-            .checks
+            .book
+            .checks_mut()
             .fail(checker, at, NodeIndex::default(), || format!("{detail}\n{}", explained.join("\n")));
     }
 }

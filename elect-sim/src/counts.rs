@@ -33,7 +33,50 @@ pub struct Counts {
     pub rebuilt: u64,
 }
 
+/// Something that is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counted {
+    Event,
+    Frame,
+    Handled,
+    Input,
+    /// Whether the winner was behind a voter.
+    Election {
+        behind: bool,
+    },
+    Raise,
+    Loss,
+    Fault,
+    Start,
+    Office,
+    /// So many so far.
+    Acknowledged(u64),
+    Read,
+    Rebuilt,
+}
+
 impl Counts {
+    pub(crate) fn count(&mut self, what: Counted) {
+        match what {
+            Counted::Event => self.events += 1,
+            Counted::Frame => self.frames += 1,
+            Counted::Handled => self.handled += 1,
+            Counted::Input => self.inputs += 1,
+            Counted::Election { behind } => {
+                self.elections += 1;
+                self.behind += u64::from(behind);
+            }
+            Counted::Raise => self.raises += 1,
+            Counted::Loss => self.losses += 1,
+            Counted::Fault => self.faults += 1,
+            Counted::Start => self.starts += 1,
+            Counted::Office => self.offices += 1,
+            Counted::Acknowledged(total) => self.acknowledged = total,
+            Counted::Read => self.reads += 1,
+            Counted::Rebuilt => self.rebuilt += 1,
+        }
+    }
+
     /// Adds those of another run.
     pub fn add(&mut self, other: &Self) {
         self.events += other.events;

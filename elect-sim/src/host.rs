@@ -3,14 +3,19 @@
 use std::fmt;
 
 use elect_core::{
-    Duty, Epoch, Floor, Health, Loss, MemberKind, NodeId, Notice, Office, Position, RebuiltTo, Storage, Time,
+    Duty, Epoch, Floor, Health, Loss, MemberKind, NodeId, Notice, Office, Position, RebuiltTo, Stamp,
+    Storage, Time,
 };
 
 use crate::checkers::Checker;
 use crate::clock::Real;
-use crate::ids::NodeIndex;
+use crate::counts::Counted;
+use crate::ids::{Life, NodeIndex};
 use crate::input::{Event, Request};
+use crate::model_log::{Entries, EntryId, ModelLog};
+use crate::options::Sabotage;
 use crate::packet::Packet;
+use crate::process::{Setup, State};
 use crate::queue::What;
 use crate::random::Random;
 use crate::store::Store;
@@ -172,7 +177,7 @@ impl Machine<'_> {
     /// Something that the host promises does not hold: the run fails by [`Checker::HostHolds`].
     pub fn fail(&mut self, detail: impl FnOnce() -> String) {
         let (now, node) = (self.world.now(), self.node);
-        self.world.checks.fail(Checker::HostHolds, now, node, detail);
+        self.world.book.checks_mut().fail(Checker::HostHolds, now, node, detail);
     }
 
     // The elector.
@@ -192,7 +197,7 @@ impl Machine<'_> {
     /// The host is in office.
     pub fn entered_office(&mut self, office: &Office) {
         let (node, now, epoch) = (self.node, self.now(), office.began_in());
-        self.world.counts.offices += 1;
+        self.world.book.count(Counted::Office);
         self.note(|| format!("IN OFFICE, epoch {epoch}"));
         self.world.mark(node, Marked::Serves(epoch.number()));
         self.world.fire(node, Moment::Office);
@@ -233,6 +238,95 @@ impl Machine<'_> {
     pub fn hand_over(&mut self, target: Option<NodeId>) {
         let now = self.now();
         self.world.on_request(self.node, Request::Handover(target), now);
+    }
+}
+
+/// What the built-in store is told, and tells the checkers.
+impl Machine<'_> {
+    /// The member under whose name this machine runs.
+    pub(crate) fn member(&self) -> NodeIndex {
+        self.world.member(self.node)
+    }
+
+    /// The member under whose name another machine runs.
+    pub(crate) fn member_of(&self, machine: NodeIndex) -> NodeIndex {
+        self.world.member(machine)
+    }
+
+    /// What the members are.
+    pub(crate) fn kinds(&self) -> &[MemberKind] {
+        &self.world.options.kinds
+    }
+
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.world.keeps_log(self.node)
+    }
+
+    /// Which life of its process this is.
+    pub(crate) fn life(&self) -> Life {
+        self.world.node(self.node).life
+    }
+
+    /// Whether its process runs on, and is not stopped.
+    pub(crate) fn runs(&self) -> bool {
+        self.world.node(self.node).state == State::Running
+    }
+
+    /// Whether something that it needs to serve is missing.
+    pub(crate) fn setup_fails(&self) -> bool {
+        self.world.node(self.node).setup == Setup::Fails
+    }
+
+    pub(crate) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
+        self.world.is_sabotaged(sabotage)
+    }
+
+    /// What the logs of all built-in stores are made of.
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.world.entries
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> &mut Entries {
+        &mut self.world.entries
+    }
+
+    /// Reports a position at once, however late other reports are.
+    pub(crate) fn report_at_once(&mut self, position: Option<Position>) {
+        self.world.report(self.node, position);
+    }
+
+    /// Its fence has let this stamp pass.
+    pub(crate) fn admitted(&mut self, stamp: Stamp) {
+        let now = self.world.now();
+        self.world.book.checks_mut().admitted(now, self.node, stamp);
+    }
+
+    /// It has acknowledged everything up to this entry.
+    pub(crate) fn acknowledged(&mut self, stamp: Stamp, entry: EntryId) {
+        let (now, world) = (self.world.now(), &mut *self.world);
+        world.book.checks_mut().acknowledged(now, self.node, stamp, entry, &world.entries);
+        let total = world.book.checks().acknowledged_length();
+        world.book.count(Counted::Acknowledged(total));
+    }
+
+    /// How much anybody has acknowledged.
+    pub(crate) fn acknowledged_length(&self) -> u64 {
+        self.world.book.checks().acknowledged_length()
+    }
+
+    /// It serves, with this log.
+    pub(crate) fn serves(&mut self, epoch: Epoch, log: &ModelLog) {
+        let now = self.world.now();
+        self.world.book.checks_mut().serves(now, self.node, epoch, log);
+    }
+
+    /// It has answered a read that began when `since` was acknowledged, if clocks prove anything.
+    pub(crate) fn read(&mut self, since: u64, value: u64) {
+        let now = self.world.now();
+        if self.world.book.checks().clocks_are_sound() {
+            self.world.book.count(Counted::Read);
+            self.world.book.checks_mut().read(now, self.node, since, value);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod book;
 mod campaign;
 pub mod check;
 mod checkers;

@@ -10,21 +10,21 @@ use crate::input::Event;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moments {
     /// The first election: who, when.
-    pub(crate) elected: Option<(NodeIndex, Real)>,
+    elected: Option<(NodeIndex, Real)>,
     /// The first candidacy: who, with which rank, when.
-    pub(crate) stood: Option<(NodeIndex, u32, Real)>,
+    stood: Option<(NodeIndex, u32, Real)>,
     /// How many candidacies there were.
-    pub(crate) rounds: u32,
+    rounds: u32,
     /// The first step-down: who, when.
-    pub(crate) lost: Option<(NodeIndex, Real)>,
+    lost: Option<(NodeIndex, Real)>,
     /// When each node first ceased to follow.
-    pub(crate) freed: [Option<Real>; NODES_MAX],
+    freed: [Option<Real>; NODES_MAX],
     /// When each node first began to follow, and whom.
-    pub(crate) followed: [Option<(NodeIndex, Real)>; NODES_MAX],
+    followed: [Option<(NodeIndex, Real)>; NODES_MAX],
     /// When each node first saved a record.
-    pub(crate) saved: [Option<Real>; NODES_MAX],
+    saved: [Option<Real>; NODES_MAX],
     /// When each node was last told that its link to each peer is up.
-    pub(crate) linked: [[Option<Real>; NODES_MAX]; NODES_MAX],
+    linked: [[Option<Real>; NODES_MAX]; NODES_MAX],
 }
 
 impl Moments {
@@ -60,5 +60,45 @@ impl Moments {
     /// From when on two nodes could talk, as far as links that were made since are concerned.
     pub(crate) fn talking(&self, one: NodeIndex, other: NodeIndex) -> Real {
         self.linked[one][other].max(self.linked[other][one]).unwrap_or(0)
+    }
+
+    /// The first election: who, when.
+    pub(crate) fn elected(&self) -> Option<(NodeIndex, Real)> {
+        self.elected
+    }
+
+    /// The first candidacy: who, with which rank, when.
+    pub(crate) fn stood(&self) -> Option<(NodeIndex, u32, Real)> {
+        self.stood
+    }
+
+    /// How many candidacies there were.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// The first step-down: who, when.
+    pub(crate) fn first_loss(&self) -> Option<(NodeIndex, Real)> {
+        self.lost
+    }
+
+    /// When a node first ceased to follow.
+    pub(crate) fn freed(&self, node: NodeIndex) -> Option<Real> {
+        self.freed[node]
+    }
+
+    /// Whom a node first followed, and when.
+    pub(crate) fn followed(&self, node: NodeIndex) -> Option<(NodeIndex, Real)> {
+        self.followed[node]
+    }
+
+    /// When a node first saved a record.
+    pub(crate) fn first_save(&self, node: NodeIndex) -> Option<Real> {
+        self.saved[node]
+    }
+
+    /// When a node was last told that its link to a peer is up.
+    pub(crate) fn link_up(&self, node: NodeIndex, peer: NodeIndex) -> Option<Real> {
+        self.linked[node][peer]
     }
 }

@@ -16,10 +16,11 @@ mod triggers;
 
 use elect_core::Time;
 
-use crate::checkers::{Checkers, Violation};
+use crate::book::Book;
+use crate::checkers::Violation;
 use crate::clock::{Real, SECOND};
 use crate::clocks::Clocks;
-use crate::counts::Counts;
+use crate::counts::{Counted, Counts};
 use crate::deed::Deed;
 use crate::disk::Mood;
 use crate::ids::NodeIndex;
@@ -44,8 +45,7 @@ pub struct World {
     pub(crate) wires: Wires,
     /// What the logs of all built-in stores are made of.
     pub(crate) entries: Entries,
-    pub(crate) checks: Checkers,
-    pub(crate) trace: Trace,
+    pub(crate) book: Book,
     /// Chance for clocks and faults.
     pub(crate) chaos: Random,
     /// Chance for what follows from faults: it is the same whether they are drawn or listed.
@@ -60,31 +60,34 @@ pub struct World {
     pub(crate) deeds: Vec<(Real, Deed)>,
     /// What strikes when a node does something.
     pub(crate) triggers: Vec<Trigger>,
-    /// Counts for reports.
-    pub(crate) counts: Counts,
-    /// When what happened since the last measurement began.
-    pub(crate) moments: Moments,
     /// Whether clients leave the group alone.
     pub(crate) clients_rest: bool,
-    /// Whether checkers and the trace see what happens.
-    pub(crate) is_checked: bool,
     pub(crate) actions: Vec<Action>,
 }
 
 impl World {
     /// The first violation, if there was one.
     pub fn violation(&self) -> Option<&Violation> {
-        self.checks.violation()
+        self.book.violation()
     }
 
     /// What happened so far.
     pub fn trace(&self) -> &Trace {
-        &self.trace
+        self.book.trace()
     }
 
     /// How often what happened so far.
     pub fn counts(&self) -> Counts {
-        self.counts
+        self.book.counts()
+    }
+
+    pub(crate) fn moments(&self) -> &Moments {
+        self.book.moments()
+    }
+
+    /// A measurement begins.
+    pub(crate) fn restart_moments(&mut self) {
+        self.book.restart_moments();
     }
 
     /// How many nodes there are.
@@ -102,18 +105,18 @@ impl World {
     /// # Panics
     /// If the elector does.
     pub fn run_until(&mut self, until: Real) {
-        while self.checks.violation().is_none() {
+        while self.book.violation().is_none() {
             let Some((at, what)) = self.queue.pop(until) else { break };
             self.clocks.go_to(at);
-            self.counts.events += 1;
+            self.book.count(Counted::Event);
             // A list of the same deeds must lead to the same hash.
-            if self.is_checked && !matches!(what, What::Fault | What::End { .. }) {
-                self.trace.absorb(at);
+            if !matches!(what, What::Fault | What::End { .. }) {
+                self.book.absorb(at);
             }
             assert!(at < 10 * SECOND || !self.is_sabotaged(Sabotage::Panics), "a planted panic");
             self.happen(what);
         }
-        if self.checks.violation().is_none() {
+        if self.book.violation().is_none() {
             self.clocks.go_to(until);
         }
     }

@@ -9,7 +9,6 @@ use crate::deed::Deed;
 use crate::ids::NodeIndex;
 use crate::input::Request;
 use crate::liveness::Liveness;
-use crate::moments::Moments;
 use crate::random::Random;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::world::World;
@@ -22,12 +21,12 @@ impl Run {
     pub(super) fn resignation(&mut self, steady: &Steady) {
         let followers = self.world.followers_of(steady.leader);
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
-        let Some((_, lost)) = self.world.moments.lost else { return };
-        let all_free = |world: &World| followers.iter().all(|&node| world.moments.freed[node].is_some());
+        let Some((_, lost)) = self.world.moments().first_loss() else { return };
+        let all_free = |world: &World| followers.iter().all(|&node| world.moments().freed(node).is_some());
         if self.wait_until(lost + 4 * steady.timeout, all_free).is_none() {
             return self.never(Liveness::FreeAtOnce);
         }
-        let freed = followers.iter().filter_map(|&node| self.world.moments.freed[node]).max();
+        let freed = followers.iter().filter_map(|&node| self.world.moments().freed(node)).max();
         let seen = freed.unwrap_or(lost).saturating_sub(lost);
         self.measure(Liveness::FreeAtOnce, seen, steady.delay);
         let Some((_, elected)) = self.successor(Liveness::Elects, steady) else { return };
@@ -44,7 +43,7 @@ impl Run {
             self.world.wires.add_rule(rule);
         }
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
-        if self.world.moments.lost.is_none() {
+        if self.world.moments().first_loss().is_none() {
             return;
         }
         let Some((leader, elected)) = self.successor(Liveness::Elects, &steady) else { return };
@@ -52,8 +51,8 @@ impl Run {
             return;
         }
         let until = elected + 4 * steady.timeout;
-        self.wait_until(until, |world| world.moments.followed[deaf].is_some());
-        match self.world.moments.followed[deaf] {
+        self.wait_until(until, |world| world.moments().followed(deaf).is_some());
+        match self.world.moments().followed(deaf) {
             Some((followed, at)) if followed == leader => {
                 let bound = steady.heartbeat + steady.delay + steady.save;
                 self.measure(Liveness::LearnsLeader, at - elected, bound);
@@ -67,8 +66,8 @@ impl Run {
         let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
         self.world.perform(Deed::Ask(steady.leader, Request::Handover(Some(target.id()))));
         let until = self.world.now() + 2 * SECOND;
-        self.wait_until(until, |world| world.moments.lost.is_some());
-        let Some((_, lost)) = self.world.moments.lost else { return };
+        self.wait_until(until, |world| world.moments().first_loss().is_some());
+        let Some((_, lost)) = self.world.moments().first_loss() else { return };
         let Some((winner, elected)) = self.successor(Liveness::HandsOver, &steady) else { return };
         if winner != target {
             return self.never(Liveness::HandsOver);
@@ -118,8 +117,8 @@ impl Run {
         let before = self.world.durable_epoch(old);
         self.world.cut_off_somehow(old, &mut steady.random);
         let until = begin + 4 * steady.timeout;
-        self.wait_until(until, |world| world.moments.lost.is_some());
-        match self.world.moments.lost {
+        self.wait_until(until, |world| world.moments().first_loss().is_some());
+        match self.world.moments().first_loss() {
             Some((node, lost)) if node == old => {
                 let detection = self.world.options.detection.ceiling();
                 let bound = u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX);
@@ -140,11 +139,11 @@ impl Run {
             NodeIndex::all(self.world.nodes.len()).map(|node| self.world.durable_epoch(node)).collect();
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
-        while self.world.moments.stood.is_none() && self.world.now() < until {
+        while self.world.moments().stood().is_none() && self.world.now() < until {
             let next = self.world.now() + 10 * MICRO;
             self.world.run_until(next);
         }
-        let Some((candidate, ..)) = self.world.moments.stood else { return };
+        let Some((candidate, ..)) = self.world.moments().stood() else { return };
         let cut = self.world.now();
         self.world.cut_off(candidate, true, true);
         let Some((leader, elected)) = self.successor(Liveness::Settles, steady) else { return };
@@ -167,7 +166,7 @@ impl Run {
         }
         let dark = self.world.now() + 100 * MILLI;
         self.world.run_until(dark);
-        self.world.moments = Moments::default();
+        self.world.restart_moments();
         for node in nodes.filter(|&node| Some(node) != away) {
             self.world.perform(Deed::Start(node));
         }
@@ -186,7 +185,7 @@ impl Run {
     pub(super) fn boots(&mut self, what: Liveness, steady: &Steady) {
         let Some((leader, elected)) = self.successor(what, steady) else { return };
         let Some(connected) = self.world.quorum_connected() else { return };
-        let rank = match self.world.moments.stood {
+        let rank = match self.world.moments().stood() {
             Some((node, rank, _)) if node == leader => u64::from(rank),
             _ => 0,
         };
@@ -206,7 +205,7 @@ impl Run {
         self.fails_back(preferred, &first);
         let random = Random::stream(self.world.options.seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
-        self.world.moments = Moments::default();
+        self.world.restart_moments();
         self.world.perform(Deed::Crash(preferred));
         let Some(_) = self.successor(Liveness::Detects, &steady) else { return };
         let after = self.world.now() + timeout;
@@ -242,7 +241,7 @@ impl Run {
                     (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
                 };
                 // The best candidate's own promise may end last.
-                let free = free.max(self.world.moments.freed[leader].unwrap_or(0));
+                let free = free.max(self.world.moments().freed(leader).unwrap_or(0));
                 self.measure(what, elected.saturating_sub(free), steady.election() + delays);
             }
         }
@@ -266,13 +265,14 @@ impl World {
 
     /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
     fn another_is_bound(&self, old: NodeIndex, elected: NodeIndex) -> bool {
-        let Some((_, _, stood)) = self.moments.stood.filter(|&(node, rank, _)| node == elected && rank > 0)
+        let Some((_, _, stood)) =
+            self.moments().stood().filter(|&(node, rank, _)| node == elected && rank > 0)
         else {
             return false;
         };
         let is_bound = |&node: &NodeIndex| {
             let follows_on = self.options.kinds[node] == MemberKind::Voter
-                && self.moments.freed[node].is_none_or(|freed| freed > stood);
+                && self.moments().freed(node).is_none_or(|freed| freed > stood);
             follows_on && self.node(node).process.is_some() && !self.wires.links().is_cut(node, elected)
         };
         let others = NodeIndex::all(self.nodes.len()).filter(|&node| node != old && node != elected);
@@ -289,7 +289,7 @@ impl World {
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
         let mut freed: Vec<_> = NodeIndex::all(self.nodes.len())
             .filter(|&node| node != old && self.nodes[node].kind.votes())
-            .filter_map(|node| self.moments.freed[node])
+            .filter_map(|node| self.moments().freed(node))
             .collect();
         freed.sort_unstable();
         freed.get(self.quorum() - 1).copied()
@@ -297,16 +297,16 @@ impl World {
 
     /// When some voter that started anew first stood connected with a quorum of others that did.
     fn quorum_connected(&self) -> Option<Real> {
-        let moments = &self.moments;
+        let moments = self.moments();
         let with = |node: NodeIndex| {
             let mut times: Vec<_> = NodeIndex::all(self.nodes.len())
                 .filter(|&peer| self.nodes[peer].kind.votes())
                 .filter_map(|peer| {
-                    let both = moments.saved[node]?.max(moments.saved[peer]?);
+                    let both = moments.first_save(node)?.max(moments.first_save(peer)?);
                     if peer == node {
                         return Some(both);
                     }
-                    Some(both.max(moments.linked[node][peer]?).max(moments.linked[peer][node]?))
+                    Some(both.max(moments.link_up(node, peer)?).max(moments.link_up(peer, node)?))
                 })
                 .collect();
             times.sort_unstable();

@@ -14,7 +14,6 @@ use crate::deed::Deed;
 use crate::drill::Drill;
 use crate::ids::{Link, NodeIndex};
 use crate::liveness::Liveness;
-use crate::moments::Moments;
 use crate::options::Sabotage;
 use crate::random::Random;
 use crate::world::World;
@@ -65,7 +64,7 @@ impl Run {
             let rested = self.world.now() + steady.timeout + self.world.options.reports;
             self.world.run_until(rested);
             self.world.note_network(&format!("DRILL {}", drill.name()));
-            self.world.moments = Moments::default();
+            self.world.restart_moments();
             self.drill(drill, steady);
             self.world.wires.clear_rules();
             self.world.clients_rest = false;
@@ -159,14 +158,14 @@ impl Run {
 
     /// L6: the dead `node` starts, and follows `leader`.
     pub(super) fn returns(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
-        self.world.moments = Moments::default();
+        self.world.restart_moments();
         self.world.perform(Deed::Start(node));
         self.follows(Liveness::FollowsAgain, node, leader, steady);
     }
 
     /// L6: the cuts heal, and `node` follows `leader`.
     pub(super) fn rejoins(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
-        self.world.moments = Moments::default();
+        self.world.restart_moments();
         self.world.note_network("cuts heal");
         self.world.heal_links();
         self.follows(Liveness::Rejoins, node, leader, steady);
@@ -175,15 +174,15 @@ impl Run {
     fn follows(&mut self, what: Liveness, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
         let begin = self.world.now();
         let is_there = move |world: &World| {
-            world.moments.followed[node].is_some() || world.follows(node) == Some(leader)
+            world.moments().followed(node).is_some() || world.follows(node) == Some(leader)
         };
         let Some(_) = self.wait_until(begin + 4 * steady.timeout, is_there) else {
             return self.never(what);
         };
-        let moments = &self.world.moments;
+        let moments = self.world.moments();
         // Whoever never ceased to follow is there at once.
-        let Some((_, followed)) = moments.followed[node] else { return };
-        let saved = moments.saved[node].unwrap_or(0);
+        let Some((_, followed)) = moments.followed(node) else { return };
+        let saved = moments.first_save(node).unwrap_or(0);
         let ready = match what {
             Liveness::FollowsAgain => saved.max(moments.talking(node, leader)),
             _ => 0,
@@ -194,10 +193,10 @@ impl Run {
     /// Waits for a new leader: who, and when.
     pub(super) fn successor(&mut self, what: Liveness, steady: &Steady) -> Option<(NodeIndex, Real)> {
         let until = self.world.now() + 4 * steady.timeout;
-        if self.wait_until(until, |world| world.moments.elected.is_some()).is_none() {
+        if self.wait_until(until, |world| world.moments().elected().is_some()).is_none() {
             self.never(what);
         }
-        self.world.moments.elected
+        self.world.moments().elected()
     }
 
     /// Whether the first candidacy was the only one: what "the first round does not split" means.
@@ -207,7 +206,7 @@ impl Run {
     }
 
     pub(super) fn in_one_round_of(&mut self, what: Liveness) -> bool {
-        let rounds = u64::from(self.world.moments.rounds);
+        let rounds = u64::from(self.world.moments().rounds());
         self.measure(what, rounds.saturating_sub(1), u64::MAX);
         rounds <= 1
     }
@@ -285,12 +284,13 @@ impl World {
     /// A dead node stood in an epoch above everybody's, and nobody heard of it.
     pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
         let everybody = NodeIndex::all(self.nodes.len()).map(|node| self.durable_epoch(node));
-        let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.checks.highest_vote());
+        let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());
         let Some(record) = self.node(node).disk.record().copied() else { return };
         let holder = Some(Holder { node: node.id(), word: Word::Vote });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
         self.node_mut(node).disk.install(record);
-        self.checks.saved(self.now(), node, &record);
+        let now = self.now();
+        self.book.checks_mut().saved(now, node, &record);
     }
 
     pub(super) fn heal_links(&mut self) {

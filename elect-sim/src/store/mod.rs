@@ -13,7 +13,6 @@ use crate::clock::{MICRO, MILLI};
 use crate::host::{Host, Machine};
 use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::options::Sabotage;
-use crate::process::State;
 use crate::slab::Slab;
 
 use crate::model_log::{EntryId, ModelLog};
@@ -134,8 +133,8 @@ impl Store {
 impl Host for Store {
     fn started(&mut self, machine: &mut Machine<'_>, storage: Storage) {
         self.replaced = storage == Storage::Replaced;
-        let keeps_log = machine.world.keeps_log(machine.node);
-        self.fence = keeps_log.then(|| Fence::new(ModelLog::load(&machine.world.entries, self.durable)));
+        let keeps_log = machine.keeps_log();
+        self.fence = keeps_log.then(|| Fence::new(ModelLog::load(machine.entries(), self.durable)));
         self.later(machine, 0, Task::Report);
     }
 
@@ -225,7 +224,7 @@ impl Host for Store {
         let Some((tip, stamp)) = self.syncing.take() else { return };
         self.durable = tip;
         let Some(fence) = &self.fence else { return };
-        let entries = &machine.world.entries;
+        let entries = machine.entries();
         let is_behind = fence.durable(|log| {
             log.synced(entries, tip);
             log.tip() != tip
@@ -241,9 +240,8 @@ impl Host for Store {
     fn client(&mut self, machine: &mut Machine<'_>) {
         let Way::InOffice(office, ..) = &self.way else { return };
         let stamp = office.stamp(machine.now());
-        let since = machine.world.checks.acknowledged_length();
-        let runs = machine.world.node(machine.node).state == State::Running;
-        if let (Ok(stamp), true) = (stamp, runs) {
+        let since = machine.acknowledged_length();
+        if let (Ok(stamp), true) = (stamp, machine.runs()) {
             let wait = machine.random().waiting(300 * MICRO);
             self.later(machine, wait, Task::Append { stamp: stamp.epoch() });
         }
@@ -291,7 +289,7 @@ impl Store {
         if position == Position::EMPTY {
             return Some(0);
         }
-        let entries = &machine.world.entries;
+        let entries = machine.entries();
         fence.inspect(|log| {
             let id = entries.on_path(log.durable(), position.offset)?;
             (entries.position(id) == position && log.holds(entries, id)).then_some(id)
@@ -300,15 +298,14 @@ impl Store {
 
     fn on_append(&mut self, machine: &mut Machine<'_>, from: NodeIndex, stamp: Epoch, tip: EntryId) {
         let Some(fence) = &self.fence else { return };
-        let world = &mut *machine.world;
-        let entries = &world.entries;
-        let admitted = if world.is_sabotaged(Sabotage::NoFence) { fence.floor() } else { stamp };
+        let entries = machine.entries();
+        let admitted = if machine.is_sabotaged(Sabotage::NoFence) { fence.floor() } else { stamp };
         let applied = fence.apply(Stamp::received(admitted), |log| {
             log.extend_to(entries, tip);
             entries.on_path(log.durable(), entries.offset(tip)) == Some(tip)
         });
         let Ok(is_durable) = applied else { return };
-        world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
+        machine.admitted(Stamp::received(stamp));
         self.last_apply = (stamp, from);
         if is_durable {
             self.acknowledge(machine, stamp, tip);
@@ -323,13 +320,11 @@ impl Store {
         if !admitted {
             return;
         }
-        let world = &mut *machine.world;
-        world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
-        let offset = world.entries.offset(tip);
+        machine.admitted(Stamp::received(stamp));
+        let offset = machine.entries().offset(tip);
         let to = self.last_apply.1;
-        if to == machine.node {
-            let member = world.member(machine.node);
-            self.matched[member] = (stamp, offset);
+        if to == machine.index() {
+            self.matched[machine.member()] = (stamp, offset);
             self.advance(machine);
         } else if !self.replaced {
             Self::tell(machine, to, Message::Acknowledged { stamp, offset });
@@ -345,7 +340,7 @@ impl Store {
 
     fn report_now(&self, machine: &mut Machine<'_>) {
         if self.fence.is_some() {
-            machine.world.report(machine.node, self.position());
+            machine.report_at_once(self.position());
         }
     }
 
@@ -354,11 +349,8 @@ impl Store {
             Way::InOffice(office, ..) => office.finish_read(value, || machine.now()).is_ok(),
             _ => false,
         };
-        let world = &mut *machine.world;
-        let covered = covered || world.is_sabotaged(Sabotage::UncheckedRead);
-        if covered && world.checks.clocks_are_sound() {
-            world.counts.reads += 1;
-            world.checks.read(world.now(), machine.node, since, value);
+        if covered || machine.is_sabotaged(Sabotage::UncheckedRead) {
+            machine.read(since, value);
         }
     }
 }

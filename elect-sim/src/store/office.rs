@@ -8,21 +8,20 @@ use crate::clock::{MICRO, MILLI};
 use crate::host::Machine;
 use crate::ids::{NODES_MAX, NodeIndex};
 use crate::options::Sabotage;
-use crate::process::Setup;
 
 /// How often the source of a catch-up is asked before it counts as lost.
 const PULLS_MAX: u32 = 8;
 
 impl Store {
     pub(super) fn begin_way(&mut self, machine: &mut Machine<'_>, elected: Elected) {
-        if machine.world.node(machine.node).setup == Setup::Fails {
+        if machine.setup_fails() {
             machine.note(|| "its setup fails".into());
             return;
         }
-        if machine.world.is_sabotaged(Sabotage::NeverOpens) {
+        if machine.is_sabotaged(Sabotage::NeverOpens) {
             return;
         }
-        if machine.world.is_sabotaged(Sabotage::ServesAtOnce) {
+        if machine.is_sabotaged(Sabotage::ServesAtOnce) {
             let epoch = elected.epoch();
             let office = elected.serve_without_log_forgetting_earlier_writes();
             self.way = Way::InOffice(office, epoch, 0);
@@ -40,7 +39,7 @@ impl Store {
     pub(super) fn on_raised(&mut self, machine: &mut Machine<'_>, epoch: Epoch) {
         let Some(own) = self.append(machine, epoch) else { return };
         let Way::InOffice(office, led, first) = &mut self.way else { return };
-        (*led, *first) = (epoch, machine.world.entries.offset(own));
+        (*led, *first) = (epoch, machine.entries().offset(own));
         // A process that was stopped since it read the clock may learn of an office that is over.
         if office.check(machine.now()).is_ok() {
             self.serves(machine, epoch);
@@ -61,7 +60,7 @@ impl Store {
             Ok(caught_up) => {
                 self.matched = [(Epoch::ZERO, 0); NODES_MAX];
                 if let Some(own) = self.append(machine, epoch) {
-                    self.way = Way::Opening(caught_up, machine.world.entries.offset(own));
+                    self.way = Way::Opening(caught_up, machine.entries().offset(own));
                     self.replicate(machine);
                 }
             }
@@ -92,7 +91,7 @@ impl Store {
         position: Position,
         tip: Option<EntryId>,
     ) {
-        let source = machine.world.node(from).id;
+        let source = machine.member_of(from).id();
         let Way::CatchingUp(elected) = &self.way else { return };
         if elected.epoch() != stamp || elected.catch_up_from() != Some(Source { peer: source, position }) {
             return;
@@ -102,19 +101,17 @@ impl Store {
             return;
         };
         let Some(fence) = &self.fence else { return };
-        let world = &mut *machine.world;
-        let entries = &world.entries;
+        let entries = machine.entries();
         if fence.apply(Stamp::received(stamp), |log| log.end_with(entries, tip)).is_ok() {
-            world.checks.admitted(world.now(), machine.node, Stamp::received(stamp));
-            self.last_apply = (stamp, machine.node);
+            machine.admitted(Stamp::received(stamp));
+            self.last_apply = (stamp, machine.index());
             self.begin_sync(machine);
         }
     }
 
     /// Appends an entry of the epoch that this node leads.
     pub(super) fn append(&mut self, machine: &mut Machine<'_>, epoch: Epoch) -> Option<EntryId> {
-        let world = &mut *machine.world;
-        let entries = &mut world.entries;
+        let entries = machine.entries_mut();
         let stamp = Stamp::received(epoch);
         let appended = self.fence.as_ref()?.apply(stamp, |log| {
             let id = entries.append(log.tip(), epoch);
@@ -122,8 +119,8 @@ impl Store {
             id
         });
         let id = appended.ok()?;
-        world.checks.admitted(world.now(), machine.node, stamp);
-        self.last_apply = (epoch, machine.node);
+        machine.admitted(stamp);
+        self.last_apply = (epoch, machine.index());
         self.begin_sync(machine);
         Some(id)
     }
@@ -135,8 +132,8 @@ impl Store {
             Way::InOffice(_, led, own) => (*led, *own),
             _ => return,
         };
-        let offset = if machine.world.is_sabotaged(Sabotage::OwnCopyIsEnough) {
-            self.matched[machine.world.member(machine.node)].1
+        let offset = if machine.is_sabotaged(Sabotage::OwnCopyIsEnough) {
+            self.matched[machine.member()].1
         } else {
             self.on_write_quorum(machine, epoch)
         };
@@ -154,15 +151,7 @@ impl Store {
             Way::InOffice(office, ..)
                 if office.check_write(Stamp::received(epoch), machine.now()).is_ok() =>
             {
-                let world = &mut *machine.world;
-                world.checks.acknowledged(
-                    world.now(),
-                    machine.node,
-                    Stamp::received(epoch),
-                    entry,
-                    &world.entries,
-                );
-                world.counts.acknowledged = world.checks.acknowledged_length();
+                machine.acknowledged(Stamp::received(epoch), entry);
                 self.committed = offset;
             }
             _ => {}
@@ -186,13 +175,12 @@ impl Store {
 
     fn serves(&self, machine: &mut Machine<'_>, epoch: Epoch) {
         let Some(fence) = &self.fence else { return };
-        let (now, node) = (machine.world.now(), machine.node);
-        fence.inspect(|log| machine.world.checks.serves(now, node, epoch, log));
+        fence.inspect(|log| machine.serves(epoch, log));
     }
 
     /// The highest offset that a write quorum of data-holding voters acknowledged under this stamp.
     fn on_write_quorum(&self, machine: &Machine<'_>, stamp: Epoch) -> u64 {
-        let kinds = &machine.world.options.kinds;
+        let kinds = machine.kinds();
         let mut offsets = [0; NODES_MAX];
         for (index, (&(acknowledged, offset), &kind)) in self.matched.iter().zip(kinds).enumerate() {
             if kind == MemberKind::Voter && acknowledged == stamp {

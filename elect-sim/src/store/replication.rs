@@ -21,9 +21,8 @@ impl Store {
             _ => return,
         };
         let again = !std::mem::replace(&mut self.replicating, true);
-        let world = &*machine.world;
-        let (offset, own) = (world.entries.offset(tip), world.member(machine.node));
-        for peer in world.members() {
+        let (offset, own) = (machine.entries().offset(tip), machine.member());
+        for peer in machine.members() {
             let lacks = self.matched[peer] < (stamp, offset);
             if peer != own && lacks && machine.kind(peer) != Some(MemberKind::Witness) {
                 Self::tell(machine, peer, Message::Append { stamp, tip });
@@ -47,7 +46,7 @@ impl Store {
         if self.fence.is_none() {
             machine.rebuilt(None);
         } else {
-            let life = machine.world.node(machine.node).life;
+            let life = machine.life();
             Self::tell(machine, leader, Message::Rejoin { stamp, life });
         }
         self.later(machine, 100 * MILLI, Task::Rejoin);
@@ -68,7 +67,7 @@ impl Store {
                 entry
             }
         };
-        let committed = machine.world.entries.offset(entry) <= committed;
+        let committed = machine.entries().offset(entry) <= committed;
         Self::tell(machine, from, Message::Marker { stamp, entry, committed });
     }
 
@@ -79,7 +78,7 @@ impl Store {
         entry: EntryId,
         committed: bool,
     ) {
-        let position = machine.world.entries.position(entry);
+        let position = machine.entries().position(entry);
         let holds = self.find(machine, position) == Some(entry);
         let follows = machine.leader().is_some_and(|(_, epoch)| epoch == stamp);
         if self.replaced && committed && holds && follows {

@@ -3,6 +3,7 @@
 use elect_core::Frame;
 
 use super::World;
+use crate::counts::Counted;
 use crate::ids::NodeIndex;
 use crate::input::Input;
 use crate::network::{Fate, Held};
@@ -21,9 +22,9 @@ impl World {
 
     #[inline]
     fn send_to_machine(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame) {
-        self.counts.frames += 1;
+        self.book.count(Counted::Frame);
         let fate = self.wires.fate_of_frame(from, to, frame, self.clocks.now());
-        if self.trace.wants(Detail::Frames) {
+        if self.book.wants(Detail::Frames) {
             let text = format!("→ {} {:?} {:?}", to, frame.header, frame.body);
             let lost = if matches!(fate, Fate::Arrives(arrivals) if arrivals.times().is_empty()) {
                 " LOST"
@@ -32,7 +33,7 @@ impl World {
             };
             self.note(Some(from), || format!("{text}{lost}"));
         }
-        if self.trace.wants(Detail::Events) {
+        if self.book.wants(Detail::Events) {
             self.mark_message(from, to, frame, fate);
         }
         match fate {
@@ -53,10 +54,7 @@ impl World {
             self.wires.drop_frame(slot);
             return;
         }
-        if self.is_checked {
-            self.trace.absorb(u64::from(from.number()) << 8 | u64::from(to.number()));
-            self.trace.absorb_bytes(self.wires.bytes(slot));
-        }
+        self.book.absorb_frame(from, to, self.wires.bytes(slot));
         self.input(to, Input::Frame { from, slot });
     }
 

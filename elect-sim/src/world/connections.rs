@@ -56,7 +56,7 @@ impl World {
         };
         self.node_mut(from).connected[to] = accepted;
         if accepted {
-            self.moments.linked(self.clocks.now(), from, to);
+            self.book.linked(self.clocks.now(), from, to);
         }
         self.note(Some(from), || format!("link to {} {}", to, if accepted { "up" } else { "refused" }));
         self.input(from, Input::Link { peer: to, state });

@@ -62,7 +62,7 @@ impl World {
         let votes = stood.disk.record().is_some_and(|record| record.storage == Storage::Intact);
         let could = stood.process.is_none() && stood.kind == MemberKind::Voter && votes;
         // Nobody stands while another may act on its promise.
-        if could && !self.checks.is_bound(node, &self.clocks) {
+        if could && !self.book.checks().is_bound(node, &self.clocks) {
             self.raise_record(node, by);
         }
     }
@@ -89,7 +89,7 @@ impl World {
             return; // A disk in use is not lost, it fails.
         }
         self.node_mut(node).disk.wipe();
-        self.checks.lost_disk(node);
+        self.book.checks_mut().lost_disk(node);
         if wiped == Wiped::RecordAndLog {
             self.node_mut(node).hosted_mut().put_disk(&[]);
         }

@@ -4,6 +4,7 @@ use elect_core::{Duty, Loss, Notice, Raised, Stopped};
 
 use super::World;
 use crate::clock::SECOND;
+use crate::counts::Counted;
 use crate::host::Call;
 use crate::ids::NodeIndex;
 use crate::input::Event;
@@ -13,24 +14,25 @@ use crate::trigger::Moment;
 
 impl World {
     pub(crate) fn on_lost(&mut self, node: NodeIndex, loss: Loss) {
-        self.counts.losses += 1;
+        self.book.count(Counted::Loss);
         self.note(Some(node), || format!("LOSES epoch {}: {}", loss.epoch, loss.reason));
         self.call(node, Call::Lost(loss));
         self.mark(node, Marked::Free);
     }
 
     pub(crate) fn on_event(&mut self, node: NodeIndex, event: Event) {
-        if self.trace.wants(Detail::Events) && !matches!(event, Event::Notice(Notice::Ignored { .. })) {
+        if self.book.wants(Detail::Events) && !matches!(event, Event::Notice(Notice::Ignored { .. })) {
             let text = describe(&event);
             self.note(Some(node), || text);
         }
         self.mark_event(node, &event);
         match &event {
             Event::Duty(Duty::Elected(elected)) => {
-                self.counts.elections += 1;
-                self.counts.behind += u64::from(elected.catch_up_from().is_some());
+                self.book.count(Counted::Election { behind: elected.catch_up_from().is_some() });
             }
-            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => self.counts.raises += 1,
+            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => {
+                self.book.count(Counted::Raise);
+            }
             Event::Notice(Notice::Following { leader, epoch, .. }) => {
                 let following = NodeIndex::of(*leader).map(|leader| (leader, *epoch));
                 self.set_following(node, following);
@@ -38,8 +40,8 @@ impl World {
             Event::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
             Event::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
             Event::Duty(Duty::Rebuilt) => {
-                self.counts.rebuilt += 1;
-                self.checks.rebuilt(node);
+                self.book.count(Counted::Rebuilt);
+                self.book.checks_mut().rebuilt(node);
             }
             _ => {}
         }
@@ -82,7 +84,7 @@ impl World {
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {
             self.node_mut(node).disk.wipe();
-            self.checks.lost_disk(node);
+            self.book.checks_mut().lost_disk(node);
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);
         let life = self.node(node).life;

@@ -7,6 +7,7 @@ use elect_core::Health;
 use super::World;
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::clocks::draw_rate;
+use crate::counts::Counted;
 use crate::deed::{Deed, Wiped};
 use crate::disk::{Mood, Outcome};
 use crate::ids::{Link, NodeIndex};
@@ -30,7 +31,7 @@ impl World {
             return;
         }
         let fault = self.options.faults[self.chaos.index(self.options.faults.len())];
-        self.counts.faults += 1;
+        self.book.count(Counted::Fault);
         let node = self.some_node();
         self.strike(fault, node);
     }
@@ -322,7 +323,7 @@ impl World {
             self.node_mut(node).retired = true;
             return;
         }
-        if self.checks.is_stopped(node) {
+        if self.book.checks().is_stopped(node) {
             self.crash(node, None);
         }
         let (life, pause) = (self.node(node).life, self.node(node).pause);

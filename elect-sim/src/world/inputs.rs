@@ -9,6 +9,7 @@ use elect_core::{
 use super::World;
 use crate::checkers::{Checker, Sent};
 use crate::clock::{MICRO, SECOND};
+use crate::counts::Counted;
 use crate::disk::Outcome;
 use crate::host::{Call, Host, Hosted};
 use crate::ids::{Life, NodeIndex};
@@ -129,7 +130,7 @@ impl World {
                 self.elector(node, now, |elector| elector.tick(now).into());
                 if let Some(process) = &self.node(node).process {
                     let deadline = process.elector.deadline();
-                    self.checks.ticked(self.clocks.now(), node, now, deadline);
+                    self.book.checks_mut().ticked(self.clocks.now(), node, now, deadline);
                 }
             }
             Input::SaveDone => self.commit(node),
@@ -171,12 +172,14 @@ impl World {
         let peer = self.node(from).id;
         match decoded {
             Ok(frame) => {
-                self.counts.handled += 1;
+                self.book.count(Counted::Handled);
                 self.elector(node, now, |elector| elector.on_message(peer, &frame, now).into());
             }
-            Err(error) => self.checks.fail(Checker::WireRoundTrip, self.clocks.now(), node, || {
-                format!("a frame of {peer} does not decode: {error}")
-            }),
+            Err(error) => {
+                self.book.checks_mut().fail(Checker::WireRoundTrip, self.clocks.now(), node, || {
+                    format!("a frame of {peer} does not decode: {error}")
+                });
+            }
         }
     }
 
@@ -199,7 +202,7 @@ impl World {
         now: Time,
         input: impl FnOnce(&mut Elector) -> Requested<'_>,
     ) {
-        self.counts.inputs += 1;
+        self.book.count(Counted::Input);
         let mut actions = std::mem::take(&mut self.actions);
         if let Some(process) = self.nodes[node].process.as_mut() {
             let outcome = input(&mut process.elector).resolve(&mut Collector(&mut actions));
@@ -207,7 +210,7 @@ impl World {
                 self.note(Some(node), || format!("refused: {refused}"));
             }
         }
-        if self.is_checked {
+        if self.book.is_checked() {
             self.check(node, &actions, now);
         }
         actions = self.carry_out(node, actions);
@@ -219,11 +222,11 @@ impl World {
     pub(crate) fn check(&mut self, node: NodeIndex, actions: &[Action], now: Time) {
         for action in actions {
             match action {
-                Action::Lost(loss) => {
-                    self.moments.lost(self.clocks.now(), node);
-                    self.checks.lost(self.clocks.now(), node, *loss);
+                Action::Lost(loss) => self.book.lost(self.clocks.now(), node, *loss),
+                Action::Told(event) => {
+                    let quorum = self.configured_quorum();
+                    self.book.told(self.clocks.now(), node, event, quorum);
                 }
-                Action::Told(event) => self.check_event(node, event),
                 _ => {}
             }
         }
@@ -239,14 +242,19 @@ impl World {
                 others[count] = other;
                 count += 1;
             }
-            self.checks.lease(self.clocks.now(), node, lease.epoch, others[..count].iter().copied());
+            self.book.checks_mut().lease(
+                self.clocks.now(),
+                node,
+                lease.epoch,
+                others[..count].iter().copied(),
+            );
         }
         if !lease_runs {
-            self.checks.without_lease(self.clocks.now(), node);
+            self.book.checks_mut().without_lease(self.clocks.now(), node);
         }
         for action in actions {
             match action {
-                Action::Send(to, frame) => self.checks.sent(&Sent {
+                Action::Send(to, frame) => self.book.checks_mut().sent(&Sent {
                     at: self.clocks.now(),
                     node,
                     to: *to,
@@ -256,30 +264,15 @@ impl World {
                 }),
                 Action::Save(gate) => {
                     if let Some(record) = gate.record() {
-                        self.checks.saving(self.clocks.now(), node, record);
+                        self.book.checks_mut().saving(self.clocks.now(), node, record);
                     }
                 }
                 Action::Told(Event::Duty(Duty::Stopped { reason })) => {
-                    self.checks.stopped(node);
-                    self.checks.stops_for(self.clocks.now(), node, reason);
+                    self.book.checks_mut().stopped(node);
+                    self.book.checks_mut().stops_for(self.clocks.now(), node, reason);
                 }
                 _ => {}
             }
-        }
-    }
-
-    fn check_event(&mut self, node: NodeIndex, event: &Event) {
-        self.moments.happened(self.clocks.now(), node, event);
-        match event {
-            Event::Duty(Duty::Elected(elected)) => {
-                self.checks.elected(self.clocks.now(), node, elected.epoch());
-                self.checks.won(self.clocks.now(), node, elected.epoch(), self.configured_quorum());
-            }
-            Event::Duty(Duty::EpochRaised { from, raised }) => {
-                self.checks.raised(self.clocks.now(), node, *from, raised.epoch());
-                self.checks.won(self.clocks.now(), node, raised.epoch(), self.configured_quorum());
-            }
-            _ => {}
         }
     }
 
@@ -396,7 +389,7 @@ impl World {
             self.node_mut(node).disk.next_save = Outcome::Lies;
         }
         if self.node(node).disk.next_save == Outcome::Lies {
-            self.checks.meddled(node);
+            self.book.checks_mut().meddled(node);
         }
         let mixed = self.is_sabotaged(Sabotage::MixedPosition);
         let watched = &mut self.nodes[node];
@@ -413,17 +406,16 @@ impl World {
         if watched.disk.record() != before.as_ref()
             && let Some(record) = watched.disk.record()
         {
-            self.checks.saved(now, node, record);
-            self.moments.saved(now, node);
+            self.book.saved(now, node, record);
         }
         if let Some((raised, kept)) = floor.raised.get() {
-            self.checks.fence_raised(node, raised, kept);
+            self.book.checks_mut().fence_raised(node, raised, kept);
         }
         if let (Some(position), Some(store)) = (floor.position.get(), store) {
-            self.checks.reports(now, node, position, self.entries.position(store.durable()));
+            self.book.checks_mut().reports(now, node, position, self.entries.position(store.durable()));
         }
         if result.is_ok() {
-            self.checks.committed(now, node);
+            self.book.checks_mut().committed(now, node);
         }
         process.gated = Some(result);
         let life = watched.life;

@@ -4,6 +4,7 @@ use elect_core::{Elector, Gate, Record, Time};
 
 use super::World;
 use crate::clock::{MILLI, SECOND};
+use crate::counts::Counted;
 use crate::host::Call;
 use crate::ids::{Life, NodeIndex};
 use crate::input::Input;
@@ -28,11 +29,11 @@ impl World {
         self.node_mut(node).life = life;
         self.node_mut(node).dark = false;
         self.node_mut(node).refusal = None;
-        self.counts.starts += 1;
+        self.book.count(Counted::Start);
         self.note(Some(node), || {
             format!("starts, record {:?} {:?} {:?}", record.epoch, record.holder, record.storage)
         });
-        self.checks.started(node, life, record);
+        self.book.checks_mut().started(node, life, record);
         let node_mut = self.node_mut(node);
         node_mut.state = State::Running;
         node_mut.connected = Default::default();
@@ -84,7 +85,7 @@ impl World {
         if let Some(record) = process.saving.as_ref().and_then(Gate::record) {
             self.node_mut(node).disk.crash_during(record);
             if self.node(node).disk.record() == Some(record) {
-                self.checks.saved(now, node, record);
+                self.book.checks_mut().saved(now, node, record);
             }
         }
         let landed = process.syncing && self.node_mut(node).disk.survives();
@@ -100,7 +101,7 @@ impl World {
             .into_iter()
             .chain(process.held.map(|(input, _)| input))
             .for_each(|input| self.drop_input(input));
-        self.checks.died(node);
+        self.book.checks_mut().died(node);
         self.break_connections(node);
         if let Some(wait) = wait {
             self.queue.push(now + wait, What::Start { node });

@@ -23,7 +23,7 @@ impl World {
         let (record, data) = restored.backup.clone().ok_or("there is no backup")?;
         restored.disk.install(record);
         restored.hosted_mut().put_disk(&data);
-        self.checks.meddled(node);
+        self.book.checks_mut().meddled(node);
         self.note(Some(node), || "is restored from its backup".into());
         Ok(())
     }
@@ -38,7 +38,7 @@ impl World {
         let data = copied.hosted().disk();
         self.node_mut(to).disk.install(record);
         self.node_mut(to).hosted_mut().put_disk(&data);
-        self.checks.meddled(to);
+        self.book.checks_mut().meddled(to);
         self.note(Some(to), || format!("has a copy of the disk of {from}"));
         Ok(())
     }

@@ -3,20 +3,19 @@
 use elect_core::{Config, Record};
 
 use super::World;
+use crate::book::Book;
 use crate::checkers::{Checkers, LeaseRule};
 use crate::clocks::Clocks;
-use crate::counts::Counts;
 use crate::disk::Disk;
 use crate::host::Host;
 use crate::ids::{Life, NodeIndex};
 use crate::model_log::Entries;
-use crate::moments::Moments;
 use crate::network::Network;
 use crate::options::Options;
 use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
-use crate::trace::{Detail, Trace};
+use crate::trace::Detail;
 use crate::wires::Wires;
 
 impl World {
@@ -28,25 +27,22 @@ impl World {
         let seed = options.seed;
         let count = options.kinds.len() + options.twins.len();
         let mut chaos = Random::stream(seed, 2);
-        let nodes = || NodeIndex::all(count);
         let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
+        let checks =
+            Checkers::new(NodeIndex::all(count).map(rule).collect(), &options.twins, !options.wild_clocks);
         let mut world = Self {
             queue: Queue::default(),
             nodes: Vec::with_capacity(count),
             clocks: Clocks::drawn(&options, count, &mut chaos),
             wires: Wires::new(Network::new(count, options.stormy, Random::stream(seed, 3))),
             entries: Entries::new(),
-            checks: Checkers::new(nodes().map(rule).collect(), &options.twins, !options.wild_clocks),
-            trace: Trace::new(detail),
+            book: Book::new(checks, detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
             ends: Vec::new(),
             deeds: Vec::new(),
             triggers: Vec::new(),
-            counts: Counts::default(),
-            moments: Moments::default(),
             clients_rest: false,
-            is_checked: true,
             actions: Vec::new(),
             chaos,
             luck: Random::stream(seed, 6),
@@ -68,7 +64,9 @@ impl World {
     /// # Panics
     /// If `options` make no valid configuration.
     pub fn unchecked(options: Options, detail: Detail) -> Self {
-        Self { is_checked: false, ..Self::new(options, detail) }
+        let mut world = Self::new(options, detail);
+        world.book.close_eyes();
+        world
     }
 
     /// The same with an embedder's own state machine on every machine, in place of the built-in store. The crate's
