@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use elect_core::{MemberKind, Storage};
+use elect_core::MemberKind;
 
 use crate::checkers::{Checker, Violation};
 use crate::clock::{MILLI, Real};
@@ -179,7 +179,7 @@ impl Run {
         let quorum = world.quorum();
         able.iter().all(|&node| {
             let data = |&peer: &NodeIndex| {
-                world.nodes[peer].kind == MemberKind::Voter
+                world.nodes[peer].kind() == MemberKind::Voter
                     && world.is_intact(peer)
                     && world.wires.links().is_open_both_ways(node, peer)
             };
@@ -276,14 +276,13 @@ impl World {
     }
 
     pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
-        let node = self.node(node);
-        node.process.is_some() && node.disk.record().is_some_and(|record| record.storage == Storage::Intact)
+        self.node(node).is_intact()
     }
 
     /// The voters that are connected in both directions with a live quorum.
     pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
         let count = self.nodes.len();
-        let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind.votes();
+        let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind().votes();
         let reaches = |node: NodeIndex| {
             NodeIndex::all(count)
                 .filter(|&peer| live(peer))
@@ -292,7 +291,7 @@ impl World {
         };
         NodeIndex::all(count)
             .filter(|&node| {
-                live(node) && self.nodes[node].kind == MemberKind::Voter && reaches(node) >= self.quorum()
+                live(node) && self.nodes[node].kind() == MemberKind::Voter && reaches(node) >= self.quorum()
             })
             .collect()
     }

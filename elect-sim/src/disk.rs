@@ -39,13 +39,13 @@ pub struct SaveError;
 pub struct Disk {
     record: Option<Record>,
     /// Shortest time of one operation, in nanoseconds.
-    pub save_min: u64,
+    save_min: u64,
     /// Longest time of one operation while the disk is well.
-    pub save_max: u64,
+    save_max: u64,
     /// How it behaves now.
-    pub mood: Mood,
+    mood: Mood,
     /// How the next save ends.
-    pub next_save: Outcome,
+    next_save: Outcome,
     random: Random,
 }
 
@@ -58,6 +58,27 @@ impl Disk {
     /// The durable record.
     pub fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// From now on it behaves like this.
+    pub fn set_mood(&mut self, mood: Mood) {
+        self.mood = mood;
+    }
+
+    /// The next save ends like this.
+    pub fn set_next_save(&mut self, outcome: Outcome) {
+        self.next_save = outcome;
+    }
+
+    /// How the next save ends.
+    pub fn next_save(&self) -> Outcome {
+        self.next_save
+    }
+
+    /// Every operation takes so much longer from now on.
+    pub fn slow_down(&mut self, by: u64) {
+        self.save_min += by;
+        self.save_max += by;
     }
 
     /// An operator puts a first or a replacement record there.
@@ -130,7 +151,7 @@ mod tests {
         for (outcome, reported, epoch) in table {
             let mut disk = Disk::new(1, 2, Random::new(1));
             disk.install(record(1));
-            disk.next_save = outcome;
+            disk.set_next_save(outcome);
             assert_eq!(disk.save(&record(2)).is_ok(), reported, "{outcome:?}");
             assert_eq!(disk.record().map(|record| record.epoch), Some(Epoch::new(epoch)), "{outcome:?}");
             assert_eq!(disk.next_save, Outcome::Succeeds, "an outcome is for one save");
@@ -141,9 +162,9 @@ mod tests {
     fn a_hung_disk_takes_for_ever_and_a_slow_one_longer() {
         let mut disk = Disk::new(10, 20, Random::new(1));
         assert!((10..=20).contains(&disk.duration().unwrap()));
-        disk.mood = Mood::Slow(100);
+        disk.set_mood(Mood::Slow(100));
         assert!((110..=120).contains(&disk.duration().unwrap()));
-        disk.mood = Mood::Hung;
+        disk.set_mood(Mood::Hung);
         assert_eq!(disk.duration(), None);
     }
 }

@@ -13,9 +13,9 @@ use crate::counts::Counted;
 use crate::ids::{Life, NodeIndex};
 use crate::input::{Event, Request};
 use crate::model_log::{Entries, EntryId, ModelLog};
+use crate::node::Sync;
 use crate::options::Sabotage;
 use crate::packet::Packet;
-use crate::process::{Setup, State};
 use crate::queue::What;
 use crate::random::Random;
 use crate::store::Store;
@@ -92,7 +92,7 @@ impl Machine<'_> {
 
     /// The member under whose name it runs.
     pub fn id(&self) -> NodeId {
-        self.world.node(self.node).id
+        self.world.node(self.node).id()
     }
 
     /// How many members the group has.
@@ -117,7 +117,7 @@ impl Machine<'_> {
 
     /// Whom this node follows, and in which epoch.
     pub fn leader(&self) -> Option<(NodeIndex, Epoch)> {
-        self.world.node(self.node).process.as_ref()?.following
+        self.world.node(self.node).process()?.following()
     }
 
     /// This machine's clock.
@@ -144,7 +144,7 @@ impl Machine<'_> {
 
     /// [`Host::tick`] is called with this ticket in so many nanoseconds, if the process still runs.
     pub fn wake_in(&mut self, span: u64, ticket: u64) {
-        let life = self.world.node(self.node).life;
+        let life = self.world.node(self.node).life();
         self.world
             .queue
             .push(self.world.now().saturating_add(span), What::Host { node: self.node, life, ticket });
@@ -155,18 +155,12 @@ impl Machine<'_> {
     pub fn sync(&mut self) -> bool {
         let (node, now) = (self.node, self.world.now());
         let owner = self.world.node_mut(node);
-        let Some(process) = &mut owner.process else { return false };
-        if std::mem::replace(&mut process.syncing, true) {
-            return false;
+        let life = owner.life();
+        let sync = owner.begin_sync();
+        if let Sync::EndsIn(duration) = sync {
+            self.world.queue.push(now + duration, What::SyncDone { node, life });
         }
-        match owner.disk.duration() {
-            Some(duration) => {
-                let life = owner.life;
-                self.world.queue.push(now + duration, What::SyncDone { node, life });
-            }
-            None => process.hung_sync = true,
-        }
-        true
+        sync != Sync::UnderWay
     }
 
     /// A line of the trace.
@@ -188,7 +182,7 @@ impl Machine<'_> {
         match world.options.reports {
             0 => world.report(node, position),
             late => {
-                let life = world.node(node).life;
+                let life = world.node(node).life();
                 world.queue.push(world.now() + late, What::Report { node, life });
             }
         }
@@ -264,17 +258,17 @@ impl Machine<'_> {
 
     /// Which life of its process this is.
     pub(crate) fn life(&self) -> Life {
-        self.world.node(self.node).life
+        self.world.node(self.node).life()
     }
 
     /// Whether its process runs on, and is not stopped.
     pub(crate) fn runs(&self) -> bool {
-        self.world.node(self.node).state == State::Running
+        self.world.node(self.node).is_running()
     }
 
     /// Whether something that it needs to serve is missing.
     pub(crate) fn setup_fails(&self) -> bool {
-        self.world.node(self.node).setup == Setup::Fails
+        self.world.node(self.node).setup_fails()
     }
 
     pub(crate) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {

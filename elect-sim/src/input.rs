@@ -44,6 +44,13 @@ pub(crate) enum Input {
     Request(Request),
 }
 
+impl Input {
+    /// Whether a thread of the host waits for it, and not the elector's.
+    pub(crate) fn is_for_the_host(&self) -> bool {
+        matches!(self, Self::Host(_) | Self::Client | Self::Report | Self::Repair | Self::Message { .. })
+    }
+}
+
 /// Something that an operator or a host asks of an elector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {

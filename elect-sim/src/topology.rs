@@ -127,7 +127,7 @@ impl Play {
             let Some(first) = self.run.world.in_office().filter(|&first| first != leader) else {
                 break;
             };
-            let to = Some(self.run.world.node(leader).id);
+            let to = Some(self.run.world.node(leader).id());
             self.run.world.input(first, Input::Request(Request::Handover(to)));
             let until = self.run.world.now() + SECOND;
             self.run.world.run_until(until);

@@ -22,13 +22,12 @@ use crate::clock::{Real, SECOND};
 use crate::clocks::Clocks;
 use crate::counts::{Counted, Counts};
 use crate::deed::Deed;
-use crate::disk::Mood;
 use crate::ids::NodeIndex;
 use crate::input::{Action, Input};
 use crate::model_log::Entries;
 use crate::moments::Moments;
+use crate::node::Node;
 use crate::options::{Options, Sabotage};
-use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::trace::Trace;
@@ -132,8 +131,8 @@ impl World {
     ) -> impl Iterator<Item = (NodeIndex, elect_core::Epoch)> {
         let nodes = self.nodes.iter().zip(NodeIndex::all(self.nodes.len()));
         nodes.filter_map(move |(node, index)| {
-            let process = node.process.as_ref().filter(|_| Some(index) != except)?;
-            let lease = process.authority.lease(self.clocks.local(index))?;
+            let process = node.process().filter(|_| Some(index) != except)?;
+            let lease = process.lease(self.clocks.local(index))?;
             Some((index, lease.epoch))
         })
     }
@@ -198,7 +197,7 @@ impl World {
 
     /// Whether a node keeps a log: witnesses do not.
     pub(crate) fn keeps_log(&self, node: NodeIndex) -> bool {
-        self.node(node).kind != elect_core::MemberKind::Witness
+        self.node(node).kind() != elect_core::MemberKind::Witness
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {
@@ -216,11 +215,8 @@ impl World {
     pub(crate) fn mend_disk(&mut self, node: NodeIndex) {
         let now = self.clocks.now();
         let mended = self.node_mut(node);
-        mended.disk.mood = Mood::Well;
-        let life = mended.life;
-        let Some(process) = &mut mended.process else { return };
-        let save = std::mem::take(&mut process.hung_save);
-        let sync = std::mem::take(&mut process.hung_sync);
+        let (save, sync) = mended.mend_disk();
+        let life = mended.life();
         if save {
             self.queue.push(now, What::SaveDone { node, life });
         }

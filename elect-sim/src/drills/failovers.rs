@@ -259,8 +259,7 @@ impl World {
     /// Whether a node that runs reaches somebody.
     fn is_heard(&self, node: NodeIndex) -> bool {
         let peers = NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node);
-        self.node(node).process.is_some()
-            && peers.into_iter().any(|peer| !self.wires.links().is_cut(node, peer))
+        self.node(node).has_process() && peers.into_iter().any(|peer| !self.wires.links().is_cut(node, peer))
     }
 
     /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
@@ -273,7 +272,7 @@ impl World {
         let is_bound = |&node: &NodeIndex| {
             let follows_on = self.options.kinds[node] == MemberKind::Voter
                 && self.moments().freed(node).is_none_or(|freed| freed > stood);
-            follows_on && self.node(node).process.is_some() && !self.wires.links().is_cut(node, elected)
+            follows_on && self.node(node).has_process() && !self.wires.links().is_cut(node, elected)
         };
         let others = NodeIndex::all(self.nodes.len()).filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0
@@ -288,7 +287,7 @@ impl World {
     /// When the promises of a quorum to the old leader had ended.
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
         let mut freed: Vec<_> = NodeIndex::all(self.nodes.len())
-            .filter(|&node| node != old && self.nodes[node].kind.votes())
+            .filter(|&node| node != old && self.nodes[node].kind().votes())
             .filter_map(|node| self.moments().freed(node))
             .collect();
         freed.sort_unstable();
@@ -300,7 +299,7 @@ impl World {
         let moments = self.moments();
         let with = |node: NodeIndex| {
             let mut times: Vec<_> = NodeIndex::all(self.nodes.len())
-                .filter(|&peer| self.nodes[peer].kind.votes())
+                .filter(|&peer| self.nodes[peer].kind().votes())
                 .filter_map(|peer| {
                     let both = moments.first_save(node)?.max(moments.first_save(peer)?);
                     if peer == node {
@@ -313,7 +312,7 @@ impl World {
             times.get(self.quorum() - 1).copied()
         };
         NodeIndex::all(self.nodes.len())
-            .filter(|&node| self.nodes[node].kind == MemberKind::Voter)
+            .filter(|&node| self.nodes[node].kind() == MemberKind::Voter)
             .filter_map(with)
             .min()
     }

@@ -14,6 +14,7 @@ use crate::deed::Deed;
 use crate::drill::Drill;
 use crate::ids::{Link, NodeIndex};
 use crate::liveness::Liveness;
+use crate::node::{Node, Process};
 use crate::options::Sabotage;
 use crate::random::Random;
 use crate::world::World;
@@ -128,7 +129,7 @@ impl Run {
     pub(super) fn another(&self, steady: &mut Steady, fits: impl Fn(MemberKind) -> bool) -> NodeIndex {
         let nodes = NodeIndex::all(self.world.nodes.len());
         let others: Vec<_> =
-            nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind)).collect();
+            nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind())).collect();
         others[steady.random.index(others.len())]
     }
 
@@ -222,8 +223,8 @@ impl World {
     pub(super) fn spans(&self, leader: NodeIndex, timeout: Real, random: Random) -> Steady {
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let (configured, delay) = (nanos(self.options.round_trip), self.options.calm.delay_max);
-        let remembered = self.nodes.iter().filter_map(|node| node.process.as_ref());
-        let remembered = remembered.filter_map(|process| process.elector.explain(Time::ZERO).slow);
+        let remembered = self.nodes.iter().filter_map(Node::process);
+        let remembered = remembered.filter_map(|process| process.explain(Time::ZERO).slow);
         let remembered = remembered.map(|slow| nanos(slow.measured)).max().unwrap_or(0);
         Steady {
             leader,
@@ -241,21 +242,21 @@ impl World {
         let leader = self.in_office()?;
         let (_, epoch) = self.leases(None).next()?;
         let rests = |node: NodeIndex| {
-            let process = self.node(node).process.as_ref();
-            let quiet = process.is_some_and(|process| process.saving.is_none() && process.gated.is_none());
-            let follows = process.is_some_and(|process| process.following == Some((leader, epoch)));
+            let process = self.node(node).process();
+            let quiet = process.is_some_and(Process::is_at_rest);
+            let follows = process.is_some_and(|process| process.following() == Some((leader, epoch)));
             quiet && self.is_intact(node) && (node == leader || follows)
         };
         NodeIndex::all(self.nodes.len()).all(rests).then_some(leader)
     }
 
     fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
-        let process = self.node(node).process.as_ref()?;
-        process.following.map(|(leader, _)| leader)
+        let process = self.node(node).process()?;
+        process.following().map(|(leader, _)| leader)
     }
 
     pub(super) fn durable_epoch(&self, node: NodeIndex) -> Epoch {
-        self.node(node).disk.record().map_or(Epoch::ZERO, |record| record.epoch)
+        self.node(node).record().map_or(Epoch::ZERO, |record| record.epoch)
     }
 
     /// Cuts a node off, in one direction or both.
@@ -285,10 +286,10 @@ impl World {
     pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
         let everybody = NodeIndex::all(self.nodes.len()).map(|node| self.durable_epoch(node));
         let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());
-        let Some(record) = self.node(node).disk.record().copied() else { return };
+        let Some(record) = self.node(node).record().copied() else { return };
         let holder = Some(Holder { node: node.id(), word: Word::Vote });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
-        self.node_mut(node).disk.install(record);
+        self.node_mut(node).disk_mut().install(record);
         let now = self.now();
         self.book.checks_mut().saved(now, node, &record);
     }

@@ -8,6 +8,7 @@ use super::play::Player;
 use super::{Echo, Forged};
 use crate::clock::MILLI;
 use crate::ids::NodeIndex;
+use crate::node::Node;
 
 impl Player {
     /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
@@ -19,9 +20,9 @@ impl Player {
             // Every node sends more often than this.
             Echo::Recent => Time::from_nanos(now.as_nanos().saturating_sub(200 * MILLI)),
         };
-        let record = world.node(to).disk.record();
+        let record = world.node(to).record();
         let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });
-        let incarnation = match world.nodes.get(from.place()).and_then(|node| node.disk.record()) {
+        let incarnation = match world.nodes.get(from.place()).and_then(Node::record) {
             Some(record) => record.incarnation,
             // A stranger's life that no member has lived yet: only its name keeps it out.
             None => Incarnation { counter: 1_000, random: 1 },

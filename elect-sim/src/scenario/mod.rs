@@ -14,9 +14,9 @@ use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;
+use crate::node::Setup;
 use crate::options::Options;
 use crate::own::Own;
-use crate::process::Setup;
 use crate::rule::Rule;
 use crate::trigger::Trigger;
 

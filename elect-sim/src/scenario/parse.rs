@@ -9,8 +9,8 @@ use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;
 use crate::network::Quality;
+use crate::node::Setup;
 use crate::options::Options;
-use crate::process::Setup;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::trigger::{Moment, Strike, Trigger};
 

@@ -254,7 +254,7 @@ impl Player {
         match *step {
             Step::Wipe(name, wiped) => {
                 let node = self.node(name)?;
-                if self.run.world.node(node).process.is_some() {
+                if self.run.world.node(node).has_process() {
                     return Err("only the disk of a dead node is wiped".into());
                 }
                 self.run.world.act(Deed::Wipe(node, wiped));
@@ -276,7 +276,7 @@ impl Player {
             }
             Step::Setup(name, setup) => {
                 let node = self.node(name)?;
-                self.run.world.node_mut(node).setup = setup;
+                self.run.world.node_mut(node).set_setup(setup);
             }
             Step::Mood(name, mood) => {
                 let node = self.node(name)?;

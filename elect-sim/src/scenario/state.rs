@@ -13,7 +13,7 @@ impl Player {
         let counts = world.counts();
         let storage = |name| -> Result<_, String> {
             let node = world.node(self.node(name)?);
-            Ok(node.process.as_ref().and_then(|_| node.disk.record()).map(|record| record.storage))
+            Ok(node.process().and_then(|_| node.record()).map(|record| record.storage))
         };
         Ok(match *state {
             State::Leads(None) => leader.is_some(),
@@ -25,7 +25,7 @@ impl Player {
             State::Replaced(name) => storage(name)? == Some(Storage::Replaced),
             State::Intact(name) => storage(name)? == Some(Storage::Intact),
             State::EpochAtMost(name, epoch) => {
-                let record = world.node(self.node(name)?).disk.record();
+                let record = world.node(self.node(name)?).record();
                 record.is_some_and(|record| record.epoch <= Epoch::new(epoch))
             }
             State::Elections(count) => counts.elections - self.mark.elections == count,
@@ -38,7 +38,7 @@ impl Player {
             State::DetectionAtLeast(name, span) => self.detection(self.node(name)?) >= span,
             State::NoOffice => world.in_office().is_none(),
             State::EpochAtLeast(name, epoch) => {
-                let record = world.node(self.node(name)?).disk.record();
+                let record = world.node(self.node(name)?).record();
                 record.is_some_and(|record| record.epoch >= Epoch::new(epoch))
             }
             State::FenceAtLeast(name, epoch) => {
@@ -48,7 +48,7 @@ impl Player {
                 self.fence(self.node(name)?).is_some_and(|floor| floor <= Epoch::new(epoch))
             }
             State::Refused(name, ref words) => {
-                world.node(self.node(name)?).refusal.as_ref().is_some_and(|why| why.contains(words))
+                world.node(self.node(name)?).refusal().is_some_and(|why| why.contains(words))
             }
             State::Explains(name, ref words) => self.explanation(self.node(name)?).contains(words),
         })
@@ -62,8 +62,8 @@ impl Player {
     /// The detection time that a node uses, in nanoseconds; zero without a process.
     fn detection(&self, node: NodeIndex) -> u64 {
         let world = &self.run.world;
-        world.node(node).process.as_ref().map_or(0, |process| {
-            let detection = process.elector.status(world.local(node)).detection;
+        world.node(node).process().map_or(0, |process| {
+            let detection = process.elector().status(world.local(node)).detection;
             u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX)
         })
     }
@@ -71,8 +71,8 @@ impl Player {
     /// What a node says of itself.
     pub(super) fn explanation(&self, node: NodeIndex) -> String {
         let world = &self.run.world;
-        match &world.node(node).process {
-            Some(process) => process.elector.explain(world.local(node)).to_string(),
+        match world.node(node).process() {
+            Some(process) => process.explain(world.local(node)).to_string(),
             None => "no process".into(),
         }
     }

@@ -7,7 +7,6 @@ use crate::counts::Counted;
 use crate::ids::NodeIndex;
 use crate::input::Input;
 use crate::network::{Fate, Held};
-use crate::process::State;
 use crate::queue::What;
 use crate::trace::Detail;
 
@@ -50,7 +49,7 @@ impl World {
     pub(crate) fn frame_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
         let is_ghost =
             self.calm_since.is_some_and(|since| self.wires.is_ghost(slot, since, self.clocks.now()));
-        if is_ghost || self.node(to).state == State::Down {
+        if is_ghost || self.node(to).is_down() {
             self.wires.drop_frame(slot);
             return;
         }

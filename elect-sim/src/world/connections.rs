@@ -6,18 +6,17 @@ use super::World;
 use crate::clock::{MILLI, Real, SECOND};
 use crate::ids::{Life, NodeIndex};
 use crate::input::Input;
-use crate::process::State;
 use crate::queue::What;
 
 impl World {
     pub(crate) fn dial(&mut self, from: NodeIndex, to: NodeIndex, life: Life) {
         let dialler = self.node(from);
-        if dialler.life != life || dialler.state == State::Down || dialler.connected[to] {
+        if !dialler.lives(life) || dialler.is_connected(to) {
             return;
         }
         let retry = self.clocks.now() + 50 * MILLI + self.chance.below(50 * MILLI);
         self.queue.push(retry, What::Dial { from, to, life });
-        if self.node(from).state == State::Running && !self.wires.links().is_cut(from, to) {
+        if self.node(from).is_running() && !self.wires.links().is_cut(from, to) {
             let at = self.clocks.now() + self.wires.links_mut().delay();
             self.queue.push(at, What::DialArrives { from, to, life, began: self.clocks.now() });
         }
@@ -25,11 +24,11 @@ impl World {
 
     pub(crate) fn dial_arrives(&mut self, from: NodeIndex, to: NodeIndex, life: Life, began: Real) {
         let target = self.node(to);
-        if target.dark || self.wires.links().is_cut(to, from) {
+        if target.is_dark() || self.wires.links().is_cut(to, from) {
             return;
         }
         // A stopped process does not refuse: its kernel accepts for it.
-        let accepted = target.state != State::Down;
+        let accepted = !target.is_down();
         let at = self.clocks.now() + self.wires.links_mut().delay();
         self.queue.push(at, What::DialAnswered { from, to, life, began, accepted });
     }
@@ -43,10 +42,10 @@ impl World {
         accepted: bool,
     ) {
         let dialler = self.node(from);
-        if dialler.life != life || dialler.state == State::Down || dialler.connected[to] {
+        if !dialler.lives(life) || dialler.is_connected(to) {
             return;
         }
-        if accepted && self.node(to).state == State::Down {
+        if accepted && self.node(to).is_down() {
             return; // It died meanwhile; the next attempt tells.
         }
         let state = if accepted {
@@ -54,7 +53,7 @@ impl World {
         } else {
             LinkState::Refused { attempt_began: self.clocks.read(from, began) }
         };
-        self.node_mut(from).connected[to] = accepted;
+        self.node_mut(from).set_connected(to, accepted);
         if accepted {
             self.book.linked(self.clocks.now(), from, to);
         }
@@ -64,10 +63,10 @@ impl World {
 
     /// Peers notice that the connections of a dead process are closed, unless nothing can tell them.
     pub(crate) fn break_connections(&mut self, node: NodeIndex) {
-        self.node_mut(node).connected = Default::default();
+        self.node_mut(node).disconnect();
         for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
-            let life = self.node(peer).life;
-            let silent = self.node(node).dark || self.wires.links().is_cut(node, peer);
+            let life = self.node(peer).life();
+            let silent = self.node(node).is_dark() || self.wires.links().is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };
             self.queue.push(self.clocks.now() + wait, What::Closed { node: peer, peer: node, life });
         }
@@ -75,10 +74,10 @@ impl World {
 
     pub(crate) fn closed(&mut self, node: NodeIndex, peer: NodeIndex, life: Life) {
         let noticing = self.node(node);
-        if noticing.life != life || noticing.state == State::Down || !noticing.connected[peer] {
+        if !noticing.lives(life) || !noticing.is_connected(peer) {
             return;
         }
-        self.node_mut(node).connected[peer] = false;
+        self.node_mut(node).set_connected(peer, false);
         self.note(Some(node), || format!("link to {peer} closed"));
         self.input(node, Input::Link { peer, state: LinkState::Closed });
         self.queue

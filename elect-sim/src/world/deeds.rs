@@ -7,7 +7,6 @@ use crate::deed::{Deed, Wiped};
 use crate::disk::Mood;
 use crate::ids::NodeIndex;
 use crate::input::Input;
-use crate::process::State;
 use crate::queue::What;
 
 impl World {
@@ -25,21 +24,21 @@ impl World {
             Deed::Heal(from, to) => self.wires.links_mut().heal(from, to),
             Deed::Clog(from, to) => self.wires.links_mut().clog(from, to),
             Deed::Unclog(from, to) => self.unclog(from, to),
-            Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life),
+            Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life()),
             Deed::Crash(node) => self.crash(node, None),
             Deed::PowerOff(node) => self.power_off(node),
             Deed::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
             Deed::Wipe(node, wiped) => self.wipe(node, wiped),
             Deed::Pause(node, span) => self.pause(node, span),
             Deed::Interrupt(node, after, interrupt) => {
-                self.node_mut(node).interrupt = Some((after, interrupt));
+                self.node_mut(node).interrupt_after(after, interrupt);
             }
             Deed::Disk(node, Mood::Well) => self.mend_disk(node),
-            Deed::Disk(node, mood) => self.node_mut(node).disk.mood = mood,
-            Deed::NextSave(node, outcome) => self.node_mut(node).disk.next_save = outcome,
+            Deed::Disk(node, mood) => self.node_mut(node).disk_mut().set_mood(mood),
+            Deed::NextSave(node, outcome) => self.node_mut(node).disk_mut().set_next_save(outcome),
             Deed::Rate(node, rate) => {
                 self.clocks.set_rate(node, rate);
-                if self.node(node).state == State::Running {
+                if self.node(node).is_running() {
                     self.wake(node);
                 }
             }
@@ -59,8 +58,8 @@ impl World {
     /// A dead node had stood so far above everybody's epoch, if it could have.
     fn stood_unheard(&mut self, node: NodeIndex, by: u64) {
         let stood = self.node(node);
-        let votes = stood.disk.record().is_some_and(|record| record.storage == Storage::Intact);
-        let could = stood.process.is_none() && stood.kind == MemberKind::Voter && votes;
+        let votes = stood.record().is_some_and(|record| record.storage == Storage::Intact);
+        let could = !stood.has_process() && stood.kind() == MemberKind::Voter && votes;
         // Nobody stands while another may act on its promise.
         if could && !self.book.checks().is_bound(node, &self.clocks) {
             self.raise_record(node, by);
@@ -85,13 +84,13 @@ impl World {
     }
 
     fn wipe(&mut self, node: NodeIndex, wiped: Wiped) {
-        if self.node(node).process.is_some() {
+        if self.node(node).has_process() {
             return; // A disk in use is not lost, it fails.
         }
-        self.node_mut(node).disk.wipe();
+        self.node_mut(node).disk_mut().wipe();
         self.book.checks_mut().lost_disk(node);
         if wiped == Wiped::RecordAndLog {
-            self.node_mut(node).hosted_mut().put_disk(&[]);
+            self.node_mut(node).seat_mut().hosted_mut().put_disk(&[]);
         }
     }
 }

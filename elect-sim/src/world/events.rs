@@ -52,8 +52,8 @@ impl World {
     }
 
     fn set_following(&mut self, node: NodeIndex, following: Option<(NodeIndex, elect_core::Epoch)>) {
-        if let Some(process) = &mut self.node_mut(node).process {
-            process.following = following;
+        if let Some(process) = self.node_mut(node).process_mut() {
+            process.set_following(following);
         }
     }
 
@@ -83,11 +83,11 @@ impl World {
             return; // A machine that runs a copied disk is not repaired.
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {
-            self.node_mut(node).disk.wipe();
+            self.node_mut(node).disk_mut().wipe();
             self.book.checks_mut().lost_disk(node);
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);
-        let life = self.node(node).life;
+        let life = self.node(node).life();
         self.queue.push(self.clocks.now() + wait, What::Repair { node, life });
     }
 }

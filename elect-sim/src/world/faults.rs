@@ -13,8 +13,8 @@ use crate::disk::{Mood, Outcome};
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Input, Interrupt, Request};
 use crate::network::Quality;
+use crate::node::State;
 use crate::options::{Fault, Sabotage};
-use crate::process::State;
 use crate::queue::What;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::trigger::{Moment, Strike, Trigger};
@@ -283,8 +283,7 @@ impl World {
         let quality = self.calm_quality();
         self.wires.links_mut().set_quality(quality);
         if self.is_sabotaged(Sabotage::SlowSaves) {
-            self.nodes.iter_mut().for_each(|node| node.disk.save_min += 60 * MILLI);
-            self.nodes.iter_mut().for_each(|node| node.disk.save_max += 60 * MILLI);
+            self.nodes.iter_mut().for_each(|node| node.disk_mut().slow_down(60 * MILLI));
         }
         self.wires.links_mut().heal_all();
         self.wires.links_mut().set_slower(0);
@@ -315,19 +314,19 @@ impl World {
     }
 
     fn heal_node(&mut self, node: NodeIndex, retires: bool) {
-        self.node_mut(node).interrupt = None;
-        self.node_mut(node).disk.next_save = Outcome::Succeeds;
+        self.node_mut(node).forget_interrupt();
+        self.node_mut(node).disk_mut().set_next_save(Outcome::Succeeds);
         self.mend_disk(node);
         if retires {
             self.crash(node, None);
-            self.node_mut(node).retired = true;
+            self.node_mut(node).retire();
             return;
         }
         if self.book.checks().is_stopped(node) {
             self.crash(node, None);
         }
-        let (life, pause) = (self.node(node).life, self.node(node).pause);
-        match self.node(node).state {
+        let (life, pause) = (self.node(node).life(), self.node(node).last_pause());
+        match self.node(node).state() {
             State::Down => self.queue.push(self.clocks.now(), What::Start { node }),
             State::Paused => self.queue.push(self.clocks.now(), What::Continue { node, life, pause }),
             State::Running => {}

@@ -6,27 +6,19 @@ use super::World;
 use crate::host::{Call, Host, Hosted, Machine};
 use crate::ids::NodeIndex;
 use crate::input::Input;
-use crate::process::State;
 use crate::queue::What;
 use crate::store::Store;
 
 impl World {
     /// Calls a host. While it is being called it is away from its place: what comes meanwhile reaches it afterwards.
     pub(crate) fn call(&mut self, node: NodeIndex, call: Call) {
-        let Some(mut hosted) = self.node_mut(node).host.take() else {
-            self.node_mut(node).deferred.push_back(call);
-            return;
-        };
+        let Some((mut hosted, call)) = self.node_mut(node).seat_mut().leave(call) else { return };
         let mut next = Some(call);
         while let Some(call) = next {
             call.reach(hosted.as_host_mut(), &mut Machine { world: self, node });
-            if let Some(landed) = self.node_mut(node).died.take() {
-                hosted.as_host_mut().crashed(landed);
-                self.node_mut(node).deferred.clear();
-            }
-            next = self.node_mut(node).deferred.pop_front();
+            next = self.node_mut(node).seat_mut().after_call(hosted.as_host_mut());
         }
-        self.node_mut(node).host = Some(hosted);
+        self.node_mut(node).seat_mut().put(hosted);
     }
 
     /// Tells the elector how far the log is durable: it only ranks by this.
@@ -40,11 +32,15 @@ impl World {
     pub(crate) fn clients(&mut self) {
         let asked = if self.clients_rest { 0 } else { self.nodes.len() };
         for node in NodeIndex::all(asked) {
-            match &self.node(node).host {
-                _ if self.node(node).state == State::Down => {}
-                // Its clients think of when they asked.
-                Some(Hosted::Store(_)) => self.call(node, Call::Client),
-                _ => self.input(node, Input::Client),
+            let asked = self.node(node);
+            if asked.is_down() {
+                continue;
+            }
+            // The built-in store's clients think of when they asked.
+            if asked.seat().store().is_some() {
+                self.call(node, Call::Client);
+            } else {
+                self.input(node, Input::Client);
             }
         }
         let wait = self.chance.waiting(self.options.client_every);
@@ -52,20 +48,20 @@ impl World {
     }
 
     pub(crate) fn hosted(&self, node: NodeIndex) -> Option<&dyn Host> {
-        self.node(node).host.as_ref().map(Hosted::as_host)
+        self.node(node).seat().host()
     }
 
     /// The built-in store of a node that runs.
     pub(crate) fn store(&self, node: NodeIndex) -> Option<&Store> {
-        self.node(node).process.as_ref()?;
-        self.node(node).host.as_ref()?.as_store()
+        self.node(node).process()?;
+        self.node(node).seat().store()
     }
 
     /// Who is in office, for reports.
     pub(crate) fn in_office(&self) -> Option<NodeIndex> {
         NodeIndex::all(self.nodes.len()).find(|&node| {
             let office = self.hosted(node).and_then(Host::office);
-            self.node(node).process.is_some()
+            self.node(node).has_process()
                 && office.is_some_and(|office| office.check(self.local(node)).is_ok())
         })
     }
@@ -73,16 +69,16 @@ impl World {
     /// Puts a host of the embedder's on each machine, in place of the built-in store.
     pub(crate) fn install_hosts(&mut self, mut make: impl FnMut(NodeIndex) -> Box<dyn Host>) {
         for index in NodeIndex::all(self.nodes.len()) {
-            self.node_mut(index).host = Some(Hosted::Own(make(index)));
+            self.node_mut(index).seat_mut().put(Hosted::Own(make(index)));
         }
     }
 
     /// The member under whose name a machine runs, by name.
     pub(crate) fn describe(&self, node: NodeIndex) -> String {
         let name = node;
-        match &self.node(node).process {
+        match self.node(node).process() {
             None => format!("{name}: no process"),
-            Some(process) => format!("{name}: {:?}", process.elector.explain(self.local(node))),
+            Some(process) => format!("{name}: {:?}", process.explain(self.local(node))),
         }
     }
 }

@@ -1,21 +1,17 @@
 //! What reaches an elector, what it asks for in return, and the agenda of its ticks and saves.
 
-use std::cell::Cell;
-
-use elect_core::{
-    Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Loss, NodeId, Notice, Position, Raise, Requested, Time,
-};
+use elect_core::{Driver, Duty, Elector, Frame, Gate, Loss, NodeId, Notice, Requested, Time};
 
 use super::World;
 use crate::checkers::{Checker, Sent};
 use crate::clock::{MICRO, SECOND};
 use crate::counts::Counted;
 use crate::disk::Outcome;
-use crate::host::{Call, Host, Hosted};
+use crate::host::{Call, Host};
 use crate::ids::{Life, NodeIndex};
 use crate::input::{Action, Event, Input, Interrupt, Request};
+use crate::node::{Process, State};
 use crate::options::Sabotage;
-use crate::process::State;
 use crate::queue::What;
 use crate::store::Store;
 use crate::trigger::Moment;
@@ -48,45 +44,23 @@ impl Driver for Collector<'_> {
     }
 }
 
-/// The host's fence, or none on a witness, what a gate raised it to, and the position that it reported then.
-struct WatchedFloor<'a> {
-    fence: Option<&'a dyn Floor>,
-    /// The epoch that a log reports which mixes positions.
-    mixed: Option<Epoch>,
-    position: Cell<Option<Position>>,
-    raised: Cell<Option<(Epoch, Option<Epoch>)>>,
-}
-
-impl Floor for WatchedFloor<'_> {
-    fn raise(&self, raise: Raise) -> Option<Position> {
-        self.raised.set(Some((raise.floor(), raise.kept())));
-        let fence = self.fence?;
-        let mut position = fence.raise(raise);
-        if let (Some(mixed), Some(position)) = (self.mixed, &mut position) {
-            position.epoch = mixed;
-        }
-        self.position.set(position);
-        position
-    }
-}
-
 impl World {
     pub(crate) fn input_of(&mut self, node: NodeIndex, life: Life, input: Input) {
-        if self.node(node).life == life && self.node(node).state != State::Down {
+        if self.node(node).lives(life) {
             self.input(node, input);
         }
     }
 
     /// A process gets something to deal with: at once, or when it goes on.
     pub(crate) fn input(&mut self, node: NodeIndex, input: Input) {
-        match self.node(node).state {
+        match self.node(node).state() {
             State::Down => self.drop_input(input),
-            State::Paused => self.node_mut(node).inbox.push_back(input),
+            State::Paused => self.node_mut(node).wait(input),
             State::Running => {
                 let now = self.local(node);
                 if self.pauses_after_clock(node) {
-                    if let Some(process) = &mut self.node_mut(node).process {
-                        process.held = Some((input, now));
+                    if let Some(process) = self.node_mut(node).process_mut() {
+                        process.hold(input, now);
                     }
                 } else {
                     self.handle(node, input, now);
@@ -96,18 +70,9 @@ impl World {
     }
 
     pub(crate) fn pauses_after_clock(&mut self, node: NodeIndex) -> bool {
-        match self.node(node).interrupt {
-            Some((0, Interrupt::PauseAfterClock(span))) => {
-                self.node_mut(node).interrupt = None;
-                self.pause(node, span);
-                true
-            }
-            Some((left, interrupt @ Interrupt::PauseAfterClock(_))) => {
-                self.node_mut(node).interrupt = Some((left - 1, interrupt));
-                false
-            }
-            _ => false,
-        }
+        let Some(span) = self.node_mut(node).stops_after_clock() else { return false };
+        self.pause(node, span);
+        true
     }
 
     pub(crate) fn drop_input(&mut self, input: Input) {
@@ -128,26 +93,26 @@ impl World {
             }
             Input::Tick => {
                 self.elector(node, now, |elector| elector.tick(now).into());
-                if let Some(process) = &self.node(node).process {
-                    let deadline = process.elector.deadline();
+                if let Some(process) = self.node(node).process() {
+                    let deadline = process.elector().deadline();
                     self.book.checks_mut().ticked(self.clocks.now(), node, now, deadline);
                 }
             }
             Input::SaveDone => self.commit(node),
             Input::Gated => {
-                let gated = self.node_mut(node).process.as_mut().and_then(|process| process.gated.take());
+                let gated = self.node_mut(node).process_mut().and_then(Process::take_gated);
                 if let Some(gated) = gated {
                     self.elector(node, now, |elector| elector.on_gated(gated, now).into());
                 }
             }
             Input::SyncDone => {
-                if let Some(process) = &mut self.node_mut(node).process {
-                    process.syncing = false;
+                if let Some(process) = self.node_mut(node).process_mut() {
+                    process.end_sync();
                     self.call(node, Call::Synced);
                 }
             }
             Input::Link { peer, state } => {
-                let peer = self.node(peer).id;
+                let peer = self.node(peer).id();
                 self.elector(node, now, |elector| elector.on_link(peer, state, now).into());
             }
             Input::Host(ticket) => self.call(node, Call::Tick(ticket)),
@@ -169,7 +134,7 @@ impl World {
             self.wires.garble(slot);
         }
         let decoded = self.wires.take_frame(slot);
-        let peer = self.node(from).id;
+        let peer = self.node(from).id();
         match decoded {
             Ok(frame) => {
                 self.book.count(Counted::Handled);
@@ -204,8 +169,8 @@ impl World {
     ) {
         self.book.count(Counted::Input);
         let mut actions = std::mem::take(&mut self.actions);
-        if let Some(process) = self.nodes[node].process.as_mut() {
-            let outcome = input(&mut process.elector).resolve(&mut Collector(&mut actions));
+        if let Some(process) = self.nodes[node].process_mut() {
+            let outcome = input(process.elector_mut()).resolve(&mut Collector(&mut actions));
             if let Err(refused) = outcome {
                 self.note(Some(node), || format!("refused: {refused}"));
             }
@@ -230,10 +195,10 @@ impl World {
                 _ => {}
             }
         }
-        let Some(process) = &self.nodes[node].process else { return };
+        let Some(process) = self.nodes[node].process() else { return };
         // A process that stopped between reading the clock and this step is silent as of what it read.
-        let lease_runs = process.authority.lease(now).is_some();
-        let lease = process.authority.lease(self.clocks.local(node));
+        let lease_runs = process.lease(now).is_some();
+        let lease = process.lease(self.clocks.local(node));
         if let Some(lease) = lease {
             self.mark_lease(node, lease);
             let mut others = [(node, lease.epoch); 4];
@@ -298,24 +263,19 @@ impl World {
         }
         actions.clear();
         if !rest.is_empty()
-            && let Some(process) = &mut self.node_mut(node).process
+            && let Some(process) = self.node_mut(node).process_mut()
         {
-            process.rest = rest;
+            process.keep_rest(rest);
         }
         actions
     }
 
     pub(crate) fn is_interrupted(&mut self, node: NodeIndex) -> bool {
-        match self.node(node).interrupt {
-            None | Some((_, Interrupt::PauseAfterClock(_))) => return false,
-            Some((left @ 1.., interrupt)) => {
-                self.node_mut(node).interrupt = Some((left - 1, interrupt));
-                return false;
-            }
-            Some((0, Interrupt::Pause(span))) => self.pause(node, span),
-            Some((0, Interrupt::Crash(wait))) => self.crash(node, Some(wait)),
+        match self.node_mut(node).strikes_now() {
+            None | Some(Interrupt::PauseAfterClock(_)) => return false,
+            Some(Interrupt::Pause(span)) => self.pause(node, span),
+            Some(Interrupt::Crash(wait)) => self.crash(node, Some(wait)),
         }
-        self.node_mut(node).interrupt = None;
         true
     }
 
@@ -323,39 +283,29 @@ impl World {
 
     /// A clock changed: the deadline lies elsewhere in real time.
     pub(crate) fn wake(&mut self, node: NodeIndex) {
-        if let Some(process) = &mut self.node_mut(node).process {
-            process.tick_at = 0;
+        if let Some(process) = self.node_mut(node).process_mut() {
+            process.forget_tick();
         }
         self.schedule_tick(node);
     }
 
     pub(crate) fn schedule_tick(&mut self, node: NodeIndex) {
-        let life = self.node(node).life;
-        let Some(process) = &self.nodes[node].process else { return };
-        let deadline = process.elector.deadline();
-        if deadline == process.tick_for && process.tick_at > self.clocks.now() {
-            return;
-        }
-        let Some(at) = self.clocks.reaches(node, deadline) else { return };
-        let at = at.max(self.clocks.now());
-        let Some(process) = &mut self.nodes[node].process else { return };
-        process.tick_for = deadline;
-        if at < process.tick_at || process.tick_at <= self.clocks.now() {
-            process.tick_at = at;
+        let (life, now, clocks) = (self.node(node).life(), self.clocks.now(), &self.clocks);
+        if let Some(at) = self.nodes[node].next_tick(now, |deadline| clocks.reaches(node, deadline)) {
             self.queue.push(at, What::Tick { node, life });
         }
     }
 
     pub(crate) fn tick_due(&mut self, node: NodeIndex, life: Life) {
-        if self.node(node).life != life {
+        if self.node(node).life() != life {
             return;
         }
         let now = self.local(node);
-        let Some(process) = &self.node(node).process else { return };
-        if process.tick_at > self.clocks.now() {
+        let Some(process) = self.node(node).process() else { return };
+        if !process.is_tick_due(self.clocks.now()) {
             return;
         }
-        if now >= process.elector.deadline() {
+        if now >= process.elector().deadline() {
             self.input(node, Input::Tick);
         } else {
             self.schedule_tick(node);
@@ -366,59 +316,42 @@ impl World {
 
     pub(crate) fn on_save(&mut self, node: NodeIndex, gate: Gate) {
         self.fire(node, Moment::Saves);
-        let needs_disk = gate.record().is_some();
-        let life = self.node(node).life;
-        let duration = if needs_disk {
-            self.node_mut(node).disk.duration()
-        } else {
-            Some(self.chance.below(10 * MICRO))
-        };
-        let now = self.clocks.now();
-        let Some(process) = &mut self.node_mut(node).process else { return };
-        assert!(process.saving.is_none() && process.gated.is_none(), "one gate at a time");
-        process.saving = Some(gate);
-        match duration {
-            Some(duration) => self.queue.push(now + duration, What::SaveDone { node, life }),
-            None => process.hung_save = true,
+        let chance = &mut self.chance;
+        let saves = &mut self.nodes[node];
+        let life = saves.life();
+        if let Some(duration) = saves.begin_save(gate, || chance.below(10 * MICRO)) {
+            self.queue.push(self.clocks.now() + duration, What::SaveDone { node, life });
         }
     }
 
     pub(crate) fn commit(&mut self, node: NodeIndex) {
         let now = self.clocks.now();
         if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
-            self.node_mut(node).disk.next_save = Outcome::Lies;
+            self.node_mut(node).disk_mut().set_next_save(Outcome::Lies);
         }
-        if self.node(node).disk.next_save == Outcome::Lies {
+        if self.node(node).disk().next_save() == Outcome::Lies {
             self.book.checks_mut().meddled(node);
         }
-        let mixed = self.is_sabotaged(Sabotage::MixedPosition);
-        let watched = &mut self.nodes[node];
-        let Some(process) = &mut watched.process else { return };
-        let Some(gate) = process.saving.take() else { return };
-        let before = watched.disk.record().copied();
-        let host = watched.host.as_ref();
-        let store = host.and_then(Hosted::as_store);
-        let fence = host.and_then(|host| host.as_host().fence());
-        let epoch_of = |entry| self.entries.position(entry).epoch;
-        let mixed = store.filter(|_| mixed).and_then(Store::tip).map(epoch_of);
-        let floor = WatchedFloor { fence, mixed, position: Cell::default(), raised: Cell::default() };
-        let result = gate.commit(&mut watched.disk, &floor);
-        if watched.disk.record() != before.as_ref()
-            && let Some(record) = watched.disk.record()
-        {
+        let (is_mixing, entries) = (self.is_sabotaged(Sabotage::MixedPosition), &self.entries);
+        let mixed = |store: &Store| {
+            let tip = if is_mixing { store.tip() } else { None };
+            tip.map(|tip| entries.position(tip).epoch)
+        };
+        let Some(committed) = self.nodes[node].commit(mixed) else { return };
+        if let Some(record) = &committed.record {
             self.book.saved(now, node, record);
         }
-        if let Some((raised, kept)) = floor.raised.get() {
-            self.book.checks_mut().fence_raised(node, raised, kept);
+        let checks = self.book.checks_mut();
+        if let Some((raised, kept)) = committed.raised {
+            checks.fence_raised(node, raised, kept);
         }
-        if let (Some(position), Some(store)) = (floor.position.get(), store) {
-            self.book.checks_mut().reports(now, node, position, self.entries.position(store.durable()));
+        if let Some((position, durable)) = committed.reported {
+            checks.reports(now, node, position, self.entries.position(durable));
         }
-        if result.is_ok() {
-            self.book.checks_mut().committed(now, node);
+        if committed.succeeded {
+            checks.committed(now, node);
         }
-        process.gated = Some(result);
-        let life = watched.life;
+        let life = self.node(node).life();
         let wait = self.chance.below(50 * MICRO);
         self.queue.push(now + wait, What::Gated { node, life });
     }

@@ -23,8 +23,8 @@ impl World {
     /// Something to draw, with what the node says of itself.
     pub(crate) fn mark(&mut self, node: NodeIndex, what: Marked) {
         if self.book.wants(Detail::Events) {
-            let why = match &self.node(node).process {
-                Some(process) => process.elector.explain(self.local(node)).to_string(),
+            let why = match self.node(node).process() {
+                Some(process) => process.explain(self.local(node)).to_string(),
                 None => String::new(),
             };
             self.book.mark(self.clocks.now(), Some(node), what, why);

@@ -5,7 +5,6 @@ use crate::ids::NodeIndex;
 use crate::input::Input;
 use crate::network::Fate;
 use crate::packet::Packet;
-use crate::process::State;
 use crate::queue::What;
 
 impl World {
@@ -34,7 +33,7 @@ impl World {
     }
 
     pub(crate) fn message_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
-        if self.node(to).state == State::Down {
+        if self.node(to).is_down() {
             self.wires.drop_packet(slot);
         } else {
             self.input(to, Input::Message { from, slot });

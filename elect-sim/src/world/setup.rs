@@ -11,8 +11,8 @@ use crate::host::Host;
 use crate::ids::{Life, NodeIndex};
 use crate::model_log::Entries;
 use crate::network::Network;
+use crate::node::Node;
 use crate::options::Options;
-use crate::process::Node;
 use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::trace::Detail;
@@ -87,7 +87,7 @@ impl World {
     fn boot(&mut self) {
         for node in self.members() {
             let record = Record::first_boot(&self.config(node, 0));
-            self.nodes[node].disk.install(record);
+            self.node_mut(node).disk_mut().install(record);
             let at = self.chance.below(self.options.boot_spread);
             self.queue.push(at, What::Start { node });
         }

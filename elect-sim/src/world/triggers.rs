@@ -32,7 +32,7 @@ impl World {
             Strike::Pause(time) => self.pause(node, time),
             Strike::CutTo(peer, time) => self.cut_for(node, peer, time),
             Strike::CutFrom(peer, time) => self.cut_for(peer, node, time),
-            Strike::NextSave(outcome) => self.node_mut(node).disk.next_save = outcome,
+            Strike::NextSave(outcome) => self.node_mut(node).disk_mut().set_next_save(outcome),
         }
     }
 
