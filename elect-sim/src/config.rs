@@ -67,8 +67,22 @@ impl Options {
             .map_err(|why| why.to_string())
     }
 
+    /// Machines of the members: further ones are twins.
+    pub(crate) fn members(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + Clone + use<> {
+        NodeIndex::all(self.kinds.len())
+    }
+
+    pub(crate) fn is_member(&self, node: NodeIndex) -> bool {
+        node.place() < self.kinds.len()
+    }
+
+    /// Whether a machine keeps a log: witnesses do not.
+    pub(crate) fn keeps_log(&self, node: NodeIndex) -> bool {
+        self.kinds[self.member_of(node)] != MemberKind::Witness
+    }
+
     /// Under whose name this machine runs.
-    fn member_of(&self, node: NodeIndex) -> NodeIndex {
+    pub(crate) fn member_of(&self, node: NodeIndex) -> NodeIndex {
         let twin = node.place().checked_sub(self.kinds.len());
         twin.and_then(|twin| self.twins.get(twin)).copied().unwrap_or(node)
     }

@@ -10,13 +10,12 @@ use elect_core::{Elector, Gate, MemberKind, NodeId, Record, Storage, Time};
 
 use crate::clock::Real;
 use crate::disk::{Disk, Mood};
-use crate::host::Hosted;
 use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::input::{Input, Interrupt};
 use crate::store::Store;
 
 pub(crate) use process::{Process, Stopped};
-pub(crate) use seat::Seat;
+pub(crate) use seat::{Hosted, Seat};
 
 /// Whether a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

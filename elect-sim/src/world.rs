@@ -172,17 +172,16 @@ impl World {
 
     /// Machines of the members: further ones are twins.
     pub(crate) fn members(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + Clone + use<> {
-        NodeIndex::all(self.options.kinds.len())
+        self.options.members()
     }
 
     pub(crate) fn is_member(&self, node: NodeIndex) -> bool {
-        node.place() < self.options.kinds.len()
+        self.options.is_member(node)
     }
 
     /// The member under whose name a machine runs.
     pub(crate) fn member(&self, node: NodeIndex) -> NodeIndex {
-        let twin = node.place().checked_sub(self.options.kinds.len());
-        twin.map_or(node, |twin| self.options.twins[twin])
+        self.options.member_of(node)
     }
 
     /// Further machines with the name of a member.
@@ -193,11 +192,6 @@ impl World {
         }
         let machines = NodeIndex::all(self.nodes.len()).skip(self.options.kinds.len());
         machines.filter(|&machine| self.member(machine) == member).collect()
-    }
-
-    /// Whether a node keeps a log: witnesses do not.
-    pub(crate) fn keeps_log(&self, node: NodeIndex) -> bool {
-        self.node(node).kind() != elect_core::MemberKind::Witness
     }
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {

@@ -2,8 +2,40 @@
 
 use std::collections::VecDeque;
 
-use crate::host::{Call, Host, Hosted};
+use crate::host::{Call, Host};
 use crate::store::Store;
+
+/// The host of one machine.
+#[derive(Debug)]
+pub(crate) enum Hosted {
+    /// The store that the checkers know.
+    Store(Box<Store>),
+    /// An embedder's own state machine.
+    Own(Box<dyn Host>),
+}
+
+impl Hosted {
+    pub(crate) fn as_host(&self) -> &dyn Host {
+        match self {
+            Self::Store(store) => store.as_ref(),
+            Self::Own(own) => own.as_ref(),
+        }
+    }
+
+    pub(crate) fn as_host_mut(&mut self) -> &mut dyn Host {
+        match self {
+            Self::Store(store) => store.as_mut(),
+            Self::Own(own) => own.as_mut(),
+        }
+    }
+
+    pub(crate) fn as_store(&self) -> Option<&Store> {
+        match self {
+            Self::Store(store) => Some(store),
+            Self::Own(_) => None,
+        }
+    }
+}
 
 /// A host and what waits for it.
 #[derive(Debug)]

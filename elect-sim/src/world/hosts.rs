@@ -1,21 +1,127 @@
 //! Hosts are called, and asked.
 
-use elect_core::Position;
+use elect_core::{Epoch, Office, Position, RebuiltTo, Time};
 
 use super::World;
-use crate::host::{Call, Host, Hosted, Machine};
-use crate::ids::NodeIndex;
+use crate::book::Book;
+use crate::clock::Real;
+use crate::counts::Counted;
+use crate::host::{Asked, Call, Host, Machine, Site};
+use crate::ids::{Life, NodeIndex};
 use crate::input::Input;
+use crate::model_log::Entries;
+use crate::node::{Hosted, Sync};
+use crate::options::Options;
+use crate::packet::Packet;
 use crate::queue::What;
+use crate::random::Random;
 use crate::store::Store;
+use crate::trace::Marked;
+use crate::trigger::Moment;
+
+impl Site for World {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn now(&self) -> Real {
+        self.clocks.now()
+    }
+
+    fn local(&self, node: NodeIndex) -> Time {
+        self.clocks.local(node)
+    }
+
+    fn following(&self, node: NodeIndex) -> Option<(NodeIndex, Epoch)> {
+        self.node(node).process()?.following()
+    }
+
+    fn life(&self, node: NodeIndex) -> Life {
+        self.node(node).life()
+    }
+
+    fn is_running(&self, node: NodeIndex) -> bool {
+        self.node(node).is_running()
+    }
+
+    fn setup_fails(&self, node: NodeIndex) -> bool {
+        self.node(node).setup_fails()
+    }
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.chance
+    }
+
+    fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    fn book(&self) -> &Book {
+        &self.book
+    }
+
+    fn book_mut(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    fn entries_and_book(&mut self) -> (&mut Entries, &mut Book) {
+        (&mut self.entries, &mut self.book)
+    }
+
+    fn send(&mut self, from: NodeIndex, to: NodeIndex, packet: &Packet) {
+        self.tell(from, to, packet);
+    }
+
+    fn wake_in(&mut self, node: NodeIndex, span: u64, ticket: u64) {
+        let life = self.node(node).life();
+        self.queue.push(self.clocks.now().saturating_add(span), What::Host { node, life, ticket });
+    }
+
+    fn sync(&mut self, node: NodeIndex) -> bool {
+        let life = self.node(node).life();
+        let sync = self.node_mut(node).begin_sync();
+        if let Sync::EndsIn(duration) = sync {
+            self.queue.push(self.clocks.now() + duration, What::SyncDone { node, life });
+        }
+        sync != Sync::UnderWay
+    }
+
+    fn ask(&mut self, node: NodeIndex, what: Asked<'_>) {
+        let now = self.clocks.local(node);
+        match what {
+            Asked::EnteredOffice(office) => self.entered_office(node, office, now),
+            Asked::Drained => self.elector(node, now, |elector| elector.on_drained(now).into()),
+            Asked::SourceLost => self.elector(node, now, |elector| elector.on_source_lost(now).into()),
+            Asked::Rebuilt(entry) => {
+                self.elector(node, now, |elector| elector.on_rebuilt(RebuiltTo { entry }, now));
+            }
+            Asked::Reached(position) => self.report(node, position),
+            Asked::Reports(position) if self.options.reports == 0 => self.report(node, position),
+            Asked::Reports(_) => {
+                let life = self.node(node).life();
+                self.queue.push(self.clocks.now() + self.options.reports, What::Report { node, life });
+            }
+            Asked::Request(request) => self.on_request(node, request, now),
+        }
+    }
+}
 
 impl World {
+    fn entered_office(&mut self, node: NodeIndex, office: &Office, now: Time) {
+        let epoch = office.began_in();
+        self.book.count(Counted::Office);
+        self.note(Some(node), || format!("IN OFFICE, epoch {epoch}"));
+        self.mark(node, Marked::Serves(epoch.number()));
+        self.fire(node, Moment::Office);
+        self.elector(node, now, |elector| elector.on_office(office, now).into());
+    }
+
     /// Calls a host. While it is being called it is away from its place: what comes meanwhile reaches it afterwards.
     pub(crate) fn call(&mut self, node: NodeIndex, call: Call) {
         let Some((mut hosted, call)) = self.node_mut(node).seat_mut().leave(call) else { return };
         let mut next = Some(call);
         while let Some(call) = next {
-            call.reach(hosted.as_host_mut(), &mut Machine { world: self, node });
+            call.reach(hosted.as_host_mut(), &mut Machine::new(self, node));
             next = self.node_mut(node).seat_mut().after_call(hosted.as_host_mut());
         }
         self.node_mut(node).seat_mut().put(hosted);
