@@ -75,8 +75,7 @@ impl Run {
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
         let text = text.unwrap_or_else(|| "a panic without words".into());
-        let at = self.world.now();
-        self.world.book.checks_mut().fail(Checker::NoPanic, at, NodeIndex::default(), || text);
+        self.world.fail(Checker::NoPanic, || text);
     }
 
     /// A world that its caller takes where it wants.
@@ -87,7 +86,7 @@ impl Run {
     /// What came of it.
     pub fn outcome(&self) -> Outcome {
         Outcome {
-            seed: self.world.options.seed,
+            seed: self.world.options().seed,
             violation: self.world.violation().cloned(),
             hash: format!("{:016x}", self.world.trace().hash()),
             simulated: self.world.now(),
@@ -97,9 +96,9 @@ impl Run {
     }
 
     fn storm_and_calm(&mut self) {
-        let (safety, liveness) = (self.world.options.safety, self.world.options.liveness);
+        let (safety, liveness) = (self.world.options().safety, self.world.options().liveness);
         self.world.run_until(safety);
-        if self.world.options.wild_clocks {
+        if self.world.options().wild_clocks {
             return; // Nothing is demanded afterwards.
         }
         self.demand(liveness);
@@ -109,15 +108,15 @@ impl Run {
     pub(crate) fn demand(&mut self, liveness: Real) {
         if self.world.now() == 0 {
             self.peace();
-            if self.world.options.preferred.is_some() {
+            if self.world.options().preferred.is_some() {
                 return; // A preferred leader comes back into office whenever it may.
             }
         }
-        let Topology { cuts, retired } = self.world.options.remaining.clone();
+        let Topology { cuts, retired } = self.world.options().remaining.clone();
         if self.world.violation().is_none() {
             self.world.heal(&cuts, &retired);
-            self.calm(self.world.now() + liveness, self.world.options.remaining.is_whole());
-            if self.world.options.remaining.is_whole() {
+            self.calm(self.world.now() + liveness, self.world.options().remaining.is_whole());
+            if self.world.options().remaining.is_whole() {
                 self.drills();
             }
         }
@@ -179,11 +178,11 @@ impl Run {
         let quorum = world.quorum();
         able.iter().all(|&node| {
             let data = |&peer: &NodeIndex| {
-                world.nodes[peer].kind() == MemberKind::Voter
+                world.node(peer).kind() == MemberKind::Voter
                     && world.is_intact(peer)
-                    && world.wires.links().is_open_both_ways(node, peer)
+                    && world.network().is_open_both_ways(node, peer)
             };
-            NodeIndex::all(world.nodes.len()).filter(data).count() >= quorum
+            world.machines().filter(data).count() >= quorum
         })
     }
 
@@ -202,7 +201,7 @@ impl Run {
 
     /// Notes a measurement; beyond its bound its checker fails.
     pub(crate) fn measure(&mut self, what: Liveness, seen: u64, bound: u64) {
-        let options = &self.world.options;
+        let options = &self.world.options();
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let one = match what.unit() {
             Unit::ElectionTimeouts => self.world.election_timeout(),
@@ -245,55 +244,11 @@ impl Run {
     }
 
     pub(crate) fn fail(&mut self, checker: Checker, detail: &str) {
-        let at = self.world.now();
         if self.world.violation().is_some() {
             return;
         }
-        let explained: Vec<_> =
-            NodeIndex::all(self.world.nodes.len()).map(|node| self.world.describe(node)).collect();
-        self.world
-            .book
-            .checks_mut()
-            .fail(checker, at, NodeIndex::default(), || format!("{detail}\n{}", explained.join("\n")));
-    }
-}
-
-impl World {
-    /// One election timeout in real time, at the slowest clock.
-    pub(crate) fn election_timeout(&self) -> Real {
-        let timeout = self.config(NodeIndex::default(), 0).election_timeout();
-        u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn quorum(&self) -> usize {
-        self.options.kinds.iter().filter(|kind| kind.votes()).count() / 2 + 1
-    }
-
-    /// Zero where an operator wrote lists that differ: then it is each node's own.
-    pub(crate) fn configured_quorum(&self) -> usize {
-        let differ = self.options.own.iter().any(|own| own.members.is_some());
-        if differ { 0 } else { self.quorum() }
-    }
-
-    pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
-        self.node(node).is_intact()
-    }
-
-    /// The voters that are connected in both directions with a live quorum.
-    pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
-        let count = self.nodes.len();
-        let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind().votes();
-        let reaches = |node: NodeIndex| {
-            NodeIndex::all(count)
-                .filter(|&peer| live(peer))
-                .filter(|&peer| peer == node || self.wires.links().is_open_both_ways(node, peer))
-                .count()
-        };
-        NodeIndex::all(count)
-            .filter(|&node| {
-                live(node) && self.nodes[node].kind() == MemberKind::Voter && reaches(node) >= self.quorum()
-            })
-            .collect()
+        let explained: Vec<_> = self.world.machines().map(|node| self.world.describe(node)).collect();
+        self.world.fail(checker, || format!("{detail}\n{}", explained.join("\n")));
     }
 }
 

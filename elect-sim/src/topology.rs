@@ -184,18 +184,6 @@ impl Play {
     }
 }
 
-impl World {
-    /// Cuts these links and no others.
-    pub(crate) fn set_cuts(&mut self, cuts: &[Link]) {
-        self.note_network(&format!("cuts are now {cuts:?}"));
-        self.wires.links_mut().heal_all();
-        for &Link { from, to } in cuts {
-            self.wires.links_mut().cut(from, to);
-        }
-        self.mark_links();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ mod connections;
 mod deeds;
 mod events;
 mod faults;
+mod group;
 mod hosts;
 mod inputs;
 mod life;
@@ -17,7 +18,7 @@ mod triggers;
 use elect_core::Time;
 
 use crate::book::Book;
-use crate::checkers::Violation;
+use crate::checkers::{Checker, Checkers, Violation};
 use crate::clock::{Real, SECOND};
 use crate::clocks::Clocks;
 use crate::counts::{Counted, Counts};
@@ -26,10 +27,13 @@ use crate::ids::NodeIndex;
 use crate::input::{Action, Input};
 use crate::model_log::Entries;
 use crate::moments::Moments;
+use crate::network::Network;
 use crate::node::Node;
 use crate::options::{Options, Sabotage};
+use crate::own::Own;
 use crate::queue::{Queue, What};
 use crate::random::Random;
+use crate::rule::Rule;
 use crate::trace::Trace;
 use crate::trigger::Trigger;
 use crate::wires::Wires;
@@ -37,31 +41,31 @@ use crate::wires::Wires;
 /// A simulated group of nodes.
 #[derive(Debug)]
 pub struct World {
-    pub(crate) options: Options,
-    pub(crate) queue: Queue,
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) clocks: Clocks,
-    pub(crate) wires: Wires,
+    options: Options,
+    queue: Queue,
+    nodes: Vec<Node>,
+    clocks: Clocks,
+    wires: Wires,
     /// What the logs of all built-in stores are made of.
-    pub(crate) entries: Entries,
-    pub(crate) book: Book,
+    entries: Entries,
+    book: Book,
     /// Chance for clocks and faults.
-    pub(crate) chaos: Random,
+    chaos: Random,
     /// Chance for what follows from faults: it is the same whether they are drawn or listed.
-    pub(crate) luck: Random,
+    luck: Random,
     /// Chance for hosts and clients.
-    pub(crate) chance: Random,
+    chance: Random,
     /// Frames sent before this and not arrived a while after it are lost.
-    pub(crate) calm_since: Option<Real>,
+    calm_since: Option<Real>,
     /// What ends each fault that has an end.
-    pub(crate) ends: Vec<Vec<Deed>>,
+    ends: Vec<Vec<Deed>>,
     /// Everything that was done to this world so far, and when.
-    pub(crate) deeds: Vec<(Real, Deed)>,
+    deeds: Vec<(Real, Deed)>,
     /// What strikes when a node does something.
-    pub(crate) triggers: Vec<Trigger>,
+    triggers: Vec<Trigger>,
     /// Whether clients leave the group alone.
-    pub(crate) clients_rest: bool,
-    pub(crate) actions: Vec<Action>,
+    clients_rest: bool,
+    actions: Vec<Action>,
 }
 
 impl World {
@@ -87,6 +91,65 @@ impl World {
     /// A measurement begins.
     pub(crate) fn restart_moments(&mut self) {
         self.book.restart_moments();
+    }
+
+    pub(crate) fn checks(&self) -> &Checkers {
+        self.book.checks()
+    }
+
+    /// Something that must hold of the whole group does not.
+    pub(crate) fn fail(&mut self, checker: Checker, detail: impl FnOnce() -> String) {
+        let now = self.clocks.now();
+        self.book.checks_mut().fail(checker, now, NodeIndex::default(), detail);
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The settings of one node, to be changed: they count from its next start on.
+    pub(crate) fn own_mut(&mut self, node: NodeIndex) -> &mut Own {
+        self.options.own_mut(node)
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        self.wires.links()
+    }
+
+    pub(crate) fn network_mut(&mut self) -> &mut Network {
+        self.wires.links_mut()
+    }
+
+    pub(crate) fn add_rule(&mut self, rule: Rule) {
+        self.wires.add_rule(rule);
+    }
+
+    pub(crate) fn clear_rules(&mut self) {
+        self.wires.clear_rules();
+    }
+
+    /// Everything that was done so far, and when.
+    pub(crate) fn deeds(&self) -> &[(Real, Deed)] {
+        &self.deeds
+    }
+
+    /// Since when faults are over.
+    pub(crate) fn calm_since(&self) -> Option<Real> {
+        self.calm_since
+    }
+
+    /// Whether clients leave the group alone.
+    pub(crate) fn do_clients_rest(&self) -> bool {
+        self.clients_rest
+    }
+
+    pub(crate) fn let_clients_rest(&mut self, rest: bool) {
+        self.clients_rest = rest;
+    }
+
+    /// All machines: members come first.
+    pub(crate) fn machines(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + Clone + use<> {
+        NodeIndex::all(self.nodes.len())
     }
 
     /// How many nodes there are.
@@ -196,6 +259,11 @@ impl World {
 
     pub(crate) fn local(&self, node: NodeIndex) -> Time {
         self.clocks.local(node)
+    }
+
+    /// The same for a name that no machine has.
+    pub(crate) fn local_of_anybody(&self, node: NodeIndex) -> Time {
+        self.clocks.local_of_anybody(node)
     }
 
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {

@@ -38,9 +38,9 @@ impl Run {
     /// L7: who missed the announcement learns of the leader from the next heartbeat.
     pub(super) fn lost_announcement(&mut self, mut steady: Steady) {
         let deaf = self.another(&mut steady, |_| true);
-        for from in NodeIndex::all(self.world.nodes.len()).filter(|&from| from != deaf) {
+        for from in self.world.machines().filter(|&from| from != deaf) {
             let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
-            self.world.wires.add_rule(rule);
+            self.world.add_rule(rule);
         }
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         if self.world.moments().first_loss().is_none() {
@@ -90,7 +90,7 @@ impl Run {
     pub(super) fn kill(&mut self, steady: &Steady) {
         let (old, begin) = (steady.leader, self.world.now());
         self.world.perform(Deed::Crash(old));
-        let new = if self.world.options.crash_evidence {
+        let new = if self.world.options().crash_evidence {
             self.evident_failover(begin, steady)
         } else {
             self.silent_failover(begin, steady)
@@ -120,7 +120,7 @@ impl Run {
         self.wait_until(until, |world| world.moments().first_loss().is_some());
         match self.world.moments().first_loss() {
             Some((node, lost)) if node == old => {
-                let detection = self.world.options.detection.ceiling();
+                let detection = self.world.options().detection.ceiling();
                 let bound = u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX);
                 self.measure(Liveness::StepsDown, lost - begin, bound);
             }
@@ -135,8 +135,7 @@ impl Run {
 
     /// L4: a candidate that is cut off adds one epoch at most; L1: the others elect; L2: it disturbs nobody.
     pub(super) fn cut_off_candidate(&mut self, steady: &Steady) {
-        let epochs: Vec<_> =
-            NodeIndex::all(self.world.nodes.len()).map(|node| self.world.durable_epoch(node)).collect();
+        let epochs: Vec<_> = self.world.machines().map(|node| self.world.durable_epoch(node)).collect();
         self.world.perform(Deed::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
         while self.world.moments().stood().is_none() && self.world.now() < until {
@@ -160,7 +159,7 @@ impl Run {
 
     /// L8: everybody loses power; all but one, if one is `away`, come back at once.
     pub(super) fn power_cut(&mut self, steady: &Steady, away: Option<NodeIndex>) {
-        let nodes = NodeIndex::all(self.world.nodes.len());
+        let nodes = self.world.machines();
         for node in nodes.clone() {
             self.world.perform(Deed::PowerOff(node));
         }
@@ -197,13 +196,13 @@ impl Run {
 
     /// A group that is at peace from its first boot on: L8, and where a leader is preferred, how it comes back.
     pub(crate) fn peace(&mut self) {
-        self.world.wires.links_mut().keep_order();
-        let (random, timeout) = (Random::stream(self.world.options.seed, 7), self.world.election_timeout());
+        self.world.network_mut().keep_order();
+        let (random, timeout) = (Random::stream(self.world.options().seed, 7), self.world.election_timeout());
         let first = self.world.spans(NodeIndex::default(), timeout, random);
         self.boots(Liveness::FirstBoot, &first);
-        let Some(preferred) = self.world.options.preferred else { return };
+        let Some(preferred) = self.world.options().preferred else { return };
         self.fails_back(preferred, &first);
-        let random = Random::stream(self.world.options.seed, 8);
+        let random = Random::stream(self.world.options().seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
         self.world.restart_moments();
         self.world.perform(Deed::Crash(preferred));
@@ -217,7 +216,7 @@ impl Run {
     /// The preferred node is fit from now on, or soon.
     fn fails_back(&mut self, preferred: NodeIndex, steady: &Steady) {
         let begin = self.world.now();
-        let cooldown = u64::try_from(self.world.options.cooldown.as_nanos()).unwrap_or(u64::MAX);
+        let cooldown = u64::try_from(self.world.options().cooldown.as_nanos()).unwrap_or(u64::MAX);
         let bound = cooldown + steady.timeout;
         let leads = |world: &World| world.in_office() == Some(preferred);
         let Some(at) = self.wait_until(begin + bound + 4 * steady.timeout, leads) else {
@@ -235,7 +234,7 @@ impl Run {
                 // A better candidate is waited for also where it hears nobody, or where its own promise runs on.
                 let is_awaited =
                     self.world.is_heard(steady.leader) || self.world.another_is_bound(steady.leader, leader);
-                let (what, delays) = if self.world.clients_rest && !is_awaited {
+                let (what, delays) = if self.world.do_clients_rest() && !is_awaited {
                     (Liveness::ElectsAfterSilence, 0)
                 } else {
                     (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
@@ -253,13 +252,13 @@ impl Run {
 
 impl World {
     fn followers_of(&self, leader: NodeIndex) -> Vec<NodeIndex> {
-        NodeIndex::all(self.nodes.len()).filter(|&node| node != leader).collect()
+        self.machines().filter(|&node| node != leader).collect()
     }
 
     /// Whether a node that runs reaches somebody.
     fn is_heard(&self, node: NodeIndex) -> bool {
-        let peers = NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node);
-        self.node(node).has_process() && peers.into_iter().any(|peer| !self.wires.links().is_cut(node, peer))
+        let peers = self.machines().filter(|&peer| peer != node);
+        self.node(node).has_process() && peers.into_iter().any(|peer| !self.network().is_cut(node, peer))
     }
 
     /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
@@ -270,24 +269,25 @@ impl World {
             return false;
         };
         let is_bound = |&node: &NodeIndex| {
-            let follows_on = self.options.kinds[node] == MemberKind::Voter
+            let follows_on = self.options().kinds[node] == MemberKind::Voter
                 && self.moments().freed(node).is_none_or(|freed| freed > stood);
-            follows_on && self.node(node).has_process() && !self.wires.links().is_cut(node, elected)
+            follows_on && self.node(node).has_process() && !self.network().is_cut(node, elected)
         };
-        let others = NodeIndex::all(self.nodes.len()).filter(|&node| node != old && node != elected);
+        let others = self.machines().filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0
     }
 
     /// The longest step of rank delays, by the slowest round trip that anybody goes by.
     fn rank_step(&self, steady: &Steady) -> Real {
-        let save = u64::try_from(self.options.save.as_nanos()).unwrap_or(u64::MAX);
+        let save = u64::try_from(self.options().save.as_nanos()).unwrap_or(u64::MAX);
         2 * (steady.round_trip + save)
     }
 
     /// When the promises of a quorum to the old leader had ended.
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
-        let mut freed: Vec<_> = NodeIndex::all(self.nodes.len())
-            .filter(|&node| node != old && self.nodes[node].kind().votes())
+        let mut freed: Vec<_> = self
+            .machines()
+            .filter(|&node| node != old && self.node(node).kind().votes())
             .filter_map(|node| self.moments().freed(node))
             .collect();
         freed.sort_unstable();
@@ -298,8 +298,9 @@ impl World {
     fn quorum_connected(&self) -> Option<Real> {
         let moments = self.moments();
         let with = |node: NodeIndex| {
-            let mut times: Vec<_> = NodeIndex::all(self.nodes.len())
-                .filter(|&peer| self.nodes[peer].kind().votes())
+            let mut times: Vec<_> = self
+                .machines()
+                .filter(|&peer| self.node(peer).kind().votes())
                 .filter_map(|peer| {
                     let both = moments.first_save(node)?.max(moments.first_save(peer)?);
                     if peer == node {
@@ -311,9 +312,6 @@ impl World {
             times.sort_unstable();
             times.get(self.quorum() - 1).copied()
         };
-        NodeIndex::all(self.nodes.len())
-            .filter(|&node| self.nodes[node].kind() == MemberKind::Voter)
-            .filter_map(with)
-            .min()
+        self.machines().filter(|&node| self.node(node).kind() == MemberKind::Voter).filter_map(with).min()
     }
 }

@@ -35,7 +35,7 @@ impl Run {
         self.nobody_replaces(leader, self.world.now() + 2 * steady.timeout);
         // Whoever restarts alone learns of the freeze from those who do not.
         let follower = self.another(&mut steady, |_| true);
-        let rests = self.world.nodes.len() > 3 && steady.random.below(2) == 0;
+        let rests = self.world.node_count() > 3 && steady.random.below(2) == 0;
         if rests {
             self.world.perform(Deed::Crash(follower));
             self.world.perform(Deed::Start(follower));

@@ -6,15 +6,15 @@
 mod failovers;
 mod freezes;
 
-use elect_core::{Epoch, Holder, MemberKind, Record, Time, Word};
+use elect_core::{Epoch, MemberKind, Time};
 
 use crate::campaign::Run;
 use crate::clock::{MICRO, MILLI, Real};
 use crate::deed::Deed;
 use crate::drill::Drill;
-use crate::ids::{Link, NodeIndex};
+use crate::ids::NodeIndex;
 use crate::liveness::Liveness;
-use crate::node::{Node, Process};
+use crate::node::Process;
 use crate::options::Sabotage;
 use crate::random::Random;
 use crate::world::World;
@@ -56,19 +56,19 @@ impl Steady {
 impl Run {
     /// Plays the drills that the options name, each in a group at rest.
     pub(crate) fn drills(&mut self) {
-        self.world.wires.links_mut().keep_order();
-        for (number, drill) in (0u64..).zip(self.world.options.drills.clone()) {
-            let mut random = Random::stream(self.world.options.seed, 1_000 + number);
-            self.world.clients_rest = random.below(2) == 0;
+        self.world.network_mut().keep_order();
+        for (number, drill) in (0u64..).zip(self.world.options().drills.clone()) {
+            let mut random = Random::stream(self.world.options().seed, 1_000 + number);
+            self.world.let_clients_rest(random.below(2) == 0);
             let Some(steady) = self.steady(random) else { return };
             // Positions reach everybody, if they are at rest.
-            let rested = self.world.now() + steady.timeout + self.world.options.reports;
+            let rested = self.world.now() + steady.timeout + self.world.options().reports;
             self.world.run_until(rested);
             self.world.note_network(&format!("DRILL {}", drill.name()));
             self.world.restart_moments();
             self.drill(drill, steady);
-            self.world.wires.clear_rules();
-            self.world.clients_rest = false;
+            self.world.clear_rules();
+            self.world.let_clients_rest(false);
         }
     }
 
@@ -127,7 +127,7 @@ impl Run {
 
     /// A node of such a kind other than the leader.
     pub(super) fn another(&self, steady: &mut Steady, fits: impl Fn(MemberKind) -> bool) -> NodeIndex {
-        let nodes = NodeIndex::all(self.world.nodes.len());
+        let nodes = self.world.machines();
         let others: Vec<_> =
             nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind())).collect();
         others[steady.random.index(others.len())]
@@ -151,7 +151,7 @@ impl Run {
 
     /// L4: how far the durable epoch of `node` has risen above its own and what the others have.
     pub(super) fn adds(&mut self, what: Liveness, node: NodeIndex, before: Epoch, bound: u64) {
-        let others = NodeIndex::all(self.world.nodes.len()).filter(|&other| other != node);
+        let others = self.world.machines().filter(|&other| other != node);
         let known = others.map(|other| self.world.durable_epoch(other)).fold(before, Epoch::max);
         let added = self.world.durable_epoch(node).number().saturating_sub(known.number());
         self.measure(what, added, bound);
@@ -202,7 +202,7 @@ impl Run {
 
     /// Whether the first candidacy was the only one: what "the first round does not split" means.
     pub(super) fn in_one_round(&mut self) -> bool {
-        let rests = self.world.clients_rest;
+        let rests = self.world.do_clients_rest();
         self.in_one_round_of(if rests { Liveness::FurtherRounds } else { Liveness::FurtherRoundsAmidWrites })
     }
 
@@ -222,16 +222,16 @@ impl Run {
 impl World {
     pub(super) fn spans(&self, leader: NodeIndex, timeout: Real, random: Random) -> Steady {
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        let (configured, delay) = (nanos(self.options.round_trip), self.options.calm.delay_max);
-        let remembered = self.nodes.iter().filter_map(Node::process);
+        let (configured, delay) = (nanos(self.options().round_trip), self.options().calm.delay_max);
+        let remembered = self.machines().filter_map(|node| self.node(node).process());
         let remembered = remembered.filter_map(|process| process.explain(Time::ZERO).slow);
         let remembered = remembered.map(|slow| nanos(slow.measured)).max().unwrap_or(0);
         Steady {
             leader,
             delay,
             round_trip: configured.max(2 * delay).max(remembered),
-            save: nanos(self.options.save) / 2 + 60 * MICRO,
-            heartbeat: nanos(self.options.heartbeat),
+            save: nanos(self.options().save) / 2 + 60 * MICRO,
+            heartbeat: nanos(self.options().heartbeat),
             timeout,
             random,
         }
@@ -247,16 +247,12 @@ impl World {
             let follows = process.is_some_and(|process| process.following() == Some((leader, epoch)));
             quiet && self.is_intact(node) && (node == leader || follows)
         };
-        NodeIndex::all(self.nodes.len()).all(rests).then_some(leader)
+        self.machines().all(rests).then_some(leader)
     }
 
     fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
         let process = self.node(node).process()?;
         process.following().map(|(leader, _)| leader)
-    }
-
-    pub(super) fn durable_epoch(&self, node: NodeIndex) -> Epoch {
-        self.node(node).record().map_or(Epoch::ZERO, |record| record.epoch)
     }
 
     /// Cuts a node off, in one direction or both.
@@ -272,32 +268,12 @@ impl World {
             _ => "from hearing",
         };
         self.note_network(&format!("cuts {node} off {directions}"));
-        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
+        for peer in self.machines().filter(|&peer| peer != node) {
             if out {
                 self.perform(Deed::Cut(node, peer));
             }
             if inward {
                 self.perform(Deed::Cut(peer, node));
-            }
-        }
-    }
-
-    /// A dead node stood in an epoch above everybody's, and nobody heard of it.
-    pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
-        let everybody = NodeIndex::all(self.nodes.len()).map(|node| self.durable_epoch(node));
-        let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());
-        let Some(record) = self.node(node).record().copied() else { return };
-        let holder = Some(Holder { node: node.id(), word: Word::Vote });
-        let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
-        self.node_mut(node).disk_mut().install(record);
-        let now = self.now();
-        self.book.checks_mut().saved(now, node, &record);
-    }
-
-    pub(super) fn heal_links(&mut self) {
-        for Link { from, to } in self.links() {
-            if self.wires.links().is_cut(from, to) {
-                self.perform(Deed::Heal(from, to));
             }
         }
     }

@@ -8,7 +8,6 @@ use super::play::Player;
 use super::{Echo, Forged};
 use crate::clock::MILLI;
 use crate::ids::NodeIndex;
-use crate::node::Node;
 
 impl Player {
     /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
@@ -22,12 +21,13 @@ impl Player {
         };
         let record = world.node(to).record();
         let echo = record.map(|record| Nonce { incarnation: record.incarnation, sent });
-        let incarnation = match world.nodes.get(from.place()).and_then(Node::record) {
-            Some(record) => record.incarnation,
-            // A stranger's life that no member has lived yet: only its name keeps it out.
-            None => Incarnation { counter: 1_000, random: 1 },
-        };
-        let nonce = Nonce { incarnation, sent: world.clocks.local_of_anybody(from) };
+        let incarnation =
+            match world.machines().find(|&node| node == from).and_then(|node| world.node(node).record()) {
+                Some(record) => record.incarnation,
+                // A stranger's life that no member has lived yet: only its name keeps it out.
+                None => Incarnation { counter: 1_000, random: 1 },
+            };
+        let nonce = Nonce { incarnation, sent: world.local_of_anybody(from) };
         let detection = Duration::from_millis(500);
         let (standing, epoch, body) = forged_body(forged, detection);
         let members = world.config(to, 0).digest();

@@ -60,7 +60,7 @@ impl Scenario {
 impl Player {
     pub(super) fn node(&self, name: Name) -> Result<NodeIndex, String> {
         match name {
-            Name::Node(node) if node.place() < self.run.world.nodes.len() => Ok(node),
+            Name::Node(node) if node.place() < self.run.world.node_count() => Ok(node),
             Name::Node(node) => Err(format!("there is no node {node}")),
             Name::Leader => self.leader.ok_or_else(|| "nobody led at the last `until leader`".into()),
         }
@@ -144,13 +144,13 @@ impl Player {
             }
             Step::HealAll => {
                 self.note("heal");
-                self.run.world.wires.links_mut().heal_all();
+                self.run.world.network_mut().heal_all();
                 self.run.world.mark_links();
             }
             Step::Isolate(name) => {
                 let node = self.node(name)?;
                 self.note(&format!("isolate {node}"));
-                for peer in NodeIndex::all(self.run.world.nodes.len()).filter(|&peer| peer != node) {
+                for peer in self.run.world.machines().filter(|&peer| peer != node) {
                     self.run.world.act(Deed::Cut(node, peer));
                     self.run.world.act(Deed::Cut(peer, node));
                 }
@@ -190,7 +190,7 @@ impl Player {
                     Duration::from_nanos(min),
                     Duration::from_nanos(max)
                 ));
-                self.run.world.wires.links_mut().set_quality(Quality::calm(min, max));
+                self.run.world.network_mut().set_quality(Quality::calm(min, max));
             }
             _ => self.act_on_node(step)?,
         }
@@ -260,7 +260,7 @@ impl Player {
                 self.run.world.act(Deed::Wipe(node, wiped));
             }
             Step::Own(node, ref setting) => {
-                setting.apply(self.run.world.options.own_mut(node));
+                setting.apply(self.run.world.own_mut(node));
             }
             Step::CopyDisk(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);

@@ -21,7 +21,7 @@ impl Player {
             State::LeadsNot(name) => leader.is_some() && leader != Some(self.node(name)?),
             State::InOffice(name) => world.in_office() == Some(self.node(name)?),
             State::Nobody => leader.is_none(),
-            State::Stopped(name) => world.book.checks().is_stopped(self.node(name)?),
+            State::Stopped(name) => world.checks().is_stopped(self.node(name)?),
             State::Replaced(name) => storage(name)? == Some(Storage::Replaced),
             State::Intact(name) => storage(name)? == Some(Storage::Intact),
             State::EpochAtMost(name, epoch) => {

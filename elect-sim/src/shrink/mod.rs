@@ -91,11 +91,11 @@ pub fn shrink(
     let violation = run.world.violation()?;
     // Where there is peace from the first boot on, everything belongs to what is demanded.
     let is_peaceful = options.safety == 0 && !options.wild_clocks;
-    let is_calm = is_peaceful || run.world.calm_since.is_some();
+    let is_calm = is_peaceful || run.world.calm_since().is_some();
     let plan = Plan {
         options: Options { faults: Vec::<Fault>::new(), ..options.clone() },
-        deeds: run.world.deeds.clone(),
-        end: if is_peaceful { 0 } else { run.world.calm_since.unwrap_or(violation.at + 1) },
+        deeds: run.world.deeds().to_vec(),
+        end: if is_peaceful { 0 } else { run.world.calm_since().unwrap_or(violation.at + 1) },
         calm: is_calm.then_some(options.liveness),
     };
     let mut shrinker = Shrinker {
@@ -182,7 +182,7 @@ impl Shrinker<'_> {
         // What makes no valid configuration does not even begin.
         let report = catch_unwind(AssertUnwindSafe(|| scenario.play(Detail::Hash))).ok()?;
         self.simulated += report.world.now();
-        report.world.violation().map(|violation| (violation.clone(), report.world.calm_since.is_some()))
+        report.world.violation().map(|violation| (violation.clone(), report.world.calm_since().is_some()))
     }
 
     fn finish(mut self, typed: &str, before: Size) -> Option<Shrunk> {
@@ -209,7 +209,7 @@ mod tests {
             let options = draw(seed, None, 30 * SECOND);
             let run = Run::new(options.clone(), Detail::Hash);
             let plan = Plan {
-                deeds: run.world.deeds.clone(),
+                deeds: run.world.deeds().to_vec(),
                 end: options.safety,
                 calm: (!options.wild_clocks).then_some(options.liveness),
                 options,

@@ -64,7 +64,7 @@ impl World {
     /// Peers notice that the connections of a dead process are closed, unless nothing can tell them.
     pub(crate) fn break_connections(&mut self, node: NodeIndex) {
         self.node_mut(node).disconnect();
-        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
+        for peer in self.machines().filter(|&peer| peer != node) {
             let life = self.node(peer).life();
             let silent = self.node(node).is_dark() || self.wires.links().is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };

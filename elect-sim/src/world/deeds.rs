@@ -1,11 +1,11 @@
 //! What is done to a world, done.
 
-use elect_core::{MemberKind, Storage};
+use elect_core::{Epoch, Holder, MemberKind, Record, Storage, Word};
 
 use super::World;
 use crate::deed::{Deed, Wiped};
 use crate::disk::Mood;
-use crate::ids::NodeIndex;
+use crate::ids::{Link, NodeIndex};
 use crate::input::Input;
 use crate::queue::What;
 
@@ -92,5 +92,35 @@ impl World {
         if wiped == Wiped::RecordAndLog {
             self.node_mut(node).seat_mut().hosted_mut().put_disk(&[]);
         }
+    }
+
+    /// A dead node stood in an epoch above everybody's, and nobody heard of it.
+    pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
+        let everybody = self.machines().map(|node| self.durable_epoch(node));
+        let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());
+        let Some(record) = self.node(node).record().copied() else { return };
+        let holder = Some(Holder { node: node.id(), word: Word::Vote });
+        let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
+        self.node_mut(node).disk_mut().install(record);
+        let now = self.now();
+        self.book.checks_mut().saved(now, node, &record);
+    }
+
+    pub(crate) fn heal_links(&mut self) {
+        for Link { from, to } in self.all_links() {
+            if self.wires.links().is_cut(from, to) {
+                self.perform(Deed::Heal(from, to));
+            }
+        }
+    }
+
+    /// Cuts these links and no others.
+    pub(crate) fn set_cuts(&mut self, cuts: &[Link]) {
+        self.note_network(&format!("cuts are now {cuts:?}"));
+        self.wires.links_mut().heal_all();
+        for &Link { from, to } in cuts {
+            self.wires.links_mut().cut(from, to);
+        }
+        self.mark_links();
     }
 }

@@ -154,25 +154,27 @@ impl World {
     }
 
     /// All directed links.
-    pub(crate) fn links(&self) -> impl Iterator<Item = Link> + use<> {
+    pub(crate) fn all_links(&self) -> impl Iterator<Item = Link> + use<> {
         Link::all(self.nodes.len())
     }
 
     fn cut_some(&mut self) {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let links: Vec<_> = self.links().filter(|_| self.chaos.chance(share)).collect();
+        let links: Vec<_> = self.all_links().filter(|_| self.chaos.chance(share)).collect();
         self.begin_episode(&links);
     }
 
     fn isolate(&mut self, node: NodeIndex) {
         let (out, inward) = [(true, true), (true, false), (false, true)][self.chaos.index(3)];
-        let links: Vec<_> =
-            self.links().filter(|link| (out && link.from == node) || (inward && link.to == node)).collect();
+        let links: Vec<_> = self
+            .all_links()
+            .filter(|link| (out && link.from == node) || (inward && link.to == node))
+            .collect();
         self.begin_episode(&links);
     }
 
     fn clog_some(&mut self, node: NodeIndex) {
-        for peer in NodeIndex::all(self.nodes.len()) {
+        for peer in self.machines() {
             if peer != node && self.chaos.below(2) == 0 {
                 let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
                 self.act(Deed::Clog(from, to));
@@ -188,10 +190,10 @@ impl World {
         let spared = self.leader().map(|(node, _)| node).filter(|_| self.chaos.below(2) == 0);
         if let Some(leader) = spared {
             let links: Vec<_> =
-                self.links().filter(|link| link.from == leader || link.to == leader).collect();
+                self.all_links().filter(|link| link.from == leader || link.to == leader).collect();
             self.begin_episode(&links);
         }
-        for node in NodeIndex::all(self.nodes.len()).filter(|&node| Some(node) != spared) {
+        for node in self.machines().filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
             self.kill(Deed::PowerOff(node), node, wait);
         }
@@ -241,7 +243,7 @@ impl World {
     fn lose_offers(&mut self, node: NodeIndex) {
         let kinds = [Kind::Offer, Kind::Accept, Kind::Refuse, Kind::Announce];
         let kind = kinds[self.chaos.index(kinds.len())];
-        for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
+        for peer in self.machines().filter(|&peer| peer != node) {
             if self.chaos.below(2) == 0 {
                 continue;
             }
@@ -268,7 +270,7 @@ impl World {
 
     fn cut_data(&mut self) {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let links: Vec<_> = self.links().filter(|_| self.chaos.chance(share)).collect();
+        let links: Vec<_> = self.all_links().filter(|_| self.chaos.chance(share)).collect();
         for &Link { from, to } in &links {
             self.act(Deed::CutData(from, to));
         }
@@ -290,14 +292,14 @@ impl World {
         self.wires.clear_rules();
         self.triggers.clear();
         self.ends.iter_mut().for_each(Vec::clear);
-        for Link { from, to } in self.links() {
+        for Link { from, to } in self.all_links() {
             self.unclog(from, to);
         }
         for &Link { from, to } in cuts {
             self.wires.links_mut().cut(from, to);
         }
         self.mark_links();
-        for node in NodeIndex::all(self.nodes.len()) {
+        for node in self.machines() {
             let is_twin = !self.is_member(node);
             self.heal_node(node, is_twin || retired.contains(&node));
         }

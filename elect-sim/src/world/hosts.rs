@@ -165,7 +165,7 @@ impl World {
 
     /// Who is in office, for reports.
     pub(crate) fn in_office(&self) -> Option<NodeIndex> {
-        NodeIndex::all(self.nodes.len()).find(|&node| {
+        self.machines().find(|&node| {
             let office = self.hosted(node).and_then(Host::office);
             self.node(node).has_process()
                 && office.is_some_and(|office| office.check(self.local(node)).is_ok())
@@ -174,7 +174,7 @@ impl World {
 
     /// Puts a host of the embedder's on each machine, in place of the built-in store.
     pub(crate) fn install_hosts(&mut self, mut make: impl FnMut(NodeIndex) -> Box<dyn Host>) {
-        for index in NodeIndex::all(self.nodes.len()) {
+        for index in self.machines() {
             self.node_mut(index).seat_mut().put(Hosted::Own(make(index)));
         }
     }

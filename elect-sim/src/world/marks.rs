@@ -34,7 +34,7 @@ impl World {
     /// The links that changed.
     pub(crate) fn mark_links(&mut self) {
         if self.book.wants(Detail::Events) {
-            for link in self.links() {
+            for link in self.all_links() {
                 self.book.mark_link(self.clocks.now(), link, self.wires.links().trouble(link.from, link.to));
             }
         }

@@ -1,0 +1,50 @@
+//! What can be said of the group as a whole.
+
+use elect_core::{Epoch, MemberKind};
+
+use super::World;
+use crate::clock::Real;
+use crate::ids::NodeIndex;
+
+impl World {
+    /// One election timeout in real time, at the slowest clock.
+    pub(crate) fn election_timeout(&self) -> Real {
+        let timeout = self.config(NodeIndex::default(), 0).election_timeout();
+        u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn quorum(&self) -> usize {
+        self.options.kinds.iter().filter(|kind| kind.votes()).count() / 2 + 1
+    }
+
+    /// Zero where an operator wrote lists that differ: then it is each node's own.
+    pub(crate) fn configured_quorum(&self) -> usize {
+        let differ = self.options.own.iter().any(|own| own.members.is_some());
+        if differ { 0 } else { self.quorum() }
+    }
+
+    pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
+        self.node(node).is_intact()
+    }
+
+    /// The voters that are connected in both directions with a live quorum.
+    pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
+        let count = self.nodes.len();
+        let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind().votes();
+        let reaches = |node: NodeIndex| {
+            NodeIndex::all(count)
+                .filter(|&peer| live(peer))
+                .filter(|&peer| peer == node || self.wires.links().is_open_both_ways(node, peer))
+                .count()
+        };
+        NodeIndex::all(count)
+            .filter(|&node| {
+                live(node) && self.nodes[node].kind() == MemberKind::Voter && reaches(node) >= self.quorum()
+            })
+            .collect()
+    }
+
+    pub(crate) fn durable_epoch(&self, node: NodeIndex) -> Epoch {
+        self.node(node).record().map_or(Epoch::ZERO, |record| record.epoch)
+    }
+}
