@@ -1,6 +1,7 @@
 //! What a life began with, as its disk said, and who has been told.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::epoch::{Epoch, Position};
 use crate::time::Time;
@@ -16,6 +17,8 @@ pub struct Birth {
     pub position: Option<Position>,
     /// Whether entries that were told as durable survive a crash.
     pub log: LogSync,
+    /// The shortest detection time that the node's configuration can lead with (R54), which no storage holds.
+    pub detection_min: Duration,
 }
 
 /// Whether the entries that a host names as its last durable ones survive a crash of its machine.

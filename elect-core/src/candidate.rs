@@ -1,7 +1,5 @@
 //! What a candidate keeps of its one round.
 
-use core::time::Duration;
-
 #[cfg(feature = "explore")]
 use crate::describe::StateSink;
 use crate::epoch::Epoch;
@@ -9,29 +7,21 @@ use crate::frame::{Header, Refusal};
 use crate::members::MemberIndex;
 use crate::offer::Offer;
 use crate::refusals::FinalRefusals;
-#[cfg(feature = "explore")]
-use crate::time::nanos;
 
 /// Stands for election in one epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     offer: Offer,
-    /// The detection time offered.
-    detection: Duration,
     refusals: FinalRefusals,
 }
 
 impl Candidate {
-    pub(crate) fn new(offer: Offer, detection: Duration) -> Self {
-        Self { offer, detection, refusals: FinalRefusals::default() }
+    pub(crate) fn new(offer: Offer) -> Self {
+        Self { offer, refusals: FinalRefusals::default() }
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
         self.offer.epoch()
-    }
-
-    pub(crate) const fn detection(&self) -> Duration {
-        self.detection
     }
 
     pub(crate) const fn offer(&self) -> &Offer {
@@ -48,8 +38,8 @@ impl Candidate {
     }
 
     /// Whether `voter` has accepted, or may still do so.
-    pub(crate) fn may_count(&self, voter: MemberIndex, is_connected: bool) -> bool {
-        self.offer.ballot(voter).is_some() || (is_connected && !self.refusals.holds(voter))
+    pub(crate) fn may_count(&self, voter: MemberIndex, is_there: bool) -> bool {
+        self.offer.ballot(voter).is_some() || (is_there && !self.refusals.holds(voter))
     }
 
     /// Of member `own`.
@@ -60,9 +50,8 @@ impl Candidate {
         own: usize,
         members: impl Iterator<Item = MemberIndex>,
     ) {
-        let Self { offer, detection, refusals } = self;
+        let Self { offer, refusals } = self;
         offer.describe(sink, own);
-        sink.word(nanos(*detection));
         for member in members {
             sink.word(u64::from(refusals.holds(member)));
         }

@@ -142,6 +142,7 @@ pub struct Config {
     address: Address,
     heartbeat_interval: Duration,
     detection: Detection,
+    detection_min: Duration,
     drift_ppm: u32,
     clock_granularity: Duration,
     round_trip: Duration,

@@ -47,18 +47,23 @@ pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
             describe_position(sink, heartbeat.position);
             words(sink, [u64::from(heartbeat.eligible), u64::from(heartbeat.healthy)]);
             words(sink, [u64::from(heartbeat.priority), u64::from(heartbeat.application)]);
+            sink.word(nanos(heartbeat.detection_max));
             option(sink, heartbeat.lead.as_ref(), |sink, lead| {
                 sink.word(nanos(lead.detection));
             });
             describe_stamp(sink, heartbeat.freeze);
         }
-        Body::Offer { epoch, detection } => words(sink, [1, epoch.number(), nanos(*detection)]),
-        Body::Accept { epoch, position, freeze } => {
-            words(sink, [2, epoch.number()]);
+        Body::Offer { epoch, detection, detection_max } => {
+            words(sink, [1, epoch.number(), nanos(*detection), nanos(*detection_max)]);
+        }
+        Body::Accept { epoch, detection, position, freeze } => {
+            words(sink, [2, epoch.number(), nanos(*detection)]);
             describe_position(sink, *position);
             describe_stamp(sink, *freeze);
         }
-        Body::Refuse { epoch, refusal } => words(sink, [3, epoch.number(), *refusal as u64]),
+        Body::Refuse { epoch, refusal, detection_max } => {
+            words(sink, [3, epoch.number(), *refusal as u64, nanos(*detection_max)]);
+        }
         Body::Release { epoch, target } => {
             words(sink, [4, epoch.number()]);
             describe_node(sink, members, *target);
@@ -122,8 +127,8 @@ pub(crate) fn describe_incarnation(sink: &mut impl StateSink, incarnation: Incar
 }
 
 pub(crate) fn describe_birth(sink: &mut impl StateSink, birth: &Birth) {
-    let Birth { first_life, epoch, position, log } = birth;
-    words(sink, [u64::from(*first_life), epoch.number(), *log as u64]);
+    let Birth { first_life, epoch, position, log, detection_min } = birth;
+    words(sink, [u64::from(*first_life), epoch.number(), *log as u64, nanos(*detection_min)]);
     describe_position(sink, *position);
 }
 

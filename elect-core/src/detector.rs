@@ -83,40 +83,6 @@ impl Detector {
     }
 }
 
-/// The detection times that frames still under way may carry: the current one and the one before.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DetectionHistory {
-    current: Duration,
-    since: Time,
-    previous: Duration,
-}
-
-impl DetectionHistory {
-    pub(crate) const fn new(current: Duration, since: Time) -> Self {
-        Self { current, since, previous: current }
-    }
-
-    pub(crate) const fn current(&self) -> Duration {
-        self.current
-    }
-
-    /// Whether only one detection time is under way at `now`, so that another one may come: every frame with the previous
-    /// one has expired, or there was none.
-    pub(crate) fn may_change(&self, now: Time, ceiling: Duration) -> bool {
-        self.previous == self.current || now.since(self.since) > ceiling * 2
-    }
-
-    /// Frames that leave at `since` or later carry `next`.
-    pub(crate) fn change(&mut self, next: Duration, since: Time) {
-        *self = Self { current: next, since, previous: self.current };
-    }
-
-    /// R21: the detection time of *that very frame*: a larger one of today lengthens no lease of yesterday.
-    pub(crate) fn of_frame(&self, sent: Time) -> Duration {
-        if sent >= self.since { self.current } else { self.previous }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,16 +116,5 @@ mod tests {
         let mut detector = Detector { mean: 1, variance: 1, samples: u32::MAX };
         detector.note(Duration::from_millis(50));
         assert_eq!(detector.samples, u32::MAX);
-    }
-
-    #[test]
-    fn a_frame_keeps_the_detection_time_it_left_with() {
-        let at = Time::from_nanos;
-        let (short, long) = (Duration::from_millis(200), Duration::from_millis(800));
-        let mut history = DetectionHistory::new(short, at(0));
-        history.change(long, at(100));
-        assert_eq!(history.of_frame(at(99)), short);
-        assert_eq!(history.of_frame(at(100)), long);
-        assert!(!history.may_change(at(101), long));
     }
 }

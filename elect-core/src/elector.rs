@@ -2,6 +2,7 @@
 
 pub(crate) mod blocker;
 pub(crate) mod candidate;
+pub(crate) mod detection;
 pub(crate) mod explain;
 #[cfg(feature = "explore")]
 pub(crate) mod explore;

@@ -149,6 +149,20 @@ pub enum Notice {
     /// A round trip takes longer than the configuration allows for: elections are slower. Once for each peer, until it is
     /// fast again.
     SlowerThanConfigured(SlowRoundTrip),
+    /// A voter allows no promise that is long enough for a leader's lease, so its word does not carry one (R65). Told on
+    /// both, once for each life of the other.
+    PromiseTooShort {
+        /// The voter.
+        voter: NodeId,
+        /// The longest promise that its configuration allows.
+        #[cfg_attr(feature = "wire", serde(rename = "allowed_ms", serialize_with = "crate::millis::span"))]
+        allowed: Duration,
+        /// Who could not lead with that.
+        leader: NodeId,
+        /// What that one needs: its lease must outlast two heartbeats, a round trip and a save.
+        #[cfg_attr(feature = "wire", serde(rename = "needed_ms", serialize_with = "crate::millis::span"))]
+        needed: Duration,
+    },
     /// This node handed over by preference, and office came back by a handover: two preferences contradict each other.
     /// This node's acts no more towards the peer, until either restarts.
     PreferencesContradict {

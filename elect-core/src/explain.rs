@@ -6,6 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::blocker::Blocker;
+use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
@@ -34,6 +35,8 @@ pub struct Explanation {
     pub bound_to: Option<(NodeId, Epoch, Time)>,
     /// Who is heard and who is not.
     pub peers: Vec<Hearing>,
+    /// The detection times of this node and each peer that allows other ones, or that needs others.
+    pub detections: Vec<(NodeId, DetectionTerms)>,
     /// The slowest round trip to a connected peer, if it takes longer than configured.
     pub slow: Option<SlowRoundTrip>,
     /// The first rule that keeps this node from standing for election.
@@ -180,6 +183,27 @@ impl Explanation {
         )
     }
 
+    /// Both sides' figures, and what follows from them.
+    fn write_detections(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (peer, terms) in &self.detections {
+            let (own, allowed) = (Readable(terms.own_max), terms.peer_max.map(Readable));
+            if let Some(allowed) = allowed.filter(|_| terms.peer_max != Some(terms.own_max)) {
+                write!(f, "; {peer} allows promises of at most {allowed}, {} of {own}", self.node)?;
+            }
+            if let Some(allowed) = allowed.filter(|_| terms.leaves_out) {
+                let needed = Readable(terms.own_min);
+                write!(f, "; {peer} allows only {allowed}, {} needs {needed} to lead: ", self.node)?;
+                write!(f, "it leaves {peer}'s word out")?;
+            }
+            if let Some(needed) = terms.peer_min.filter(|_| terms.is_left_out) {
+                let needed = Readable(needed);
+                write!(f, "; {} allows only {own}, {peer} needs {needed} to lead: ", self.node)?;
+                write!(f, "{peer} leaves this node's word out")?;
+            }
+        }
+        Ok(())
+    }
+
     fn write_peers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for peer in &self.peers {
             write!(f, "; {}", peer.node)?;
@@ -203,6 +227,7 @@ impl fmt::Display for Explanation {
             self.write_blocker(f)?;
         }
         self.write_peers(f)?;
+        self.write_detections(f)?;
         self.write_slow(f)
     }
 }

@@ -70,13 +70,17 @@ pub enum Body {
     Offer {
         /// The epoch offered.
         epoch: Epoch,
-        /// How long an accept binds, in real time.
+        /// How long an accept binds, in real time: never longer than the addressee allows, as far as that is known.
         detection: Duration,
+        /// The longest detection time that the sender's configuration allows.
+        detection_max: Duration,
     },
     /// You have my word in `epoch`: I accept nobody else for the offer's detection time from its receipt.
     Accept {
         /// The epoch accepted.
         epoch: Epoch,
+        /// How long the promise runs: the detection time of the offer that this echoes.
+        detection: Duration,
         /// The last durable entry, pulled after the fence was raised.
         position: Option<Position>,
         /// The newest freeze or thaw that the voter knows of; none if it knows of none.
@@ -88,6 +92,8 @@ pub enum Body {
         epoch: Epoch,
         /// Why.
         refusal: Refusal,
+        /// The longest detection time that the sender's configuration allows.
+        detection_max: Duration,
     },
     /// I lead: a leader's heartbeat with its address.
     Announce {
@@ -141,16 +147,18 @@ pub struct Heartbeat {
     pub priority: u8,
     /// The host's version number: a newer one is reported as an event.
     pub application: u32,
-    /// From a leader only.
+    /// The longest detection time that the sender's configuration allows.
+    pub detection_max: Duration,
+    /// From a leader; and from its follower, to it, that of the frame echoed, unless it is the follower's maximum.
     pub lead: Option<Lead>,
     /// The newest freeze or thaw that the sender knows of; none if it knows of none.
     pub freeze: Option<FreezeStamp>,
 }
 
-/// What only a leader's heartbeat carries.
+/// What a leader's heartbeat carries, and what its follower says again with the echo of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lead {
-    /// How long a promise to the leader runs from receipt, in real time.
+    /// How long the promise to the leader runs from receipt, in real time: between these two members.
     pub detection: Duration,
 }
 
@@ -195,6 +203,8 @@ pub enum Refusal {
     Paused,
     /// The voter's storage was replaced.
     Replaced,
+    /// The offer asks for a longer promise than the voter's configuration allows.
+    DetectionTooLong,
 }
 
 impl fmt::Display for Refusal {
@@ -206,6 +216,7 @@ impl fmt::Display for Refusal {
             Self::OwnOffice => "it leads or stands itself",
             Self::Paused => "failover is paused",
             Self::Replaced => "its storage was replaced, so it does not vote yet",
+            Self::DetectionTooLong => "the offer asks for a longer promise than its configuration allows",
         })
     }
 }

@@ -6,13 +6,15 @@ use core::time::Duration;
 use crate::config::Config;
 #[cfg(feature = "explore")]
 use crate::describe::{StateSink, describe_position, option, words};
-use crate::detector::{DetectionHistory, Detector};
+use crate::detector::Detector;
 use crate::epoch::{Epoch, Position};
 use crate::handover::Handover;
 use crate::members::MemberIndex;
 use crate::offer::Offer;
 use crate::progress::Progress;
 use crate::time::Time;
+#[cfg(feature = "explore")]
+use crate::time::nanos;
 
 /// Leads an epoch.
 #[derive(Clone, Debug)]
@@ -24,7 +26,8 @@ pub(crate) struct Leader {
     lease_end: Time,
     /// One a member; this node's own stays empty.
     led: Box<[Led]>,
-    detection: DetectionHistory,
+    /// The longest promise that it asks for now: of each member no more than that allows (R65).
+    detection: Duration,
     detector: Detector,
     way: WayIntoOffice,
     /// A re-offer, repeated or replaced, never given up: what ends the leadership ends it too.
@@ -71,7 +74,7 @@ impl Leader {
             first: won.first(),
             lease_end,
             led: won.grants().map(|grant| Led { grant, ..Led::default() }).collect(),
-            detection: DetectionHistory::new(detection, won.first()),
+            detection,
             detector: Detector::new(),
             way: WayIntoOffice::Begun,
             re_offer: None,
@@ -109,29 +112,19 @@ impl Leader {
         epoch == self.epoch && sent >= self.first
     }
 
-    /// The detection time that its frames carry.
+    /// The longest promise that its frames ask for now.
     #[inline]
     pub(crate) const fn detection(&self) -> Duration {
-        self.detection.current()
+        self.detection
     }
 
-    /// The detection time that the frame carried which left at `sent`.
-    pub(crate) fn detection_of_frame(&self, sent: Time) -> Duration {
-        self.detection.of_frame(sent)
-    }
-
-    /// R41: the detection time to change to, where that is worth it and no frame with an earlier one is under way.
-    pub(crate) fn wanted_detection(&self, config: &Config, now: Time) -> Option<Duration> {
-        let (wanted, current) = (self.detector.detection(config), self.detection.current());
-        let is_worth_it = wanted.abs_diff(current) > current / 20;
-        let may_change =
-            self.re_offer.is_none() && self.detection.may_change(now, config.detection().ceiling());
-        (is_worth_it && may_change).then_some(wanted)
-    }
-
-    /// Frames from the nonce of `since` on carry `detection`.
-    pub(crate) fn change_detection(&mut self, detection: Duration, since: Time) {
-        self.detection.change(detection, since);
+    /// R41: the detection time follows the network, where that is worth it. Each answer says what its frame carried, so
+    /// any number of them may be under way.
+    pub(crate) fn adapt_detection(&mut self, config: &Config) {
+        let wanted = self.detector.detection(config);
+        if wanted.abs_diff(self.detection) > self.detection / 20 {
+            self.detection = wanted;
+        }
     }
 
     /// R41: at `now` a peer acknowledged the frame that left at `sent`.
@@ -305,8 +298,8 @@ impl Leader {
             first,
             lease_end,
             led,
-            // Both follow a detection time that changes.
-            detection: _,
+            detection,
+            // Only where the detection time adapts.
             detector: _,
             way,
             re_offer,
@@ -318,6 +311,7 @@ impl Leader {
         sink.word(epoch.number());
         sink.floor(own, *first);
         sink.until(*lease_end);
+        sink.word(nanos(*detection));
         for led in led {
             led.describe(sink, config);
         }

@@ -123,6 +123,7 @@ mod candidate;
 mod config;
 #[cfg(feature = "explore")]
 mod describe;
+mod detection;
 mod detector;
 mod durable;
 mod duty;
@@ -182,6 +183,7 @@ pub use config::builder::ConfigBuilder;
 pub use config::{BeyondLagLimit, Config, ConfigError, ConfigWarning, Detection, LagLimit};
 #[cfg(feature = "explore")]
 pub use describe::StateSink;
+pub use detection::DetectionTerms;
 pub use duty::{Duty, Raised};
 pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};

@@ -62,9 +62,10 @@ impl Offer {
         self.is_saved
     }
 
-    /// A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
+    /// Nothing, where the voter is left out (R65). A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
     /// pulled when its fence was raised.
-    pub(crate) fn note_ballot(&mut self, voter: MemberIndex, ballot: Ballot) {
+    pub(crate) fn note_ballot(&mut self, voter: MemberIndex, ballot: Option<Ballot>) {
+        let Some(ballot) = ballot else { return };
         let slot = &mut self.ballots[voter.get()];
         *slot = Some(match *slot {
             Some(earlier) => Ballot {

@@ -1,6 +1,7 @@
 //! What an input produced and a step has not handed out yet.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::duty::Duty;
 use crate::epoch::Epoch;
@@ -196,6 +197,7 @@ fn blank_frame() -> Frame {
             healthy: false,
             priority: 0,
             application: 0,
+            detection_max: Duration::ZERO,
             lead: None,
             freeze: None,
         }),

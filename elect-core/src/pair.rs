@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::birth::{Birth, Telling};
 #[cfg(feature = "explore")]
 use crate::describe::{StateSink, describe_birth, describe_incarnation, option, words};
+use crate::detection::PairTerms;
 use crate::epoch::Epoch;
 use crate::frame::{Header, Standing};
 use crate::nonce::{Incarnation, Nonce};
@@ -29,6 +30,8 @@ pub(crate) struct Pair {
     incarnation: Option<(Incarnation, Time)>,
     /// What that life began with, once it has told.
     birth: Option<Birth>,
+    /// What it allows promises to last, and what was promised to it.
+    terms: PairTerms,
     /// A later life that is too far above to count yet.
     far: FarLife,
     /// Whether it knows what this node's life began with.
@@ -73,6 +76,7 @@ impl Pair {
         }
         self.incarnation = Some((incarnation, now));
         self.birth = birth;
+        self.terms.begin_life();
         self.dead = false;
         self.newest = None;
         self.covered = None;
@@ -176,10 +180,22 @@ impl Pair {
         self.covered
     }
 
-    /// R23: the promise covers the frame that bore this nonce.
+    /// R23: the promise covers the frame that bore this nonce. R21: it runs for `detection` from its receipt.
     #[inline]
-    pub(crate) fn cover(&mut self, nonce: Nonce) {
+    pub(crate) fn cover(&mut self, nonce: Nonce, detection: Duration) {
         self.covered = Some(nonce);
+        self.terms.note_promised(detection);
+    }
+
+    /// What the peer allows promises to last, and what was promised to it.
+    #[inline]
+    pub(crate) const fn terms(&self) -> &PairTerms {
+        &self.terms
+    }
+
+    #[inline]
+    pub(crate) fn terms_mut(&mut self) -> &mut PairTerms {
+        &mut self.terms
     }
 
     /// Send time of the newest own nonce that it has echoed.
@@ -238,6 +254,7 @@ impl Pair {
             // Since when a life is known only crash evidence asks.
             incarnation,
             birth,
+            terms,
             far,
             telling,
             dead,
@@ -253,6 +270,7 @@ impl Pair {
         } = self;
         words(sink, [u64::from(*link == Link::Open), u64::from(*dead)]);
         words(sink, [ended.for_ever.number(), ended.in_this_life.number()]);
+        words(sink, terms.parts());
         option(sink, incarnation.as_ref(), |sink, (incarnation, _)| describe_incarnation(sink, *incarnation));
         option(sink, birth.as_ref(), describe_birth);
         option(sink, far.life().as_ref(), |sink, life| describe_incarnation(sink, *life));

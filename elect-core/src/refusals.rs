@@ -31,6 +31,6 @@ fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
         Refusal::OwnOffice => {
             matches!(header.standing, Standing::Leading(own) | Standing::Standing(own) if own >= epoch)
         }
-        Refusal::Bound | Refusal::Paused | Refusal::Replaced => false,
+        Refusal::Bound | Refusal::Paused | Refusal::Replaced | Refusal::DetectionTooLong => false,
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
 use crate::frame::{Address, FreezeNumber};
@@ -130,6 +131,8 @@ pub struct PeerStatus {
     pub fit: bool,
     /// Its host's version number.
     pub application: u32,
+    /// The detection times of the two: what they are and what follows from them.
+    pub detection: DetectionTerms,
 }
 
 /// Who leads, and where: one answer, so that nobody pairs one leader's name with another's address.

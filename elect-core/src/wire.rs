@@ -40,7 +40,7 @@
 //! | leader's name | 1 + n | following, reserved |
 //! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
 //! | echo: likewise | 16 | tag bit 4 |
-//! | birth: counter of the storage's first life 4, epoch 8, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 13 or 29 | tag bit 12 |
+//! | birth: counter of the storage's first life 4, epoch 8, shortest detection time 4 in µs, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 17 or 33 | tag bit 12 |
 //! | body | | by kind |
 //!
 //! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped,
@@ -56,10 +56,10 @@
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position if flagged, priority 1, application 4, detection 4 in µs if flagged, freeze if flagged | 4–8, 11, 12, 14 |
-//! | 2 offer | epoch 8, detection 4 in µs | 4, 12 |
-//! | 3 accept | epoch 8, position if flagged, freeze if flagged | 4, 5, 11, 12, 14 |
-//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced | 4, 12 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, freeze if flagged | 4–8, 11, 12, 14 |
+//! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 12 |
+//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, freeze if flagged | 4, 5, 11, 12, 14 |
+//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 12 |
 //! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–8, 11, 12, 14 |
 //! | 6 release | epoch 8, target's name 1 + n | 4, 12 |
 //! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 12 |

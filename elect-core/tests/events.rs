@@ -73,6 +73,10 @@ fn notices() -> Vec<(Notice, Value)> {
             Notice::SlowerThanConfigured(slow),
             json!({"slower_than_configured": {"peer": "b", "measured_ms": 41.5, "configured_ms": 20}}),
         ),
+        (
+            Notice::PromiseTooShort { voter: b, allowed: ms(100), leader: node("a"), needed: ms(143) },
+            json!({"promise_too_short": {"voter": "b", "allowed_ms": 100, "leader": "a", "needed_ms": 143}}),
+        ),
         (Notice::PreferencesContradict { peer: b }, json!({"preferences_contradict": {"peer": "b"}})),
         (Notice::Paused { until: Time::ZERO + ms(1_500) }, json!({"paused": {"until_ms": 1_500}})),
         (Notice::Resumed, json!("resumed")),

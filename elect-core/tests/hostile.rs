@@ -161,6 +161,7 @@ fn heartbeats() -> Vec<Heartbeat> {
                 healthy: index < 2,
                 priority: if index == 0 { 255 } else { 0 },
                 application: if index == 0 { u32::MAX } else { 0 },
+                detection_max: detection,
                 lead: (index != 1).then_some(Lead { detection }),
                 freeze: (index != 2).then_some(FreezeStamp { number, remaining }),
             });
@@ -182,17 +183,21 @@ fn bodies() -> Vec<Body> {
     );
     for number in EPOCHS {
         let epoch = Epoch::new(number);
-        all.extend(SPANS.map(|detection| Body::Offer { epoch, detection }));
-        all.extend(positions().map(|position| Body::Accept { epoch, position, freeze: None }));
+        for detection in SPANS {
+            all.extend(SPANS.map(|detection_max| Body::Offer { epoch, detection, detection_max }));
+            all.extend(positions().map(|position| Body::Accept { epoch, detection, position, freeze: None }));
+        }
         let number = FreezeNumber { epoch, count: 1 };
         all.extend(SPANS.map(|remaining| {
             let freeze = Some(FreezeStamp { number, remaining });
-            Body::Accept { epoch: Epoch::new(9), position: None, freeze }
+            Body::Accept { epoch: Epoch::new(9), detection: remaining, position: None, freeze }
         }));
         all.extend(SPANS.map(|remaining| Body::Pause { after: number, remaining }));
         all.extend(
-            [Refusal::Bound, Refusal::Paused, Refusal::Replaced]
-                .map(|refusal| Body::Refuse { epoch, refusal }),
+            [Refusal::Bound, Refusal::Paused, Refusal::Replaced, Refusal::DetectionTooLong]
+                .into_iter()
+                .zip(SPANS)
+                .map(|(refusal, detection_max)| Body::Refuse { epoch, refusal, detection_max }),
         );
         all.extend(["a", "c", "x"].map(|target| Body::Release { epoch, target: id(target) }));
     }
@@ -350,9 +355,24 @@ fn what_is_ignored_says_why() {
             Body::Heartbeat(lead),
             "may have been delayed",
         ),
-        ("b", fresh, Body::Offer { epoch: Epoch::new(9), detection: ms(501) }, "above this node's maximum"),
-        ("b", fresh, Body::Accept { epoch: Epoch::new(9), position: None, freeze: None }, "not open"),
-        ("b", fresh, Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Bound }, "not open"),
+        (
+            "b",
+            fresh,
+            Body::Offer { epoch: Epoch::new(9), detection: ms(0), detection_max: ms(500) },
+            "is zero",
+        ),
+        (
+            "b",
+            fresh,
+            Body::Accept { epoch: Epoch::new(9), detection: ms(500), position: None, freeze: None },
+            "not open",
+        ),
+        (
+            "b",
+            fresh,
+            Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Bound, detection_max: ms(500) },
+            "not open",
+        ),
     ];
     for (from, header, body, reason) in cases {
         let mut elector = Silent::default();

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Epoch, Heartbeat, Lead, Position, Standing};
+use elect_core::{Body, Epoch, Frame, Heartbeat, Lead, Position, Standing};
 
 use crate::id;
 
 /// The detection time of every configuration here, unless a test says otherwise.
 pub const D: Duration = Duration::from_millis(500);
+/// A detection time that a test leaves open: the sender's maximum, or that of the frame echoed.
+pub const OPEN: Duration = Duration::ZERO;
+/// The shortest detection time that every configuration here can lead with (R54).
+pub const NEEDED: Duration = Duration::from_micros(142_425);
 /// D(1 + ρ): how long a promise runs on the voter's clock.
 pub const PROMISE: Duration = Duration::from_millis(505);
 /// D(1 - ρ) - σ: how long a lease runs on the leader's clock.
@@ -55,6 +59,7 @@ pub fn heartbeat() -> Heartbeat {
         healthy: true,
         priority: 100,
         application: 0,
+        detection_max: OPEN,
         lead: None,
         freeze: None,
     }
@@ -78,10 +83,45 @@ pub fn lead(detection: Duration) -> Body {
 
 /// An offer with the usual detection time.
 pub fn offer(number: u64) -> Body {
-    Body::Offer { epoch: epoch(number), detection: D }
+    Body::Offer { epoch: epoch(number), detection: D, detection_max: OPEN }
 }
 
 /// An accept without a position.
 pub fn accept(number: u64) -> Body {
-    Body::Accept { epoch: epoch(number), position: None, freeze: None }
+    Body::Accept { epoch: epoch(number), detection: OPEN, position: None, freeze: None }
+}
+
+/// The same as the elector sends it: it says what was promised.
+pub fn given(number: u64) -> Body {
+    Body::Accept { epoch: epoch(number), detection: D, position: None, freeze: None }
+}
+
+/// The detection time that a leader's or candidate's frame carries.
+pub fn asked_by(frame: &Frame) -> Option<Duration> {
+    match &frame.body {
+        Body::Offer { detection, .. } => Some(*detection),
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. }
+            if matches!(frame.header.standing, Standing::Leading(_)) =>
+        {
+            heartbeat.lead.map(|lead| lead.detection)
+        }
+        _ => None,
+    }
+}
+
+/// What a test has left open: the sender allows promises of `longest`, and what it echoes carried `asked`.
+pub fn completed(mut body: Body, longest: Duration, asked: Duration) -> Body {
+    match &mut body {
+        Body::Heartbeat(Heartbeat { detection_max, .. })
+        | Body::Announce { heartbeat: Heartbeat { detection_max, .. }, .. }
+        | Body::Offer { detection_max, .. }
+        | Body::Refuse { detection_max, .. }
+            if *detection_max == OPEN =>
+        {
+            *detection_max = longest;
+        }
+        Body::Accept { detection, .. } if *detection == OPEN => *detection = asked,
+        _ => {}
+    }
+    body
 }

@@ -15,8 +15,8 @@ use crate::collected::{Collected, Told};
 use crate::{MS, MemoryStore, Tail, builder, id};
 
 pub use crate::frames::{
-    D, ELECTION_TIMEOUT, FIVE, INTERVAL, LEASE, PROMISE, RANK_STEP, accept, at, beat, beat_at, epoch,
-    follows, heartbeat, lead, leading, offer, stands,
+    D, ELECTION_TIMEOUT, FIVE, INTERVAL, LEASE, NEEDED, OPEN, PROMISE, RANK_STEP, accept, asked_by, at, beat,
+    beat_at, completed, epoch, follows, given, heartbeat, lead, leading, offer, stands,
 };
 
 /// One real elector among peers that the test plays.
@@ -48,6 +48,10 @@ pub struct Solo {
     received: BTreeMap<NodeId, Nonce>,
     /// The life that each peer speaks from.
     pub lives: BTreeMap<NodeId, Incarnation>,
+    /// The longest detection time that each peer's configuration allows, where it is not this node's.
+    pub maxima: BTreeMap<NodeId, Duration>,
+    /// The detection time that the newest frame to each peer carried.
+    asked: BTreeMap<NodeId, Duration>,
     /// What the lives of those peers began with that tell it.
     pub births: BTreeMap<NodeId, Birth>,
     peers_clock: Time,
@@ -98,6 +102,8 @@ impl Solo {
             received: BTreeMap::new(),
             lives: BTreeMap::new(),
             births: BTreeMap::new(),
+            maxima: BTreeMap::new(),
+            asked: BTreeMap::new(),
             peers_clock: now,
         }
     }
@@ -131,6 +137,9 @@ impl Solo {
     fn note(&mut self, collected: Collected) {
         for (to, frame) in &collected.frames {
             self.received.insert(*to, frame.header.nonce);
+            if let Some(detection) = asked_by(frame) {
+                self.asked.insert(*to, detection);
+            }
         }
         if let Some(gate) = collected.gate {
             assert!(self.gate.replace(gate).is_none(), "one gate at a time");

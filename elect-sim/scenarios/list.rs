@@ -24,6 +24,8 @@ scenarios! {
     "dead-incarnation-frame"
     "deaf-leader"
     "deposed-longer-fork"
+    "detection-changed-node-by-node"
+    "detection-differs-and-flaps"
     "dirty-lease-read"
     "drift-settings-differ"
     "duplicate-handover"
@@ -74,6 +76,7 @@ scenarios! {
     "lease-after-d-raised"
     "lease-regress-on-self-campaign"
     "lists-differ"
+    "long-leader-dies-among-short"
     "mixed-position"
     "nobody-primary"
     "observer-counts-as-holder"
@@ -121,5 +124,6 @@ scenarios! {
     "unfit-host"
     "vote-forgotten"
     "vote-while-primary"
+    "voter-below-every-minimum"
     "witness-holds-nothing"
 }

@@ -1,6 +1,6 @@
 //! A node's clock: off in rate, coarse in its reading, unrelated to everybody else's.
 
-use elect_core::Time;
+use elect_core::{Detection, Time};
 use std::time::Duration;
 
 /// Real time of the simulation, in nanoseconds since its start.
@@ -68,6 +68,16 @@ impl Clock {
         // Exact up to 128 hours at a rate of ± 2 %; a run lasts minutes.
         let drift = elapsed.saturating_mul(self.rate_ppm) / 1_000_000;
         self.local_origin.saturating_add_signed(elapsed + drift)
+    }
+}
+
+/// A detection time as scenarios write it.
+pub(crate) fn setting(detection: Detection) -> String {
+    match detection {
+        Detection::Fixed(span) => format!("detection {}", duration(span)),
+        Detection::Adaptive { floor, ceiling, phi } => {
+            format!("detection {} to {} phi {phi}", duration(floor), duration(ceiling))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The configuration of each life of a node, from the options of a run.
 
-use elect_core::{ClusterId, Config, ConfigBuilder, Member, MemberKind, NodeId};
+use std::time::Duration;
+
+use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Member, MemberKind, NodeId};
 
 use crate::ids::{Life, NodeIndex};
 use crate::options::{Options, Sabotage};
@@ -23,6 +25,21 @@ impl Options {
     /// ρ as configured on this node.
     pub(crate) fn drift_of(&self, node: NodeIndex) -> u32 {
         self.own(node).and_then(|own| own.drift_ppm).unwrap_or(self.drift_ppm)
+    }
+
+    /// The detection time that this node is configured with.
+    pub(crate) fn detection_of(&self, node: NodeIndex) -> Detection {
+        self.own(node).and_then(|own| own.detection).unwrap_or(self.detection)
+    }
+
+    /// The heartbeat interval that this node is configured with.
+    pub(crate) fn heartbeat_of(&self, node: NodeIndex) -> Duration {
+        self.own(node).and_then(|own| own.heartbeat).unwrap_or(self.heartbeat)
+    }
+
+    /// Whether nodes differ in their detection times or heartbeats, so that bounds that are measured in them say nothing.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.own.iter().any(|own| own.detection.is_some() || own.heartbeat.is_some())
     }
 
     /// The member list of this node, added to its configuration; why it is none, where it is none.
@@ -53,8 +70,8 @@ impl Options {
         };
         let builder = self.with_members(node, builder)?;
         builder
-            .heartbeat_interval(self.heartbeat)
-            .detection(self.detection)
+            .heartbeat_interval(self.heartbeat_of(node))
+            .detection(self.detection_of(node))
             .drift_ppm(self.drift_of(node))
             .clock_granularity(self.granularity)
             .round_trip(self.round_trip)

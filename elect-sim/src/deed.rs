@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use elect_core::Health;
+use elect_core::{Detection, Health};
 
-use crate::clock::{duration, span};
+use crate::clock::{duration, setting, span};
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::{Interrupt, Request};
@@ -57,6 +57,8 @@ pub(crate) enum Deed {
     On(Trigger),
     /// A dead node stood so far above everybody's epoch, and nobody heard of it.
     RaiseRecord(NodeIndex, u64),
+    /// A node is configured with this detection time, from its next start on.
+    Configure(NodeIndex, Detection),
 }
 
 /// What a disk loses.
@@ -108,6 +110,7 @@ impl fmt::Display for Deed {
             Self::Rule(rule) => write!(f, "{rule}"),
             Self::On(trigger) => write!(f, "{trigger}"),
             Self::RaiseRecord(node, by) => write!(f, "raise-record {} {by}", name(node)),
+            Self::Configure(node, detection) => write!(f, "of {} {}", name(node), setting(*detection)),
             Self::Rate(node, rate) => write!(f, "rate {} {rate}", name(node)),
             Self::Ask(node, request) => match request {
                 Request::Resign => write!(f, "resign {}", name(node)),

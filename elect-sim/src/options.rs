@@ -61,11 +61,13 @@ pub enum Fault {
     SlowNetwork,
     /// Links are cut for what hosts send, while the electors go on talking.
     DataCut,
+    /// A process dies and starts with another detection time, where nodes are configured differently.
+    Reconfigure,
 }
 
 impl Fault {
     /// All kinds, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Cut,
         Self::Isolate,
         Self::Clog,
@@ -89,6 +91,7 @@ impl Fault {
         Self::HigherEpoch,
         Self::SlowNetwork,
         Self::DataCut,
+        Self::Reconfigure,
     ];
 
     /// How many there were when seeds were first kept: what was added later is drawn apart, so that the rest of a
@@ -269,6 +272,9 @@ impl Options {
     /// Then come three drills. One group in sixteen is at peace instead, and goes through all of them.
     pub fn swarm(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut options = Self::drawn(seed, nodes, length);
+        if options.is_mixed() {
+            return options; // What a drill may take is measured in a detection time that all share.
+        }
         let mut random = Random::stream(seed, 6);
         options.drills = (0..3).map(|_| Drill::ALL[random.index(Drill::ALL.len())].0).collect();
         if random.below(16) == 0 {
@@ -313,6 +319,7 @@ impl Options {
         options.liveness = length / 3;
         options.safety = length - options.liveness;
         options.remaining = Topology::draw(&mut Random::stream(seed, 5), count);
+        options.draw_own(&mut Random::stream(seed, 8));
         options
     }
 
@@ -352,6 +359,36 @@ impl Options {
         self.heartbeat = ms(random.between(1, 5) * 10).min(detection.saturating_sub(ms(60)) / 4);
         self.drift_ppm = [1_000, 10_000, 20_000][random.index(3)];
         self.reading = [1, MICRO, MILLI / 2][random.index(3)];
+    }
+
+    /// In a quarter of all groups nodes are configured differently, and then some change at a restart.
+    fn draw_own(&mut self, random: &mut Random) {
+        if random.below(4) != 0 {
+            self.faults.retain(|&fault| fault != Fault::Reconfigure);
+            return;
+        }
+        for node in NodeIndex::all(self.kinds.len()) {
+            if random.below(2) == 0 {
+                let interval = Duration::from_millis(random.between(1, 10) * 10);
+                self.own_mut(node).heartbeat = Some(interval);
+            }
+            let detection = self.draw_detection(node, random);
+            self.own_mut(node).detection = Some(detection);
+        }
+    }
+
+    /// A detection time that this node can lead with: mostly not the others'.
+    pub(crate) fn draw_detection(&self, node: NodeIndex, random: &mut Random) -> Detection {
+        let needed = self.heartbeat_of(node) * 2 + self.round_trip + self.save;
+        // Drift and granularity on top, generously.
+        let least = u64::try_from((needed * 13 / 10 + self.granularity).as_millis()).unwrap_or(u64::MAX);
+        let longest = [least + 50, 1_000, 3_000][random.index(3)].max(least + 1);
+        let floor = Duration::from_millis(random.between(least, longest));
+        if random.below(4) != 0 {
+            return Detection::Fixed(floor);
+        }
+        let ceiling = floor * u32::try_from(random.between(1, 4)).unwrap_or(1);
+        Detection::Adaptive { floor, ceiling, phi: u8::try_from(random.between(1, 12)).unwrap_or(8) }
     }
 
     fn draw_network(&mut self, random: &mut Random) {

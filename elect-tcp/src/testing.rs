@@ -43,6 +43,8 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
     Frame { header, body }
 }
 
+const D: Duration = Duration::from_millis(500);
+
 pub(crate) fn heartbeat(sent: u64) -> Frame {
     let heartbeat = Heartbeat {
         position: None,
@@ -50,6 +52,7 @@ pub(crate) fn heartbeat(sent: u64) -> Frame {
         healthy: true,
         priority: 1,
         application: 0,
+        detection_max: D,
         lead: None,
         freeze: None,
     };
@@ -57,9 +60,9 @@ pub(crate) fn heartbeat(sent: u64) -> Frame {
 }
 
 pub(crate) fn accept(sent: u64) -> Frame {
-    frame(sent, Body::Accept { epoch: Epoch::new(1), position: None, freeze: None })
+    frame(sent, Body::Accept { epoch: Epoch::new(1), detection: D, position: None, freeze: None })
 }
 
 pub(crate) fn offer(sent: u64) -> Frame {
-    frame(sent, Body::Offer { epoch: Epoch::new(1), detection: Duration::from_millis(500) })
+    frame(sent, Body::Offer { epoch: Epoch::new(1), detection: D, detection_max: D })
 }

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{
-    Config, ConfigError, ConfigWarning, DETECTION_MAX, DETECTION_MIN, Detection, LagLimit, lease_span,
+    Config, ConfigError, ConfigWarning, DETECTION_MAX, DETECTION_MIN, Detection, LagLimit, detection_for,
+    lease_span,
 };
 use crate::birth::LogSync;
 use crate::frame::Address;
@@ -158,6 +159,8 @@ impl ConfigBuilder {
         /// How often a leader sends heartbeats. Default 50 ms; 1 ms to 60 s.
         heartbeat_interval: Duration,
         /// How long silence lasts before a leader counts as gone. Default 500 ms, fixed; at most 1 h, whole microseconds.
+        /// Members may differ: a promise lasts for the smaller of what its leader and its giver are configured with, so it
+        /// is changed on a running group node by node.
         detection: Detection,
         /// ρ: how far the clock's rate may be off, in parts per million. Default 10,000 (1 %); at most 200,000.
         drift_ppm: u32,
@@ -215,6 +218,7 @@ impl ConfigBuilder {
         if self.never_leader && self.preferred_leader == Some(self.node) {
             warnings.push(ConfigWarning::PreferredNeverLeads(self.node));
         }
+        let detection_min = detection_for(self.needed_lease(), self.drift_ppm, self.clock_granularity);
         let members = Members::new(self.members.clone());
         let Some(me) = members.index(self.node) else {
             return Err(self.members_refused(format!("must hold this node, {}", self.node)));
@@ -229,6 +233,7 @@ impl ConfigBuilder {
             address: self.address,
             heartbeat_interval: self.heartbeat_interval,
             detection: self.detection,
+            detection_min,
             drift_ppm: self.drift_ppm,
             clock_granularity: self.clock_granularity,
             round_trip: self.round_trip,
@@ -339,11 +344,16 @@ impl ConfigBuilder {
         Ok(step)
     }
 
+    /// R54: what the shortest lease must outlast.
+    fn needed_lease(&self) -> Duration {
+        self.heartbeat_interval * 2 + self.round_trip + self.save
+    }
+
     /// R54: the arithmetic of leases: the shortest lease must outlast two heartbeats, a round trip and a save.
     fn check_lease(&self) -> Result<(), ConfigError> {
         let floor = self.detection.floor();
         let lease = lease_span(floor, self.drift_ppm, self.clock_granularity);
-        let needed = self.heartbeat_interval * 2 + self.round_trip + self.save;
+        let needed = self.needed_lease();
         if lease < needed {
             let rule = format!(
                 "leads to a lease of {lease:?} (detection less drift and clock granularity), which must be at least two \

@@ -92,12 +92,14 @@ impl Elector {
     /// followed somebody who is known to have ended that epoch.
     fn quorum_blocker(&self) -> Option<Blocker> {
         let needed = self.config.members().quorum();
-        let connected = 1 + self.voting_peers().filter(|&peer| self.is_connected(peer)).count();
+        // R65: a voter whose word cannot carry this node's lease is none that could elect it.
+        let counts = |&peer: &MemberIndex| self.is_connected(peer) && self.is_counted(peer);
+        let connected = 1 + self.voting_peers().filter(counts).count();
         if connected < needed {
             return Some(Blocker::NotConnected { connected, needed });
         }
-        let is_free = |&peer: &MemberIndex| self.is_connected(peer) && self.counts_as_free(peer);
-        let free = 1 + self.voting_peers().filter(is_free).count();
+        let is_free = |&peer: &MemberIndex| self.counts_as_free(peer);
+        let free = 1 + self.voting_peers().filter(counts).filter(is_free).count();
         (free < needed).then_some(Blocker::NotFree { free, needed })
     }
 

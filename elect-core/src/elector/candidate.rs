@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use crate::candidate::Candidate;
 use crate::elector::{Elector, Role};
-use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX, Position};
+use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX};
 use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
-use crate::frame::{Body, FreezeStamp, Header, Refusal, Standing};
+use crate::frame::{Body, Header, Refusal, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::offer::{Ballot, Offer};
 use crate::record::{Holder, Word};
@@ -23,9 +23,8 @@ impl Elector {
     pub(super) fn become_candidate(&mut self, rank: usize) {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
-        let detection = self.offered_detection();
         let offer = Offer::new(epoch, first, self.peers.len());
-        self.role = Role::Candidate(Candidate::new(offer, detection));
+        self.role = Role::Candidate(Candidate::new(offer));
         self.this_life.note_offered(epoch);
         self.campaign.begun();
         self.timers.clear(Timer::Stand);
@@ -53,7 +52,7 @@ impl Elector {
         let votes = |&peer: &MemberIndex| {
             let may_vote =
                 !matches!(self.peers.view(peer).standing(), Standing::Replaced | Standing::Stopped(_));
-            may_vote && self.is_connected(peer)
+            may_vote && self.is_connected(peer) && self.is_counted(peer)
         };
         let mut epochs: Vec<_> =
             self.voting_peers().filter(votes).map(|peer| self.peers.view(peer).told().epoch()).collect();
@@ -71,11 +70,6 @@ impl Elector {
         Some(self.next_epoch()?.max(told.next()?))
     }
 
-    /// A leader begins with the longest detection time it may use, and adapts it in office (R41).
-    fn offered_detection(&self) -> Duration {
-        self.config.detection().ceiling()
-    }
-
     fn offer_to_everybody(&mut self) {
         for peer in self.other_members() {
             if self.config.members().get(peer).kind.votes() {
@@ -89,9 +83,15 @@ impl Elector {
 
     fn send_offer(&mut self, peer: MemberIndex) {
         if let Role::Candidate(candidate) = &self.role {
-            let (epoch, detection) = (candidate.epoch(), candidate.detection());
-            self.send(peer, Body::Offer { epoch, detection });
+            let offer = self.offer_to(peer, candidate.epoch());
+            self.send(peer, offer);
         }
+    }
+
+    /// R65: it asks each voter for a promise that is no longer than that voter allows.
+    pub(super) fn offer_to(&self, peer: MemberIndex, epoch: Epoch) -> Body {
+        let (detection, detection_max) = (self.detection_towards(peer), self.config.detection().ceiling());
+        Body::Offer { epoch, detection, detection_max }
     }
 
     /// R34: to a voter that became free while the round lasts.
@@ -123,26 +123,30 @@ impl Elector {
         &mut self,
         peer: MemberIndex,
         header: &Header,
-        epoch: Epoch,
-        position: Option<Position>,
-        freeze: Option<FreezeStamp>,
+        accept: &Body,
     ) -> Result<(), Ignored> {
+        let &Body::Accept { epoch, detection, position, freeze } = accept else {
+            return Err(Ignored::NotItsPlace);
+        };
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
         let position = position.filter(|_| self.config.members().get(peer).kind == MemberKind::Voter);
+        // R21: until the promise is over that the voter says it gave with that very offer.
+        let detection = detection.min(self.config.detection().ceiling());
+        let grant = echo.sent + self.config.lease_span(detection);
+        // R65: the word of a voter that is left out makes no ballot.
+        let ballot = self.is_counted(peer).then_some(Ballot { grant, position });
         match &mut self.role {
             Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {
-                let grant = echo.sent + self.config.lease_span(candidate.detection());
-                candidate.offer_mut().note_ballot(peer, Ballot { grant, position });
+                candidate.offer_mut().note_ballot(peer, ballot);
                 self.note_voters_freeze(freeze);
                 self.count_ballots();
             }
             Role::Leader(leader) if leader.is_answered_by(epoch, echo.sent) => {
-                self.grant(peer, echo.sent);
+                self.grant(peer, echo.sent, detection);
             }
             Role::Leader(leader) => {
-                let grant = echo.sent + self.config.lease_span(leader.detection_of_frame(echo.sent));
                 let open = leader.re_offer_mut().filter(|offer| offer.is_answered_by(epoch, echo.sent));
-                open.ok_or(Ignored::NoSuchOffer(epoch))?.note_ballot(peer, Ballot { grant, position });
+                open.ok_or(Ignored::NoSuchOffer(epoch))?.note_ballot(peer, ballot);
                 self.count_re_offer();
             }
             _ => return Err(Ignored::NoSuchOffer(epoch)),
@@ -156,7 +160,8 @@ impl Elector {
         if !candidate.offer().is_saved() {
             return;
         }
-        let (offer, detection) = (candidate.offer(), candidate.detection());
+        // A leader begins with the longest detection time it may use, and adapts it in office (R41).
+        let (offer, detection) = (candidate.offer(), self.own_detection());
         let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.now);
         if lease_end > self.now
             && let Role::Candidate(won) = core::mem::take(&mut self.role)

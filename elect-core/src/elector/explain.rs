@@ -3,10 +3,12 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use crate::detection::DetectionTerms;
 use crate::elector::{Elector, Life, Role};
 use crate::explain::{Explanation, Hearing, PeerSays};
 use crate::frame::Standing;
 use crate::members::MemberIndex;
+use crate::name::NodeId;
 use crate::time::Time;
 
 impl Elector {
@@ -27,6 +29,7 @@ impl Elector {
                 .promise()
                 .map(|promise| (self.config.members().id(promise.to), promise.epoch, promise.until)),
             peers: self.hearings(now),
+            detections: self.differing_detections(),
             slow: self.slow_round_trip(),
             blocker: self.blocker(),
             stopped: match &self.life {
@@ -34,6 +37,12 @@ impl Elector {
                 _ => None,
             },
         }
+    }
+
+    fn differing_detections(&self) -> Vec<(NodeId, DetectionTerms)> {
+        let terms =
+            self.other_members().map(|peer| (self.config.members().id(peer), self.detection_terms(peer)));
+        terms.filter(|(_, terms)| terms.differ()).collect()
     }
 
     fn hearings(&self, now: Time) -> Vec<Hearing> {

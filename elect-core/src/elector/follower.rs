@@ -151,7 +151,7 @@ impl Elector {
     #[inline]
     pub(super) fn cover(&mut self, claim: &Claim) {
         self.give_promise(claim.promise());
-        self.peers.pair_mut(claim.leader).cover(claim.nonce);
+        self.peers.pair_mut(claim.leader).cover(claim.nonce, claim.detection);
     }
 
     fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {
@@ -216,6 +216,9 @@ impl Elector {
             return Err(Ignored::NotItsPlace);
         }
         self.this_life.note_detection(detection);
+        if detection > self.config.detection().ceiling() {
+            return self.refuse_longer(peer, epoch, detection);
+        }
         self.check_claimed(peer, header, detection)?;
         self.check_distance(epoch)?;
         if epoch <= self.peers.pair(peer).ended() {
@@ -276,10 +279,26 @@ impl Elector {
         (epoch == self.durable.epoch() && !self.has_vote(candidate, epoch)).then_some(Refusal::VoteSpent)
     }
 
+    /// R65: an offer that asks for a longer promise than this node may give is refused with what it may, so that the
+    /// next one asks for less; as often as any frame is answered that cannot count (R35).
+    fn refuse_longer(
+        &mut self,
+        candidate: MemberIndex,
+        epoch: Epoch,
+        detection: Duration,
+    ) -> Result<(), Ignored> {
+        if !self.may_answer(candidate) {
+            return Err(Ignored::Detection(detection));
+        }
+        self.refuse(candidate, epoch, Refusal::DetectionTooLong);
+        Ok(())
+    }
+
     fn refuse(&mut self, candidate: MemberIndex, epoch: Epoch, refusal: Refusal) {
         let event = Notice::RefusedOffer { candidate: self.config.members().id(candidate), epoch, refusal };
         self.out.happened(event);
-        self.send(candidate, Body::Refuse { epoch, refusal });
+        let detection_max = self.config.detection().ceiling();
+        self.send(candidate, Body::Refuse { epoch, refusal, detection_max });
     }
 
     /// R8: the vote is durable before the accept leaves. R28: stamps of the leadership that this node goes on
@@ -327,7 +346,8 @@ impl Elector {
         let node = self.config.members().id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
         let (position, freeze) = (self.reported_position(), self.freeze.stamp(self.now));
-        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, position, freeze });
+        // R21: the promise that goes with this echo is that of this offer.
+        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, detection, position, freeze });
     }
 
     /// R50: a witness sends no position, not zero.

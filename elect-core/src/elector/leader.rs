@@ -63,7 +63,13 @@ impl Elector {
 
     /// R22: an acknowledgement counts only if it says that the peer follows me in the epoch I lead, and echoes a
     /// nonce that left in an offer or a heartbeat of that very epoch.
-    pub(super) fn on_acknowledgement(&mut self, peer: MemberIndex, header: &Header, epoch: Epoch) {
+    pub(super) fn on_acknowledgement(
+        &mut self,
+        peer: MemberIndex,
+        header: &Header,
+        epoch: Epoch,
+        detection: Duration,
+    ) {
         let Some(echo) = header.echo.filter(|echo| self.is_own(echo)) else { return };
         let Role::Leader(leader) = &mut self.role else { return };
         if !leader.is_answered_by(epoch, echo.sent) {
@@ -71,15 +77,18 @@ impl Elector {
         }
         leader.note_announced(peer);
         if self.config.members().get(peer).kind.votes() {
-            self.grant(peer, echo.sent);
+            self.grant(peer, echo.sent, detection);
         }
         self.proceed_with_handover();
     }
 
-    /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame).
-    pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time) {
+    /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame), as the peer says it. R65: no
+    /// grant of a peer whose word cannot carry this node's lease.
+    pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time, detection: Duration) {
+        if !self.is_counted(peer) {
+            return;
+        }
         let Role::Leader(leader) = &mut self.role else { return };
-        let detection = leader.detection_of_frame(sent);
         let until = sent + self.config.lease_span(detection);
         if matches!(self.config.detection(), Detection::Adaptive { .. }) {
             leader.note_acknowledgement(peer, sent, self.now, self.config.detection().ceiling());
@@ -140,14 +149,10 @@ impl Elector {
         self.re_offer_if_wanted();
     }
 
-    /// R41: the detection time follows the network, at most one change per two detection times, so that every
-    /// frame still under way carries the current or the previous one.
+    /// R41: the detection time follows the network, at any heartbeat.
     fn adapt_detection(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        let Some(wanted) = leader.wanted_detection(&self.config, self.now) else { return };
-        let since = self.renew_nonce();
         if let Role::Leader(leader) = &mut self.role {
-            leader.change_detection(wanted, since);
+            leader.adapt_detection(&self.config);
         }
     }
 

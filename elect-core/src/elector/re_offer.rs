@@ -4,7 +4,6 @@ use crate::duty::{Duty, Raised};
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Stamp};
 use crate::event::StepDown;
-use crate::frame::Body;
 use crate::members::MemberIndex;
 use crate::offer::Offer;
 use crate::office::Elected;
@@ -55,13 +54,20 @@ impl Elector {
 
     fn repeat_re_offer(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
-        let Some(offer) = leader.re_offer() else { return };
-        let body = Body::Offer { epoch: offer.epoch(), detection: leader.detection() };
-        for peer in self.other_members() {
-            let votes = self.config.members().get(peer).kind.votes();
-            if votes {
-                self.send(peer, body.clone());
+        if leader.re_offer().is_some() {
+            for peer in self.other_members() {
+                self.repeat_re_offer_to(peer);
             }
+        }
+    }
+
+    /// R65: also at once, with less, to a voter that allows less.
+    pub(super) fn repeat_re_offer_to(&mut self, peer: MemberIndex) {
+        let Role::Leader(leader) = &self.role else { return };
+        let votes = self.config.members().get(peer).kind.votes();
+        if let Some(offer) = leader.re_offer().filter(|_| votes) {
+            let offer = self.offer_to(peer, offer.epoch());
+            self.send(peer, offer);
         }
     }
 

@@ -23,6 +23,7 @@ impl Elector {
             Life::Stopped(_) => return Err(Ignored::Stopped),
         }
         self.check_incarnation(peer, &frame.header)?;
+        self.hear_longest(&frame.body);
         self.note_maxima(peer, frame)?;
         // A leader that raised its own epoch goes on leading: its followers see whether its claim holds first.
         let raised = self.is_raised_by(peer, &frame.header);
@@ -40,10 +41,13 @@ impl Elector {
     fn receive_newest(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         self.check_order(peer, &frame.header)?;
         let was_connected = self.is_connected(peer);
-        self.note_frame(peer, frame);
+        let allows_less = self.note_frame(peer, frame);
+        let has_connected = !was_connected && self.is_connected(peer);
         if !was_connected {
-            let is_connected = self.is_connected(peer);
-            self.peers.pair_mut(peer).note_connected(is_connected, self.now);
+            self.peers.pair_mut(peer).note_connected(has_connected, self.now);
+        }
+        if allows_less || has_connected {
+            self.speak_sooner();
         }
         let result = self.dispatch(peer, frame);
         // R35: whoever is not connected is answered at once, so that it and this node become so.
@@ -116,8 +120,9 @@ impl Elector {
         Ok(())
     }
 
+    /// Whether the peer allows shorter promises than this node has asked it for.
     #[inline]
-    fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) {
+    fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) -> bool {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
         let is_another = self.peers.pair(peer).newest() != Some(frame.header.nonce);
         self.note_echo(peer, frame.header.nonce, echoed);
@@ -126,7 +131,9 @@ impl Elector {
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
         }
-        self.note_standing(peer, before, frame.header.standing);
+        let allows_less = self.note_terms(peer, &frame.body);
+        self.note_standing(peer, before, frame.header.standing, allows_less);
+        allows_less
     }
 
     #[inline]
@@ -148,14 +155,20 @@ impl Elector {
     }
 
     #[inline]
-    fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
+    fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing, allows_less: bool) {
         self.note_head_start(peer, before, after);
         match &self.role {
-            // R34: while the round lasts, an offer is repeated to a voter that becomes free.
-            Role::Candidate(_) if after != before && self.is_free_here(after) => {
+            // R34: while the round lasts, an offer is repeated to a voter that becomes free. R65: and, with less, to one
+            // that allows less.
+            Role::Candidate(_) if allows_less || (after != before && self.is_free_here(after)) => {
                 self.repeat_offer(peer);
             }
-            Role::Leader(_) => self.note_voter_above(peer),
+            Role::Leader(_) => {
+                self.note_voter_above(peer);
+                if allows_less {
+                    self.repeat_re_offer_to(peer);
+                }
+            }
             _ => {}
         }
     }
@@ -179,11 +192,9 @@ impl Elector {
                 self.note_address(peer, address);
                 Ok(())
             }
-            &Body::Offer { epoch, detection } => self.on_offer(peer, header, epoch, detection),
-            &Body::Accept { epoch, position, freeze } => {
-                self.on_accept(peer, header, epoch, position, freeze)
-            }
-            &Body::Refuse { epoch, refusal } => self.on_refuse(peer, header, epoch, refusal),
+            &Body::Offer { epoch, detection, .. } => self.on_offer(peer, header, epoch, detection),
+            Body::Accept { .. } => self.on_accept(peer, header, &frame.body),
+            &Body::Refuse { epoch, refusal, .. } => self.on_refuse(peer, header, epoch, refusal),
             &Body::Release { epoch, target } => self.on_release(peer, header, epoch, target),
             &Body::Pause { after, remaining } => self.on_pause(peer, header, after, remaining),
             Body::Reject { .. } | Body::WentBack { .. } => self.on_rejection(peer, header.nonce, &frame.body),
@@ -214,7 +225,7 @@ impl Elector {
         match header.standing {
             Standing::Leading(epoch) => self.on_leader(peer, header, epoch, heartbeat),
             Standing::Following(leader, epoch) if leader == self.config.node() => {
-                self.on_acknowledgement(peer, header, epoch);
+                self.on_acknowledgement(peer, header, epoch, self.acknowledged_detection(heartbeat));
                 Ok(())
             }
             _ => {

@@ -18,7 +18,9 @@ impl Elector {
     /// Whether the own vote, the accepts and those who may still accept are no quorum.
     fn is_round_over(&self) -> bool {
         let Role::Candidate(candidate) = &self.role else { return false };
-        let may_count = |&peer: &MemberIndex| candidate.may_count(peer, self.is_connected(peer));
+        // R65: of one that is left out nothing is expected.
+        let is_there = |peer| self.is_connected(peer) && self.is_counted(peer);
+        let may_count = |&peer: &MemberIndex| candidate.may_count(peer, is_there(peer));
         1 + self.voting_peers().filter(may_count).count() < self.config.members().quorum()
     }
 }

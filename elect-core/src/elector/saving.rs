@@ -141,7 +141,8 @@ impl Elector {
             return self.stop(Stopped::EntriesAhead { position, epoch });
         }
         let (first_life, log) = (self.durable.record().first_life, self.config.log_sync());
-        self.this_life.begin(Birth { first_life, epoch, position, log });
+        let detection_min = self.config.detection_min();
+        self.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
         self.peers.tell_again();
         if self.life == Life::Starting {
             self.life = Life::Running;

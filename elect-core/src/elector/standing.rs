@@ -1,10 +1,9 @@
 //! Where this node stands, and whom it tells.
 
-use crate::config::DETECTION_MIN;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Health, Notice};
-use crate::frame::{Body, Heartbeat, Lead, Standing};
+use crate::frame::{Body, Heartbeat, Standing};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
 use crate::standing::Stance;
@@ -76,7 +75,7 @@ impl Elector {
 
     #[inline]
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
-        let heartbeat = self.heartbeat();
+        let heartbeat = self.heartbeat(to);
         if matches!(&self.role, Role::Leader(leader) if !leader.is_announced(to)) {
             let address = self.config.address().clone();
             self.send(to, Body::Announce { heartbeat, address });
@@ -86,7 +85,7 @@ impl Elector {
     }
 
     #[inline]
-    fn heartbeat(&self) -> Heartbeat {
+    fn heartbeat(&self, to: MemberIndex) -> Heartbeat {
         Heartbeat {
             position: self.heartbeat_position(),
             eligible: self.is_eligible(),
@@ -96,7 +95,8 @@ impl Elector {
                 && !matches!(&self.role, Role::Leader(leader) if leader.is_overdue()),
             priority: self.config.priority(),
             application: self.config.application(),
-            lead: self.lead(),
+            detection_max: self.config.detection().ceiling(),
+            lead: self.lead_towards(to),
             // R63: in every heartbeat, whoever sends it.
             freeze: self.freeze.stamp(self.now),
         }
@@ -104,14 +104,6 @@ impl Elector {
 
     fn is_eligible(&self) -> bool {
         self.kind == MemberKind::Voter && !self.config.never_leader() && !self.is_replaced()
-    }
-
-    #[inline]
-    fn lead(&self) -> Option<Lead> {
-        match &self.role {
-            Role::Leader(leader) => Some(Lead { detection: leader.detection() }),
-            _ => None,
-        }
     }
 
     /// A heartbeat to everybody, now; the next one a period later.
@@ -126,11 +118,7 @@ impl Elector {
 
     pub(super) fn reset_heartbeat(&mut self) {
         let period = match &self.role {
-            // The shortest D that anybody may use: nodes that disagree about D still count each other as connected.
-            // No configuration allows a shorter one than a millisecond, whatever a frame says.
-            Role::Follower(_) => {
-                self.detection_in_use().min(self.config.detection().floor()).max(DETECTION_MIN) / 3
-            }
+            Role::Follower(_) => self.follower_period(),
             Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval(),
         };
         self.timers.set(Timer::Heartbeat, self.now + period);

@@ -105,6 +105,7 @@ impl Elector {
                 position: self.peers.view(peer).position(),
                 fit: self.unfit(peer).is_none(),
                 application: self.peers.view(peer).application(),
+                detection: self.detection_terms(peer),
             }
         };
         self.other_members().map(status).collect()

@@ -40,6 +40,13 @@ impl fmt::Display for Notice {
                 write!(f, "{voter} refused this node's offer for epoch {epoch}: {refusal}")
             }
             Self::SlowerThanConfigured(slow) => slow.fmt(f),
+            Self::PromiseTooShort { voter, allowed, leader, needed } => write!(
+                f,
+                "{voter} is configured with a detection time of at most {}, and {leader} needs {} to lead (two heartbeats, a \
+                 round trip and a save): {leader} leaves {voter}'s vote out until that changes",
+                Readable(*allowed),
+                Readable(*needed)
+            ),
             Self::PreferencesContradict { peer } => write!(
                 f,
                 "office came back from {peer}, to which it was handed over by preference: the preferences of these nodes \

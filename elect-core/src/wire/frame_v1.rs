@@ -25,14 +25,14 @@ const VERSION: u8 = 1;
 /// A header without standing epoch, leader and echo.
 const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
 const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + BIRTH_BYTES_MAX;
-const BIRTH_BYTES_MAX: usize = 4 + 8 + 1 + 16;
+const BIRTH_BYTES_MAX: usize = 4 + 8 + 4 + 1 + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
-const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 4 + 16;
+const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 4 + 4 + 16;
 
 /// The longest frame: an announcement.
 pub(super) const BYTES_MAX: usize = HEADER_BYTES_MAX + HEARTBEAT_BYTES_MAX + 1 + ADDRESS_BYTES_MAX;
 /// The shortest: a heartbeat.
-const BYTES_MIN: usize = HEADER_BYTES_MIN + 5;
+const BYTES_MIN: usize = HEADER_BYTES_MIN + 9;
 
 /// Where the tag is.
 const TAG_AT: usize = 25;
@@ -186,6 +186,7 @@ struct NonceV1 {
 struct BirthV1 {
     first_life: u32,
     epoch: u64,
+    detection_min_micros: u32,
     log: u8,
 }
 
@@ -199,6 +200,7 @@ struct WentBackV1 {
 struct VitalsV1 {
     priority: u8,
     application: u32,
+    detection_max_micros: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -212,6 +214,19 @@ struct FreezeV1 {
 struct OfferV1 {
     epoch: u64,
     detection_micros: u32,
+    detection_max_micros: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AcceptV1 {
+    epoch: u64,
+    detection_micros: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefuseV1 {
+    reason: u8,
+    detection_max_micros: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -221,13 +236,14 @@ struct RejectV1 {
 }
 
 /// The reasons of a refusal in the order of their bytes.
-const REFUSALS: [Refusal; 6] = [
+const REFUSALS: [Refusal; 7] = [
     Refusal::Bound,
     Refusal::EpochTooLow,
     Refusal::VoteSpent,
     Refusal::OwnOffice,
     Refusal::Paused,
     Refusal::Replaced,
+    Refusal::DetectionTooLong,
 ];
 
 const fn refusal_byte(refusal: Refusal) -> u8 {
@@ -238,6 +254,7 @@ const fn refusal_byte(refusal: Refusal) -> u8 {
         Refusal::OwnOffice => 3,
         Refusal::Paused => 4,
         Refusal::Replaced => 5,
+        Refusal::DetectionTooLong => 6,
     }
 }
 

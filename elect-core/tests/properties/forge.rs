@@ -104,6 +104,7 @@ fn heartbeat(world: &mut World, from: usize) -> Heartbeat {
         healthy: world.draw(4) > 0,
         priority: u8::try_from(world.draw(256)).unwrap(),
         application: u32::try_from(world.draw(3)).unwrap(),
+        detection_max: span(world),
         lead: if world.draw(4) > 0 { Some(Lead { detection: span(world) }) } else { None },
         freeze,
     }
@@ -113,12 +114,19 @@ fn body(world: &mut World, from: usize, to: usize, what: u8) -> Body {
     let near = if world.draw(2) == 0 { from } else { to };
     match world.draw(16) {
         0..=4 => Body::Heartbeat(heartbeat(world, from)),
-        5..=7 => Body::Offer { epoch: epoch(world, near), detection: span(world) },
+        5..=7 => {
+            Body::Offer { epoch: epoch(world, near), detection: span(world), detection_max: span(world) }
+        }
         8..=10 => {
             let freeze = if world.draw(8) == 0 { Some(freeze(world, near)) } else { None };
-            Body::Accept { epoch: epoch(world, to), position: position(world, near), freeze }
+            Body::Accept {
+                epoch: epoch(world, to),
+                detection: span(world),
+                position: position(world, near),
+                freeze,
+            }
         }
-        11 => Body::Refuse { epoch: epoch(world, to), refusal: Refusal::Paused },
+        11 => Body::Refuse { epoch: epoch(world, to), refusal: Refusal::Paused, detection_max: span(world) },
         12 => Body::Announce { heartbeat: heartbeat(world, from), address: Address::new("x:1").unwrap() },
         13 => {
             let target = usize::try_from(world.draw(world.members.len() as u64)).unwrap();

@@ -15,9 +15,12 @@ use proptest::test_runner::FileFailurePersistence;
 use crate::schedule::play;
 use crate::world::{Frames, Shape};
 
-const THREE: Shape = Shape { voters: 3, witnesses: 0, observers: 0, crash_evidence: false, adaptive: false };
-const MIXED: Shape = Shape { voters: 2, witnesses: 1, observers: 1, crash_evidence: true, adaptive: false };
-const FIVE: Shape = Shape { voters: 4, witnesses: 1, observers: 0, crash_evidence: true, adaptive: true };
+const THREE: Shape =
+    Shape { voters: 3, witnesses: 0, observers: 0, crash_evidence: false, adaptive: false, differing: false };
+const MIXED: Shape =
+    Shape { voters: 2, witnesses: 1, observers: 1, crash_evidence: true, adaptive: false, differing: true };
+const FIVE: Shape =
+    Shape { voters: 4, witnesses: 1, observers: 0, crash_evidence: true, adaptive: true, differing: true };
 
 /// `PROPTEST_CASES` scales a campaign; `share` is this test's part of the 10⁵ cases that CI runs.
 fn cases(share: u32) -> ProptestConfig {

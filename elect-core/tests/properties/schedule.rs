@@ -192,7 +192,8 @@ fn recover(world: &mut World) {
         world.serve(index);
         world.request(index, Elector::resume);
     }
-    let election_timeout = u64::try_from(world.members[0].config.election_timeout().as_nanos()).unwrap();
+    let longest = world.members.iter().map(|member| member.config.election_timeout()).max().unwrap();
+    let election_timeout = u64::try_from(longest.as_nanos()).unwrap();
     let end = world.now + 4 * election_timeout;
     while world.leader().is_none() {
         assert!(world.step_until(end), "L1: nobody leads\n{}", explain(world));

@@ -5,7 +5,7 @@ use elect_core::{
 };
 
 use crate::harness::{id, ms};
-use crate::solo::{D, Solo, at, beat, beat_at, epoch, follows, lead, leading, offer, stands};
+use crate::solo::{D, OPEN, Solo, at, beat, beat_at, epoch, follows, lead, leading, offer, stands};
 
 fn stamp(number: u64) -> Stamp {
     Stamp::received(epoch(number))
@@ -171,7 +171,7 @@ fn r29_a_heartbeats_position_only_ranks() {
     a.hear("b", 0, Standing::Free, beat_at(at(0, 99)));
     a.pass(ms(80));
     a.commit();
-    let body = Body::Accept { epoch: epoch(1), position: None, freeze: None };
+    let body = Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze: None };
     a.hear("b", 1, Standing::Bound, body);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }

@@ -6,8 +6,8 @@ use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, Refusal, RoundLos
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
-    D, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, epoch, follows, just_before, lead, leading, offer,
-    stands,
+    D, INTERVAL, LEASE, OPEN, RANK_STEP, Solo, accept, at, beat, epoch, follows, just_before, lead, leading,
+    offer, stands,
 };
 
 fn lost(a: &Solo) -> bool {
@@ -123,7 +123,7 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
                 "b",
                 1,
                 Standing::Bound,
-                Body::Accept { epoch: epoch(1), position: at(0, offset), freeze: None },
+                Body::Accept { epoch: epoch(1), detection: OPEN, position: at(0, offset), freeze: None },
             );
         }
         a.hear_accept("c", 1);
@@ -312,7 +312,7 @@ fn r27_a_refusal_of_the_open_re_offer_is_told_and_of_no_other() {
     a.hear("c", 5, Standing::Bound, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6));
-    let refuse = |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Bound };
+    let refuse = |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Bound, detection_max: OPEN };
     assert_eq!(a.hear("c", 5, Standing::Bound, refuse(7)), Some(Ignored::NoSuchOffer(epoch(7))));
     assert_eq!(a.hear("c", 5, Standing::Bound, refuse(6)), None);
     assert!(a.saw(|event| matches!(event, Notice::OfferRefused { refusal: Refusal::Bound, .. })));

@@ -8,7 +8,7 @@ use elect_core::{
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, PROMISE, Solo, at, beat, epoch, follows, lead, leading, offer, stands};
+use crate::solo::{D, OPEN, PROMISE, Solo, at, beat, epoch, follows, lead, leading, offer, stands};
 
 fn accepts(a: &Solo, to: &str) -> usize {
     a.sent_to(to).filter(|frame| matches!(frame.body, Body::Accept { .. })).count()
@@ -158,7 +158,7 @@ fn r12_a_frame_that_was_covered_once_makes_no_second_promise() {
 #[test]
 fn r12_an_accept_binds_for_the_detection_time_of_its_offer() {
     let mut a = Solo::new();
-    a.hear("b", 3, stands(4), Body::Offer { epoch: epoch(4), detection: ms(200) });
+    a.hear("b", 3, stands(4), Body::Offer { epoch: epoch(4), detection: ms(200), detection_max: OPEN });
     a.commit();
     assert_eq!(a.bound_to(), Some((id("b"), epoch(4), a.now + ms(202))));
 }
@@ -169,7 +169,8 @@ fn r06_freshness_is_measured_by_the_detection_time_in_use() {
     a.hear("b", 1, leading(1), lead(ms(200)));
     a.commit();
     let offered = a.frame("b", 1, leading(1), offer(2));
-    let mut offered = Frame { body: Body::Offer { epoch: epoch(2), detection: ms(200) }, ..offered };
+    let mut offered =
+        Frame { body: Body::Offer { epoch: epoch(2), detection: ms(200), detection_max: OPEN }, ..offered };
     for _ in 0..3 {
         a.pass(ms(100));
         a.hear("b", 1, leading(1), lead(ms(200)));

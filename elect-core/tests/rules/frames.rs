@@ -9,7 +9,8 @@ use elect_core::{
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    D, INTERVAL, Solo, accept, at, beat, epoch, follows, just_before, lead, leading, offer, stands,
+    D, INTERVAL, OPEN, Solo, accept, at, beat, epoch, follows, given, just_before, lead, leading, offer,
+    stands,
 };
 
 #[test]
@@ -93,7 +94,7 @@ fn r03_a_broken_epoch_ends_nobody() {
     assert_eq!(reason, Some(Ignored::EpochTooFar(epoch(u64::MAX))));
     assert_eq!(a.hear_offer("b", 1), None);
     a.commit();
-    assert!(a.sent_to("b").any(|frame| frame.body == accept(1)), "one broken frame, and b could never lead");
+    assert!(a.sent_to("b").any(|frame| frame.body == given(1)), "one broken frame, and b could never lead");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn r06_an_echo_is_recent_for_one_detection_time() {
 fn r06_an_echo_is_recent_for_the_detection_time_that_the_claim_carries() {
     for (standing, body) in [
         (leading(3), lead as fn(Duration) -> Body),
-        (stands(3), |detection| Body::Offer { epoch: epoch(3), detection }),
+        (stands(3), |detection| Body::Offer { epoch: epoch(3), detection, detection_max: OPEN }),
     ] {
         for (detection, reason) in [(ms(200), Some(Ignored::NotFresh)), (ms(400), None)] {
             let mut a = Solo::new();
@@ -267,8 +268,9 @@ fn r07_one_frame_raises_the_durable_epoch_by_so_much() {
 fn r47_a_detection_time_above_the_own_maximum_is_ignored() {
     for wrong in [Duration::ZERO, D + Duration::from_micros(1), Duration::MAX] {
         let mut a = Solo::new();
-        let body = Body::Offer { epoch: epoch(3), detection: wrong };
-        assert_eq!(a.hear("b", 2, stands(3), body), Some(Ignored::Detection(wrong)));
+        let body = Body::Offer { epoch: epoch(3), detection: wrong, detection_max: OPEN };
+        let reason = wrong.is_zero().then_some(Ignored::Detection(wrong));
+        assert_eq!(a.hear("b", 2, stands(3), body), reason, "R65: one that is too long is refused");
         a.hear_free("c", 0);
         a.pass(INTERVAL).clear();
         assert_eq!(a.hear("c", 3, leading(3), lead(wrong)), Some(Ignored::Detection(wrong)));
@@ -351,7 +353,12 @@ fn r50_a_witness_sends_no_position_and_counts_with_none() {
     let mut a = with_witness_and_observer();
     a.hear_free("w", 0);
     a.commit();
-    let body = Body::Accept { epoch: epoch(1), position: Some(Position::new(epoch(0), 7)), freeze: None };
+    let body = Body::Accept {
+        epoch: epoch(1),
+        detection: OPEN,
+        position: Some(Position::new(epoch(0), 7)),
+        freeze: None,
+    };
     assert_eq!(a.hear("w", 1, Standing::Bound, body), None);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }
@@ -427,6 +434,9 @@ fn r09_a_refusal_carries_reason_and_epoch() {
     a.give_word("c", 4).pass(ms(506)).clear();
     assert_eq!(a.hear_offer("b", 3), None);
     let refused = a.sent_to("b").find(|frame| matches!(frame.body, Body::Refuse { .. })).unwrap();
-    assert_eq!(refused.body, Body::Refuse { epoch: epoch(3), refusal: Refusal::EpochTooLow });
+    assert_eq!(
+        refused.body,
+        Body::Refuse { epoch: epoch(3), refusal: Refusal::EpochTooLow, detection_max: D }
+    );
     assert_eq!(refused.header.epoch, epoch(4));
 }

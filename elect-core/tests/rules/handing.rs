@@ -9,7 +9,7 @@ use elect_core::{
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    ELECTION_TIMEOUT, INTERVAL, LEASE, Solo, accept, at, beat, epoch, follows, heartbeat, just_before,
+    ELECTION_TIMEOUT, INTERVAL, LEASE, OPEN, Solo, accept, at, beat, epoch, follows, heartbeat, just_before,
     leading, offer, stands,
 };
 
@@ -142,11 +142,16 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();
-    a.hear("b", 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: at(0, 3), freeze: None });
+    a.hear(
+        "b",
+        1,
+        Standing::Bound,
+        Body::Accept { epoch: epoch(1), detection: OPEN, position: at(0, 3), freeze: None },
+    );
     a.step(Elector::on_source_lost).pass(INTERVAL);
     let offered = a.last_to("b").header.nonce.sent;
     a.commit().step(Elector::on_source_lost);
-    let body = Body::Accept { epoch: epoch(2), position: at(5, 1), freeze: None };
+    let body = Body::Accept { epoch: epoch(2), detection: OPEN, position: at(5, 1), freeze: None };
     let mut frame = a.frame("b", 2, follows("a", 1), body);
     frame.header.echo.as_mut().unwrap().sent = offered;
     a.deliver("b", &frame);

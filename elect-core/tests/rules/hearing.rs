@@ -9,8 +9,8 @@ use elect_core::{
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
-    D, FIVE, INTERVAL, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, lead, leading,
-    offer, stands,
+    D, FIVE, INTERVAL, OPEN, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, lead,
+    leading, offer, stands,
 };
 
 fn lives(a: &mut Solo, peer: &str, counter: u32) {
@@ -158,7 +158,12 @@ fn r32_a_delay_that_was_interrupted_begins_anew() {
             b.link("c", LinkState::Up).link("a", LinkState::Up);
         },
         |b| {
-            b.hear("c", 0, stands(1), Body::Offer { epoch: epoch(1), detection: ms(200) });
+            b.hear(
+                "c",
+                0,
+                stands(1),
+                Body::Offer { epoch: epoch(1), detection: ms(200), detection_max: OPEN },
+            );
             b.commit().pass(ms(202));
             b.hear("c", 1, Standing::Bound, accept(9)); // it has never said that it may lead
         },

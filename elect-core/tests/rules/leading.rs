@@ -8,7 +8,9 @@ use elect_core::{
 };
 
 use crate::harness::{builder, cluster, id, ms};
-use crate::solo::{D, FIVE, INTERVAL, LEASE, RANK_STEP, Solo, accept, at, beat, epoch, follows, heartbeat};
+use crate::solo::{
+    D, FIVE, INTERVAL, LEASE, OPEN, RANK_STEP, Solo, accept, at, beat, epoch, follows, heartbeat,
+};
 
 /// A leader of epoch 1 among five, with `b` and `c`, in office.
 fn leader_of_five() -> Solo {
@@ -28,7 +30,7 @@ fn echoing(a: &mut Solo, from: &str, standing: Standing, body: Body, sent: elect
 }
 
 fn accept_at(number: u64, position: Option<elect_core::Position>) -> Body {
-    Body::Accept { epoch: epoch(number), position, freeze: None }
+    Body::Accept { epoch: epoch(number), detection: OPEN, position, freeze: None }
 }
 
 fn raised(a: &Solo) -> bool {

@@ -6,12 +6,12 @@ use elect_core::{
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, INTERVAL, LEASE, Solo, accept, at, beat, beat_at, epoch, follows, leading};
+use crate::solo::{D, INTERVAL, LEASE, NEEDED, Solo, accept, at, beat, beat_at, epoch, follows, leading};
 use elect_core::Standing;
 
 /// What a life of a peer began with, on the storage whose first life had this counter.
 fn born(first_life: u32, number: u64, position: Option<Position>) -> Birth {
-    Birth { first_life, epoch: epoch(number), position, log: LogSync::Synchronous }
+    Birth { first_life, epoch: epoch(number), position, log: LogSync::Synchronous, detection_min: NEEDED }
 }
 
 /// The next life of `b` speaks, and tells what it began with.
@@ -156,7 +156,13 @@ fn r60_the_node_stops_if_its_own_record_says_the_same() {
 fn r60_a_life_tells_what_it_began_with_until_it_is_echoed() {
     let mut a = Solo::new();
     a.set_position(at(0, 3));
-    let expected = Birth { first_life: 1, epoch: epoch(0), position: None, log: LogSync::Synchronous };
+    let expected = Birth {
+        first_life: 1,
+        epoch: epoch(0),
+        position: None,
+        log: LogSync::Synchronous,
+        detection_min: NEEDED,
+    };
     let tells = |a: &Solo, peer| a.last_to(peer).header.birth;
     assert_eq!(tells(&a, "b"), Some(Birth { position: None, ..expected }));
     a.hear("b", 0, Standing::Bound, beat());
@@ -182,7 +188,13 @@ fn r60_a_life_begins_with_the_entries_that_its_disk_holds() {
     let birth = a.last_to("b").header.birth.expect("its first word");
     assert_eq!(
         birth,
-        Birth { first_life: 1, epoch: epoch(4), position: at(4, 8), log: LogSync::Synchronous }
+        Birth {
+            first_life: 1,
+            epoch: epoch(4),
+            position: at(4, 8),
+            log: LogSync::Synchronous,
+            detection_min: NEEDED
+        }
     );
 
     let mut above = Solo::starting(config, record);

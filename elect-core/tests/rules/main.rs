@@ -6,6 +6,7 @@
 mod adoption;
 mod candidacy;
 mod connection;
+mod detection;
 mod following;
 mod frames;
 mod handing;

@@ -6,14 +6,14 @@ use elect_core::{
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
-use crate::solo::{ELECTION_TIMEOUT, PROMISE, Solo, at, beat, epoch, follows, just_before};
+use crate::solo::{ELECTION_TIMEOUT, OPEN, PROMISE, Solo, at, beat, epoch, follows, just_before};
 
 /// A winner of epoch 1 whose host has not done anything yet; `b` accepted with `position`.
 fn elected(position: Option<elect_core::Position>) -> Solo {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();
-    let body = Body::Accept { epoch: epoch(1), position, freeze: None };
+    let body = Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None };
     assert_eq!(a.hear("b", 1, Standing::Bound, body), None);
     a
 }
@@ -40,7 +40,7 @@ fn r30_a_winner_learns_whom_to_catch_up_from() {
     a.hear_free("c", 0);
     a.commit();
     for (peer, position) in [("b", at(0, 4)), ("c", at(0, 8))] {
-        let body = Body::Accept { epoch: epoch(1), position, freeze: None };
+        let body = Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None };
         a.hear(peer, 1, Standing::Bound, body);
     }
     assert_eq!(
@@ -57,8 +57,12 @@ fn r30_a_lost_source_means_fresh_positions() {
     a.clear().step(Elector::on_source_lost);
     a.pass(ms(50));
     assert_eq!(a.offered(), Some(2));
-    let accepted =
-        a.frame("b", 2, follows("a", 1), Body::Accept { epoch: epoch(2), position: None, freeze: None });
+    let accepted = a.frame(
+        "b",
+        2,
+        follows("a", 1),
+        Body::Accept { epoch: epoch(2), detection: OPEN, position: None, freeze: None },
+    );
     a.commit();
     a.deliver("b", &accepted);
     a.commit();

@@ -10,7 +10,7 @@ use elect_core::{
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{
-    D, ELECTION_TIMEOUT, PROMISE, Solo, accept, beat, epoch, follows, heartbeat, leading, offer,
+    D, ELECTION_TIMEOUT, OPEN, PROMISE, Solo, accept, beat, epoch, follows, heartbeat, leading, offer,
 };
 
 fn number(of: u64, count: u32) -> FreezeNumber {
@@ -376,7 +376,7 @@ fn r63_a_winner_takes_over_the_newest_of_its_accepts() {
     a.stand();
     a.commit();
     let freeze = Some(stamp(0, 3, ms(60_000)));
-    let accept = Body::Accept { epoch: epoch(1), position: None, freeze };
+    let accept = Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze };
     assert_eq!(a.hear("b", 1, Standing::Bound, accept), None);
     assert_eq!(a.leader(), Some((id("a"), epoch(1))));
     assert_eq!(told(&a, "c"), freeze, "its first words say so");

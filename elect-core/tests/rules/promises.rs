@@ -8,7 +8,7 @@ use elect_core::{
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, PROMISE, Solo, beat, epoch, just_before, lead, leading, offer, stands};
+use crate::solo::{D, OPEN, PROMISE, Solo, beat, epoch, just_before, lead, leading, offer, stands};
 
 fn accepts(a: &Solo, to: &str) -> usize {
     a.sent_to(to).filter(|frame| matches!(frame.body, Body::Accept { .. })).count()
@@ -179,7 +179,10 @@ fn r13_a_promise_is_never_shortened() {
         "a shorter detection time shortens no promise"
     );
     // The same node with a higher epoch: the later end stays.
-    assert_eq!(a.hear("b", 1, leading(1), Body::Offer { epoch: epoch(2), detection: ms(200) }), None);
+    assert_eq!(
+        a.hear("b", 1, leading(1), Body::Offer { epoch: epoch(2), detection: ms(200), detection_max: OPEN }),
+        None
+    );
     a.commit();
     assert_eq!(a.bound_to(), Some((id("b"), epoch(2), until)));
 }

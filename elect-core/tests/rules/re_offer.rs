@@ -3,7 +3,7 @@
 use elect_core::{Body, Duty, Elector, Fenced, NotInOffice, Position, Raised, Stamp, Standing, StepDown};
 
 use crate::harness::{id, ms};
-use crate::solo::{INTERVAL, Solo, beat, epoch, follows, leading};
+use crate::solo::{INTERVAL, OPEN, Solo, beat, epoch, follows, leading};
 
 /// A leader of epoch 1 with `b`, that has heard `c` in epoch 5.
 fn below_c() -> Solo {
@@ -148,7 +148,7 @@ fn r27_an_entry_from_above_means_that_catching_up_comes_first() {
     let cases = [(Position::new(epoch(5), 1), false), (Position::new(epoch(1), 900), true)];
     for (position, stays) in cases {
         let mut a = below_c();
-        let body = Body::Accept { epoch: epoch(6), position: Some(position), freeze: None };
+        let body = Body::Accept { epoch: epoch(6), detection: OPEN, position: Some(position), freeze: None };
         let accepted = a.frame("c", 6, Standing::Bound, body);
         a.commit();
         a.deliver("c", &accepted);

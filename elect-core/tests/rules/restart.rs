@@ -64,7 +64,7 @@ fn r45_replaced_storage_counts_for_nothing() {
     assert_eq!(a.blocker(), Some(Blocker::Replaced), "it does not stand");
     a.clear().hear_offer("b", 1);
     assert!(a.gate.is_none());
-    let refuses = Body::Refuse { epoch: epoch(1), refusal: Refusal::Replaced };
+    let refuses = Body::Refuse { epoch: epoch(1), refusal: Refusal::Replaced, detection_max: D };
     assert!(a.sent_to("b").any(|frame| frame.body == refuses), "it does not vote");
     a.follow("b", 1);
     assert_eq!(a.last_to("b").header.standing, Standing::Replaced, "its acknowledgement is none");

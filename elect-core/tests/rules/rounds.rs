@@ -9,8 +9,8 @@ use elect_core::{
 
 use crate::harness::{Group, Seen, builder, ms};
 use crate::solo::{
-    D, ELECTION_TIMEOUT, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat, just_before,
-    leading, stands,
+    D, ELECTION_TIMEOUT, OPEN, RANK_STEP, Solo, accept, at, beat, beat_at, epoch, follows, given, heartbeat,
+    just_before, leading, stands,
 };
 
 #[test]
@@ -49,7 +49,7 @@ fn r18_a_member_that_may_not_lead_does_not_stand() {
     assert_eq!(a.blocker(), Some(Blocker::NeverLeader));
     assert_eq!(a.hear_offer("b", 1), None);
     a.commit();
-    assert!(a.sent_to("b").any(|frame| frame.body == accept(1)), "but it votes");
+    assert!(a.sent_to("b").any(|frame| frame.body == given(1)), "but it votes");
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
 }
 
 fn refuse(refusal: Refusal) -> Body {
-    Body::Refuse { epoch: epoch(1), refusal }
+    Body::Refuse { epoch: epoch(1), refusal, detection_max: OPEN }
 }
 
 fn is_lost(a: &Solo) -> bool {
@@ -499,7 +499,7 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
     a.hear("c", 0, Standing::Bound, beat());
     a.stand();
     a.commit().pass(ms(10)).clear();
-    let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound };
+    let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound, detection_max: OPEN };
     assert_eq!(a.hear("c", 0, Standing::Bound, refusal.clone()), None);
     assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
     assert_eq!(a.offered(), None);
@@ -508,7 +508,12 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
     a.clear().hear_free("c", 0);
     assert_eq!(a.offered(), None, "once per change");
     assert_eq!(
-        a.hear("c", 0, Standing::Free, Body::Refuse { epoch: epoch(9), refusal: Refusal::Bound }),
+        a.hear(
+            "c",
+            0,
+            Standing::Free,
+            Body::Refuse { epoch: epoch(9), refusal: Refusal::Bound, detection_max: OPEN }
+        ),
         Some(Ignored::NoSuchOffer(epoch(9)))
     );
 }

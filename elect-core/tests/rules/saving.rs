@@ -9,7 +9,7 @@ use elect_core::{
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    D, ELECTION_TIMEOUT, INTERVAL, PROMISE, Solo, at, beat, epoch, follows, just_before, lead, leading,
+    D, ELECTION_TIMEOUT, INTERVAL, OPEN, PROMISE, Solo, at, beat, epoch, follows, just_before, lead, leading,
     offer, stands,
 };
 
@@ -78,7 +78,12 @@ fn r43_a_save_stalls_after_the_detection_time_in_use_and_not_before() {
     let detection = Detection::Adaptive { floor: ms(200), ceiling: ms(2_000), phi: 8 };
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).detection(detection));
     a.hear("b", 1, leading(1), lead(ms(200)));
-    a.commit().hear("b", 1, leading(1), Body::Offer { epoch: epoch(2), detection: ms(200) });
+    a.commit().hear(
+        "b",
+        1,
+        leading(1),
+        Body::Offer { epoch: epoch(2), detection: ms(200), detection_max: OPEN },
+    );
     a.pass(ms(202)).link("c", elect_core::LinkState::Up);
     assert!(!told(&a, "c").0, "the detection time in use, not the longest");
 }
@@ -172,7 +177,7 @@ fn r08_an_offer_waits_for_the_save_under_way_for_the_detection_time_at_most() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).detection(detection));
     a.hear("b", 1, leading(1), lead(ms(200)));
     a.commit().hear("c", 2, leading(2), lead(ms(200)));
-    a.hear("c", 2, leading(2), Body::Offer { epoch: epoch(3), detection: ms(200) });
+    a.hear("c", 2, leading(2), Body::Offer { epoch: epoch(3), detection: ms(200), detection_max: OPEN });
     a.pass(ms(201)).commit();
     assert!(a.gate.is_none(), "the detection time in use, not the longest");
 }

@@ -37,8 +37,14 @@ fn nobody_primary_comes_up() {
 fn a_removed_node_disturbs_nobody() {
     let mut group = led_by_a(&["a", "b", "c"]);
     for _ in 0..50 {
-        let mut claim =
-            frame(&group, "b", "c", 9, Standing::Standing(e(10)), Body::Offer { epoch: e(10), detection: D });
+        let mut claim = frame(
+            &group,
+            "b",
+            "c",
+            9,
+            Standing::Standing(e(10)),
+            Body::Offer { epoch: e(10), detection: D, detection_max: D },
+        );
         claim.header.members = elect_core::Digest::from_bits(1);
         group.inject("b", "c", &claim).inject("x", "c", &claim).run(ms(20));
     }

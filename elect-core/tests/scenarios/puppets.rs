@@ -2,6 +2,7 @@
 
 use elect_core::{Body, Epoch, Frame, Header, Incarnation, Nonce, Standing};
 
+use crate::harness::solo::completed;
 pub(crate) use crate::harness::solo::{D, accept, beat, epoch as e, offer};
 use crate::harness::{Group, Seen, id, ms};
 
@@ -42,7 +43,7 @@ pub(crate) fn frame(
         echo: last_nonce(group, to, from),
         birth: None,
     };
-    Frame { header, body }
+    Frame { header, body: completed(body, D, D) }
 }
 
 pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, standing: Standing, body: Body) {

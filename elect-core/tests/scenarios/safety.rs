@@ -52,7 +52,8 @@ fn a_lease_ends_by_what_the_echoed_frames_granted() {
         let detection = lead_of(&older).unwrap();
         seen.insert(detection);
         granted = granted.max(older.header.nonce.sent + group.node("a").config.lease_span(detection));
-        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), beat());
+        let said = crate::harness::solo::lead(detection);
+        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), said);
         answer.header.echo = Some(older.header.nonce);
         group.inject("b", "a", &answer);
         let lease = group.elector("a").authority().lease(group.now).expect("it leads");

@@ -66,17 +66,10 @@ fn standing() -> impl Strategy<Value = Standing> {
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     let lead = detection().prop_map(|detection| Lead { detection });
-    (position(), any::<(bool, bool, u8, u32)>(), option::of(lead), option::of(freeze())).prop_map(
-        |(position, (eligible, healthy, priority, application), lead, freeze)| Heartbeat {
-            position,
-            eligible,
-            healthy,
-            priority,
-            application,
-            lead,
-            freeze,
-        },
-    )
+    (position(), any::<(bool, bool, u8, u32)>(), detection(), option::of(lead), option::of(freeze()))
+        .prop_map(|(position, (eligible, healthy, priority, application), detection_max, lead, freeze)| {
+            Heartbeat { position, eligible, healthy, priority, application, detection_max, lead, freeze }
+        })
 }
 
 fn address() -> impl Strategy<Value = Address> {
@@ -93,19 +86,26 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Refusal::OwnOffice,
         Refusal::Paused,
         Refusal::Replaced,
+        Refusal::DetectionTooLong,
     ])
 }
 
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         heartbeat().prop_map(Body::Heartbeat),
-        (epoch(), detection()).prop_map(|(epoch, detection)| Body::Offer { epoch, detection }),
-        (epoch(), position(), option::of(freeze())).prop_map(|(epoch, position, freeze)| Body::Accept {
+        (epoch(), detection(), detection()).prop_map(|(epoch, detection, detection_max)| Body::Offer {
             epoch,
-            position,
-            freeze
+            detection,
+            detection_max
         }),
-        (epoch(), refusal()).prop_map(|(epoch, refusal)| Body::Refuse { epoch, refusal }),
+        (epoch(), detection(), position(), option::of(freeze())).prop_map(
+            |(epoch, detection, position, freeze)| Body::Accept { epoch, detection, position, freeze }
+        ),
+        (epoch(), refusal(), detection()).prop_map(|(epoch, refusal, detection_max)| Body::Refuse {
+            epoch,
+            refusal,
+            detection_max
+        }),
         (heartbeat(), address()).prop_map(|(heartbeat, address)| Body::Announce { heartbeat, address }),
         (epoch(), node()).prop_map(|(epoch, target)| Body::Release { epoch, target }),
         (number(), pause()).prop_map(|(after, remaining)| Body::Pause { after, remaining }),
@@ -120,12 +120,15 @@ fn body() -> impl Strategy<Value = Body> {
 
 fn birth() -> impl Strategy<Value = Birth> {
     let log = prop::sample::select(vec![LogSync::Synchronous, LogSync::Asynchronous]);
-    (any::<u32>(), epoch(), position(), log).prop_map(|(first_life, epoch, position, log)| Birth {
-        first_life,
-        epoch,
-        position,
-        log,
-    })
+    (any::<u32>(), epoch(), position(), log, detection()).prop_map(
+        |(first_life, epoch, position, log, detection_min)| Birth {
+            first_life,
+            epoch,
+            position,
+            log,
+            detection_min,
+        },
+    )
 }
 
 /// Any frame whose spans are whole microseconds and milliseconds.

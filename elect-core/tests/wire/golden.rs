@@ -77,8 +77,9 @@ fn both_readers_read_the_golden_records() {
 
 #[test]
 fn a_heartbeat_with_names_of_eight_bytes_takes_at_most_96_bytes() {
-    assert_eq!(bytes_of(&samples::followers_heartbeat()).len(), 81);
-    assert_eq!(bytes_of(&samples::leaders_heartbeat()).len(), 76);
+    assert_eq!(bytes_of(&samples::followers_heartbeat()).len(), 85);
+    assert_eq!(bytes_of(&samples::leaders_heartbeat()).len(), 80);
+    assert_eq!(bytes_of(&samples::followers_heartbeat_with_less()).len(), 89);
 }
 
 #[test]

@@ -127,10 +127,10 @@ fn hostile_lengths_are_refused_before_anything_is_read_for_them() {
     };
     for length in 0..=u16::MAX {
         let found = usize::from(length);
-        let expected = if (48..=FRAME_BYTES_MAX).contains(&found) {
+        let expected = if (52..=FRAME_BYTES_MAX).contains(&found) {
             Ok(found)
         } else {
-            Err(WireError::Length { found, min: 48, max: FRAME_BYTES_MAX })
+            Err(WireError::Length { found, min: 52, max: FRAME_BYTES_MAX })
         };
         assert_eq!(prefix(length), expected);
     }
@@ -189,9 +189,9 @@ fn unknown_values_are_refused_with_their_place() {
     let standing = WireError::Standing { at: TAG_AT, found: 15, max: 7 };
     assert_eq!(with_tag("heartbeat_quiet_free", 15), Err(standing));
 
-    let at = golden("refuse_replaced").len() - 1;
-    let refusal = WireError::Refusal { at, found: 6, max: 5 };
-    assert_eq!(wire::decode(&bent("refuse_replaced", at, 6)), Err(refusal));
+    let at = golden("refuse_replaced").len() - 5;
+    let refusal = WireError::Refusal { at, found: 7, max: 6 };
+    assert_eq!(wire::decode(&bent("refuse_replaced", at, 7)), Err(refusal));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn names_that_are_none_are_refused_with_the_rule() {
     // Padding would be a second way to write the name "a".
     assert_eq!(with_name(b"a\0"), refused(NameError::Forbidden { index: 1, byte: 0 }));
     // A length beyond the end is no reason to look there.
-    let beyond = WireError::Short { at: name_at, end: 81 };
+    let beyond = WireError::Short { at: name_at, end: 85 };
     assert_eq!(wire::decode(&bent("heartbeat_following", name_at, 255)), Err(beyond));
 }
 
@@ -254,7 +254,7 @@ fn a_record_of_another_format_is_refused() {
 fn errors_say_what_where_and_what_is_allowed() {
     let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
     let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
-    says(hostile, "the length field says 65535 bytes, 48 to 426 are allowed");
+    says(hostile, "the length field says 65535 bytes, 52 to 434 are allowed");
     let tag = with_tag("pause", 0b1000_0000_0001_0000).unwrap_err();
     says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0001000000010000 belong here");
     let name = wire::decode(&bent("heartbeat_following", 28, b'/')).unwrap_err();

@@ -53,11 +53,11 @@ impl<'a> Bytes<'a> {
     }
 
     fn birth(&mut self) -> Birth {
-        let (first_life, epoch, log) = (self.half(), self.epoch(), self.byte());
+        let (first_life, epoch, detection_min, log) = (self.half(), self.epoch(), self.micros(), self.byte());
         assert!(log < 4, "log {log}");
         let position = (log & 1 == 1).then(|| Position { epoch: self.epoch(), offset: self.integer(8) });
         let log = if log & 2 == 0 { LogSync::Synchronous } else { LogSync::Asynchronous };
-        Birth { first_life, epoch, position, log }
+        Birth { first_life, epoch, position, log, detection_min }
     }
 
     fn micros(&mut self) -> Duration {
@@ -94,6 +94,7 @@ impl<'a> Bytes<'a> {
             healthy: tag >> 7 & 1 == 1,
             priority: self.byte(),
             application: self.half(),
+            detection_max: self.micros(),
             lead: (tag >> 8 & 1 == 1).then(|| Lead { detection: self.micros() }),
             freeze: self.freeze_if(tag),
         }
@@ -141,13 +142,16 @@ fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
 fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
     match kind {
         1 => Body::Heartbeat(rest.heartbeat(tag, durable)),
-        2 => Body::Offer { epoch: rest.epoch(), detection: rest.micros() },
+        2 => Body::Offer { epoch: rest.epoch(), detection: rest.micros(), detection_max: rest.micros() },
         3 => Body::Accept {
             epoch: rest.epoch(),
+            detection: rest.micros(),
             position: rest.position(tag, durable),
             freeze: rest.freeze_if(tag),
         },
-        4 => Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()) },
+        4 => {
+            Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()), detection_max: rest.micros() }
+        }
         5 => Body::Announce {
             heartbeat: rest.heartbeat(tag, durable),
             address: Address::new(rest.text()).unwrap(),
@@ -175,6 +179,7 @@ fn refusal(reason: u8) -> Refusal {
         3 => Refusal::OwnOffice,
         4 => Refusal::Paused,
         5 => Refusal::Replaced,
+        6 => Refusal::DetectionTooLong,
         _ => panic!("reason {reason}"),
     }
 }

@@ -37,6 +37,9 @@ fn header(standing: Standing, echo: Option<Nonce>) -> Header {
     }
 }
 
+/// The longest detection time that the sender allows.
+const D: Duration = Duration::from_micros(2_000_750);
+
 fn heartbeat(lead: Option<Lead>) -> Heartbeat {
     Heartbeat {
         position: Some(Position::new(epoch(40), 0x2122_2324)),
@@ -44,6 +47,7 @@ fn heartbeat(lead: Option<Lead>) -> Heartbeat {
         healthy: true,
         priority: 100,
         application: 0x0001_0203,
+        detection_max: D,
         lead,
         freeze: None,
     }
@@ -72,6 +76,12 @@ pub(crate) fn leaders_heartbeat() -> Frame {
     }
 }
 
+/// The heartbeat of a follower that was asked for a shorter promise than it allows.
+pub(crate) fn followers_heartbeat_with_less() -> Frame {
+    let lead = Lead { detection: Duration::from_micros(500_250) };
+    Frame { body: Body::Heartbeat(steady_heartbeat(Some(lead))), ..followers_heartbeat() }
+}
+
 /// The same, with a freeze in force.
 pub(crate) fn frozen_heartbeat() -> Frame {
     let mut frame = leaders_heartbeat();
@@ -95,7 +105,13 @@ fn accepted_a_re_offer() -> Frame {
 
 /// What the newest life of a sender began with.
 fn birth(position: Option<Position>, log: LogSync) -> Birth {
-    Birth { first_life: 0x0000_0005, epoch: epoch(40), position, log }
+    Birth {
+        first_life: 0x0000_0005,
+        epoch: epoch(40),
+        position,
+        log,
+        detection_min: Duration::from_micros(143_500),
+    }
 }
 
 /// The first words of a life: to a peer that has not answered it yet.
@@ -139,6 +155,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ("heartbeat_leading".to_owned(), leaders_heartbeat()),
         ("heartbeat_frozen".to_owned(), frozen_heartbeat()),
         ("heartbeat_following".to_owned(), followers_heartbeat()),
+        ("heartbeat_following_for_less".to_owned(), followers_heartbeat_with_less()),
         ("announce_longest".to_owned(), longest()),
         ("heartbeat_accepted_a_re_offer".to_owned(), accepted_a_re_offer()),
     ];
@@ -148,6 +165,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         healthy: false,
         priority: 0,
         application: 0,
+        detection_max: D,
         lead: None,
         freeze: None,
     };
@@ -183,11 +201,15 @@ fn bodies() -> Vec<(String, Standing, Body)> {
     let known = Incarnation { counter: 8, random: 0x0bad_cafe };
     let mut bodies = vec![
         ("offer", Standing::Standing(epoch(42)), offer()),
-        ("accept", Standing::Bound, Body::Accept { epoch: epoch(42), position, freeze: Some(freeze()) }),
+        (
+            "accept",
+            Standing::Bound,
+            Body::Accept { epoch: epoch(42), detection: D, position, freeze: Some(freeze()) },
+        ),
         (
             "accept_without_position",
             Standing::Bound,
-            Body::Accept { epoch: epoch(42), position: None, freeze: None },
+            Body::Accept { epoch: epoch(42), detection: D, position: None, freeze: None },
         ),
         ("announce", Standing::Leading(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
         ("release", Standing::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
@@ -201,16 +223,16 @@ fn bodies() -> Vec<(String, Standing, Body)> {
         ),
     ];
     for (name, refusal) in refusals() {
-        bodies.push((name, Standing::Free, Body::Refuse { epoch: epoch(42), refusal }));
+        bodies.push((name, Standing::Free, Body::Refuse { epoch: epoch(42), refusal, detection_max: D }));
     }
     bodies.into_iter().map(|(name, standing, body)| (name.to_owned(), standing, body)).collect()
 }
 
 fn offer() -> Body {
-    Body::Offer { epoch: epoch(42), detection: Duration::from_micros(500_250) }
+    Body::Offer { epoch: epoch(42), detection: Duration::from_micros(500_250), detection_max: D }
 }
 
-fn refusals() -> [(&'static str, Refusal); 6] {
+fn refusals() -> [(&'static str, Refusal); 7] {
     [
         ("refuse_bound", Refusal::Bound),
         ("refuse_epoch_too_low", Refusal::EpochTooLow),
@@ -218,6 +240,7 @@ fn refusals() -> [(&'static str, Refusal); 6] {
         ("refuse_own_office", Refusal::OwnOffice),
         ("refuse_paused", Refusal::Paused),
         ("refuse_replaced", Refusal::Replaced),
+        ("refuse_detection_too_long", Refusal::DetectionTooLong),
     ]
 }
 

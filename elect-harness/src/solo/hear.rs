@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Elector, Frame, Header, Ignored, Incarnation, Nonce, Notice, Standing, Time};
+use elect_core::{
+    Body, Elector, Frame, Header, Heartbeat, Ignored, Incarnation, Lead, NodeId, Nonce, Notice, Standing,
+    Time,
+};
 
 use super::Solo;
-use crate::frames::{D, FIVE, accept, beat, epoch, follows, lead, leading, offer, stands};
+use crate::frames::{D, FIVE, accept, beat, completed, epoch, follows, lead, leading, offer, stands};
 use crate::{builder, id};
 
 impl Solo {
@@ -23,7 +26,22 @@ impl Solo {
             echo: self.received.get(&from).copied(),
             birth: self.births.get(&from).copied(),
         };
-        Frame { header, body }
+        Frame { body: self.answered(from, standing, body), header }
+    }
+
+    /// What a test leaves open, as an honest peer says it.
+    fn answered(&self, from: NodeId, standing: Standing, body: Body) -> Body {
+        let own = self.elector.config().detection().ceiling();
+        let longest = self.maxima.get(&from).copied().unwrap_or(own);
+        let asked = self.asked.get(&from).copied().unwrap_or(longest);
+        let mut body = completed(body, longest, asked);
+        if let Body::Heartbeat(Heartbeat { detection_max, lead, .. }) = &mut body
+            && matches!(standing, Standing::Following(leader, _) if leader == id("a"))
+            && asked != *detection_max
+        {
+            lead.get_or_insert(Lead { detection: asked });
+        }
+        body
     }
 
     /// The frame arrives. Why it counted for nothing, if it did.

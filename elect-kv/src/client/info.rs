@@ -54,7 +54,16 @@ fn replication(text: &mut String, shared: &Shared) {
         for peer in &status.peers {
             let heard = peer.heard_ago.map_or_else(|| "never".into(), |ago| ago.as_millis().to_string());
             let connected = u8::from(peer.connected);
-            line(text, "", format_args!("peer_{}:connected={connected},heard_ms_ago={heard}", peer.node));
+            let longest =
+                peer.detection.peer_max.map_or_else(|| "unknown".into(), |max| max.as_millis().to_string());
+            let (node, left_out) = (peer.node, u8::from(peer.detection.leaves_out));
+            line(
+                text,
+                "",
+                format_args!(
+                    "peer_{node}:connected={connected},heard_ms_ago={heard},detection_max_ms={longest},left_out={left_out}"
+                ),
+            );
         }
     }
     if let Some(leader) = shared.leader() {

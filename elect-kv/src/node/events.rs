@@ -99,7 +99,7 @@ impl Host {
             }
             Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, &notice.to_string()),
             Notice::Resumed => self.log.tell(Kind::Resumed, None, None, &notice.to_string()),
-            Notice::EntriesLost { node, .. } => {
+            Notice::EntriesLost { node, .. } | Notice::PromiseTooShort { voter: node, .. } => {
                 self.log.tell(Kind::Warning, None, Some(node), &notice.to_string());
             }
             Notice::NewerApplication { .. }

@@ -381,13 +381,17 @@ impl World {
 
     /// An accept of the offer that `to` is about to hear, in its name.
     fn forge_accept(&mut self, from: usize, to: usize, offer: &Frame) {
-        let Body::Offer { epoch, .. } = offer.body else { return };
+        let Body::Offer { epoch, detection, .. } = offer.body else { return };
         let mut header = offer.header;
         let incarnation = self.nodes[to].disk.incarnation;
         header.nonce = elect_core::Nonce { incarnation, ..header.nonce };
         header.echo = Some(offer.header.nonce);
         header.standing = Standing::Bound;
-        self.send(to, from, Frame { header, body: Body::Accept { epoch, position: None, freeze: None } });
+        self.send(
+            to,
+            from,
+            Frame { header, body: Body::Accept { epoch, detection, position: None, freeze: None } },
+        );
     }
 }
 

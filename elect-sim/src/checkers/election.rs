@@ -210,7 +210,7 @@ impl Checkers {
             _ => {}
         }
         self.speaks(at, node, header.nonce.incarnation);
-        self.sets_detection(node, frame);
+        self.sets_detection(node, sent.to, frame);
         self.granted(sent);
         self.tells_freeze(sent);
         self.at(node).ended = ended(frame);

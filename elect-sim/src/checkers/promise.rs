@@ -18,13 +18,13 @@ pub(super) struct Promises {
     grants: [Grant; NODES_MAX],
     /// Whom the node follows, and in which epoch.
     following: Option<(NodeIndex, Epoch)>,
-    /// Since which send time its offers and leader's heartbeats carry which detection time.
-    detections: Vec<(Time, Duration)>,
+    /// Since which send time its offers and leader's heartbeats to each node carry which detection time.
+    detections: [Vec<(Time, Duration)>; NODES_MAX],
 }
 
 impl Default for Promises {
     fn default() -> Self {
-        Self { grants: [Grant::default(); NODES_MAX], following: None, detections: Vec::new() }
+        Self { grants: [Grant::default(); NODES_MAX], following: None, detections: Default::default() }
     }
 }
 
@@ -55,17 +55,18 @@ impl LeaseRule {
 }
 
 impl Checkers {
-    /// Notes the detection time that a leader's or candidate's frame carries.
-    pub(super) fn sets_detection(&mut self, node: NodeIndex, frame: &Frame) {
+    /// Notes the detection time that a leader's or candidate's frame to `to` carries.
+    pub(super) fn sets_detection(&mut self, node: NodeIndex, to: NodeIndex, frame: &Frame) {
+        let leads = matches!(frame.header.standing, Standing::Leading(_));
         let detection = match &frame.body {
             Body::Offer { detection, .. } => *detection,
-            Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => match heartbeat.lead {
+            Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } if leads => match heartbeat.lead {
                 Some(lead) => lead.detection,
                 None => return,
             },
             _ => return,
         };
-        let detections = &mut self.at(node).promises.detections;
+        let detections = &mut self.at(node).promises.detections[to];
         if detections.last().is_none_or(|&(_, last)| last != detection) {
             detections.push((frame.header.nonce.sent, detection));
         }
@@ -90,9 +91,19 @@ impl Checkers {
         let to = self.machine(to, echo.incarnation);
         let leader = &self.nodes[to];
         let life = leader.life;
-        let earlier = leader.promises.detections.iter().rev().find(|(since, _)| *since <= echo.sent);
-        let Some(&(_, detection)) = earlier else { return };
-        let end = echo.sent + self.lease_rules[to].span(detection);
+        let carried = carried(&leader.promises.detections[self.member(node)], echo.sent);
+        let Some(&(_, first)) = carried.last() else { return };
+        let said = promised(&frame.body).unwrap_or(first);
+        let is_true = carried.iter().any(|&(_, detection)| detection == said);
+        if !is_true {
+            let carried: Vec<_> = carried.iter().map(|&(_, detection)| detection).collect();
+            self.fail(Checker::PromisesKept, sent.at, node, || {
+                let leader = to;
+                format!("says that it promised {said:?} with a frame of {leader} that carried {carried:?}")
+            });
+            return;
+        }
+        let end = echo.sent + self.lease_rules[to].span(said);
         let grant = &mut self.at(node).promises.grants[to];
         if grant.life != life || end > grant.end {
             *grant = Grant { epoch, life, end };
@@ -117,7 +128,7 @@ impl Checkers {
 
     /// A node's clock began anew: send times of its earlier life mean nothing.
     pub(super) fn forget_detections(&mut self, node: NodeIndex) {
-        self.at(node).promises.detections.clear();
+        self.at(node).promises.detections = Default::default();
         self.at(node).promises.following = None;
     }
 
@@ -156,6 +167,25 @@ impl Checkers {
             && holder.life == grant.life
             && holder.ended < grant.epoch
             && clocks.read(leader, at) < grant.end
+    }
+}
+
+/// What the frames with this send time may have carried: mostly one detection time, another one too where it changed in
+/// that very step.
+fn carried(detections: &[(Time, Duration)], sent: Time) -> &[(Time, Duration)] {
+    let known = detections.partition_point(|(since, _)| *since <= sent);
+    let begun_then = detections[..known].iter().rev().take_while(|(since, _)| *since == sent).count();
+    &detections[(known - begun_then).saturating_sub(1)..known]
+}
+
+/// How long the promise runs that a voter's frame says it gave.
+fn promised(body: &Body) -> Option<Duration> {
+    match body {
+        Body::Accept { detection, .. } => Some(*detection),
+        Body::Heartbeat(heartbeat) => {
+            Some(heartbeat.lead.map_or(heartbeat.detection_max, |lead| lead.detection))
+        }
+        _ => None,
     }
 }
 

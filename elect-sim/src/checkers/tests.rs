@@ -53,7 +53,17 @@ fn heartbeat(standing: Standing) -> Body {
     let lead = matches!(standing, Standing::Leading(_)).then_some(Lead { detection });
     let (position, priority, application) = (None, 100, 0);
     let (eligible, healthy, freeze) = (true, true, None);
-    Body::Heartbeat(Heartbeat { position, eligible, healthy, priority, application, lead, freeze })
+    let detection_max = D;
+    Body::Heartbeat(Heartbeat {
+        position,
+        eligible,
+        healthy,
+        priority,
+        application,
+        detection_max,
+        lead,
+        freeze,
+    })
 }
 
 impl Group {
@@ -85,9 +95,21 @@ impl Group {
     fn promised() -> Self {
         let mut group = Self::new();
         group.vote(A, 1, A);
-        group.send(A, B, 1, Standing::Standing(epoch(1)), Body::Offer { epoch: epoch(1), detection: D });
+        group.send(
+            A,
+            B,
+            1,
+            Standing::Standing(epoch(1)),
+            Body::Offer { epoch: epoch(1), detection: D, detection_max: D },
+        );
         group.vote(B, 1, A);
-        group.send(B, A, 1, Standing::Bound, Body::Accept { epoch: epoch(1), position: None, freeze: None });
+        group.send(
+            B,
+            A,
+            1,
+            Standing::Bound,
+            Body::Accept { epoch: epoch(1), detection: D, position: None, freeze: None },
+        );
         assert_eq!(group.checks.violation(), None);
         group
     }
@@ -199,7 +221,13 @@ fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
 fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
     let mut group = Group::new();
     group.vote(B, 5, C);
-    group.send(B, A, 5, Standing::Bound, Body::Accept { epoch: epoch(5), position: None, freeze: None });
+    group.send(
+        B,
+        A,
+        5,
+        Standing::Bound,
+        Body::Accept { epoch: epoch(5), detection: D, position: None, freeze: None },
+    );
     assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
     let mut group = Group::new();
     group.checks.elected(group.now, A, epoch(5));
@@ -286,14 +314,20 @@ fn step_down_once_sees_what_is_missing_doubled_or_late() {
 fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
     let word_to_another = |mut group: Group| {
         group.vote(B, 2, C);
-        group.send(B, C, 2, Standing::Bound, Body::Accept { epoch: epoch(2), position: None, freeze: None });
+        group.send(
+            B,
+            C,
+            2,
+            Standing::Bound,
+            Body::Accept { epoch: epoch(2), detection: D, position: None, freeze: None },
+        );
         group.found()
     };
     assert_eq!(word_to_another(Group::promised()), Some(Checker::PromisesKept));
 
     let mut own_offer = Group::promised();
     let standing = Standing::Standing(epoch(2));
-    own_offer.send(B, A, 1, standing, Body::Offer { epoch: epoch(2), detection: D });
+    own_offer.send(B, A, 1, standing, Body::Offer { epoch: epoch(2), detection: D, detection_max: D });
     assert_eq!(own_offer.found(), Some(Checker::PromisesKept));
 
     let mut late = Group::promised();
@@ -440,7 +474,7 @@ fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
         group.send(C, A, 1, Standing::Following(id(A), epoch(1)), heartbeat(Standing::Free));
         group.vote(C, 2, candidate);
         let freeze = Some(frozen(1, 500));
-        let body = Body::Accept { epoch: epoch(2), position: None, freeze };
+        let body = Body::Accept { epoch: epoch(2), detection: D, position: None, freeze };
         // Long after whatever it has granted.
         group.now += 10 * SECOND;
         group.send(C, candidate, 2, Standing::Bound, body);

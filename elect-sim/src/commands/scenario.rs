@@ -18,7 +18,8 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             sabotage no-fence: a bug planted around the elector, to see a checker fail
             twin c: one more machine, with the next letter. It is off until a copied disk is started there. It has the
             name of c: what is sent to c reaches both, and what either sends is from c
-  one node  of a drift 0 | of a members a b c (after the first step: from its next start)
+  one node  of a drift 0 | of a detection 300ms | of a detection 200ms to 800ms phi 8 | of a heartbeat 50ms | of a members a b c
+            (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
             epoch a at-most 5 | fence a at-most 5 | detection a at-most 1s (each or at-least) | no office | refused a WORDS (its start) | explains a WORDS

@@ -29,7 +29,9 @@ impl Player {
             };
         let nonce = Nonce { incarnation, sent: world.local_of_anybody(from) };
         let detection = Duration::from_millis(500);
-        let (standing, epoch, body) = forged_body(forged, detection);
+        // What the forged sender may be configured with.
+        let detection_max = world.config(to, 0).detection().ceiling().max(detection);
+        let (standing, epoch, body) = forged_body(forged, detection, detection_max);
         let members = world.config(to, 0).digest();
         let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None };
         world.note(Some(to), || format!("forged from {from}: {standing:?} {body:?}"));
@@ -37,20 +39,21 @@ impl Player {
     }
 }
 
-fn forged_body(forged: Forged, detection: Duration) -> (Standing, Epoch, Body) {
+fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> (Standing, Epoch, Body) {
     let beat = |lead| Heartbeat {
         position: None,
         eligible: true,
         healthy: true,
         priority: 100,
         application: 0,
+        detection_max,
         lead,
         freeze: None,
     };
     match forged {
         Forged::Accept(epoch) => {
             let epoch = Epoch::new(epoch);
-            (Standing::Bound, epoch, Body::Accept { epoch, position: None, freeze: None })
+            (Standing::Bound, epoch, Body::Accept { epoch, detection, position: None, freeze: None })
         }
         Forged::Announce(epoch) => {
             let epoch = Epoch::new(epoch);
@@ -59,7 +62,7 @@ fn forged_body(forged: Forged, detection: Duration) -> (Standing, Epoch, Body) {
         }
         Forged::Offer(epoch) => {
             let epoch = Epoch::new(epoch);
-            (Standing::Standing(epoch), Epoch::ZERO, Body::Offer { epoch, detection })
+            (Standing::Standing(epoch), Epoch::ZERO, Body::Offer { epoch, detection, detection_max })
         }
         Forged::Heartbeat(epoch) => (Standing::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
     }

@@ -10,6 +10,10 @@ mod settings;
 mod state;
 mod words;
 
+use std::time::Duration;
+
+use elect_core::Detection;
+
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
@@ -82,6 +86,8 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum OwnSetting {
     Drift(u32),
+    Detection(Detection),
+    Heartbeat(Duration),
     Members(Vec<String>),
 }
 
@@ -89,6 +95,8 @@ impl OwnSetting {
     fn apply(&self, own: &mut Own) {
         match self {
             Self::Drift(ppm) => own.drift_ppm = Some(*ppm),
+            Self::Detection(detection) => own.detection = Some(*detection),
+            Self::Heartbeat(interval) => own.heartbeat = Some(*interval),
             Self::Members(written) => own.members = Some(written.clone()),
         }
     }

@@ -1,8 +1,10 @@
 //! From text to a scenario.
 
 use super::settings::culprit;
-use super::words::{between, letter, link, name, nanos, on_links, on_nodes, rate, whole};
+use super::words::{between, duration, letter, link, name, nanos, on_links, on_nodes, rate, whole};
 use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
+use elect_core::Detection;
+
 use crate::clock::MILLI;
 use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
@@ -248,8 +250,14 @@ fn said(words: &[&str]) -> Parsed<String> {
 fn own(words: &[&str]) -> Parsed<OwnSetting> {
     Ok(match *words {
         ["drift", ppm] => OwnSetting::Drift(whole(ppm)?),
+        ["detection", span] => OwnSetting::Detection(Detection::Fixed(duration(span)?)),
+        ["detection", floor, "to", ceiling, "phi", phi] => {
+            let (floor, ceiling) = (duration(floor)?, duration(ceiling)?);
+            OwnSetting::Detection(Detection::Adaptive { floor, ceiling, phi: whole(phi)? })
+        }
+        ["heartbeat", span] => OwnSetting::Heartbeat(duration(span)?),
         ["members", ref ids @ ..] => OwnSetting::Members(ids.iter().map(|&id| id.into()).collect()),
-        _ => return Err("of a node: drift 0 or members a b c".into()),
+        _ => return Err("of a node: drift 0, detection 300ms, heartbeat 50ms or members a b c".into()),
     })
 }
 

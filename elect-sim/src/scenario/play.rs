@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use elect_core::Health;
 
-use super::{Name, Scenario, State, Step};
+use super::{Name, OwnSetting, Scenario, State, Step};
 use crate::campaign::Run;
 use crate::clock::MILLI;
 use crate::counts::Counts;
@@ -258,6 +258,9 @@ impl Player {
                     return Err("only the disk of a dead node is wiped".into());
                 }
                 self.run.world.act(Deed::Wipe(node, wiped));
+            }
+            Step::Own(node, OwnSetting::Detection(detection)) => {
+                self.run.world.act(Deed::Configure(node, detection));
             }
             Step::Own(node, ref setting) => {
                 setting.apply(self.run.world.own_mut(node));

@@ -13,7 +13,9 @@ use crate::scenario::Scenario;
 const LEAD: Real = 2 * SECOND;
 
 /// A simpler world, one thing at a time; the boldest first.
-const SIMPLER: [fn(&mut Options); 16] = [
+const SIMPLER: [fn(&mut Options); 18] = [
+    |options| options.own.clear(),
+    |options| options.own.iter_mut().for_each(|own| own.heartbeat = None),
     |options| {
         options.calm = usual().calm;
         options.stormy = usual().calm;

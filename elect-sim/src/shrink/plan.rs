@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use elect_core::{Detection, MemberKind};
+use elect_core::MemberKind;
 
 use crate::clock::Real;
-use crate::clock::{duration, span};
+use crate::clock::{duration, setting, span};
 use crate::deed::Deed;
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Interrupt, Request};
@@ -79,8 +79,8 @@ impl Plan {
             office_timeout,
             reports,
             sabotage,
-            // Every node of a swarm is set alike, and no disk is copied.
-            own: _,
+            own,
+            // No disk is copied.
             twins: _,
             drills,
         } = &self.options;
@@ -92,7 +92,7 @@ impl Plan {
         };
         set(*seed != usual.seed, format!("seed {seed}"));
         set(*heartbeat != usual.heartbeat, format!("heartbeat {}", duration(*heartbeat)));
-        set(*detection != usual.detection, detection_line(*detection));
+        set(*detection != usual.detection, setting(*detection));
         set(*drift_ppm != usual.drift_ppm, format!("drift {drift_ppm}"));
         set(*reading != usual.reading, format!("reading {}", span(*reading)));
         set(*save != usual.save, format!("save {}", duration(*save / 2)));
@@ -106,6 +106,15 @@ impl Plan {
         set(*reports != usual.reports, format!("reports {}", span(*reports)));
         set(*wild_clocks, "wild-clocks".into());
         set(*store_loss_ppm != 0, format!("store-loss {store_loss_ppm}"));
+        for (node, own) in own.iter().enumerate() {
+            let name = NodeIndex::at(node);
+            if let Some(detection) = own.detection {
+                set(true, format!("of {name} {}", setting(detection)));
+            }
+            if let Some(interval) = own.heartbeat {
+                set(true, format!("of {name} heartbeat {}", duration(interval)));
+            }
+        }
         for drill in drills {
             set(true, format!("drill {}", drill.name()));
         }
@@ -158,6 +167,9 @@ impl Plan {
         let keep =
             |node: NodeIndex| (node != gone).then_some(NodeIndex::new(node.number() - u8::from(node > gone)));
         plan.options.kinds.remove(gone.place());
+        if gone.place() < plan.options.own.len() {
+            plan.options.own.remove(gone.place());
+        }
         plan.options.preferred = plan.options.preferred.and_then(keep);
         let remaining = &mut plan.options.remaining;
         remaining.cuts = remaining
@@ -216,15 +228,6 @@ fn members(kinds: &[MemberKind]) -> Vec<String> {
     if lines == ["voters 3"] { Vec::new() } else { lines }
 }
 
-fn detection_line(detection: Detection) -> String {
-    match detection {
-        Detection::Fixed(span) => format!("detection {}", duration(span)),
-        Detection::Adaptive { floor, ceiling, phi } => {
-            format!("detection {} to {} phi {phi}", duration(floor), duration(ceiling))
-        }
-    }
-}
-
 /// Adds a step, to the last line if that does the same to something else. Lines before `begin` are of another time.
 fn push(lines: &mut Vec<String>, begin: usize, step: &str) {
     const LISTS: [&str; 10] =
@@ -277,6 +280,7 @@ fn renamed(deed: Deed, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<
         Deed::Rule(rule) => Deed::Rule(Rule { from: keep(rule.from)?, to: keep(rule.to)?, ..rule }),
         Deed::On(trigger) => Deed::On(trigger.renamed(keep)?),
         Deed::RaiseRecord(node, by) => Deed::RaiseRecord(keep(node)?, by),
+        Deed::Configure(node, detection) => Deed::Configure(keep(node)?, detection),
         // No swarm names the target of a handover.
         Deed::Ask(_, Request::Handover(Some(_))) => return None,
         Deed::Ask(node, request) => Deed::Ask(keep(node)?, request),

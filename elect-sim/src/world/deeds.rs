@@ -1,6 +1,6 @@
 //! What is done to a world, done.
 
-use elect_core::{Epoch, Holder, MemberKind, Record, Storage, Word};
+use elect_core::{Detection, Epoch, Holder, MemberKind, Record, Storage, Word};
 
 use super::World;
 use crate::deed::{Deed, Wiped};
@@ -49,6 +49,7 @@ impl World {
             Deed::Rule(rule) => self.wires.add_rule(rule),
             Deed::On(trigger) => self.triggers.push(trigger),
             Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
+            Deed::Configure(node, detection) => self.options.own_mut(node).detection = Some(detection),
         }
         if is_of_links {
             self.mark_links();
@@ -86,6 +87,12 @@ impl World {
     fn wipe(&mut self, node: NodeIndex, wiped: Wiped) {
         if self.node(node).has_process() {
             return; // A disk in use is not lost, it fails.
+        }
+        // R45: who replaces a disk keeps the lost node's maximum until it is rebuilt.
+        if let Some(promised) = self.node(node).record().map(|record| record.detection_max)
+            && promised > self.options.detection_of(node).ceiling()
+        {
+            self.options.own_mut(node).detection = Some(Detection::Fixed(promised));
         }
         self.node_mut(node).disk_mut().wipe();
         self.book.checks_mut().lost_disk(node);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::Health;
+use elect_core::{Health, Storage};
 
 use super::World;
 use crate::clock::{MICRO, MILLI, SECOND};
@@ -101,6 +101,7 @@ impl World {
                 self.act_later(span, vec![Deed::Slower(0)]);
             }
             Fault::DataCut => self.cut_data(),
+            Fault::Reconfigure => self.reconfigure(node),
             Fault::Handover => {
                 self.act(Deed::Ask(node, Request::Handover(None)));
                 if self.options.faults.contains(&Fault::Freeze) && self.chaos.below(3) == 0 {
@@ -196,6 +197,16 @@ impl World {
         for node in self.machines().filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
             self.kill(Deed::PowerOff(node), node, wait);
+        }
+    }
+
+    /// The process dies and starts with another detection time. Not while its storage is replaced (R45).
+    fn reconfigure(&mut self, node: NodeIndex) {
+        let detection = self.options.draw_detection(node, &mut self.chaos);
+        if self.node(node).record().is_some_and(|record| record.storage == Storage::Intact) {
+            self.act(Deed::Configure(node, detection));
+            let wait = self.some_span();
+            self.kill(Deed::Crash(node), node, wait);
         }
     }
 

@@ -9,7 +9,14 @@ use crate::ids::NodeIndex;
 impl World {
     /// One election timeout in real time, at the slowest clock.
     pub(crate) fn election_timeout(&self) -> Real {
-        let timeout = self.config(NodeIndex::default(), 0).election_timeout();
+        let of = |node: NodeIndex| {
+            let config = self.written_config(node, 0).ok()?;
+            // A promise of an earlier configuration may still run.
+            let recorded = self.node(node).record().map(|record| record.detection_max);
+            let earlier = recorded.unwrap_or_default().saturating_sub(config.detection().ceiling());
+            Some(config.election_timeout() + earlier * 5 / 4)
+        };
+        let timeout = NodeIndex::all(self.options.kinds.len()).filter_map(of).max().unwrap_or_default();
         u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
@@ -27,13 +34,22 @@ impl World {
         self.node(node).is_intact()
     }
 
+    /// R65: whether the promise that one node allows is long enough for another one's lease.
+    fn carries(&self, voter: NodeIndex, leader: NodeIndex) -> bool {
+        let config = |node| self.node(node).process().map(|process| process.elector().config());
+        match (config(voter), config(leader)) {
+            (Some(voter), Some(leader)) => leader.detection_min() <= voter.detection().ceiling(),
+            _ => true,
+        }
+    }
+
     /// The voters that are connected in both directions with a live quorum.
     pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
         let count = self.nodes.len();
         let live = |node: NodeIndex| self.is_intact(node) && self.nodes[node].kind().votes();
         let reaches = |node: NodeIndex| {
             NodeIndex::all(count)
-                .filter(|&peer| live(peer))
+                .filter(|&peer| live(peer) && self.carries(peer, node))
                 .filter(|&peer| peer == node || self.wires.links().is_open_both_ways(node, peer))
                 .count()
         };

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Detection};
 use crate::duty::Duty;
 use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
@@ -82,11 +82,23 @@ struct World {
     short: usize,
 }
 
+/// Half of the worlds have nodes that differ.
+fn detection(name: NodeId, seed: u64) -> Detection {
+    let millis = match name.as_str() {
+        _ if seed.is_multiple_of(2) => 500,
+        "a" => 2_000,
+        "b" => 300,
+        _ => 500,
+    };
+    Detection::Fixed(Duration::from_millis(millis))
+}
+
 fn config(name: NodeId, ids: &[NodeId], seed: u64) -> Config {
     Config::builder(ClusterId::new("twins").unwrap(), name)
         .voters(ids[..3].iter().copied())
         .observers(ids[3..].iter().copied())
         .heartbeat_interval(Duration::from_millis(50))
+        .detection(detection(name, seed))
         .seed(seed)
         .build()
         .unwrap()

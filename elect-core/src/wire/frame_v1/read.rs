@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use super::{
-    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE, FREEZE,
-    FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix,
-    REFUSALS, REPLACED, RESERVED, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1,
-    WentBackV1, refusal_byte,
+    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
+    FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, POSITION, POSITION_EPOCH,
+    Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED,
+    TAG_AT, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
@@ -67,8 +67,8 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
 }
 
 fn read_birth(reader: &mut Reader<'_>) -> Result<Birth, WireError> {
-    let at = reader.at() + 4 + 8;
-    let BirthV1 { first_life, epoch, log } = reader.section()?;
+    let at = reader.at() + 4 + 8 + 4;
+    let BirthV1 { first_life, epoch, detection_min_micros, log } = reader.section()?;
     let allowed = BIRTH_POSITION | BIRTH_ASYNCHRONOUS;
     if log & !allowed != 0 {
         return Err(WireError::Flags { at, found: log.into(), allowed: allowed.into() });
@@ -79,7 +79,8 @@ fn read_birth(reader: &mut Reader<'_>) -> Result<Birth, WireError> {
         Some(Position { epoch: read_epoch(reader)?, offset: reader.section()? })
     };
     let log = if log & BIRTH_ASYNCHRONOUS == 0 { LogSync::Synchronous } else { LogSync::Asynchronous };
-    Ok(Birth { first_life, epoch: Epoch::new(epoch), position, log })
+    let detection_min = from_micros(detection_min_micros);
+    Ok(Birth { first_life, epoch: Epoch::new(epoch), position, log, detection_min })
 }
 
 #[inline(always)]
@@ -106,14 +107,22 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
         Kind::Heartbeat => Body::Heartbeat(read_heartbeat(reader, tag, durable)?),
         Kind::Offer => {
             let offer: OfferV1 = reader.section()?;
-            Body::Offer { epoch: Epoch::new(offer.epoch), detection: from_micros(offer.detection_micros) }
+            Body::Offer {
+                epoch: Epoch::new(offer.epoch),
+                detection: from_micros(offer.detection_micros),
+                detection_max: from_micros(offer.detection_max_micros),
+            }
         }
         Kind::Accept => {
-            let epoch = read_epoch(reader)?;
-            let position = read_position(reader, tag, durable)?;
-            Body::Accept { epoch, position, freeze: read_freeze(reader, tag)? }
+            let AcceptV1 { epoch, detection_micros } = reader.section()?;
+            Body::Accept {
+                epoch: Epoch::new(epoch),
+                detection: from_micros(detection_micros),
+                position: read_position(reader, tag, durable)?,
+                freeze: read_freeze(reader, tag)?,
+            }
         }
-        Kind::Refuse => Body::Refuse { epoch: read_epoch(reader)?, refusal: read_refusal(reader)? },
+        Kind::Refuse => read_refuse(reader)?,
         Kind::Announce => {
             let heartbeat = read_heartbeat(reader, tag, durable)?;
             let at = reader.at();
@@ -157,6 +166,7 @@ fn read_heartbeat(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<H
         healthy: tag & HEALTHY != 0,
         priority: vitals.priority,
         application: vitals.application,
+        detection_max: from_micros(vitals.detection_max_micros),
         lead: detection.map(|micros| Lead { detection: from_micros(micros) }),
         freeze: read_freeze(reader, tag)?,
     })
@@ -198,14 +208,16 @@ fn read_epoch(reader: &mut Reader<'_>) -> Result<Epoch, WireError> {
     reader.section().map(Epoch::new)
 }
 
-fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, WireError> {
+fn read_refuse(reader: &mut Reader<'_>) -> Result<Body, WireError> {
+    let epoch = read_epoch(reader)?;
     let at = reader.at();
-    let found: u8 = reader.section()?;
-    REFUSALS.get(usize::from(found)).copied().ok_or(WireError::Refusal {
+    let RefuseV1 { reason: found, detection_max_micros } = reader.section()?;
+    let refusal = REFUSALS.get(usize::from(found)).copied().ok_or(WireError::Refusal {
         at,
         found,
-        max: refusal_byte(Refusal::Replaced),
-    })
+        max: refusal_byte(Refusal::DetectionTooLong),
+    })?;
+    Ok(Body::Refuse { epoch, refusal, detection_max: from_micros(detection_max_micros) })
 }
 
 fn from_micros(micros: u32) -> Duration {

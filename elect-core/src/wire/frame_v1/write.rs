@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use super::{
-    BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
-    FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1, OfferV1, POSITION,
-    POSITION_EPOCH, REPLACED, RESERVED, RejectV1, STANDING_EPOCH, STANDS, STOPPED, VERSION, VitalsV1,
-    WentBackV1, refusal_byte,
+    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE,
+    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1, OfferV1,
+    POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING_EPOCH, STANDS, STOPPED,
+    VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
@@ -62,7 +62,12 @@ fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
         LogSync::Synchronous => position,
         LogSync::Asynchronous => position | BIRTH_ASYNCHRONOUS,
     };
-    writer.section(BirthV1 { first_life: birth.first_life, epoch: birth.epoch.number(), log });
+    writer.section(BirthV1 {
+        first_life: birth.first_life,
+        epoch: birth.epoch.number(),
+        detection_min_micros: micros(birth.detection_min),
+        log,
+    });
     if let Some(Position { epoch, offset }) = birth.position {
         writer.section((epoch.number(), offset));
     }
@@ -72,15 +77,21 @@ fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
 fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
     match body {
         Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat, durable),
-        Body::Offer { epoch, detection } => {
-            writer.section(OfferV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
-        }
-        Body::Accept { epoch, position, freeze } => {
-            writer.section(epoch.number());
+        Body::Offer { epoch, detection, detection_max } => writer.section(OfferV1 {
+            epoch: epoch.number(),
+            detection_micros: micros(*detection),
+            detection_max_micros: micros(*detection_max),
+        }),
+        Body::Accept { epoch, detection, position, freeze } => {
+            writer.section(AcceptV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
             write_position(writer, *position, durable);
             write_freeze(writer, freeze.as_ref());
         }
-        Body::Refuse { epoch, refusal } => writer.section((epoch.number(), refusal_byte(*refusal))),
+        Body::Refuse { epoch, refusal, detection_max } => {
+            writer.section(epoch.number());
+            let (reason, detection_max_micros) = (refusal_byte(*refusal), micros(*detection_max));
+            writer.section(RefuseV1 { reason, detection_max_micros });
+        }
         Body::Announce { heartbeat, address } => {
             write_heartbeat(writer, heartbeat, durable);
             writer.text(address.as_str());
@@ -107,7 +118,11 @@ fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
 #[inline(always)]
 fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat, durable: Epoch) {
     write_position(writer, heartbeat.position, durable);
-    writer.section(VitalsV1 { priority: heartbeat.priority, application: heartbeat.application });
+    writer.section(VitalsV1 {
+        priority: heartbeat.priority,
+        application: heartbeat.application,
+        detection_max_micros: micros(heartbeat.detection_max),
+    });
     if let Some(lead) = &heartbeat.lead {
         writer.section(micros(lead.detection));
     }
