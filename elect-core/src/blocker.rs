@@ -34,6 +34,8 @@ pub enum Blocker {
     Bound(NodeId, Epoch, Time),
     /// A record is being saved since then.
     Saving(Time),
+    /// One frame said that its storage lacks what the group has held: until then it does not know whether it has a vote.
+    InDoubt(Time),
     /// It waits until then after a lost round or a resignation.
     Waits(Time),
     /// It leaves this node a head start until then.

@@ -40,6 +40,9 @@ pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
     sink.word(frame.header.epoch.number());
     describe_standing(sink, members, frame.header.standing);
     option(sink, frame.header.birth.as_ref(), describe_birth);
+    option(sink, frame.header.genesis.as_ref(), |sink, told| {
+        words(sink, [told.genesis.to_bits(), u64::from(told.is_final)]);
+    });
     match &frame.body {
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
             let is_announcement = matches!(frame.body, Body::Announce { .. });
@@ -56,8 +59,8 @@ pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
         Body::Offer { epoch, detection, detection_max } => {
             words(sink, [1, epoch.number(), nanos(*detection), nanos(*detection_max)]);
         }
-        Body::Accept { epoch, detection, position, freeze } => {
-            words(sink, [2, epoch.number(), nanos(*detection)]);
+        Body::Accept { epoch, detection, position, freeze, genesis_epoch } => {
+            words(sink, [2, epoch.number(), nanos(*detection), genesis_epoch.number()]);
             describe_position(sink, *position);
             describe_stamp(sink, *freeze);
         }

@@ -2,6 +2,7 @@
 
 use crate::epoch::{Epoch, Position};
 use crate::follower::{Accepting, Candidacy};
+use crate::genesis::told::SavedGenesis;
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
 use crate::pace::SaveTime;
@@ -26,7 +27,12 @@ pub(crate) struct DurableState {
     /// The epoch below the fence's floor whose stamps still pass.
     exempt_epoch: Option<Epoch>,
     save_time: SaveTime,
+    /// What is saved as soon as the genesis under way is durable: nothing waits for that but the disk (R59).
+    next: Option<Save>,
 }
+
+/// What a save is for, what it saves, the floor that it raises, and whose stamps pass below that.
+pub(crate) type Save = (Purpose, Option<Record>, Epoch, Option<Epoch>);
 
 /// A gate that is under way.
 #[derive(Clone, Debug)]
@@ -40,6 +46,12 @@ struct Saving {
     is_stalled: bool,
 }
 
+impl Saving {
+    const fn is_genesis(&self) -> bool {
+        matches!(self.purpose, Purpose::Genesis(_))
+    }
+}
+
 impl DurableState {
     pub(crate) fn new(record: Record) -> Self {
         Self {
@@ -51,6 +63,7 @@ impl DurableState {
             fenced_position: None,
             exempt_epoch: None,
             save_time: SaveTime::default(),
+            next: None,
         }
     }
 
@@ -69,22 +82,36 @@ impl DurableState {
         self.record.incarnation
     }
 
+    /// Which history of the group the storage belongs to.
     #[inline]
-    pub(crate) const fn is_saving(&self) -> bool {
+    pub(crate) const fn genesis(&self) -> Option<SavedGenesis> {
+        self.record.genesis
+    }
+
+    /// Whether a gate is under way, whatever it saves.
+    #[inline]
+    pub(crate) const fn is_busy(&self) -> bool {
         self.saving.is_some()
     }
 
+    /// Whether something is on its way to the disk that others wait for: anything but a genesis (R59).
+    #[inline]
+    pub(crate) fn is_saving(&self) -> bool {
+        self.saving.as_ref().is_some_and(|saving| self.next.is_some() || !saving.is_genesis())
+    }
+
     pub(crate) fn saving_since(&self) -> Option<Time> {
-        self.saving.as_ref().map(|saving| saving.since)
+        self.saving.as_ref().filter(|_| self.is_saving()).map(|saving| saving.since)
     }
 
     /// Whether a claim or an offer of this leader is being saved.
     pub(crate) fn is_saving_for(&self, leader: MemberIndex) -> bool {
-        self.saving.as_ref().is_some_and(|saving| match saving.purpose {
+        let Some(saving) = &self.saving else { return false };
+        match self.next.map_or(saving.purpose, |(purpose, ..)| purpose) {
             Purpose::Follow(claim) => claim.leader == leader,
             Purpose::Accept(accepting) => accepting.candidate == leader,
             _ => false,
-        })
+        }
     }
 
     /// R43: whether the save under way takes longer than D.
@@ -93,19 +120,30 @@ impl DurableState {
         self.saving.as_ref().is_some_and(|saving| saving.is_stalled)
     }
 
-    /// R8: a gate is handed out, one at a time; returns its number.
-    pub(crate) fn begin(
-        &mut self,
-        purpose: Purpose,
-        record: Option<Record>,
-        exempt_epoch: Option<Epoch>,
-        now: Time,
-    ) -> u64 {
-        assert!(self.saving.is_none(), "one gate at a time");
+    /// R8: a gate is handed out, one at a time; returns its number. `None` if it waits for a genesis that is under way.
+    pub(crate) fn begin(&mut self, save: &Save, now: Time) -> Option<u64> {
+        assert!(!self.is_saving(), "one gate at a time");
+        if self.is_busy() {
+            self.next = Some(*save);
+            return None;
+        }
+        let (purpose, record, _, exempt_epoch) = *save;
         self.gates += 1;
         let number = self.gates;
         self.saving = Some(Saving { number, record, exempt_epoch, purpose, since: now, is_stalled: false });
-        number
+        Some(number)
+    }
+
+    /// R59: what waited for the genesis that has become durable.
+    pub(crate) fn take_next(&mut self) -> Option<Save> {
+        let (purpose, mut record, floor, exempt_epoch) = self.next.take_if(|_| self.saving.is_none())?;
+        // Storage that counts as replaced begins without.
+        if !matches!(purpose, Purpose::CountAsReplaced { .. })
+            && let Some(record) = &mut record
+        {
+            record.genesis = self.record.genesis;
+        }
+        Some((purpose, record, floor, exempt_epoch))
     }
 
     /// The save under way takes longer than D; `false` if there is none.
@@ -127,9 +165,12 @@ impl DurableState {
         if let Some(record) = saving.record {
             self.record = record;
         }
-        self.exempt_epoch = saving.exempt_epoch;
-        self.fenced_position = position;
-        self.accepted_candidacy = None;
+        // R59: a genesis leaves the fence where it stood, and what was pulled and answered before still holds.
+        if !saving.is_genesis() {
+            self.exempt_epoch = saving.exempt_epoch;
+            self.fenced_position = position;
+            self.accepted_candidacy = None;
+        }
         Some(saving.purpose)
     }
 
@@ -145,6 +186,7 @@ impl DurableState {
     /// Nothing waits for the disk any more.
     pub(crate) fn stop(&mut self) {
         self.saving = None;
+        self.next = None;
         self.deferred = None;
     }
 
@@ -203,5 +245,9 @@ impl DurableState {
     pub(crate) fn saving(&self) -> Option<(Option<&Record>, Option<Epoch>, &Purpose)> {
         let saving = self.saving.as_ref()?;
         Some((saving.record.as_ref(), saving.exempt_epoch, &saving.purpose))
+    }
+
+    pub(crate) const fn next(&self) -> Option<&Save> {
+        self.next.as_ref()
     }
 }

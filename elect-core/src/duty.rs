@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::epoch::{Epoch, Stamp};
 use crate::event::{HandoverAborted, Stopped};
+use crate::genesis::told::Genesis;
 use crate::handover::HandoverCause;
 use crate::name::NodeId;
 use crate::office::Elected;
@@ -47,6 +48,15 @@ pub enum Duty {
     },
     /// This node's replaced storage has caught up: it votes again, and acknowledges what it holds.
     Rebuilt,
+    /// This node's storage counts as replaced from now on, and its record says so: it lacks the genesis that the group
+    /// agreed upon, as a disk does that was lost and given a first boot. Acknowledge nothing, and fill it from the leader
+    /// as a replacement's; then call [`on_rebuilt`](crate::Elector::on_rebuilt).
+    Replaced {
+        /// The member that told this node.
+        told_by: NodeId,
+        /// What that member's storage belongs to.
+        genesis: Genesis,
+    },
     /// This node has stopped for good: its process must end, and an operator must look at it.
     Stopped {
         /// Why.
@@ -99,6 +109,11 @@ impl fmt::Display for Duty {
                 write!(f, "the handover to {target} is off: {reason}")
             }
             Self::Rebuilt => f.write_str("the replaced storage has caught up: this node votes again"),
+            Self::Replaced { told_by, genesis } => write!(
+                f,
+                "this storage counts as replaced until it has caught up: {told_by} holds the final genesis {genesis} of this \
+                 group, which it lacks; it was lost and given a first boot in place of `replace-lost`"
+            ),
             Self::Stopped { reason } => write!(f, "this node has stopped for good: {reason}"),
         }
     }

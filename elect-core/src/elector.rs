@@ -7,6 +7,7 @@ pub(crate) mod explain;
 #[cfg(feature = "explore")]
 pub(crate) mod explore;
 pub(crate) mod follower;
+pub(crate) mod genesis;
 pub(crate) mod handover;
 pub(crate) mod health;
 pub(crate) mod invariants;
@@ -41,6 +42,7 @@ use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLos
 use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
+use crate::genesis::GenesisBook;
 use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
@@ -84,6 +86,7 @@ pub struct Elector {
     position: Option<Position>,
     told_position: ToldPosition,
     freeze: Freeze,
+    genesis: GenesisBook,
     campaign: Campaign,
     /// R33: only an echo of a nonce from here on makes a peer connected.
     connected_floor: Time,
@@ -150,6 +153,7 @@ impl Elector {
             position: None,
             told_position: ToldPosition::default(),
             freeze: Freeze::default(),
+            genesis: GenesisBook::new(count),
             campaign: Campaign::default(),
             connected_floor: Time::ZERO,
             random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
@@ -244,6 +248,7 @@ impl Elector {
     fn settle(&mut self) {
         if self.life == Life::Running {
             self.consider_standing();
+            self.consider_genesis();
             self.tell_host();
             self.tell_everybody();
         }
@@ -399,6 +404,7 @@ impl Elector {
         let echo = self.echo(peer);
         let standing = self.standing();
         let is_told = self.peers.pair(peer).telling().is_known();
+        let genesis = self.told_genesis();
         let (to, frame) = self.out.next_frame();
         *to = self.config.members().id(peer);
         frame.header.group = self.config.group();
@@ -407,6 +413,7 @@ impl Elector {
         frame.header.standing = standing;
         frame.header.nonce = nonce;
         frame.header.echo = echo;
+        frame.header.genesis = genesis;
         frame.header.birth = if is_told { None } else { Some(self.this_life.birth()) };
         frame
     }

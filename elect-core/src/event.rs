@@ -9,11 +9,13 @@ use core::time::Duration;
 use crate::birth::Durable;
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Address, Refusal};
+use crate::genesis::told::Genesis;
 use crate::handover::Lag;
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
 use crate::pace::SlowRoundTrip;
 use crate::rebuild::NotRebuilt;
+use crate::start::LogAhead;
 use crate::time::Time;
 
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).
@@ -53,6 +55,8 @@ pub enum StepDown {
     Cloned,
     /// The host did not enter office by the deadline.
     NeverServed,
+    /// Its storage lacks the genesis that the group agreed upon: it counts as replaced.
+    Replaced,
     /// A voter holds an entry of an epoch above the one led: somebody else led, so catching up comes first.
     EntryFromAbove,
 }
@@ -68,6 +72,9 @@ impl fmt::Display for StepDown {
             Self::SaveStalled => f.write_str("a save takes longer than the detection time"),
             Self::StorageFailed => f.write_str("a save failed, and the node has stopped"),
             Self::Cloned => f.write_str("its disk is a clone or an old backup, and the node has stopped"),
+            Self::Replaced => {
+                f.write_str("its storage is not the one that this group has held: it counts as replaced")
+            }
             Self::NeverServed => f.write_str("its host did not enter office by the deadline"),
             Self::EntryFromAbove => {
                 f.write_str("a voter holds an entry of a higher epoch, to be caught up with first")
@@ -191,6 +198,35 @@ pub enum Notice {
         /// Why.
         reason: Ignored,
     },
+    /// This node's record holds another genesis, or knows it to be final.
+    GenesisSaved {
+        /// Which one.
+        genesis: Genesis,
+        /// The epoch that this node led or followed when it took it.
+        epoch: Epoch,
+        /// Whether every voter and witness is known to have held it: from then on a disk that lacks it counts as replaced.
+        is_final: bool,
+    },
+    /// A peer's storage lacks the final genesis: it was lost, and given a first boot in place of `replace-lost`. It counts
+    /// as replaced. Once, until it says something else.
+    CountsAsReplaced {
+        /// The peer.
+        node: NodeId,
+        /// What it lacks.
+        lacks: Genesis,
+        /// What its storage belongs to, if to anything.
+        told: Option<Genesis>,
+    },
+    /// A peer belongs to another group of the same name and list: nothing that it says counts. Once, until it says
+    /// something else.
+    TwoGroups {
+        /// The peer.
+        node: NodeId,
+        /// What this node's storage belongs to.
+        own: Genesis,
+        /// What the peer's belongs to.
+        other: Genesis,
+    },
     /// A node has restarted with fewer entries than it had told, and its host does not sync the log at once: a warning.
     EntriesLost {
         /// The node.
@@ -214,6 +250,8 @@ pub enum LeaderLost {
     Dead,
     /// This node gave its word to another candidate or leader.
     Superseded,
+    /// This node counts as replaced from now on.
+    Replaced,
     /// This node has stopped.
     Stopped,
 }
@@ -225,6 +263,7 @@ impl fmt::Display for LeaderLost {
             Self::Ended => "it no longer leads",
             Self::Dead => "its process is dead",
             Self::Superseded => "another node took over",
+            Self::Replaced => "this node counts as replaced",
             Self::Stopped => "this node has stopped",
         })
     }
@@ -260,6 +299,8 @@ pub enum RoundLost {
     Withdrawn,
     /// Failover is frozen, and not for this node.
     Paused,
+    /// Its storage lacks the genesis that the group agreed upon, or one frame said so.
+    Replaced,
     /// The node has stopped.
     Stopped,
 }
@@ -371,6 +412,22 @@ pub enum Ignored {
     /// An incarnation too far above the known one to be believed because of one frame.
     #[error("its incarnation {0} is too far above the one known to count because of one frame")]
     FarIncarnation(Incarnation),
+    /// Two groups under one name: both say that theirs is final.
+    #[error("two groups under one name: its genesis is final, and another one than this node's")]
+    TwoGroups,
+    /// Its sender counts as replaced, and this is not for such a one to say.
+    #[error("its sender counts as replaced: its storage lacks the final genesis of this group")]
+    CountsAsReplaced,
+    /// One frame, or one that may have been delayed, proves nothing against a final genesis.
+    #[error(
+        "one of the two storages lacks the final genesis of its group, by this frame, which proves nothing yet"
+    )]
+    UnprovenGenesis,
+    /// It shows that this node's own storage lacks the final genesis.
+    #[error(
+        "it shows that this node's own storage lacks the final genesis of its group, and counts as replaced"
+    )]
+    OwnGenesisReplaced,
     /// It says that this node's life is over, which on this transport only a handshake proves.
     #[error("it says that this node's life is over, which a frame does not prove on this transport")]
     Unproven,
@@ -455,11 +512,7 @@ impl fmt::Display for Stopped {
                 "{peer} knows that this storage held {known}, this life began with {began}: the disk went back to an \
                  older state, an old backup or snapshot; start it as a replacement instead (replace-lost)"
             ),
-            Self::EntriesAhead { position, epoch } => write!(
-                f,
-                "the log ends with {position}, above the record's epoch {epoch}: the record is older than the log, or \
-                 another's; start it as a replacement instead (replace-lost)"
-            ),
+            &Self::EntriesAhead { position, epoch } => LogAhead::new(position, epoch).fmt(f),
         }
     }
 }

@@ -8,9 +8,10 @@ use core::time::Duration;
 use crate::blocker::Blocker;
 use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
+use crate::genesis::told::Genesis;
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
-use crate::status::FreezeStatus;
+use crate::status::{FreezeStatus, GenesisStatus};
 use crate::time::{Readable, Time};
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.
@@ -33,6 +34,8 @@ pub struct Explanation {
     pub until: Option<Time>,
     /// Whose promise binds this node, in which epoch and until when.
     pub bound_to: Option<(NodeId, Epoch, Time)>,
+    /// Which history of the group its storage belongs to.
+    pub genesis: GenesisStatus,
     /// Who is heard and who is not.
     pub peers: Vec<Hearing>,
     /// The detection times of this node and each peer that allows other ones, or that needs others.
@@ -61,6 +64,18 @@ pub struct Hearing {
     pub heard_ago: Option<Duration>,
     /// What it last said of its vote.
     pub says: PeerSays,
+    /// What its storage belongs to, where that is not this node's history of the group.
+    pub history: Option<OtherHistory>,
+}
+
+/// Why what a peer says does not count here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum OtherHistory {
+    /// Its storage lacks what is final here: it was lost and given a first boot, so it counts as replaced.
+    CountsAsReplaced,
+    /// It belongs to another group of the same name and list, by this genesis.
+    TwoGroups(Genesis),
 }
 
 /// What a peer last said of its vote.
@@ -149,6 +164,11 @@ impl Explanation {
             Blocker::Saving(since) => {
                 write!(f, "a record has been saving for {}", Readable(self.now.since(since)))
             }
+            Blocker::InDoubt(until) => write!(
+                f,
+                "a frame said that its storage belongs to another history of the group: it waits {} more for a second one",
+                left(until)
+            ),
             Blocker::Waits(until) => {
                 write!(f, "it waits {} more after a lost round or a resignation", left(until))
             }
@@ -204,6 +224,21 @@ impl Explanation {
         Ok(())
     }
 
+    /// Only while something is missing.
+    fn write_genesis(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let GenesisStatus { genesis: Some(_), is_final: false, waits_for } = &self.genesis else {
+            return Ok(());
+        };
+        for (index, node) in waits_for.iter().enumerate() {
+            f.write_str(match index {
+                0 => "; a lost disk that is given a first boot is noticed only once all hold the group's genesis, which waits for ",
+                _ => ", ",
+            })?;
+            write!(f, "{node}")?;
+        }
+        Ok(())
+    }
+
     fn write_peers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for peer in &self.peers {
             write!(f, "; {}", peer.node)?;
@@ -213,6 +248,19 @@ impl Explanation {
                     write!(f, " is not connected, last heard {} ago, then it {}", Readable(ago), peer.says)?;
                 }
                 (false, None) => f.write_str(" has not been heard since this node started")?,
+            }
+            match peer.history {
+                None => {}
+                Some(OtherHistory::CountsAsReplaced) => f.write_str(
+                    ", and counts as replaced: its storage lacks what this group has held, so it was lost and given a first \
+                     boot in place of `replace-lost`",
+                )?,
+                Some(OtherHistory::TwoGroups(other)) => write!(
+                    f,
+                    ", and counts for nothing: two groups under one name, it belongs to {other} and {} to {}",
+                    self.node,
+                    self.genesis.genesis.unwrap_or(other)
+                )?,
             }
         }
         Ok(())
@@ -228,6 +276,7 @@ impl fmt::Display for Explanation {
         }
         self.write_peers(f)?;
         self.write_detections(f)?;
+        self.write_genesis(f)?;
         self.write_slow(f)
     }
 }

@@ -150,6 +150,10 @@ impl<L: Log> Floor for Fence<L> {
         // R29: the position is pulled after the raise and under the same lock: no apply lies between them (S7).
         log.last_durable()
     }
+
+    fn last_durable(&self) -> Option<Position> {
+        self.inspect(Log::last_durable)
+    }
 }
 
 impl<L> fmt::Debug for Fence<L> {

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::birth::Birth;
 use crate::epoch::{Epoch, Position};
+use crate::genesis::told::ToldGenesis;
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
@@ -36,6 +37,8 @@ pub struct Header {
     pub echo: Option<Nonce>,
     /// What the sender's life began with, as long as the addressee has not echoed a frame that told it.
     pub birth: Option<Birth>,
+    /// Which history of the group the sender's storage belongs to, once that is durable.
+    pub genesis: Option<ToldGenesis>,
 }
 
 /// Where a node stands: whether its vote is free, and if not, why.
@@ -85,6 +88,8 @@ pub enum Body {
         position: Option<Position>,
         /// The newest freeze or thaw that the voter knows of; none if it knows of none.
         freeze: Option<FreezeStamp>,
+        /// The epoch under which the voter's genesis was saved; zero where the header tells none.
+        genesis_epoch: Epoch,
     },
     /// I do not accept your offer for `epoch`.
     Refuse {

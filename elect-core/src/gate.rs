@@ -21,6 +21,11 @@ pub trait VoteStore {
 pub trait Floor {
     /// Raises the floor and *then* pulls the position of the last durable entry.
     fn raise(&self, raise: Raise) -> Option<Position>;
+
+    /// The position of the last durable entry, before anything is raised: for a start (R59). `None` without a log.
+    fn last_durable(&self) -> Option<Position> {
+        None
+    }
 }
 
 /// For a witness, or a host that keeps no log: nothing to fence, no position.
@@ -36,6 +41,10 @@ impl Floor for NoLog {
 impl<F: Floor + ?Sized> Floor for alloc::sync::Arc<F> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         (**self).raise(raise)
+    }
+
+    fn last_durable(&self) -> Option<Position> {
+        (**self).last_durable()
     }
 }
 

@@ -54,6 +54,8 @@
 //!             Duty::Stopped { reason } => println!("stopped: {reason}"),
 //!             // A host with a log acknowledges again what it holds.
 //!             Duty::Rebuilt => {}
+//!             // A host with a log acknowledges nothing, and fills it from the leader.
+//!             Duty::Replaced { told_by, .. } => println!("replaced, says {told_by}"),
 //!         }
 //!     }
 //!     fn happened(&mut self, notice: Notice) {
@@ -138,6 +140,7 @@ mod follower;
 mod frame;
 mod freeze;
 mod gate;
+mod genesis;
 mod handover;
 mod leader;
 mod members;
@@ -191,7 +194,7 @@ pub use event::{
     HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo, RequestRefused,
     RoundLost, StepDown, Stopped, Unfit,
 };
-pub use explain::{Explanation, Hearing, PeerSays};
+pub use explain::{Explanation, Hearing, OtherHistory, PeerSays};
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
@@ -199,6 +202,7 @@ pub use frame::{
     Lead, Refusal, Standing,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
+pub use genesis::told::{Genesis, SavedGenesis, ToldGenesis};
 pub use handover::{HandoverCause, HandoverRequest, Lag};
 pub use members::{Digest, Member, MemberKind, Members};
 pub use name::{ClusterId, NAME_BYTES_MAX, NameError, NodeId};
@@ -209,6 +213,6 @@ pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 
 pub use start::StartRefused;
-pub use status::{FreezeStatus, KnownLeader, PeerStatus, RoleName, Status};
+pub use status::{FreezeStatus, GenesisStatus, KnownLeader, PeerStatus, RoleName, Status};
 pub use step::{Driver, Requested, Step};
 pub use time::Time;

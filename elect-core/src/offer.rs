@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 #[cfg(feature = "explore")]
-use crate::describe::{StateSink, describe_position, option};
+use crate::describe::{StateSink, describe_position, option, words};
 use crate::epoch::{Epoch, Position};
+use crate::genesis::told::Genesis;
 use crate::members::MemberIndex;
 use crate::time::Time;
 
@@ -27,6 +28,8 @@ pub(crate) struct Ballot {
     /// Until when it would carry a lease.
     pub(crate) grant: Time,
     pub(crate) position: Option<Position>,
+    /// The voter's genesis, after the epoch under which that was saved.
+    pub(crate) genesis: Option<(Epoch, Genesis)>,
 }
 
 impl Offer {
@@ -71,6 +74,7 @@ impl Offer {
             Some(earlier) => Ballot {
                 grant: earlier.grant.max(ballot.grant),
                 position: earlier.position.max(ballot.position),
+                genesis: earlier.genesis.max(ballot.genesis),
             },
             None => ballot,
         });
@@ -78,6 +82,11 @@ impl Offer {
 
     pub(crate) fn ballot(&self, voter: MemberIndex) -> Option<Ballot> {
         self.ballots[voter.get()]
+    }
+
+    /// The geneses of the voters that accepted, each after the epoch under which it was saved.
+    pub(crate) fn geneses(&self) -> impl Iterator<Item = (Epoch, Genesis)> + '_ {
+        self.ballots.iter().filter_map(|ballot| ballot.as_ref()?.genesis)
     }
 
     /// What a member's accept grants; zero without one.
@@ -103,6 +112,9 @@ impl Offer {
             option(sink, ballot.as_ref(), |sink, ballot| {
                 sink.until(ballot.grant);
                 describe_position(sink, ballot.position);
+                option(sink, ballot.genesis.as_ref(), |sink, (epoch, genesis)| {
+                    words(sink, [epoch.number(), genesis.to_bits()]);
+                });
             });
         }
     }

@@ -190,6 +190,7 @@ fn blank_frame() -> Frame {
             nonce: Nonce::default(),
             echo: None,
             birth: None,
+            genesis: None,
         },
         body: Body::Heartbeat(Heartbeat {
             position: None,

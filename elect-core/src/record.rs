@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::epoch::Epoch;
+use crate::genesis::told::SavedGenesis;
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
 use crate::nonce::Incarnation;
@@ -33,6 +34,8 @@ pub struct Record {
     pub detection_max: Duration,
     /// Whether this node's storage was replaced and has not earned its vote back.
     pub storage: Storage,
+    /// Which history of the group this storage belongs to (R59); none before the first election.
+    pub genesis: Option<SavedGenesis>,
 }
 
 impl Record {
@@ -49,6 +52,7 @@ impl Record {
             holder: None,
             detection_max: config.detection().ceiling(),
             storage: Storage::Intact,
+            genesis: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use crate::epoch::Epoch;
 use crate::follower::{Accepting, Claim};
+use crate::genesis::told::{Genesis, SavedGenesis};
+use crate::name::NodeId;
 
 /// What waits for the disk.
 #[derive(Clone, Copy, Debug)]
@@ -20,4 +22,8 @@ pub(crate) enum Purpose {
     Raise(Epoch),
     /// Voting again with replaced storage.
     Rebuild,
+    /// Nothing: which history of the group this is.
+    Genesis(SavedGenesis),
+    /// Beginning anew: this storage lacks the final genesis, as this member told.
+    CountAsReplaced { told_by: NodeId, genesis: Genesis },
 }

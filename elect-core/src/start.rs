@@ -1,11 +1,13 @@
 //! What a start needs of its record.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::config::{Config, DETECTION_MAX};
+use crate::epoch::{Epoch, Position};
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
-use crate::record::Record;
+use crate::record::{Record, Storage};
 
 /// Why an elector did not start: the record is not this node's, or not of this group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +53,59 @@ pub enum StartRefused {
         /// The longest that a configuration allows.
         max: Duration,
     },
+    /// The log holds entries of an epoch above the durable one: they do not belong together. Not so where the record says
+    /// that the storage was replaced.
+    #[error("{}", LogAhead::new(*position, *epoch))]
+    LogAhead {
+        /// The last durable entry.
+        position: Position,
+        /// The record's epoch.
+        epoch: Epoch,
+    },
+}
+
+/// Says what is wrong with a log that is ahead of its record.
+pub(crate) struct LogAhead {
+    position: Position,
+    epoch: Epoch,
+}
+
+impl LogAhead {
+    pub(crate) const fn new(position: Position, epoch: Epoch) -> Self {
+        Self { position, epoch }
+    }
+}
+
+impl fmt::Display for LogAhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, epoch } = self;
+        if *epoch == Epoch::ZERO {
+            return write!(
+                f,
+                "the log ends with {position}, so this is no first boot, but the record is one: the record that belongs \
+                 to the log was lost; start it as a replacement instead (replace-lost)"
+            );
+        }
+        write!(
+            f,
+            "the log ends with {position}, above the record's epoch {epoch}: the record is older than the log, or \
+             another's; start it as a replacement instead (replace-lost)"
+        )
+    }
+}
+
+impl Record {
+    /// R59, R60: whether a log that ends there may belong to this record. A node that is started checks it before its
+    /// life begins; one whose host does not stops before it says a word.
+    pub fn check_log(&self, position: Option<Position>) -> Result<(), StartRefused> {
+        let ahead = position.filter(|position| position.epoch > self.epoch);
+        match ahead {
+            Some(position) if self.storage == Storage::Intact => {
+                Err(StartRefused::LogAhead { position, epoch: self.epoch })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// R51: a record is only ever used by the node, cluster and member list that it was made for.

@@ -7,6 +7,7 @@ use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
 use crate::frame::{Address, FreezeNumber};
+use crate::genesis::told::Genesis;
 use crate::members::MemberKind;
 use crate::name::{ClusterId, NodeId};
 use crate::nonce::Incarnation;
@@ -61,8 +62,24 @@ pub struct Status {
     pub healthy_for: Option<Duration>,
     /// Its host's last durable entry.
     pub position: Option<Position>,
+    /// Which history of the group its storage belongs to.
+    pub genesis: GenesisStatus,
     /// The other members, sorted by name.
     pub peers: Vec<PeerStatus>,
+}
+
+/// Which history of a group a storage belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize))]
+pub struct GenesisStatus {
+    /// Which one; none before the first election.
+    pub genesis: Option<Genesis>,
+    /// Whether it is final: a disk that lacks it counts as replaced. Before that a lost disk that is given a first boot is
+    /// not noticed.
+    pub is_final: bool,
+    /// Who keeps it from being final: on a leader the voters and witnesses that have not said that they hold it,
+    /// elsewhere those that have not told it here.
+    pub waits_for: Vec<NodeId>,
 }
 
 /// A freeze of failover that is in force.
@@ -133,6 +150,10 @@ pub struct PeerStatus {
     pub application: u32,
     /// The detection times of the two: what they are and what follows from them.
     pub detection: DetectionTerms,
+    /// Its storage lacks what is final here: it counts as replaced.
+    pub counts_as_replaced: bool,
+    /// It belongs to another group of the same name and list, by this genesis.
+    pub other_group: Option<Genesis>,
 }
 
 /// Who leads, and where: one answer, so that nobody pairs one leader's name with another's address.

@@ -17,7 +17,7 @@ impl Steady {
     /// Whether `frame` differs from it in nothing but its send time and echo.
     #[inline]
     pub(crate) fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Header { group, members, epoch, standing, nonce, echo: _, birth } = &frame.header;
+        let Header { group, members, epoch, standing, nonce, echo: _, birth, genesis } = &frame.header;
         let said = &self.header;
         from == self.from
             && *group == said.group
@@ -26,6 +26,7 @@ impl Steady {
             && *standing == said.standing
             && nonce.incarnation == said.nonce.incarnation
             && birth.is_none()
+            && *genesis == said.genesis
             && matches!(&frame.body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
     }
 }

@@ -13,6 +13,7 @@
 //! # let nonce = Nonce { incarnation, sent: Time::from_nanos(5) };
 //! # let header = Header {
 //! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), standing: Standing::Free, nonce, echo: None, birth: None,
+//! #     genesis: None,
 //! # };
 //! let frame = Frame { header, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? } };
 //! let mut buffer = [0; FRAME_BYTES_MAX];
@@ -40,31 +41,32 @@
 //! | leader's name | 1 + n | following, reserved |
 //! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
 //! | echo: likewise | 16 | tag bit 4 |
+//! | genesis | 8 | tag bit 9 |
 //! | birth: counter of the storage's first life 4, epoch 8, shortest detection time 4 in µs, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 17 or 33 | tag bit 12 |
 //! | body | | by kind |
 //!
 //! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
-//! present; bit 11: a freeze is present; bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed,
+//! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed,
 //! or that a stopped node offered last, is not the durable one, and follows; bit 14: likewise for the
 //! epoch of the position. Without them it is the durable one, and must not be written. A flag that does not belong to
-//! the kind, or to the standing, or bit 14 without bit 5, is zero, and so are the other bits.
+//! the kind, or to the standing, or bit 14 without bit 5, or bit 10 without bit 9, is zero, and so are the other bits.
 //!
 //! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A freeze is its number (epoch 8, count
 //! 4) and how long it remains, 4 in ms: zero for a thaw.
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, freeze if flagged | 4–8, 11, 12, 14 |
-//! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 12 |
-//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, freeze if flagged | 4, 5, 11, 12, 14 |
-//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 12 |
-//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–8, 11, 12, 14 |
-//! | 6 release | epoch 8, target's name 1 + n | 4, 12 |
-//! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 12 |
-//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 12 |
-//! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 12 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, freeze if flagged | 4–12, 14 |
+//! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 9, 10, 12 |
+//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, freeze if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14 |
+//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12 |
+//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–12, 14 |
+//! | 6 release | epoch 8, target's name 1 + n | 4, 9, 10, 12 |
+//! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 9, 10, 12 |
+//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 9, 10, 12 |
+//! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 9, 10, 12 |
 //!
 //! A name is its length, 1 to 32, and so many bytes of `A-Z a-z 0-9 . _ -`.
 //!
@@ -88,10 +90,11 @@
 //! | counter of the first life on this storage | 4 | always |
 //! | durable epoch | 8 | always |
 //! | longest detection time, in ns, at most an hour | 8 | always |
-//! | tag: bit 0 storage replaced, bit 1 a holder is present, bit 2 its word is a vote | 1 | always |
+//! | tag: bit 0 storage replaced, bit 1 a holder is present, bit 2 its word is a vote, bit 3 a genesis is present, bit 4 it is final | 1 | always |
 //! | cluster's name | 1 + n | always |
 //! | node's name | 1 + n | always |
 //! | holder's name | 1 + n | tag bit 1 |
+//! | genesis 8, epoch under which it was saved 8 | 16 | tag bit 3 |
 //!
 //! It carries no checksum: a store that can rot adds its own.
 

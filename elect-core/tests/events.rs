@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Duty, Epoch, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag, LeaderLost, Loss,
-    NodeId, Notice, Position, Raised, Refusal, RequestRefused, RoundLost, SlowRoundTrip, Stamp, StepDown,
-    Stopped, Time, Unfit,
+    Address, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag, LeaderLost,
+    Loss, NodeId, Notice, Position, Raised, Refusal, RequestRefused, RoundLost, SlowRoundTrip, Stamp,
+    StepDown, Stopped, Time, Unfit,
 };
 use elect_harness::{Group, ms};
 use serde::Serialize;
@@ -81,6 +81,18 @@ fn notices() -> Vec<(Notice, Value)> {
         (Notice::Paused { until: Time::ZERO + ms(1_500) }, json!({"paused": {"until_ms": 1_500}})),
         (Notice::Resumed, json!("resumed")),
         (
+            Notice::GenesisSaved { genesis: Genesis::from_bits(0xab), epoch: e, is_final: true },
+            json!({"genesis_saved": {"genesis": "00000000000000ab", "epoch": 7, "is_final": true}}),
+        ),
+        (
+            Notice::CountsAsReplaced { node: b, lacks: Genesis::from_bits(0xab), told: None },
+            json!({"counts_as_replaced": {"node": "b", "lacks": "00000000000000ab", "told": null}}),
+        ),
+        (
+            Notice::TwoGroups { node: b, own: Genesis::from_bits(1), other: Genesis::from_bits(2) },
+            json!({"two_groups": {"node": "b", "own": "0000000000000001", "other": "0000000000000002"}}),
+        ),
+        (
             Notice::Ignored { from: b, reason: Ignored::Detection(Duration::from_micros(1)) },
             json!({"ignored": {"from": "b", "reason": {"detection": 0.001}}}),
         ),
@@ -122,6 +134,10 @@ fn a_duty_is_a_line_and_data() {
             json!({"epoch_raised": {"from": 4, "raised": {"in_office": 6}}}),
         ),
         (Duty::Rebuilt, json!("rebuilt")),
+        (
+            Duty::Replaced { told_by: node("b"), genesis: Genesis::from_bits(0xab) },
+            json!({"replaced": {"told_by": "b", "genesis": "00000000000000ab"}}),
+        ),
         (
             Duty::Stopped { reason: Stopped::Cloned { peer: node("b"), known, own } },
             json!({"stopped": {"reason": {"cloned": {

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation,
-    Lead, NodeId, Nonce, Notice, Position, Refusal, RoleName, Standing, Time,
+    Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header, Heartbeat,
+    Incarnation, Lead, NodeId, Nonce, Notice, Position, Refusal, RoleName, Standing, Time, ToldGenesis,
 };
-use elect_harness::{Group, Seen, builder, id, ms};
+use elect_harness::{Group, Seen, builder, id, ms, told_genesis};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -185,12 +185,24 @@ fn bodies() -> Vec<Body> {
         let epoch = Epoch::new(number);
         for detection in SPANS {
             all.extend(SPANS.map(|detection_max| Body::Offer { epoch, detection, detection_max }));
-            all.extend(positions().map(|position| Body::Accept { epoch, detection, position, freeze: None }));
+            all.extend(positions().map(|position| Body::Accept {
+                epoch,
+                detection,
+                position,
+                freeze: None,
+                genesis_epoch: Epoch::ZERO,
+            }));
         }
         let number = FreezeNumber { epoch, count: 1 };
         all.extend(SPANS.map(|remaining| {
             let freeze = Some(FreezeStamp { number, remaining });
-            Body::Accept { epoch: Epoch::new(9), detection: remaining, position: None, freeze }
+            Body::Accept {
+                epoch: Epoch::new(9),
+                detection: remaining,
+                position: None,
+                freeze,
+                genesis_epoch: Epoch::ZERO,
+            }
         }));
         all.extend(SPANS.map(|remaining| Body::Pause { after: number, remaining }));
         all.extend(
@@ -250,7 +262,14 @@ fn header(group: &Group, from: NodeId, epoch: u64, standing: Standing, nonces: N
         nonce: Nonce { incarnation, sent: group.now },
         echo,
         birth: None,
+        genesis: told_genesis(&group.node("c").disk.record),
     }
+}
+
+/// What a broken frame may say of its genesis, beside the truth.
+fn geneses(own: Option<ToldGenesis>) -> [Option<ToldGenesis>; 5] {
+    let other = |is_final| Some(ToldGenesis { genesis: Genesis::from_bits(7), is_final });
+    [own, own.map(|own| ToldGenesis { is_final: !own.is_final, ..own }), None, other(false), other(true)]
 }
 
 /// Every body under every standing, in turn with every other extreme, to every role.
@@ -270,6 +289,12 @@ fn every_body_under_every_standing_in_every_role() {
                 let epoch = EPOCHS[delivered % EPOCHS.len()];
                 let nonces = NONCES[delivered / 7 % NONCES.len()];
                 let header = header(&target, id("b"), epoch, *standing, nonces);
+                let genesis = if delivered.is_multiple_of(11) {
+                    geneses(header.genesis)[delivered % 5]
+                } else {
+                    header.genesis
+                };
+                let header = Header { genesis, ..header };
                 let frame = Frame { header, body: aimed(&target, body) };
                 deliver(&mut target, "b", &frame);
                 if delivered.is_multiple_of(50) {
@@ -302,6 +327,7 @@ fn after_any_broken_frame_the_group_still_elects() {
             group.start_all().run(ms(120));
             let epoch = EPOCHS[index % EPOCHS.len()];
             let header = header(&group, id("b"), epoch, standing, NONCES[tried % NONCES.len()]);
+            let header = Header { genesis: geneses(header.genesis)[tried % 5], ..header };
             let frame = Frame { header, body: aimed(&group, &body) };
             group.members_lie = true;
             group.inject("b", "c", &frame);
@@ -364,7 +390,13 @@ fn what_is_ignored_says_why() {
         (
             "b",
             fresh,
-            Body::Accept { epoch: Epoch::new(9), detection: ms(500), position: None, freeze: None },
+            Body::Accept {
+                epoch: Epoch::new(9),
+                detection: ms(500),
+                position: None,
+                freeze: None,
+                genesis_epoch: Epoch::ZERO,
+            },
             "not open",
         ),
         (

@@ -88,12 +88,18 @@ pub fn offer(number: u64) -> Body {
 
 /// An accept without a position.
 pub fn accept(number: u64) -> Body {
-    Body::Accept { epoch: epoch(number), detection: OPEN, position: None, freeze: None }
+    Body::Accept {
+        epoch: epoch(number),
+        detection: OPEN,
+        position: None,
+        freeze: None,
+        genesis_epoch: epoch(0),
+    }
 }
 
 /// The same as the elector sends it: it says what was promised.
 pub fn given(number: u64) -> Body {
-    Body::Accept { epoch: epoch(number), detection: D, position: None, freeze: None }
+    Body::Accept { epoch: epoch(number), detection: D, position: None, freeze: None, genesis_epoch: epoch(0) }
 }
 
 /// The detection time that a leader's or candidate's frame carries.

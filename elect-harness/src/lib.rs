@@ -17,7 +17,7 @@ use elect_core::{ClusterId, Config, ConfigBuilder, NodeId};
 
 pub use collected::{Collected, Told};
 pub use group::{Group, Node, Seen};
-pub use store::{DiskFull, MemoryStore, Tail};
+pub use store::{DiskFull, MemoryStore, Tail, told_genesis};
 
 /// A millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;

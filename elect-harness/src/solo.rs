@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use elect_core::{
     Birth, Config, ConfigBuilder, Duty, Elected, Elector, Fence, Frame, Gate, Incarnation, LinkState, Loss,
-    NodeId, Nonce, Notice, Position, Record, RequestRefused, Requested, Step, Time,
+    NodeId, Nonce, Notice, Position, Record, RequestRefused, Requested, Step, Time, ToldGenesis,
 };
 
 use crate::collected::{Collected, Told};
@@ -55,6 +55,10 @@ pub struct Solo {
     /// What the lives of those peers began with that tell it.
     pub births: BTreeMap<NodeId, Birth>,
     peers_clock: Time,
+    /// What each peer says of its genesis.
+    pub geneses: BTreeMap<NodeId, ToldGenesis>,
+    /// Saves of a genesis wait for [`commit`](Self::commit) too.
+    pub holds_geneses: bool,
 }
 
 impl Default for Solo {
@@ -105,6 +109,8 @@ impl Solo {
             maxima: BTreeMap::new(),
             asked: BTreeMap::new(),
             peers_clock: now,
+            geneses: BTreeMap::new(),
+            holds_geneses: false,
         }
     }
 
@@ -153,6 +159,18 @@ impl Solo {
             }
         }
         self.order.extend(collected.order);
+        if self.saves_a_genesis() && !self.holds_geneses {
+            self.commit();
+        }
+    }
+
+    /// Whether the gate under way saves nothing but a genesis.
+    pub fn saves_a_genesis(&self) -> bool {
+        let record = self.gate.as_ref().and_then(Gate::record);
+        record.is_some_and(|record| {
+            record.genesis != self.disk.record.genesis
+                && Record { genesis: self.disk.record.genesis, ..*record } == self.disk.record
+        })
     }
 
     /// Whatever is due.

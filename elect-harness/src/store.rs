@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use elect_core::{Config, Log, Position, Record, VoteStore};
+use elect_core::{Config, Log, Position, Record, SavedGenesis, ToldGenesis, VoteStore};
 
 /// A vote store in memory that may fail, and remembers every record it was given.
 #[derive(Clone, Debug)]
@@ -26,6 +26,11 @@ impl MemoryStore {
     pub fn first_boot(config: &Config) -> Self {
         Self::new(Record::first_boot(config))
     }
+}
+
+/// What a node that holds `record` tells of its genesis.
+pub fn told_genesis(record: &Record) -> Option<ToldGenesis> {
+    record.genesis.map(|SavedGenesis { genesis, is_final, .. }| ToldGenesis { genesis, is_final })
 }
 
 /// A save failed.

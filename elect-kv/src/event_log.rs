@@ -53,8 +53,12 @@ pub enum Kind {
     Paused,
     /// Failover works again.
     Resumed,
+    /// The storage counts as replaced: it is not the one that the group has held.
+    Replaced,
     /// A replaced storage has caught up.
     Rebuilt,
+    /// The genesis that tells this group from another of its name was saved, or is final.
+    Genesis,
     /// Something an operator should look at.
     Warning,
     /// A failure stopped the node.

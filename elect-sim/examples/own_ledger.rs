@@ -293,7 +293,12 @@ impl Ledger {
         if let Some(place) = (0..known).find(|&place| list.get(place) != acknowledged.list.get(place)) {
             machine.fail(|| format!("the acknowledged entry {place} of {known} is gone"));
         } else if committed > known {
-            acknowledged.list.extend(&list[known..committed]);
+            match list.get(known..committed) {
+                Some(new) => acknowledged.list.extend(new),
+                None => {
+                    machine.fail(|| format!("it acknowledges {committed} entries and holds {}", list.len()));
+                }
+            }
         }
     }
 }
@@ -327,6 +332,7 @@ impl Host for Ledger {
                 self.write(machine, raised.epoch());
             }
             Duty::HandoverBegan { .. } => machine.wake_in(10 * MILLI, DRAINED),
+            Duty::Replaced { .. } => self.replaced = true,
             Duty::HandoverAborted { .. } | Duty::Rebuilt | Duty::Stopped { .. } => {}
         }
     }

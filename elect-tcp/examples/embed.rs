@@ -118,6 +118,7 @@ fn act(name: NodeId, node: &NodeHandle, duty: Duty) {
         Duty::HandoverAborted { target, .. } => println!("{name}: goes on, {target} does not take over"),
         // It has no log that could have been lost.
         Duty::Rebuilt => {}
+        Duty::Replaced { told_by, .. } => println!("{name}: counts as replaced, says {told_by}"),
         Duty::Stopped { reason } => println!("{name}: stopped for good: {reason}"),
     }
 }

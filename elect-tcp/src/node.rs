@@ -86,6 +86,8 @@ impl Node {
             let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
             announcer.tell(HostEvent::Happened(repaired));
         }
+        // R59: before a life begins.
+        file.record().check_log(floor.last_durable())?;
         let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
         let mut birth = Birth { announcer, sent: Vec::new(), gate: None };
         elector.tick(clock::now()).resolve(&mut birth);

@@ -39,6 +39,7 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
         nonce,
         echo: None,
         birth: None,
+        genesis: None,
     };
     Frame { header, body }
 }
@@ -60,7 +61,16 @@ pub(crate) fn heartbeat(sent: u64) -> Frame {
 }
 
 pub(crate) fn accept(sent: u64) -> Frame {
-    frame(sent, Body::Accept { epoch: Epoch::new(1), detection: D, position: None, freeze: None })
+    frame(
+        sent,
+        Body::Accept {
+            epoch: Epoch::new(1),
+            detection: D,
+            position: None,
+            freeze: None,
+            genesis_epoch: Epoch::ZERO,
+        },
+    )
 }
 
 pub(crate) fn offer(sent: u64) -> Frame {

@@ -72,6 +72,7 @@ fn idle_cost() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
+    cluster.wait_for_genesis();
     let counts = |cluster: &Cluster| [0, 1, 2].map(|index| cluster.handle(index).counts());
     let (began, before) = (Instant::now(), counts(&cluster));
     // Not to wait for something: this is the time in which nothing happens.

@@ -25,7 +25,7 @@ impl Elector {
         let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
         self.campaign.end_turn();
         let until = match blocker {
-            Blocker::Waits(until) => until,
+            Blocker::Waits(until) | Blocker::InDoubt(until) => until,
             // Its target may disconnect before: look again after one step.
             Blocker::HeadStart(_, until) => until.min(self.now + self.rank_step()),
             _ => Time::NEVER,
@@ -77,6 +77,7 @@ impl Elector {
             self.promise()
                 .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
             self.durable.saving_since().map(Blocker::Saving), // R8
+            self.genesis.doubt_until(self.now).map(Blocker::InDoubt), // R59
             self.campaign.waits_until(self.now).map(Blocker::Waits), // R33
             self.active_head_start().map(|head_start| {
                 Blocker::HeadStart(config.members().id(head_start.target), head_start.until)

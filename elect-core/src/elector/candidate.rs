@@ -125,16 +125,17 @@ impl Elector {
         header: &Header,
         accept: &Body,
     ) -> Result<(), Ignored> {
-        let &Body::Accept { epoch, detection, position, freeze } = accept else {
+        let &Body::Accept { epoch, detection, position, freeze, genesis_epoch } = accept else {
             return Err(Ignored::NotItsPlace);
         };
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
         let position = position.filter(|_| self.config.members().get(peer).kind == MemberKind::Voter);
+        let genesis = header.genesis.map(|told| (genesis_epoch, told.genesis));
         // R21: until the promise is over that the voter says it gave with that very offer.
         let detection = detection.min(self.config.detection().ceiling());
         let grant = echo.sent + self.config.lease_span(detection);
         // R65: the word of a voter that is left out makes no ballot.
-        let ballot = self.is_counted(peer).then_some(Ballot { grant, position });
+        let ballot = self.is_counted(peer).then_some(Ballot { grant, position, genesis });
         match &mut self.role {
             Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {
                 candidate.offer_mut().note_ballot(peer, ballot);

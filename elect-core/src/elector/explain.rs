@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use crate::detection::DetectionTerms;
 use crate::elector::{Elector, Life, Role};
-use crate::explain::{Explanation, Hearing, PeerSays};
+use crate::explain::{Explanation, Hearing, OtherHistory, PeerSays};
 use crate::frame::Standing;
+use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::time::Time;
@@ -28,6 +29,7 @@ impl Elector {
             bound_to: self
                 .promise()
                 .map(|promise| (self.config.members().id(promise.to), promise.epoch, promise.until)),
+            genesis: self.genesis_status(),
             peers: self.hearings(now),
             detections: self.differing_detections(),
             slow: self.slow_round_trip(),
@@ -59,6 +61,11 @@ impl Elector {
                 Standing::Replaced => PeerSays::Replaced,
                 Standing::Stopped(_) => PeerSays::Stopped,
                 Standing::Reserved(leader) => PeerSays::Reserved(leader),
+            },
+            history: match self.genesis.history_of(peer) {
+                PeerHistory::One | PeerHistory::Unclear(_) => None,
+                PeerHistory::Replaced => Some(OtherHistory::CountsAsReplaced),
+                PeerHistory::Other(genesis) => Some(OtherHistory::TwoGroups(genesis)),
             },
         };
         self.other_members().map(hearing).collect()

@@ -15,6 +15,7 @@ use crate::describe::{
 use crate::elector::{Elector, Life};
 use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
+use crate::genesis::told::SavedGenesis;
 use crate::outbox::Outbox;
 use crate::pace::Pacing;
 use crate::record::{Holder, Record, Storage, Word};
@@ -63,6 +64,7 @@ impl Elector {
             position: self.position,
             told_position: self.told_position,
             freeze: self.freeze,
+            genesis: self.genesis.clone(),
             campaign: self.campaign.clone(),
             connected_floor: self.connected_floor,
             nonces: self.nonces.clone(),
@@ -121,6 +123,7 @@ impl Elector {
             health,
             position,
             told_position,
+            genesis,
         } = self;
         assert!(matches!(self.config.detection(), Detection::Fixed(_)), "the detection time is fixed");
         assert!(self.config.pacing() == Pacing::ByHand, "the rank step is fixed");
@@ -147,6 +150,7 @@ impl Elector {
         sink.word(*health as u64);
         describe_position(sink, *position);
         describe_position(sink, told_position.get());
+        genesis.describe(sink, own);
         self.describe_waits(sink);
     }
 
@@ -204,10 +208,14 @@ impl Elector {
             holder,
             detection_max,
             storage,
+            genesis,
         } = record;
         describe_incarnation(sink, *incarnation);
         sink.word(u64::from(*first_life));
         words(sink, [epoch.number(), nanos(*detection_max), u64::from(*storage == Storage::Intact)]);
+        option(sink, genesis.as_ref(), |sink, SavedGenesis { genesis, epoch, is_final }| {
+            words(sink, [genesis.to_bits(), epoch.number(), u64::from(*is_final)]);
+        });
         option(sink, holder.as_ref(), |sink, Holder { node, word }| {
             describe_node(sink, self.config.members(), *node);
             sink.word(u64::from(*word == Word::Vote));

@@ -257,8 +257,8 @@ impl Elector {
 
     /// Why this node does not accept `candidate` in `epoch`; `None` if it does.
     fn refusal_of(&self, candidate: MemberIndex, epoch: Epoch) -> Option<Refusal> {
-        if self.is_replaced() {
-            return Some(Refusal::Replaced); // R45
+        if self.is_replaced() || self.genesis.doubt_until(self.now).is_some() {
+            return Some(Refusal::Replaced); // R45, R59
         }
         match &self.role {
             // R11: a leader never gives way to an offer; a candidate does to a higher one.
@@ -330,6 +330,10 @@ impl Elector {
         if self.is_barred(candidate) {
             return self.refuse(candidate, epoch, Refusal::Paused);
         }
+        // R59: so may a frame that lets this node doubt whether it has a vote.
+        if self.genesis.doubt_until(self.now).is_some() {
+            return self.refuse(candidate, epoch, Refusal::Replaced);
+        }
         self.campaign.end_favour();
         self.durable.note_accepted(accepting.candidacy());
         self.give_promise(Promise {
@@ -346,8 +350,10 @@ impl Elector {
         let node = self.config.members().id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
         let (position, freeze) = (self.reported_position(), self.freeze.stamp(self.now));
+        let genesis_epoch = self.durable.genesis().map_or(Epoch::ZERO, |saved| saved.epoch);
+        let body = Body::Accept { epoch, detection, position, freeze, genesis_epoch };
         // R21: the promise that goes with this echo is that of this offer.
-        self.send_echoing(candidate, Some(nonce), Body::Accept { epoch, detection, position, freeze });
+        self.send_echoing(candidate, Some(nonce), body);
     }
 
     /// R50: a witness sends no position, not zero.

@@ -79,7 +79,7 @@ impl Elector {
             Role::Leader(leader) => Some(leader),
             _ => None,
         };
-        let saves = self.durable.is_saving() && !self.durable.is_stalled();
+        let saves = self.durable.is_busy() && !self.durable.is_stalled();
         for (timer, is_for) in [
             (Timer::Lease, leader.is_some()),
             (Timer::Office, leader.is_some_and(|leader| !leader.is_in_office() && !leader.is_overdue())),

@@ -22,6 +22,7 @@ impl Elector {
     /// R30: a winner that is behind a voter of its accepting quorum learns whom to catch up from.
     pub(super) fn become_leader(&mut self, won: &Offer, detection: Duration, lease_end: Time) {
         let (epoch, source) = (won.epoch(), self.catch_up_source(won));
+        self.choose_genesis(won);
         self.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.position)));
         self.campaign.won();
         self.freeze.withdraw_request();

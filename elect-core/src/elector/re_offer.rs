@@ -113,6 +113,7 @@ impl Elector {
             self.become_leader(won, detection, lease_end);
             return;
         }
+        self.choose_genesis(won);
         let Role::Leader(leader) = &mut self.role else { return };
         let source = source.filter(|_| !in_office);
         let handover = leader.handover().is_some();

@@ -30,7 +30,8 @@ impl Elector {
         if !self.is_replaced() {
             return Err(NotRebuilt::NotReplaced);
         }
-        if self.durable.is_saving() {
+        // R59: with its vote back a node without the final genesis would count as replaced again.
+        if self.durable.is_saving() || self.wanted_genesis().is_some() {
             return Err(NotRebuilt::Saving);
         }
         let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::elector::genesis::as_replaced;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::event::{Ignored, LeaderLost, Notice};
@@ -22,6 +23,15 @@ impl Elector {
             Life::Starting => return Err(Ignored::Starting),
             Life::Stopped(_) => return Err(Ignored::Stopped),
         }
+        // R59: before incarnations, hints and rejections.
+        if self.judge_genesis(peer, &frame.header)? {
+            return self.receive_judged(peer, &as_replaced(frame)?);
+        }
+        self.receive_judged(peer, frame)
+    }
+
+    #[inline]
+    fn receive_judged(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         self.check_incarnation(peer, &frame.header)?;
         self.hear_longest(&frame.body);
         self.note_maxima(peer, frame)?;
@@ -127,6 +137,7 @@ impl Elector {
         let is_another = self.peers.pair(peer).newest() != Some(frame.header.nonce);
         self.note_echo(peer, frame.header.nonce, echoed);
         self.note_receipt(peer, frame.header.nonce, echoed);
+        self.note_genesis(peer, &frame.header);
         let before = self.peers.view_mut(peer).note_header(&frame.header, is_another);
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);

@@ -6,9 +6,11 @@ use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
 use crate::event::{RoundLost, StepDown, Stopped};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
+use crate::genesis::told::SavedGenesis;
 use crate::nonce::Incarnation;
 use crate::record::{Holder, Record, Storage};
 use crate::saving::Purpose;
+use crate::start::StartRefused;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -71,7 +73,9 @@ impl Elector {
         kept: Option<Epoch>,
     ) {
         assert!(floor >= self.durable.epoch(), "S3: the durable epoch never falls");
-        let number = self.durable.begin(purpose, record, kept, self.now);
+        // R59: whatever is saved goes on as if no genesis were, and reaches the disk right behind it.
+        let save = (purpose, record, floor, kept);
+        let Some(number) = self.durable.begin(&save, self.now) else { return };
         let ticket = Ticket { elector: self.authority.clone(), number };
         self.out.hand_out_gate(Gate { ticket, record, raise: Raise::new(floor, kept) });
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection_in_use()));
@@ -111,6 +115,9 @@ impl Elector {
         let finished = self.durable.finish(gated.ticket.number, gated.position, self.now);
         let Some(purpose) = finished else { return };
         self.timers.clear(Timer::Save);
+        if let Purpose::Genesis(genesis) = purpose {
+            return self.finish_genesis(genesis);
+        }
         // What the host has reported is newer than what was pulled at the commit.
         self.note_position(self.position.or(self.reported_position()));
         self.carry_out(purpose);
@@ -119,6 +126,13 @@ impl Elector {
             && self.now <= accepting.received + accepting.detection
         {
             self.consider_offer(accepting);
+        }
+    }
+
+    fn finish_genesis(&mut self, genesis: SavedGenesis) {
+        self.on_genesis_saved(genesis);
+        if let Some((purpose, record, floor, kept)) = self.durable.take_next() {
+            self.save(purpose, record, floor, kept);
         }
     }
 
@@ -131,13 +145,16 @@ impl Elector {
             Purpose::ReOffer(epoch) => self.on_re_offer_saved(epoch),
             Purpose::Raise(epoch) => self.on_floor_raised(epoch),
             Purpose::Rebuild => self.out.act(Duty::Rebuilt),
+            // It has been carried out already.
+            Purpose::Genesis(_) => {}
+            Purpose::CountAsReplaced { told_by, genesis } => self.on_counted_as_replaced(told_by, genesis),
         }
     }
 
     /// R60: the life begins with what its disk says now: the fence has let nothing pass before.
     fn speak(&mut self) {
         let (position, epoch) = (self.reported_position(), self.durable.epoch());
-        if let Some(position) = position.filter(|position| position.epoch > epoch && !self.is_replaced()) {
+        if let Err(StartRefused::LogAhead { position, epoch }) = self.durable.record().check_log(position) {
             return self.stop(Stopped::EntriesAhead { position, epoch });
         }
         let (first_life, log) = (self.durable.record().first_life, self.config.log_sync());

@@ -34,6 +34,10 @@ impl Elector {
         if !self.kind.votes() || self.promise().is_some() || self.durable.is_saving() {
             return Stance::Bound;
         }
+        // R59: it does not know whether it has a vote.
+        if self.genesis.doubt_until(self.now).is_some() {
+            return Stance::Bound;
+        }
         if !self.freeze.is_active() {
             return Stance::Free;
         }

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use crate::elector::{Elector, Life, Role};
 use crate::frame::Address;
+use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
-use crate::status::{FreezeStatus, KnownLeader, PeerStatus, RoleName, Status};
+use crate::status::{FreezeStatus, GenesisStatus, KnownLeader, PeerStatus, RoleName, Status};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -41,6 +42,7 @@ impl Elector {
                 .filter(|&end| end != Time::NEVER)
                 .map(|end| end.since(now)),
             position: self.position,
+            genesis: self.genesis_status(),
             peers: self.peer_statuses(now),
         }
     }
@@ -59,6 +61,14 @@ impl Elector {
     pub fn known_leader(&self) -> Option<KnownLeader> {
         let (node, epoch) = self.leader()?;
         Some(KnownLeader { node, epoch, address: self.leader_address() })
+    }
+
+    pub(super) fn genesis_status(&self) -> GenesisStatus {
+        GenesisStatus {
+            genesis: self.durable.genesis().map(|own| own.genesis),
+            is_final: self.durable.genesis().is_some_and(|own| own.is_final),
+            waits_for: self.genesis_waits_for(),
+        }
     }
 
     pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
@@ -106,6 +116,11 @@ impl Elector {
                 fit: self.unfit(peer).is_none(),
                 application: self.peers.view(peer).application(),
                 detection: self.detection_terms(peer),
+                counts_as_replaced: self.genesis.history_of(peer) == PeerHistory::Replaced,
+                other_group: match self.genesis.history_of(peer) {
+                    PeerHistory::Other(genesis) => Some(genesis),
+                    _ => None,
+                },
             }
         };
         self.other_members().map(status).collect()

@@ -112,7 +112,10 @@ impl Elector {
         let is_told = header.birth.is_none() && self.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a freeze is less in each heartbeat.
-        let is_quiet = !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
+        // R59: what differs is said by two frames.
+        let is_one_history = header.genesis == self.told_genesis();
+        let is_quiet =
+            is_one_history && !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);
         let binds_for = self.config.promise_span(detection);
         let claim = Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for };

@@ -67,6 +67,34 @@ impl fmt::Display for Notice {
                     "{node} told that it held {known}, and restarted with {began}: its log was not synced"
                 )
             }
+            Self::GenesisSaved { genesis, is_final: false, .. } => {
+                write!(
+                    f,
+                    "the genesis of this group is {genesis}, not yet final: not every member is known to hold it"
+                )
+            }
+            Self::GenesisSaved { genesis, is_final: true, .. } => {
+                write!(
+                    f,
+                    "the genesis {genesis} of this group is final: a disk that lacks it counts as replaced"
+                )
+            }
+            Self::CountsAsReplaced { node, lacks, told } => {
+                write!(
+                    f,
+                    "{node} counts as replaced: this group has held genesis {lacks}, and its storage holds "
+                )?;
+                match told {
+                    Some(told) => write!(f, "{told}")?,
+                    None => f.write_str("none")?,
+                }
+                f.write_str("; it was lost and given a first boot in place of `replace-lost`")
+            }
+            Self::TwoGroups { node, own, other } => write!(
+                f,
+                "two groups under one name: this node belongs to {own} and {node} to {other}, so nothing that it says \
+                 counts; one of them was set up anew under the name and the addresses of the other"
+            ),
         }
     }
 }
@@ -84,6 +112,7 @@ impl fmt::Display for RoundLost {
             Self::SaveStalled => f.write_str("its own vote takes too long to save"),
             Self::Withdrawn => f.write_str("its host is unfit, or resigned"),
             Self::Paused => f.write_str("failover is paused, and not for this node"),
+            Self::Replaced => f.write_str("its storage may not be the one that this group has held"),
             Self::Stopped => f.write_str("it has stopped"),
         }
     }

@@ -24,7 +24,9 @@ const VERSION: u8 = 1;
 
 /// A header without standing epoch, leader and echo.
 const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
-const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + BIRTH_BYTES_MAX;
+const HEADER_BYTES_MAX: usize =
+    HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + GENESIS_BYTES + BIRTH_BYTES_MAX;
+const GENESIS_BYTES: usize = 8;
 const BIRTH_BYTES_MAX: usize = 4 + 8 + 4 + 1 + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
 const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 4 + 4 + 16;
@@ -43,6 +45,10 @@ const POSITION: u16 = 1 << 5;
 const ELIGIBLE: u16 = 1 << 6;
 const HEALTHY: u16 = 1 << 7;
 const LEAD: u16 = 1 << 8;
+/// The sender's genesis is durable, and follows.
+const GENESIS: u16 = 1 << 9;
+/// It is final.
+const GENESIS_FINAL: u16 = 1 << 10;
 /// A freeze or thaw of failover is known, and follows.
 const FREEZE: u16 = 1 << 11;
 /// What the sender's life began with.
@@ -121,7 +127,7 @@ impl Kind {
             Self::WentBack => POSITION,
             Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => 0,
         };
-        of_the_kind | ECHO | BIRTH
+        of_the_kind | ECHO | BIRTH | GENESIS | GENESIS_FINAL
     }
 }
 
@@ -159,14 +165,15 @@ struct FrontV1 {
 }
 
 impl FrontV1 {
-    /// The flags that may be set in this tag of a frame of this kind: an epoch's only beside what it belongs to.
+    /// The flags that may be set in this tag of a frame of this kind: an epoch's or that a genesis is final, only beside what it belongs to.
     const fn flags(&self, kind: Kind) -> u16 {
         let standing_epoch = match self.tag & STANDING {
             FOLLOWING | STANDS | LEADING | STOPPED => STANDING_EPOCH,
             _ => 0,
         };
-        let lacking = if self.tag & POSITION == 0 { POSITION_EPOCH } else { 0 };
-        (kind.flags() & !lacking) | standing_epoch
+        let position = if self.tag & POSITION == 0 { POSITION_EPOCH } else { 0 };
+        let genesis = if self.tag & GENESIS == 0 { GENESIS_FINAL } else { 0 };
+        (kind.flags() & !(position | genesis)) | standing_epoch
     }
 }
 

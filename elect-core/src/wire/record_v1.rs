@@ -9,6 +9,7 @@ use super::WireError;
 use super::section::{Reader, Writer};
 use crate::config::DETECTION_MAX;
 use crate::epoch::Epoch;
+use crate::genesis::told::{Genesis, SavedGenesis};
 use crate::members::Digest;
 use crate::name::{ClusterId, NAME_BYTES_MAX, NodeId};
 use crate::nonce::Incarnation;
@@ -19,8 +20,8 @@ const MAGIC: u8 = 0xed;
 const VERSION: u8 = 1;
 
 const FRONT_BYTES: usize = 4 + 8 + 8 + 4 + 8 + 8 + 1;
-/// Three names.
-const BYTES_MAX: usize = FRONT_BYTES + 3 * (1 + NAME_BYTES_MAX);
+/// Three names and a genesis.
+const BYTES_MAX: usize = FRONT_BYTES + 3 * (1 + NAME_BYTES_MAX) + 16;
 /// Two names of one byte each.
 const BYTES_MIN: usize = FRONT_BYTES + 2 * (1 + 1);
 
@@ -30,11 +31,13 @@ const _: () = assert!(BYTES_MAX <= super::RECORD_BYTES_MAX);
 const DETECTION_AT: usize = TAG_AT - 8;
 /// Where the tag is, and its bits.
 const TAG_AT: usize = FRONT_BYTES - 1;
-const REPLACED: u8 = 0b001;
-const HOLDER: u8 = 0b010;
-const VOTE: u8 = 0b100;
+const REPLACED: u8 = 1 << 0;
+const HOLDER: u8 = 1 << 1;
+const VOTE: u8 = 1 << 2;
+const GENESIS: u8 = 1 << 3;
+const GENESIS_FINAL: u8 = 1 << 4;
 
-/// All but the names.
+/// All but the names and the genesis.
 #[derive(Serialize, Deserialize)]
 struct Front {
     magic: u8,
@@ -47,6 +50,12 @@ struct Front {
     epoch: u64,
     detection_max_nanos: u64,
     tag: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GenesisV1 {
+    genesis: u64,
+    epoch: u64,
 }
 
 pub(super) fn encode(record: &Record) -> Vec<u8> {
@@ -69,6 +78,9 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
     if let Some(holder) = &record.holder {
         writer.name(holder.node.as_padded_bytes());
     }
+    if let Some(SavedGenesis { genesis, epoch, is_final: _ }) = &record.genesis {
+        writer.section(GenesisV1 { genesis: genesis.to_bits(), epoch: epoch.number() });
+    }
     let length = writer.at();
     #[expect(clippy::cast_possible_truncation, reason = "at most BYTES_MAX")]
     bytes[2..4].copy_from_slice(&(length as u16).to_le_bytes());
@@ -85,7 +97,12 @@ fn tag(record: &Record) -> u8 {
         Some(Word::Followed) => HOLDER,
         Some(Word::Vote) => HOLDER | VOTE,
     };
-    storage | holder
+    let genesis = match record.genesis.map(|saved| saved.is_final) {
+        None => 0,
+        Some(false) => GENESIS,
+        Some(true) => GENESIS | GENESIS_FINAL,
+    };
+    storage | holder | genesis
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
@@ -100,6 +117,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
         let word = if front.tag & VOTE == 0 { Word::Followed } else { Word::Vote };
         Some(Holder { node: reader.name(NodeId::from_bytes)?, word })
     };
+    let genesis = if front.tag & GENESIS == 0 {
+        None
+    } else {
+        let GenesisV1 { genesis, epoch } = reader.section()?;
+        let is_final = front.tag & GENESIS_FINAL != 0;
+        Some(SavedGenesis { genesis: Genesis::from_bits(genesis), epoch: Epoch::new(epoch), is_final })
+    };
     reader.end()?;
     Ok(Record {
         cluster,
@@ -111,6 +135,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
         holder,
         detection_max: Duration::from_nanos(front.detection_max_nanos),
         storage: if front.tag & REPLACED == 0 { Storage::Intact } else { Storage::Replaced },
+        genesis,
     })
 }
 
@@ -128,7 +153,9 @@ fn check_front(front: &Front, given: usize) -> Result<(), WireError> {
     if declared != given {
         return Err(WireError::Given { declared, given });
     }
-    let allowed = if front.tag & HOLDER == 0 { REPLACED | HOLDER } else { REPLACED | HOLDER | VOTE };
+    let vote = if front.tag & HOLDER == 0 { 0 } else { VOTE };
+    let is_final = if front.tag & GENESIS == 0 { 0 } else { GENESIS_FINAL };
+    let allowed = REPLACED | HOLDER | vote | GENESIS | is_final;
     if front.tag & !allowed != 0 {
         return Err(WireError::Flags { at: TAG_AT, found: front.tag.into(), allowed: allowed.into() });
     }

@@ -83,6 +83,7 @@ fn header(world: &mut World, from: usize, to: usize, much: u8) -> Header {
         nonce: nonce(world, from, to),
         echo: if much % 4 == 1 { world.members[to].said[from] } else { echo },
         birth: None,
+        genesis: None,
     }
 }
 
@@ -124,6 +125,7 @@ fn body(world: &mut World, from: usize, to: usize, what: u8) -> Body {
                 detection: span(world),
                 position: position(world, near),
                 freeze,
+                genesis_epoch: Epoch::ZERO,
             }
         }
         11 => Body::Refuse { epoch: epoch(world, to), refusal: Refusal::Paused, detection_max: span(world) },

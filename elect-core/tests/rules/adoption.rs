@@ -171,7 +171,13 @@ fn r29_a_heartbeats_position_only_ranks() {
     a.hear("b", 0, Standing::Free, beat_at(at(0, 99)));
     a.pass(ms(80));
     a.commit();
-    let body = Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze: None };
+    let body = Body::Accept {
+        epoch: epoch(1),
+        detection: OPEN,
+        position: None,
+        freeze: None,
+        genesis_epoch: epoch(0),
+    };
     a.hear("b", 1, Standing::Bound, body);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }

@@ -123,7 +123,13 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
                 "b",
                 1,
                 Standing::Bound,
-                Body::Accept { epoch: epoch(1), detection: OPEN, position: at(0, offset), freeze: None },
+                Body::Accept {
+                    epoch: epoch(1),
+                    detection: OPEN,
+                    position: at(0, offset),
+                    freeze: None,
+                    genesis_epoch: epoch(0),
+                },
             );
         }
         a.hear_accept("c", 1);

@@ -358,6 +358,7 @@ fn r50_a_witness_sends_no_position_and_counts_with_none() {
         detection: OPEN,
         position: Some(Position::new(epoch(0), 7)),
         freeze: None,
+        genesis_epoch: epoch(0),
     };
     assert_eq!(a.hear("w", 1, Standing::Bound, body), None);
     assert_eq!(a.take_elected().catch_up_from(), None);

@@ -146,12 +146,24 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
         "b",
         1,
         Standing::Bound,
-        Body::Accept { epoch: epoch(1), detection: OPEN, position: at(0, 3), freeze: None },
+        Body::Accept {
+            epoch: epoch(1),
+            detection: OPEN,
+            position: at(0, 3),
+            freeze: None,
+            genesis_epoch: epoch(0),
+        },
     );
     a.step(Elector::on_source_lost).pass(INTERVAL);
     let offered = a.last_to("b").header.nonce.sent;
     a.commit().step(Elector::on_source_lost);
-    let body = Body::Accept { epoch: epoch(2), detection: OPEN, position: at(5, 1), freeze: None };
+    let body = Body::Accept {
+        epoch: epoch(2),
+        detection: OPEN,
+        position: at(5, 1),
+        freeze: None,
+        genesis_epoch: epoch(0),
+    };
     let mut frame = a.frame("b", 2, follows("a", 1), body);
     frame.header.echo.as_mut().unwrap().sent = offered;
     a.deliver("b", &frame);

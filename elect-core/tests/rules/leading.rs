@@ -30,7 +30,7 @@ fn echoing(a: &mut Solo, from: &str, standing: Standing, body: Body, sent: elect
 }
 
 fn accept_at(number: u64, position: Option<elect_core::Position>) -> Body {
-    Body::Accept { epoch: epoch(number), detection: OPEN, position, freeze: None }
+    Body::Accept { epoch: epoch(number), detection: OPEN, position, freeze: None, genesis_epoch: epoch(0) }
 }
 
 fn raised(a: &Solo) -> bool {

@@ -9,6 +9,7 @@ mod connection;
 mod detection;
 mod following;
 mod frames;
+mod genesis;
 mod handing;
 mod handover;
 mod hearing;

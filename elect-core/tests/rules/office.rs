@@ -13,7 +13,8 @@ fn elected(position: Option<elect_core::Position>) -> Solo {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();
-    let body = Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None };
+    let body =
+        Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None, genesis_epoch: epoch(0) };
     assert_eq!(a.hear("b", 1, Standing::Bound, body), None);
     a
 }
@@ -40,7 +41,13 @@ fn r30_a_winner_learns_whom_to_catch_up_from() {
     a.hear_free("c", 0);
     a.commit();
     for (peer, position) in [("b", at(0, 4)), ("c", at(0, 8))] {
-        let body = Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None };
+        let body = Body::Accept {
+            epoch: epoch(1),
+            detection: OPEN,
+            position,
+            freeze: None,
+            genesis_epoch: epoch(0),
+        };
         a.hear(peer, 1, Standing::Bound, body);
     }
     assert_eq!(
@@ -61,7 +68,13 @@ fn r30_a_lost_source_means_fresh_positions() {
         "b",
         2,
         follows("a", 1),
-        Body::Accept { epoch: epoch(2), detection: OPEN, position: None, freeze: None },
+        Body::Accept {
+            epoch: epoch(2),
+            detection: OPEN,
+            position: None,
+            freeze: None,
+            genesis_epoch: epoch(0),
+        },
     );
     a.commit();
     a.deliver("b", &accepted);

@@ -376,7 +376,8 @@ fn r63_a_winner_takes_over_the_newest_of_its_accepts() {
     a.stand();
     a.commit();
     let freeze = Some(stamp(0, 3, ms(60_000)));
-    let accept = Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze };
+    let accept =
+        Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze, genesis_epoch: epoch(0) };
     assert_eq!(a.hear("b", 1, Standing::Bound, accept), None);
     assert_eq!(a.leader(), Some((id("a"), epoch(1))));
     assert_eq!(told(&a, "c"), freeze, "its first words say so");

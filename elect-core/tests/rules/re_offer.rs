@@ -148,7 +148,13 @@ fn r27_an_entry_from_above_means_that_catching_up_comes_first() {
     let cases = [(Position::new(epoch(5), 1), false), (Position::new(epoch(1), 900), true)];
     for (position, stays) in cases {
         let mut a = below_c();
-        let body = Body::Accept { epoch: epoch(6), detection: OPEN, position: Some(position), freeze: None };
+        let body = Body::Accept {
+            epoch: epoch(6),
+            detection: OPEN,
+            position: Some(position),
+            freeze: None,
+            genesis_epoch: epoch(0),
+        };
         let accepted = a.frame("c", 6, Standing::Bound, body);
         a.commit();
         a.deliver("c", &accepted);

@@ -4,7 +4,7 @@ use elect_core::{Body, Epoch, Frame, Header, Incarnation, Nonce, Standing};
 
 use crate::harness::solo::completed;
 pub(crate) use crate::harness::solo::{D, accept, beat, epoch as e, offer};
-use crate::harness::{Group, Seen, id, ms};
+use crate::harness::{Group, Seen, id, ms, told_genesis};
 
 /// Only `name` is real; it has saved its incarnation and sent its first heartbeats.
 pub(crate) fn alone(name: &str, names: &[&str]) -> Group {
@@ -42,6 +42,7 @@ pub(crate) fn frame(
         nonce: Nonce { incarnation, sent: group.now },
         echo: last_nonce(group, to, from),
         birth: None,
+        genesis: told_genesis(&group.node(to).disk.record),
     };
     Frame { header, body: completed(body, D, D) }
 }

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
-    Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
+    Standing, Storage, Time, ToldGenesis, Word,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -99,7 +99,13 @@ fn body() -> impl Strategy<Value = Body> {
             detection_max
         }),
         (epoch(), detection(), position(), option::of(freeze())).prop_map(
-            |(epoch, detection, position, freeze)| Body::Accept { epoch, detection, position, freeze }
+            |(epoch, detection, position, freeze)| Body::Accept {
+                epoch,
+                detection,
+                position,
+                freeze,
+                genesis_epoch: Epoch::ZERO
+            }
         ),
         (epoch(), refusal(), detection()).prop_map(|(epoch, refusal, detection_max)| Body::Refuse {
             epoch,
@@ -131,13 +137,32 @@ fn birth() -> impl Strategy<Value = Birth> {
     )
 }
 
+fn genesis() -> impl Strategy<Value = Option<ToldGenesis>> {
+    let told = |(bits, is_final)| ToldGenesis { genesis: Genesis::from_bits(bits), is_final };
+    option::of(any::<(u64, bool)>().prop_map(told))
+}
+
+fn saved_genesis() -> impl Strategy<Value = Option<SavedGenesis>> {
+    option::of((any::<(u64, bool)>(), epoch()).prop_map(|((bits, is_final), epoch)| SavedGenesis {
+        genesis: Genesis::from_bits(bits),
+        epoch,
+        is_final,
+    }))
+}
+
 /// Any frame whose spans are whole microseconds and milliseconds.
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
-    (any::<(u32, u64)>(), epoch(), standing(), nonce(), option::of(nonce()), option::of(birth()), body())
-        .prop_map(|((group, members), epoch, standing, nonce, echo, birth, body)| {
+    let nonces = (nonce(), option::of(nonce()));
+    let genesis = (genesis(), epoch());
+    (any::<(u32, u64)>(), epoch(), standing(), nonces, option::of(birth()), genesis, body()).prop_map(
+        |((group, members), epoch, standing, (nonce, echo), birth, (genesis, saved_in), mut body)| {
             let members = Digest::from_bits(members);
-            Frame { header: Header { group, members, epoch, standing, nonce, echo, birth }, body }
-        })
+            if let (Some(_), Body::Accept { genesis_epoch, .. }) = (genesis, &mut body) {
+                *genesis_epoch = saved_in;
+            }
+            Frame { header: Header { group, members, epoch, standing, nonce, echo, birth, genesis }, body }
+        },
+    )
 }
 
 /// Any record.
@@ -152,19 +177,18 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (incarnation(), any::<u32>()),
         epoch(),
         holder,
-        storage,
+        (storage, saved_genesis()),
     )
-        .prop_map(
-            |(cluster, node, (members, nanos), (incarnation, first_life), epoch, holder, storage)| Record {
-                cluster: ClusterId::new(&cluster).unwrap(),
-                node,
-                members: Digest::from_bits(members),
-                incarnation,
-                first_life,
-                epoch,
-                holder,
-                detection_max: Duration::from_nanos(nanos),
-                storage,
-            },
-        )
+        .prop_map(|(cluster, node, (members, nanos), lives, epoch, holder, (storage, genesis))| Record {
+            cluster: ClusterId::new(&cluster).unwrap(),
+            node,
+            members: Digest::from_bits(members),
+            incarnation: lives.0,
+            first_life: lives.1,
+            epoch,
+            holder,
+            detection_max: Duration::from_nanos(nanos),
+            storage,
+            genesis,
+        })
 }

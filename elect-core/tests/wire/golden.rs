@@ -80,6 +80,10 @@ fn a_heartbeat_with_names_of_eight_bytes_takes_at_most_96_bytes() {
     assert_eq!(bytes_of(&samples::followers_heartbeat()).len(), 85);
     assert_eq!(bytes_of(&samples::leaders_heartbeat()).len(), 80);
     assert_eq!(bytes_of(&samples::followers_heartbeat_with_less()).len(), 89);
+    // A genesis costs 8 bytes.
+    let (_, bytes) =
+        frame_vectors().into_iter().find(|(name, _)| *name == "genesis_final_heartbeat_following").unwrap();
+    assert_eq!(bytes.len(), 93);
 }
 
 #[test]

@@ -151,12 +151,12 @@ fn with_tag(name: &str, tag: u16) -> Result<Frame, WireError> {
 
 #[test]
 fn flags_that_do_not_belong_to_the_kind_are_refused() {
-    /// An echo and the birth may be in every frame.
-    const ALWAYS: u16 = 1 << 4 | 1 << 12;
+    /// An echo, a genesis and the birth may be in every frame; that a genesis is final only beside one.
+    const ALWAYS: u16 = 1 << 4 | 1 << 9 | 1 << 12;
     for (name, allowed) in [
-        ("heartbeat_quiet_free", 0b0001_1001_1111_0000),
-        ("heartbeat_quiet_leading", 0b0011_1001_1111_0000),
-        ("heartbeat_leading", 0b0111_1001_1111_0000),
+        ("heartbeat_quiet_free", 0b0001_1011_1111_0000),
+        ("heartbeat_quiet_leading", 0b0011_1011_1111_0000),
+        ("heartbeat_leading", 0b0111_1011_1111_0000),
         ("offer", 1 << 13 | ALWAYS),
         ("accept", 1 << 14 | 1 << 11 | 1 << 5 | ALWAYS),
         ("accept_without_position", 1 << 11 | 1 << 5 | ALWAYS),
@@ -165,6 +165,8 @@ fn flags_that_do_not_belong_to_the_kind_are_refused() {
         ("pause", ALWAYS),
         ("reject", ALWAYS),
         ("went_back", 1 << 5 | ALWAYS),
+        ("genesis_offer", 1 << 13 | 1 << 10 | ALWAYS),
+        ("genesis_final_heartbeat_following", 0b0111_1111_1111_0000),
     ] {
         let tag = tag_of(name);
         for bit in (4..16).map(|bit| 1 << bit).filter(|bit| allowed & bit == 0) {
@@ -239,11 +241,13 @@ fn a_record_of_another_format_is_refused() {
     };
     assert_eq!(refused(0, 0xec), WireError::Magic { found: 0xec, allowed: 0xed });
     assert_eq!(refused(1, 0), WireError::Version { found: 0, allowed: 1 });
-    assert_eq!(refused(2, 44), WireError::Length { found: 44, min: 45, max: 140 });
-    assert_eq!(refused(3, 1), WireError::Length { found: 256 + golden.len(), min: 45, max: 140 });
+    assert_eq!(refused(2, 44), WireError::Length { found: 44, min: 45, max: 156 });
+    assert_eq!(refused(3, 1), WireError::Length { found: 256 + golden.len(), min: 45, max: 156 });
     // A vote for nobody, and a flag that means nothing.
-    assert_eq!(refused(40, 0b100), WireError::Flags { at: 40, found: 0b100, allowed: 0b011 });
-    assert_eq!(refused(40, 0b1010), WireError::Flags { at: 40, found: 0b1010, allowed: 0b111 });
+    assert_eq!(refused(40, 0b100), WireError::Flags { at: 40, found: 0b100, allowed: 0b1011 });
+    assert_eq!(refused(40, 0b10_0010), WireError::Flags { at: 40, found: 0b10_0010, allowed: 0b1111 });
+    // A final one that is none.
+    assert_eq!(refused(40, 0b1_0000), WireError::Flags { at: 40, found: 0b1_0000, allowed: 0b1011 });
     // A promise of centuries.
     let WireError::Detection { at: 32, found, max } = refused(39, 0x7f) else { panic!("believed") };
     assert_eq!(max, std::time::Duration::from_hours(1));
@@ -254,9 +258,9 @@ fn a_record_of_another_format_is_refused() {
 fn errors_say_what_where_and_what_is_allowed() {
     let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
     let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
-    says(hostile, "the length field says 65535 bytes, 52 to 434 are allowed");
+    says(hostile, "the length field says 65535 bytes, 52 to 442 are allowed");
     let tag = with_tag("pause", 0b1000_0000_0001_0000).unwrap_err();
-    says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0001000000010000 belong here");
+    says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0001001000010000 belong here");
     let name = wire::decode(&bent("heartbeat_following", 28, b'/')).unwrap_err();
     says(name, "the name at byte 27: a name may hold only A-Z a-z 0-9 . _ and -, byte 0 is 0x2f");
     let longest = bytes_of(&samples::longest());

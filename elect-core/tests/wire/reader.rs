@@ -5,9 +5,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
-    Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
+    Standing, Storage, Time, ToldGenesis, Word,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -116,10 +116,12 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let standing = standing(&mut rest, tag, epoch);
     let nonce = rest.nonce();
     let echo = (tag >> 4 & 1 == 1).then(|| rest.nonce());
+    let genesis = (tag >> 9 & 1 == 1)
+        .then(|| ToldGenesis { genesis: Genesis::from_bits(rest.integer(8)), is_final: tag >> 10 & 1 == 1 });
     let birth = (tag >> 12 & 1 == 1).then(|| rest.birth());
     let body = body(&mut rest, kind, tag, epoch);
     rest.end();
-    Frame { header: Header { group, members, epoch, standing, nonce, echo, birth }, body }
+    Frame { header: Header { group, members, epoch, standing, nonce, echo, birth, genesis }, body }
 }
 
 fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
@@ -148,6 +150,7 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
             detection: rest.micros(),
             position: rest.position(tag, durable),
             freeze: rest.freeze_if(tag),
+            genesis_epoch: if tag >> 9 & 1 == 1 { rest.epoch() } else { Epoch::ZERO },
         },
         4 => {
             Body::Refuse { epoch: rest.epoch(), refusal: refusal(rest.byte()), detection_max: rest.micros() }
@@ -194,13 +197,18 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
     let (epoch, detection_max) = (rest.epoch(), Duration::from_nanos(rest.integer(8)));
     let tag = rest.byte();
     let (cluster, node) = (ClusterId::new(rest.text()).unwrap(), rest.node());
-    let holder = match tag >> 1 {
+    let holder = match tag >> 1 & 3 {
         0 => None,
         1 => Some(Holder { node: rest.node(), word: Word::Followed }),
         3 => Some(Holder { node: rest.node(), word: Word::Vote }),
         _ => panic!("tag {tag}"),
     };
+    let genesis = (tag >> 3 & 1 == 1).then(|| SavedGenesis {
+        genesis: Genesis::from_bits(rest.integer(8)),
+        epoch: rest.epoch(),
+        is_final: tag >> 4 & 1 == 1,
+    });
     rest.end();
     let storage = if tag & 1 == 1 { Storage::Replaced } else { Storage::Intact };
-    Record { cluster, node, members, incarnation, first_life, epoch, holder, detection_max, storage }
+    Record { cluster, node, members, incarnation, first_life, epoch, holder, detection_max, storage, genesis }
 }

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, Standing, Storage, Time,
-    Word,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
+    Standing, Storage, Time, ToldGenesis, Word,
 };
 
 const NONCE: Nonce = Nonce {
@@ -34,6 +34,7 @@ fn header(standing: Standing, echo: Option<Nonce>) -> Header {
         nonce: NONCE,
         echo,
         birth: None,
+        genesis: None,
     }
 }
 
@@ -103,6 +104,32 @@ fn accepted_a_re_offer() -> Frame {
     Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
+fn genesis(is_final: bool) -> Option<ToldGenesis> {
+    Some(ToldGenesis { genesis: Genesis::from_bits(0x5152_5354_5556_5758), is_final })
+}
+
+/// What belongs to a history of the group says so in every frame.
+fn of_a_history() -> Vec<(String, Frame)> {
+    let tentative = |standing| Header { genesis: genesis(false), ..header(standing, Some(ECHO)) };
+    let accepted = Body::Accept {
+        epoch: epoch(42),
+        detection: D,
+        position: None,
+        freeze: None,
+        genesis_epoch: epoch(38),
+    };
+    let steady = followers_heartbeat();
+    let is_final = Header { genesis: genesis(true), ..steady.header };
+    [
+        ("genesis_offer", Frame { header: tentative(Standing::Standing(epoch(42))), body: offer() }),
+        ("genesis_accept", Frame { header: tentative(Standing::Bound), body: accepted }),
+        ("genesis_final_heartbeat_following", Frame { header: is_final, body: steady.body }),
+    ]
+    .map(|(name, frame)| (name.to_owned(), frame))
+    .into()
+}
+
 /// What the newest life of a sender began with.
 fn birth(position: Option<Position>, log: LogSync) -> Birth {
     Birth {
@@ -143,6 +170,7 @@ pub(crate) fn longest() -> Frame {
     Frame {
         header: Header {
             birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
+            genesis: genesis(true),
             ..header(standing, Some(ECHO))
         },
         body: Body::Announce { heartbeat, address },
@@ -174,6 +202,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         frames.push((format!("heartbeat_quiet_{name}"), frame));
     }
     frames.extend(newborn());
+    frames.extend(of_a_history());
     for (name, standing, body) in bodies() {
         frames.push((name, Frame { header: header(standing, Some(ECHO)), body }));
     }
@@ -204,12 +233,24 @@ fn bodies() -> Vec<(String, Standing, Body)> {
         (
             "accept",
             Standing::Bound,
-            Body::Accept { epoch: epoch(42), detection: D, position, freeze: Some(freeze()) },
+            Body::Accept {
+                epoch: epoch(42),
+                detection: D,
+                position,
+                freeze: Some(freeze()),
+                genesis_epoch: Epoch::ZERO,
+            },
         ),
         (
             "accept_without_position",
             Standing::Bound,
-            Body::Accept { epoch: epoch(42), detection: D, position: None, freeze: None },
+            Body::Accept {
+                epoch: epoch(42),
+                detection: D,
+                position: None,
+                freeze: None,
+                genesis_epoch: Epoch::ZERO,
+            },
         ),
         ("announce", Standing::Leading(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
         ("release", Standing::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
@@ -256,6 +297,11 @@ pub(crate) fn records() -> Vec<(String, Record)> {
         holder,
         detection_max: Duration::from_micros(500_250),
         storage,
+        genesis: None,
+    };
+    let genesis = |is_final| {
+        let genesis = Genesis::from_bits(0x5152_5354_5556_5758);
+        Some(SavedGenesis { genesis, epoch: epoch(38), is_final })
     };
     let holder = |word| Some(Holder { node: node("munich-2"), word });
     [
@@ -264,6 +310,11 @@ pub(crate) fn records() -> Vec<(String, Record)> {
         ("voted", record(Storage::Intact, holder(Word::Vote))),
         ("followed", record(Storage::Intact, holder(Word::Followed))),
         ("replaced_and_followed", record(Storage::Replaced, holder(Word::Followed))),
+        (
+            "genesis_tentative",
+            Record { genesis: genesis(false), ..record(Storage::Intact, holder(Word::Vote)) },
+        ),
+        ("genesis_final", Record { genesis: genesis(true), ..record(Storage::Replaced, None) }),
     ]
     .map(|(name, record)| (name.to_owned(), record))
     .into()

@@ -25,6 +25,7 @@ impl Solo {
             nonce: Nonce { incarnation: life, sent: self.peers_clock },
             echo: self.received.get(&from).copied(),
             birth: self.births.get(&from).copied(),
+            genesis: self.geneses.get(&from).copied(),
         };
         Frame { body: self.answered(from, standing, body), header }
     }

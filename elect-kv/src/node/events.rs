@@ -65,6 +65,13 @@ impl Host {
                     "the replaced storage has caught up: this node votes again",
                 );
             }
+            Duty::Replaced { .. } => {
+                let text = duty.to_string();
+                if let Some(data) = &mut self.data {
+                    data.replica.storage_replaced();
+                }
+                self.log.tell(Kind::Replaced, None, None, &text);
+            }
             Duty::Stopped { reason } => self.fail(reason.to_string()),
         }
     }
@@ -99,8 +106,14 @@ impl Host {
             }
             Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, &notice.to_string()),
             Notice::Resumed => self.log.tell(Kind::Resumed, None, None, &notice.to_string()),
-            Notice::EntriesLost { node, .. } | Notice::PromiseTooShort { voter: node, .. } => {
+            Notice::EntriesLost { node, .. }
+            | Notice::PromiseTooShort { voter: node, .. }
+            | Notice::CountsAsReplaced { node, .. }
+            | Notice::TwoGroups { node, .. } => {
                 self.log.tell(Kind::Warning, None, Some(node), &notice.to_string());
+            }
+            Notice::GenesisSaved { epoch, .. } => {
+                self.log.tell(Kind::Genesis, Some(epoch), None, &notice.to_string());
             }
             Notice::NewerApplication { .. }
             | Notice::PreferencesContradict { .. }

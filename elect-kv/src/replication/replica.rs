@@ -327,6 +327,14 @@ impl Replica {
         }
     }
 
+    /// The elector counts this node's storage as replaced: so does the leader from now on.
+    pub fn storage_replaced(&mut self) {
+        self.config.intact = false;
+        if matches!(self.role, Role::Follower(_)) {
+            self.ask(self.history.last());
+        }
+    }
+
     pub(super) fn put(&mut self, output: Output) {
         self.output.push(output);
     }

@@ -56,7 +56,10 @@ impl Driver for Output {
                 }
             }
             Duty::Stopped { .. } => self.stopped = true,
-            Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } | Duty::Rebuilt => {}
+            Duty::HandoverBegan { .. }
+            | Duty::HandoverAborted { .. }
+            | Duty::Rebuilt
+            | Duty::Replaced { .. } => {}
         }
     }
 

@@ -390,7 +390,16 @@ impl World {
         self.send(
             to,
             from,
-            Frame { header, body: Body::Accept { epoch, detection, position: None, freeze: None } },
+            Frame {
+                header,
+                body: Body::Accept {
+                    epoch,
+                    detection,
+                    position: None,
+                    freeze: None,
+                    genesis_epoch: elect_core::Epoch::ZERO,
+                },
+            },
         );
     }
 }

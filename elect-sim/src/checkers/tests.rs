@@ -85,7 +85,16 @@ impl Group {
         let echo = Some(Nonce { incarnation: LIFE, sent });
         let nonce = Nonce { incarnation: LIFE, sent };
         let members = record(0, A).members;
-        let header = Header { group: 0, members, epoch: epoch(durable), standing, nonce, echo, birth: None };
+        let header = Header {
+            group: 0,
+            members,
+            epoch: epoch(durable),
+            standing,
+            nonce,
+            echo,
+            birth: None,
+            genesis: None,
+        };
         let frame = Frame { header, body };
         let (at, clocks) = (self.now, &self.clocks);
         self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
@@ -108,7 +117,13 @@ impl Group {
             A,
             1,
             Standing::Bound,
-            Body::Accept { epoch: epoch(1), detection: D, position: None, freeze: None },
+            Body::Accept {
+                epoch: epoch(1),
+                detection: D,
+                position: None,
+                freeze: None,
+                genesis_epoch: Epoch::ZERO,
+            },
         );
         assert_eq!(group.checks.violation(), None);
         group
@@ -226,7 +241,13 @@ fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
         A,
         5,
         Standing::Bound,
-        Body::Accept { epoch: epoch(5), detection: D, position: None, freeze: None },
+        Body::Accept {
+            epoch: epoch(5),
+            detection: D,
+            position: None,
+            freeze: None,
+            genesis_epoch: Epoch::ZERO,
+        },
     );
     assert_eq!(group.found(), Some(Checker::DurableBeforeSent));
     let mut group = Group::new();
@@ -319,7 +340,13 @@ fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
             C,
             2,
             Standing::Bound,
-            Body::Accept { epoch: epoch(2), detection: D, position: None, freeze: None },
+            Body::Accept {
+                epoch: epoch(2),
+                detection: D,
+                position: None,
+                freeze: None,
+                genesis_epoch: Epoch::ZERO,
+            },
         );
         group.found()
     };
@@ -474,7 +501,13 @@ fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
         group.send(C, A, 1, Standing::Following(id(A), epoch(1)), heartbeat(Standing::Free));
         group.vote(C, 2, candidate);
         let freeze = Some(frozen(1, 500));
-        let body = Body::Accept { epoch: epoch(2), detection: D, position: None, freeze };
+        let body = Body::Accept {
+            epoch: epoch(2),
+            detection: D,
+            position: None,
+            freeze,
+            genesis_epoch: Epoch::ZERO,
+        };
         // Long after whatever it has granted.
         group.now += 10 * SECOND;
         group.send(C, candidate, 2, Standing::Bound, body);

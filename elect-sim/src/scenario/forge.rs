@@ -33,7 +33,7 @@ impl Player {
         let detection_max = world.config(to, 0).detection().ceiling().max(detection);
         let (standing, epoch, body) = forged_body(forged, detection, detection_max);
         let members = world.config(to, 0).digest();
-        let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None };
+        let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None, genesis: None };
         world.note(Some(to), || format!("forged from {from}: {standing:?} {body:?}"));
         world.elector(to, now, |elector| elector.on_message(from.id(), &Frame { header, body }, now).into());
     }
@@ -53,7 +53,11 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
     match forged {
         Forged::Accept(epoch) => {
             let epoch = Epoch::new(epoch);
-            (Standing::Bound, epoch, Body::Accept { epoch, detection, position: None, freeze: None })
+            (
+                Standing::Bound,
+                epoch,
+                Body::Accept { epoch, detection, position: None, freeze: None, genesis_epoch: Epoch::ZERO },
+            )
         }
         Forged::Announce(epoch) => {
             let epoch = Epoch::new(epoch);

@@ -155,6 +155,10 @@ impl Host for Store {
                 self.later(machine, wait, Task::Drained);
             }
             Duty::Rebuilt => self.replaced = false,
+            Duty::Replaced { .. } => {
+                self.replaced = true;
+                self.rejoin_later(machine);
+            }
             // Its office says both to its clients.
             Duty::HandoverAborted { .. } | Duty::Stopped { .. } => {}
         }

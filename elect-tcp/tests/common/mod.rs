@@ -201,6 +201,13 @@ impl Cluster {
         }
     }
 
+    /// Waits until every node knows its group's genesis to be final.
+    pub(crate) fn wait_for_genesis(&mut self) {
+        let is_final =
+            |member: &Member| member.handle.explain().is_ok_and(|explained| explained.genesis.is_final);
+        self.wait("genesis", |cluster| cluster.members.iter().flatten().all(is_final));
+    }
+
     fn next(&self, deadline: Instant) -> Option<(usize, HostEvent)> {
         let running: Vec<_> = self
             .members
@@ -247,6 +254,7 @@ impl Cluster {
                 Duty::EpochRaised { .. }
                 | Duty::HandoverAborted { .. }
                 | Duty::Rebuilt
+                | Duty::Replaced { .. }
                 | Duty::Stopped { .. },
             )
             | HostEvent::Happened(_) => {}

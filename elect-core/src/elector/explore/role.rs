@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::describe::{StateSink, describe_incarnation, describe_position, option, words};
+use crate::describe::{StateSink, describe_incarnation, describe_node, describe_position, option, words};
 use crate::durable::DurableState;
 use crate::elector::{Elector, Role};
 use crate::follower::{Accepting, Claim};
@@ -39,6 +39,13 @@ impl Elector {
             sink.word(u64::from(durable.is_stalled()));
             self.describe_purpose(sink, purpose);
         });
+        option(sink, durable.next(), |sink, next| {
+            let (purpose, record, floor, exempt_epoch) = next;
+            self.describe_purpose(sink, purpose);
+            option(sink, record.as_ref(), |sink, record| self.describe_record(sink, record));
+            sink.word(floor.number());
+            option(sink, exempt_epoch.as_ref(), |sink, exempt| sink.word(exempt.number()));
+        });
         option(sink, durable.deferred(), |sink, deferred| {
             self.describe_accepting(sink, deferred, deferred.detection);
         });
@@ -66,6 +73,12 @@ impl Elector {
             Purpose::ReOffer(epoch) => words(sink, [4, epoch.number()]),
             Purpose::Raise(epoch) => words(sink, [5, epoch.number()]),
             Purpose::Rebuild => sink.word(6),
+            // What is saved is in the record.
+            Purpose::Genesis(_) => sink.word(7),
+            Purpose::CountAsReplaced { told_by, genesis } => {
+                words(sink, [8, genesis.to_bits()]);
+                describe_node(sink, self.config.members(), *told_by);
+            }
         }
     }
 

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
-    FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, POSITION, POSITION_EPOCH,
-    Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING, STANDING_EPOCH, STANDS, STOPPED,
-    TAG_AT, VitalsV1, WentBackV1, refusal_byte,
+    FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1,
+    POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING,
+    STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
@@ -14,6 +14,7 @@ use crate::frame::{
     ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
     Lead, Refusal, Standing,
 };
+use crate::genesis::told::{Genesis, ToldGenesis};
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
@@ -53,6 +54,7 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
     let standing = read_standing(reader, tag, durable)?;
     let nonce: NonceV1 = reader.section()?;
     let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
+    let genesis = read_genesis(reader, tag)?;
     let birth = if tag & BIRTH == 0 { None } else { Some(read_birth(reader)?) };
     let header = Header {
         group: front.group,
@@ -62,8 +64,18 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         nonce: nonce.into(),
         echo: echo.map(Nonce::from),
         birth,
+        genesis,
     };
     Ok((header, tag))
+}
+
+#[inline(always)]
+fn read_genesis(reader: &mut Reader<'_>, tag: u16) -> Result<Option<ToldGenesis>, WireError> {
+    if tag & GENESIS == 0 {
+        return Ok(None);
+    }
+    let genesis = Genesis::from_bits(reader.section()?);
+    Ok(Some(ToldGenesis { genesis, is_final: tag & GENESIS_FINAL != 0 }))
 }
 
 fn read_birth(reader: &mut Reader<'_>) -> Result<Birth, WireError> {
@@ -120,6 +132,7 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
                 detection: from_micros(detection_micros),
                 position: read_position(reader, tag, durable)?,
                 freeze: read_freeze(reader, tag)?,
+                genesis_epoch: if tag & GENESIS == 0 { Epoch::ZERO } else { read_epoch(reader)? },
             }
         }
         Kind::Refuse => read_refuse(reader)?,

@@ -4,20 +4,21 @@ use core::time::Duration;
 
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE,
-    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1, OfferV1,
-    POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING_EPOCH, STANDS, STOPPED,
-    VERSION, VitalsV1, WentBackV1, refusal_byte,
+    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, MAGIC,
+    NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING_EPOCH,
+    STANDS, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{Body, Frame, FreezeStamp, Heartbeat, Standing};
+use crate::genesis::told::ToldGenesis;
 use crate::wire::PREFIX_BYTES;
 use crate::wire::section::Writer;
 
 pub(in crate::wire) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usize {
     let mut writer = Writer::new(bytes, PREFIX_BYTES);
     write_header(&mut writer, frame);
-    write_body(&mut writer, &frame.body, frame.header.epoch);
+    write_body(&mut writer, frame);
     let length = writer.at();
     #[expect(clippy::cast_possible_truncation, reason = "at most BYTES_MAX")]
     let [low, high] = (length as u16).to_le_bytes();
@@ -34,6 +35,7 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         tag: standing_bits(header.standing, header.epoch)
             | flag(ECHO, header.echo.is_some())
             | flag(BIRTH, header.birth.is_some())
+            | genesis_flags(header.genesis)
             | body_flags(body, header.epoch),
     });
     match &header.standing {
@@ -50,6 +52,9 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
     writer.section(NonceV1::from(header.nonce));
     if let Some(echo) = header.echo {
         writer.section(NonceV1::from(echo));
+    }
+    if let Some(told) = header.genesis {
+        writer.section(told.genesis.to_bits());
     }
     if let Some(birth) = &header.birth {
         write_birth(writer, birth);
@@ -74,7 +79,8 @@ fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
 }
 
 #[inline(always)]
-fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
+fn write_body(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
+    let durable = header.epoch;
     match body {
         Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat, durable),
         Body::Offer { epoch, detection, detection_max } => writer.section(OfferV1 {
@@ -82,10 +88,13 @@ fn write_body(writer: &mut Writer<'_>, body: &Body, durable: Epoch) {
             detection_micros: micros(*detection),
             detection_max_micros: micros(*detection_max),
         }),
-        Body::Accept { epoch, detection, position, freeze } => {
+        Body::Accept { epoch, detection, position, freeze, genesis_epoch } => {
             writer.section(AcceptV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
             write_position(writer, *position, durable);
             write_freeze(writer, freeze.as_ref());
+            if header.genesis.is_some() {
+                writer.section(genesis_epoch.number());
+            }
         }
         Body::Refuse { epoch, refusal, detection_max } => {
             writer.section(epoch.number());
@@ -185,6 +194,11 @@ fn body_flags(body: &Body, durable: Epoch) -> u16 {
         | Body::Pause { .. }
         | Body::Reject { .. } => 0,
     }
+}
+
+#[inline(always)]
+fn genesis_flags(told: Option<ToldGenesis>) -> u16 {
+    told.map_or(0, |told| GENESIS | flag(GENESIS_FINAL, told.is_final))
 }
 
 fn position_flags(position: Option<Position>, durable: Epoch) -> u16 {
