@@ -31,6 +31,8 @@ pub struct Counts {
     pub reads: u64,
     /// Replaced disks that earned their vote back.
     pub rebuilt: u64,
+    /// Disks that were lost and given a first boot, and noticed that themselves.
+    pub noticed: u64,
 }
 
 /// Something that is counted.
@@ -53,6 +55,8 @@ pub(crate) enum Counted {
     Acknowledged(u64),
     Read,
     Rebuilt,
+    /// A disk that was lost and given a first boot noticed that itself.
+    Noticed,
 }
 
 impl Counts {
@@ -74,6 +78,7 @@ impl Counts {
             Counted::Acknowledged(total) => self.acknowledged = total,
             Counted::Read => self.reads += 1,
             Counted::Rebuilt => self.rebuilt += 1,
+            Counted::Noticed => self.noticed += 1,
         }
     }
 
@@ -93,5 +98,6 @@ impl Counts {
         self.acknowledged += other.acknowledged;
         self.reads += other.reads;
         self.rebuilt += other.rebuilt;
+        self.noticed += other.noticed;
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Deed {
     Start(NodeIndex),
     /// The disk of a dead node loses what is named.
     Wipe(NodeIndex, Wiped),
+    /// An operator gives a dead node, whose record is gone, a first boot, where that is noticed for certain.
+    InitIfFinal(NodeIndex),
     /// A process stops for so long.
     Pause(NodeIndex, u64),
     /// So many instructions from now, this happens.
@@ -83,6 +85,7 @@ impl fmt::Display for Deed {
             Self::Start(node) => write!(f, "start {}", name(node)),
             Self::Wipe(node, Wiped::RecordAndLog) => write!(f, "wipe {}", name(node)),
             Self::Wipe(node, Wiped::Record) => write!(f, "wipe-record {}", name(node)),
+            Self::InitIfFinal(node) => write!(f, "init-if-final {}", name(node)),
             Self::Pause(node, time) => write!(f, "pause {} {}", name(node), span(*time)),
             Self::Interrupt(node, after, interrupt) => {
                 let (what, time) = match interrupt {

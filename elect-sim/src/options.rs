@@ -63,11 +63,13 @@ pub enum Fault {
     DataCut,
     /// A process dies and starts with another detection time, where nodes are configured differently.
     Reconfigure,
+    /// A machine comes back with an empty disk, and an operator gives it a first boot in place of a replacement.
+    SecondFirstBoot,
 }
 
 impl Fault {
     /// All kinds, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Cut,
         Self::Isolate,
         Self::Clog,
@@ -92,6 +94,7 @@ impl Fault {
         Self::SlowNetwork,
         Self::DataCut,
         Self::Reconfigure,
+        Self::SecondFirstBoot,
     ];
 
     /// How many there were when seeds were first kept: what was added later is drawn apart, so that the rest of a
@@ -328,7 +331,7 @@ impl Options {
     pub fn wild(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut options = Self::drawn(seed, nodes, length);
         options.wild_clocks = true;
-        options.faults.retain(|&fault| fault != Fault::LostDisk);
+        options.faults.retain(|&fault| !matches!(fault, Fault::LostDisk | Fault::SecondFirstBoot));
         (options.safety, options.liveness) = (length, 0);
         options
     }

@@ -56,6 +56,21 @@ impl Checkers {
         }
     }
 
+    /// By what `teller` holds, the storage of `peer` is not the one that the group has held: `node` says so.
+    pub(crate) fn counts_as_replaced(
+        &mut self,
+        at: Real,
+        node: NodeIndex,
+        teller: NodeIndex,
+        peer: NodeIndex,
+    ) {
+        if self.at(peer).touched == Touched::Never {
+            self.fail(Checker::HealthyNotRefused, at, node, || {
+                format!("{peer}, whose storage nobody touched, counts as replaced by what {teller} holds")
+            });
+        }
+    }
+
     /// A frame that says that a life of its addressee does not count.
     pub(super) fn refuses(&mut self, sent: &Sent<'_>) {
         let (Body::Reject { rejected, .. } | Body::WentBack { rejected, .. }) = sent.frame.body else {

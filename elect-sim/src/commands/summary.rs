@@ -94,8 +94,9 @@ impl Summary {
     }
 
     pub(crate) fn print(&self) {
-        let Counts { elections, behind, losses, raises, rebuilt, acknowledged, reads, faults, .. } =
-            self.counts;
+        let Counts {
+            elections, behind, losses, raises, rebuilt, noticed, acknowledged, reads, faults, ..
+        } = self.counts;
         println!(
             "{} seeds in {:.1} s, {:.0} × real time on {} threads",
             self.seeds, self.seconds, self.times_real_time, self.jobs
@@ -103,7 +104,9 @@ impl Summary {
         println!(
             "  {elections} elections ({behind} by a node that was behind), {losses} step-downs, {raises} epochs raised"
         );
-        println!("  {rebuilt} replaced disks earned their vote back");
+        println!(
+            "  {rebuilt} replaced disks earned their vote back, {noticed} second first boots were noticed"
+        );
         println!("  {acknowledged} writes acknowledged, {reads} reads, {faults} faults");
         if self.liveness.is_empty() {
             return;

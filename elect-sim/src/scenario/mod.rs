@@ -102,6 +102,14 @@ impl OwnSetting {
     }
 }
 
+/// When an operator's second first boot of a node is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Always,
+    /// Where it is noticed for certain.
+    Final,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Wait(u64),
@@ -116,6 +124,7 @@ enum Step {
     PowerOff(Name),
     Start(Name),
     Wipe(Name, Wiped),
+    Init(Name, When),
     Close(Name, Name),
     Interrupt(Name, u32, Interrupt),
     Rate(Name, i64),

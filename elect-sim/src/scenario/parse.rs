@@ -2,7 +2,7 @@
 
 use super::settings::culprit;
 use super::words::{between, duration, letter, link, name, nanos, on_links, on_nodes, rate, whole};
-use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step};
+use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step, When};
 use elect_core::Detection;
 
 use crate::clock::MILLI;
@@ -123,6 +123,8 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["start", ref nodes @ ..] => on_nodes(nodes, Step::Start),
         ["wipe", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::RecordAndLog)),
         ["wipe-record", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::Record)),
+        ["init", ref nodes @ ..] => on_nodes(nodes, |node| Step::Init(node, When::Always)),
+        ["init-if-final", ref nodes @ ..] => on_nodes(nodes, |node| Step::Init(node, When::Final)),
         ["interrupt", node, "after", after, what, span] => {
             one(Step::Interrupt(name(node)?, whole(after)?, interrupt(what, nanos(span)?)?))
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use elect_core::Health;
 
-use super::{Name, OwnSetting, Scenario, State, Step};
+use super::{Name, OwnSetting, Scenario, State, Step, When};
 use crate::campaign::Run;
 use crate::clock::MILLI;
 use crate::counts::Counts;
@@ -258,6 +258,16 @@ impl Player {
                     return Err("only the disk of a dead node is wiped".into());
                 }
                 self.run.world.act(Deed::Wipe(node, wiped));
+            }
+            Step::Init(name, when) => {
+                let node = self.node(name)?;
+                if self.run.world.node(node).record().is_some() {
+                    return Err("only a wiped disk is given a first boot".into());
+                }
+                match when {
+                    When::Always => self.run.world.init(node),
+                    When::Final => self.run.world.act(Deed::InitIfFinal(node)),
+                }
             }
             Step::Own(node, OwnSetting::Detection(detection)) => {
                 self.run.world.act(Deed::Configure(node, detection));

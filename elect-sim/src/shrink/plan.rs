@@ -230,8 +230,19 @@ fn members(kinds: &[MemberKind]) -> Vec<String> {
 
 /// Adds a step, to the last line if that does the same to something else. Lines before `begin` are of another time.
 fn push(lines: &mut Vec<String>, begin: usize, step: &str) {
-    const LISTS: [&str; 10] =
-        ["cut", "heal", "clog", "unclog", "close", "crash", "power-off", "start", "wipe", "wipe-record"];
+    const LISTS: [&str; 11] = [
+        "cut",
+        "heal",
+        "clog",
+        "unclog",
+        "close",
+        "crash",
+        "power-off",
+        "start",
+        "wipe",
+        "wipe-record",
+        "init-if-final",
+    ];
     let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
     let is_open = lines.len() > begin && LISTS.contains(&verb) && !step.ends_with(" store");
     let last = lines
@@ -269,6 +280,7 @@ fn renamed(deed: Deed, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<
         Deed::PowerOff(node) => Deed::PowerOff(keep(node)?),
         Deed::Start(node) => Deed::Start(keep(node)?),
         Deed::Wipe(node, wiped) => Deed::Wipe(keep(node)?, wiped),
+        Deed::InitIfFinal(node) => Deed::InitIfFinal(keep(node)?),
         Deed::Pause(node, span) => Deed::Pause(keep(node)?, span),
         Deed::Interrupt(node, after, interrupt) => Deed::Interrupt(keep(node)?, after, interrupt),
         Deed::Disk(node, mood) => Deed::Disk(keep(node)?, mood),

@@ -29,6 +29,7 @@ impl World {
             Deed::PowerOff(node) => self.power_off(node),
             Deed::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
             Deed::Wipe(node, wiped) => self.wipe(node, wiped),
+            Deed::InitIfFinal(node) => self.init_if_final(node),
             Deed::Pause(node, span) => self.pause(node, span),
             Deed::Interrupt(node, after, interrupt) => {
                 self.node_mut(node).interrupt_after(after, interrupt);

@@ -70,6 +70,7 @@ impl World {
                 self.act(Deed::NextSave(node, outcome));
             }
             Fault::LostDisk => self.lose_disk(node),
+            Fault::SecondFirstBoot => self.init_again(node),
             Fault::Reset => {
                 let peer = NodeIndex::at(self.chaos.index(self.nodes.len()));
                 self.act(Deed::Close(node, peer));
@@ -232,6 +233,24 @@ impl World {
         self.kill(Deed::Crash(node), node, wait);
         let wiped = [Wiped::Record, Wiped::RecordAndLog][self.chaos.index(2)];
         self.act(Deed::Wipe(node, wiped));
+    }
+
+    /// The machine dies, its disk is lost, and its operator says that it has never run.
+    fn init_again(&mut self, node: NodeIndex) {
+        if !self.would_notice_init(node) {
+            return;
+        }
+        let wait = self.some_span();
+        self.kill(Deed::Crash(node), node, wait);
+        self.act(Deed::Wipe(node, Wiped::RecordAndLog));
+        self.act(Deed::InitIfFinal(node));
+        // Where everybody restarts, nobody remembers the lives of the lost disk.
+        if self.chaos.below(2) == 0 {
+            for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
+                let wait = self.chaos.waiting(30 * MILLI);
+                self.kill(Deed::Crash(peer), peer, wait);
+            }
+        }
     }
 
     /// Something happens to the node as soon as it does something.

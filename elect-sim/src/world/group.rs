@@ -30,8 +30,20 @@ impl World {
         if differ { 0 } else { self.quorum() }
     }
 
+    /// Whether its storage counts: it was not replaced, is not about to count as replaced, and is none that peers have
+    /// stopped for what it is. (Who slept through a replacement may stop it: a limit of the protocol.)
     pub(crate) fn is_intact(&self, node: NodeIndex) -> bool {
-        self.node(node).is_intact()
+        self.node(node).is_intact() && !self.book.checks().is_stopped(node) && !self.lacks_final_genesis(node)
+    }
+
+    /// Whether another member that votes holds a final genesis, and this one none: it is about to count as replaced (R59).
+    fn lacks_final_genesis(&self, node: NodeIndex) -> bool {
+        let holds_final = |node: NodeIndex| {
+            let genesis = self.node(node).record().and_then(|record| record.genesis);
+            genesis.is_some_and(|genesis| genesis.is_final)
+        };
+        let holds_none = self.node(node).record().is_some_and(|record| record.genesis.is_none());
+        holds_none && self.members().any(|peer| self.node(peer).kind().votes() && holds_final(peer))
     }
 
     /// R65: whether the promise that one node allows is long enough for another one's lease.

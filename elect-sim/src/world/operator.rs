@@ -1,6 +1,6 @@
 //! What an operator does to a machine besides asking its elector.
 
-use elect_core::RebuiltTo;
+use elect_core::{RebuiltTo, Record, Storage};
 
 use super::World;
 use crate::ids::NodeIndex;
@@ -37,6 +37,37 @@ impl World {
         self.book.checks_mut().meddled(to);
         self.note(Some(to), || format!("has a copy of the disk of {from}"));
         Ok(())
+    }
+
+    /// An operator's word that a dead node has never run: `init` in place of `replace-lost`.
+    pub(crate) fn init(&mut self, node: NodeIndex) {
+        let life = self.node(node).life() + 1;
+        let is_empty = !self.node(node).has_process() && self.node(node).record().is_none();
+        let (true, Ok(config)) = (is_empty, self.written_config(node, life)) else { return };
+        self.node_mut(node).disk_mut().install(Record::first_boot(&config));
+        self.note(Some(node), || "is given a first boot".into());
+    }
+
+    /// The same where every other member that votes holds the final genesis, or has no vote: before, a second first boot is
+    /// noticed as little as ever (R59), and no checker is right about it.
+    pub(crate) fn init_if_final(&mut self, node: NodeIndex) {
+        if self.would_notice_init(node) {
+            self.init(node);
+        }
+    }
+
+    /// Whether a second first boot of this member is noticed for certain.
+    pub(crate) fn would_notice_init(&self, node: NodeIndex) -> bool {
+        let votes = |peer: NodeIndex| self.options.kinds.get(peer.place()).is_some_and(|kind| kind.votes());
+        let would_notice = |peer: NodeIndex| {
+            let record = self.node(peer).record();
+            record.is_some_and(|record| {
+                let is_final = record.genesis.is_some_and(|genesis| genesis.is_final);
+                is_final || record.storage == Storage::Replaced
+            })
+        };
+        let mut others = self.members().filter(|&peer| peer != node && votes(peer)).peekable();
+        others.peek().is_some() && others.all(would_notice)
     }
 
     /// A host claims that its replaced storage holds everything up to the end of its log.
