@@ -97,6 +97,7 @@ scenarios! {
     "rebuilt-too-early"
     "refused-request"
     "rejoin-disrupts"
+    "replaced-beside-a-longer-maximum"
     "resign"
     "restart-in-time"
     "restarted-lowest-id"

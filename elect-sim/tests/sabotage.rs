@@ -81,7 +81,7 @@ fn a_network_that_never_heals() {
 
 #[test]
 fn a_network_that_goes_on_stalling() {
-    finds(Sabotage::Stalls, 20, &[Checker::Stays]);
+    finds(Sabotage::Stalls, 60, &[Checker::Stays]);
 }
 
 #[test]
