@@ -9,6 +9,7 @@ mod clocks;
 mod config;
 mod counts;
 mod deed;
+mod deeds;
 mod disk;
 mod drill;
 mod drills;

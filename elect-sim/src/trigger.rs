@@ -107,6 +107,31 @@ impl Trigger {
     }
 }
 
+/// The triggers that are set.
+#[derive(Debug, Default)]
+pub(crate) struct Triggers(Vec<Trigger>);
+
+impl Triggers {
+    pub(crate) fn set(&mut self, trigger: Trigger) {
+        self.0.push(trigger);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// A node did something: what waited for that strikes, each once and so much later.
+    pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment, mut strikes: impl FnMut(u64, Strike)) {
+        self.0.retain(|trigger| {
+            let fires = (trigger.node, trigger.moment) == (node, moment);
+            if fires {
+                strikes(trigger.after, trigger.strike);
+            }
+            !fires
+        });
+    }
+}
+
 impl fmt::Display for Trigger {
     /// The line of a scenario that sets it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

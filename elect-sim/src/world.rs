@@ -23,6 +23,7 @@ use crate::clock::{Real, SECOND};
 use crate::clocks::Clocks;
 use crate::counts::{Counted, Counts};
 use crate::deed::Deed;
+use crate::deeds::Deeds;
 use crate::ids::NodeIndex;
 use crate::input::{Action, Input};
 use crate::model_log::Entries;
@@ -35,7 +36,7 @@ use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::trace::Trace;
-use crate::trigger::Trigger;
+use crate::trigger::Triggers;
 use crate::wires::Wires;
 
 /// A simulated group of nodes.
@@ -57,12 +58,9 @@ pub struct World {
     chance: Random,
     /// Frames sent before this and not arrived a while after it are lost.
     calm_since: Option<Real>,
-    /// What ends each fault that has an end.
-    ends: Vec<Vec<Deed>>,
-    /// Everything that was done to this world so far, and when.
-    deeds: Vec<(Real, Deed)>,
+    deeds: Deeds,
     /// What strikes when a node does something.
-    triggers: Vec<Trigger>,
+    triggers: Triggers,
     /// Whether clients leave the group alone.
     clients_rest: bool,
     actions: Vec<Action>,
@@ -130,12 +128,17 @@ impl World {
 
     /// Everything that was done so far, and when.
     pub(crate) fn deeds(&self) -> &[(Real, Deed)] {
-        &self.deeds
+        self.deeds.done()
     }
 
     /// Since when faults are over.
     pub(crate) fn calm_since(&self) -> Option<Real> {
         self.calm_since
+    }
+
+    /// Faults are over.
+    fn becomes_calm(&mut self) {
+        self.calm_since = Some(self.clocks.now());
     }
 
     /// Whether clients leave the group alone.

@@ -12,7 +12,7 @@ use crate::queue::What;
 impl World {
     /// Does it, now.
     pub(crate) fn act(&mut self, deed: Deed) {
-        self.deeds.push((self.clocks.now(), deed));
+        self.deeds.note(self.clocks.now(), deed);
         self.perform(deed);
     }
 
@@ -48,7 +48,7 @@ impl World {
             Deed::HealData(from, to) => self.wires.links_mut().heal_data(from, to),
             Deed::Slower(extra) => self.wires.links_mut().set_slower(extra),
             Deed::Rule(rule) => self.wires.add_rule(rule),
-            Deed::On(trigger) => self.triggers.push(trigger),
+            Deed::On(trigger) => self.triggers.set(trigger),
             Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
             Deed::Configure(node, detection) => self.options.own_mut(node).detection = Some(detection),
         }
@@ -70,13 +70,12 @@ impl World {
 
     /// Does all of them when `span` is over, unless everything heals before.
     pub(crate) fn act_later(&mut self, span: u64, deeds: Vec<Deed>) {
-        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        self.ends.push(deeds);
+        let number = self.deeds.put_off(deeds);
         self.queue.push(self.clocks.now() + span, What::End { number });
     }
 
     pub(crate) fn end(&mut self, number: u32) {
-        let deeds = std::mem::take(&mut self.ends[number as usize]);
+        let deeds = self.deeds.take(number);
         if deeds.iter().any(|deed| matches!(deed, Deed::Heal(..))) {
             self.note_network("cuts heal");
         }

@@ -311,7 +311,7 @@ impl World {
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
     pub fn heal(&mut self, cuts: &[Link], retired: &[NodeIndex]) {
         self.note_network(&format!("HEALS; cuts {cuts:?} remain, {retired:?} stay down"));
-        self.calm_since = Some(self.clocks.now());
+        self.becomes_calm();
         let quality = self.calm_quality();
         self.wires.links_mut().set_quality(quality);
         if self.is_sabotaged(Sabotage::SlowSaves) {
@@ -321,7 +321,7 @@ impl World {
         self.wires.links_mut().set_slower(0);
         self.wires.clear_rules();
         self.triggers.clear();
-        self.ends.iter_mut().for_each(Vec::clear);
+        self.deeds.cancel();
         for Link { from, to } in self.all_links() {
             self.unclog(from, to);
         }

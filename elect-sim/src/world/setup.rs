@@ -6,6 +6,7 @@ use super::World;
 use crate::book::Book;
 use crate::checkers::{Checkers, LeaseRule};
 use crate::clocks::Clocks;
+use crate::deeds::Deeds;
 use crate::disk::Disk;
 use crate::host::Host;
 use crate::ids::{Life, NodeIndex};
@@ -16,6 +17,7 @@ use crate::options::Options;
 use crate::queue::{Queue, What};
 use crate::random::Random;
 use crate::trace::Detail;
+use crate::trigger::Triggers;
 use crate::wires::Wires;
 
 impl World {
@@ -39,9 +41,8 @@ impl World {
             book: Book::new(checks, detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
-            ends: Vec::new(),
-            deeds: Vec::new(),
-            triggers: Vec::new(),
+            deeds: Deeds::default(),
+            triggers: Triggers::default(),
             clients_rest: false,
             actions: Vec::new(),
             chaos,

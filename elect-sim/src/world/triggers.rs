@@ -8,18 +8,9 @@ use crate::trigger::{Moment, Strike};
 impl World {
     /// A node did something: what waited for that strikes, each once.
     pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment) {
-        if self.triggers.is_empty() {
-            return;
-        }
-        let now = self.clocks.now();
-        let queue = &mut self.queue;
-        self.triggers.retain(|trigger| {
-            let fires = (trigger.node, trigger.moment) == (node, moment);
-            if fires {
-                queue.push(now + trigger.after, What::Strike { node, strike: trigger.strike });
-            }
-            !fires
-        });
+        let (now, queue) = (self.clocks.now(), &mut self.queue);
+        let mut later = |after, strike| queue.push(now + after, What::Strike { node, strike });
+        self.triggers.fire(node, moment, &mut later);
     }
 
     pub(crate) fn strike_at(&mut self, node: NodeIndex, strike: Strike) {
