@@ -83,14 +83,15 @@ fn every_path_and_type_of_the_architecture_exists() {
     assert!(paths >= 20 && names >= 20, "only {paths} paths and {names} types were found to check");
 }
 
-/// A file of the core, by the path of its module, without its tests.
-fn core_files() -> BTreeMap<String, String> {
-    let folder = root().join("elect-core/src");
+/// The files of a crate, by the paths of their modules, without their tests.
+fn files_of(folder: &str) -> BTreeMap<String, String> {
+    let folder = root().join(folder);
     let mut files = Vec::new();
     sources(&folder, &mut files);
     let module = |path: &Path| {
         let path = path.strip_prefix(&folder).expect("a file of the folder").with_extension("");
-        path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
+        let parts = path.iter().map(|part| part.to_string_lossy()).filter(|part| part != "mod");
+        parts.collect::<Vec<_>>().join("::")
     };
     let text = |path: &Path| fs::read_to_string(path).expect("a source file");
     files
@@ -114,14 +115,12 @@ fn imports(text: &str, files: &BTreeMap<String, String>) -> BTreeSet<String> {
     paths.filter_map(module).collect()
 }
 
-#[test]
-fn imports_of_the_core_draw_no_circle() {
-    let files = core_files();
-    assert!(files.len() > 60, "the core was read: {} files", files.len());
+/// What imports each other in a circle: `lib` and `main` are above everything.
+fn circle(files: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
     let mut above: BTreeMap<_, _> = files
         .iter()
-        .filter(|(module, _)| *module != "lib")
-        .map(|(module, text)| (module.clone(), imports(text, &files)))
+        .filter(|(module, _)| !["lib", "main"].contains(&module.as_str()))
+        .map(|(module, text)| (module.clone(), imports(text, files)))
         .collect();
     // Takes away whatever imports only what was taken away before: of a circle nothing can go.
     loop {
@@ -133,13 +132,22 @@ fn imports_of_the_core_draw_no_circle() {
             .map(|(module, _)| module.clone())
             .collect();
         if ground.is_empty() {
-            break;
+            return above;
         }
         for module in ground {
             above.remove(&module);
         }
     }
-    assert!(above.is_empty(), "these import each other in a circle: {above:#?}");
+}
+
+#[test]
+fn imports_of_the_core_and_of_the_simulator_draw_no_circle() {
+    for (folder, at_least) in [("elect-core/src", 60), ("elect-sim/src", 90)] {
+        let files = files_of(folder);
+        assert!(files.len() > at_least, "{folder} was read: {} files", files.len());
+        let circle = circle(&files);
+        assert!(circle.is_empty(), "these import each other in a circle: {circle:#?}");
+    }
 }
 
 /// Fields that other files of the core may see, with the file that they belong to.
@@ -158,7 +166,7 @@ fn open_fields(files: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
 
 #[test]
 fn parts_own_their_fields() {
-    let files = core_files();
+    let files = files_of("elect-core/src");
     let open = open_fields(&files);
     assert!(open.len() < 60, "{} fields of the core are open: {open:?}", open.len());
     // Plain facts may be read anywhere, and are written in their own file alone. Frames and records are anybody's to fill
