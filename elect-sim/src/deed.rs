@@ -99,12 +99,7 @@ impl fmt::Display for Deed {
             Self::Disk(node, Mood::Hung) => write!(f, "disk {} hung", name(node)),
             Self::Disk(node, Mood::Slow(extra)) => write!(f, "disk {} slow {}", name(node), span(*extra)),
             Self::NextSave(node, outcome) => {
-                let word = match outcome {
-                    Outcome::Succeeds => "succeeds",
-                    Outcome::FailsBefore => "fails-before",
-                    Outcome::FailsAfter => "fails-after",
-                    Outcome::Lies => "lies",
-                };
+                let word: &'static str = outcome.into();
                 write!(f, "disk {} {word}", name(node))
             }
             Self::CutData(from, to) => write!(f, "cut {}>{} store", name(from), name(to)),

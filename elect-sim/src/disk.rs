@@ -1,6 +1,7 @@
 //! A node's disk: saves take time, fail before or after they took effect, and hang; a record can be lost.
 
 use elect_core::{Record, VoteStore};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::random::Random;
 
@@ -16,7 +17,8 @@ pub enum Mood {
 }
 
 /// How a save ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// The record is durable.
     Succeeds,

@@ -1,7 +1,10 @@
 //! The kinds of drills.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// One deliberate trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Drill {
     /// The leader resigns.
     Resign,
@@ -30,29 +33,11 @@ pub enum Drill {
 }
 
 impl Drill {
-    /// All of them, with their names in scenarios.
-    pub const ALL: [(Self, &str); 12] = [
-        (Self::Resign, "resign"),
-        (Self::LoseAnnounce, "lose-announce"),
-        (Self::HandOver, "hand-over"),
-        (Self::PowerOffLeader, "power-off-leader"),
-        (Self::KillLeader, "kill-leader"),
-        (Self::IsolateLeader, "isolate-leader"),
-        (Self::IsolateFollower, "isolate-follower"),
-        (Self::HigherEpoch, "higher-epoch"),
-        (Self::CutOffCandidate, "cut-off-candidate"),
-        (Self::PowerCut, "power-cut"),
-        (Self::PowerCutWithoutLeader, "power-cut-without-leader"),
-        (Self::FreezeLeader, "freeze-leader"),
-    ];
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// By its name.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(drill, _)| drill)
-    }
-
-    /// Its name.
+    /// Its name, in scenarios too.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(drill, _)| *drill == self).map_or("none", |&(_, name)| name)
+        self.into()
     }
 }

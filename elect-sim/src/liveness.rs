@@ -1,5 +1,7 @@
 //! Liveness: what PROTOCOL.md bounds and a run measures, in which unit, and against which checker.
 
+use strum::IntoStaticStr;
+
 use crate::checkers::Checker;
 
 /// Something about liveness that a run measures against its bound.
@@ -61,16 +63,21 @@ pub enum Liveness {
 }
 
 /// In what a bound is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "lowercase")]
 pub enum Unit {
     /// Election timeouts of that group.
+    #[strum(serialize = "election timeouts")]
     ElectionTimeouts,
     /// Detection times (the longest that the group may use).
+    #[strum(serialize = "detection times")]
     DetectionTimes,
     /// Heartbeat intervals of its leaders.
+    #[strum(serialize = "heartbeat intervals")]
     HeartbeatIntervals,
     /// Milliseconds.
+    #[strum(serialize = "ms")]
     Milliseconds,
     /// Epochs or step-downs.
     Times,
@@ -78,14 +85,8 @@ pub enum Unit {
 
 impl Unit {
     /// As it stands behind a number.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ElectionTimeouts => "election timeouts",
-            Self::DetectionTimes => "detection times",
-            Self::HeartbeatIntervals => "heartbeat intervals",
-            Self::Milliseconds => "ms",
-            Self::Times => "times",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

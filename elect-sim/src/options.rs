@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{Detection, MemberKind};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::drill::Drill;
@@ -13,7 +14,7 @@ use crate::random::Random;
 use crate::remaining::Topology;
 
 /// A kind of fault that a run may contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum Fault {
     /// Some directed links are cut for a while.
     Cut,
@@ -69,33 +70,7 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds, in order.
-    pub const ALL: [Self; 25] = [
-        Self::Cut,
-        Self::Isolate,
-        Self::Clog,
-        Self::Crash,
-        Self::PowerCut,
-        Self::Pause,
-        Self::Interrupt,
-        Self::SlowDisk,
-        Self::HungDisk,
-        Self::FailedSave,
-        Self::LostDisk,
-        Self::Reset,
-        Self::Drift,
-        Self::Unfit,
-        Self::HungHost,
-        Self::Resign,
-        Self::Handover,
-        Self::Freeze,
-        Self::AtEvent,
-        Self::LostOffers,
-        Self::HigherEpoch,
-        Self::SlowNetwork,
-        Self::DataCut,
-        Self::Reconfigure,
-        Self::SecondFirstBoot,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// How many there were when seeds were first kept: what was added later is drawn apart, so that the rest of a
     /// seed's world stays what it was.
@@ -103,7 +78,8 @@ impl Fault {
 }
 
 /// A bug planted in what surrounds an elector: proof that a checker can fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Sabotage {
     /// One in five saves is reported as done and is not.
     LyingDisk,
@@ -140,34 +116,12 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    /// All of them, with their names in scenarios.
-    pub const ALL: [(Self, &str); 16] = [
-        (Self::LyingDisk, "lying-disk"),
-        (Self::GarbledBytes, "garbled-bytes"),
-        (Self::OwnCopyIsEnough, "own-copy-is-enough"),
-        (Self::NoFence, "no-fence"),
-        (Self::MixedPosition, "mixed-position"),
-        (Self::UncheckedRead, "unchecked-read"),
-        (Self::ServesAtOnce, "serves-at-once"),
-        (Self::NeverOpens, "never-opens"),
-        (Self::SecretDrift, "secret-drift"),
-        (Self::NeverHeals, "never-heals"),
-        (Self::Stalls, "stalls"),
-        (Self::CountsAlone, "counts-alone"),
-        (Self::SlowSaves, "slow-saves"),
-        (Self::SlowLinks, "slow-links"),
-        (Self::ForgetsPreference, "forgets-preference"),
-        (Self::Panics, "panics"),
-    ];
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// By its name.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(sabotage, _)| sabotage)
-    }
-
-    /// Its name.
+    /// Its name, in scenarios too.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(sabotage, _)| *sabotage == self).map_or("none", |&(_, name)| name)
+        self.into()
     }
 }
 
@@ -279,7 +233,7 @@ impl Options {
             return options; // What a drill may take is measured in a detection time that all share.
         }
         let mut random = Random::stream(seed, 6);
-        options.drills = (0..3).map(|_| Drill::ALL[random.index(Drill::ALL.len())].0).collect();
+        options.drills = (0..3).map(|_| Drill::ALL[random.index(Drill::ALL.len())]).collect();
         if random.below(16) == 0 {
             options.make_peaceful(&mut random);
         }
@@ -294,7 +248,7 @@ impl Options {
         (self.store_loss_ppm, self.reports) = (0, 0);
         self.remaining = Topology::default();
         (self.boot_spread, self.safety) = (0, 0);
-        self.drills = Drill::ALL.map(|(drill, _)| drill).to_vec();
+        self.drills = Drill::ALL.to_vec();
         if random.below(2) == 0 {
             let voters = self.kinds.iter().filter(|&&kind| kind == MemberKind::Voter).count();
             self.preferred = Some(NodeIndex::at(random.index(voters)));
@@ -423,7 +377,7 @@ fn drawn_faults(seed: u64, random: &mut Random) -> Vec<Fault> {
         let random = if *index < Fault::FIRST { &mut *random } else { apart };
         random.below(2) == 0
     };
-    Fault::ALL.into_iter().enumerate().filter(|fault| is_drawn(fault)).map(|(_, fault)| fault).collect()
+    Fault::ALL.iter().copied().enumerate().filter(|fault| is_drawn(fault)).map(|(_, fault)| fault).collect()
 }
 
 #[cfg(test)]
@@ -441,7 +395,7 @@ mod tests {
     fn every_fault_and_every_size_is_drawn_by_some_seed() {
         let drawn: Vec<_> = (0..200).map(|seed| Options::swarm(seed, None, SECOND)).collect();
         for fault in Fault::ALL {
-            assert!(drawn.iter().any(|options| options.faults.contains(&fault)), "{fault:?}");
+            assert!(drawn.iter().any(|options| options.faults.contains(fault)), "{fault:?}");
         }
         assert!(drawn.iter().any(|options| options.reports > 0), "no host reports late");
         for count in 3..=7 {

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use elect_core::Body;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::clock::span;
 use crate::ids::NodeIndex;
 
 /// A kind of frame, or what hosts tell each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Kind {
     /// Any frame.
     Any,
@@ -25,41 +27,27 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// All of them, with their words in scenarios.
-    const ALL: [(Self, &str); 10] = [
-        (Self::Any, "any"),
-        (Self::Heartbeat, "heartbeat"),
-        (Self::Offer, "offer"),
-        (Self::Accept, "accept"),
-        (Self::Refuse, "refuse"),
-        (Self::Announce, "announce"),
-        (Self::Release, "release"),
-        (Self::Pause, "pause"),
-        (Self::Reject, "reject"),
-        (Self::Store, "store"),
-    ];
-
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(kind, _)| kind)
+    /// Its word in scenarios.
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
     }
 
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |&(_, name)| name)
+    /// What a frame is.
+    pub(crate) fn of(body: &Body) -> Self {
+        match body {
+            Body::Heartbeat(_) => Self::Heartbeat,
+            Body::Offer { .. } => Self::Offer,
+            Body::Accept { .. } => Self::Accept,
+            Body::Refuse { .. } => Self::Refuse,
+            Body::Announce { .. } => Self::Announce,
+            Body::Release { .. } => Self::Release,
+            Body::Pause { .. } => Self::Pause,
+            Body::Reject { .. } | Body::WentBack { .. } => Self::Reject,
+        }
     }
 
     pub(crate) fn matches(self, body: &Body) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Heartbeat => matches!(body, Body::Heartbeat(_)),
-            Self::Offer => matches!(body, Body::Offer { .. }),
-            Self::Accept => matches!(body, Body::Accept { .. }),
-            Self::Refuse => matches!(body, Body::Refuse { .. }),
-            Self::Announce => matches!(body, Body::Announce { .. }),
-            Self::Release => matches!(body, Body::Release { .. }),
-            Self::Pause => matches!(body, Body::Pause { .. }),
-            Self::Reject => matches!(body, Body::Reject { .. } | Body::WentBack { .. }),
-            Self::Store => false,
-        }
+        self == Self::Any || self == Self::of(body)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use elect_core::{Duty, Notice};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::clock::span;
 use crate::disk::Outcome;
@@ -10,7 +11,8 @@ use crate::ids::NodeIndex;
 use crate::input::Event;
 
 /// What a node does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Moment {
     /// It stands for election.
     Stands,
@@ -29,23 +31,9 @@ pub(crate) enum Moment {
 }
 
 impl Moment {
-    /// All of them, with their words in scenarios.
-    pub(crate) const ALL: [(Self, &str); 7] = [
-        (Self::Stands, "stands"),
-        (Self::Accepts, "accepts"),
-        (Self::Saves, "saves"),
-        (Self::Elected, "elected"),
-        (Self::Office, "office"),
-        (Self::Raises, "raises"),
-        (Self::HandsOver, "hands-over"),
-    ];
-
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == word).map(|&(moment, _)| moment)
-    }
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(moment, _)| *moment == self).map_or("", |&(_, name)| name)
+    /// Its word in scenarios.
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
     }
 
     pub(crate) fn of(event: &Event) -> Option<Self> {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::clock::Real;
 use crate::ids::{Life, NODES_MAX, NodeIndex};
@@ -27,8 +28,11 @@ use promise::Promises;
 use storage::Touched;
 
 /// One thing that must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray, serde::Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Checker {
     /// S1: at most one node ever leads an epoch.
     OneLeaderPerEpoch,
@@ -106,85 +110,11 @@ pub enum Checker {
 
 impl Checker {
     /// All of them, in order.
-    pub const ALL: [Self; 36] = [
-        Self::OneLeaderPerEpoch,
-        Self::LedByQuorum,
-        Self::NotLedAgain,
-        Self::OneAcceptPerEpoch,
-        Self::DurableBeforeSent,
-        Self::EpochNeverFalls,
-        Self::ClaimsDurable,
-        Self::LeasesDisjoint,
-        Self::StepDownOnce,
-        Self::PromisesKept,
-        Self::FenceAtApply,
-        Self::AcknowledgedPresent,
-        Self::ReadsFresh,
-        Self::IncarnationFirst,
-        Self::HealthyNotRefused,
-        Self::SilentAfterStop,
-        Self::SilentWithoutLease,
-        Self::Settles,
-        Self::Stays,
-        Self::RightlyNoLeader,
-        Self::Serves,
-        Self::StepsDownInTime,
-        Self::AddsNoEpoch,
-        Self::FollowsAgain,
-        Self::FreeAtOnce,
-        Self::LearnsLeader,
-        Self::BootsInTime,
-        Self::ElectsAtOnce,
-        Self::HandsOver,
-        Self::DetectsInTime,
-        Self::FailsBack,
-        Self::FrozenStays,
-        Self::DeadlineMoves,
-        Self::WireRoundTrip,
-        Self::NoPanic,
-        Self::HostHolds,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneLeaderPerEpoch => "one-leader-per-epoch",
-            Self::LedByQuorum => "led-by-quorum",
-            Self::NotLedAgain => "not-led-again",
-            Self::OneAcceptPerEpoch => "one-accept-per-epoch",
-            Self::DurableBeforeSent => "durable-before-sent",
-            Self::EpochNeverFalls => "epoch-never-falls",
-            Self::ClaimsDurable => "claims-durable",
-            Self::LeasesDisjoint => "leases-disjoint",
-            Self::StepDownOnce => "step-down-once",
-            Self::PromisesKept => "promises-kept",
-            Self::FenceAtApply => "fence-at-apply",
-            Self::AcknowledgedPresent => "acknowledged-present",
-            Self::ReadsFresh => "reads-fresh",
-            Self::IncarnationFirst => "incarnation-first",
-            Self::HealthyNotRefused => "healthy-not-refused",
-            Self::SilentAfterStop => "silent-after-stop",
-            Self::SilentWithoutLease => "silent-without-lease",
-            Self::Settles => "settles",
-            Self::Stays => "stays",
-            Self::RightlyNoLeader => "rightly-no-leader",
-            Self::Serves => "serves",
-            Self::StepsDownInTime => "steps-down-in-time",
-            Self::AddsNoEpoch => "adds-no-epoch",
-            Self::FollowsAgain => "follows-again",
-            Self::FreeAtOnce => "free-at-once",
-            Self::LearnsLeader => "learns-leader",
-            Self::BootsInTime => "boots-in-time",
-            Self::ElectsAtOnce => "elects-at-once",
-            Self::HandsOver => "hands-over",
-            Self::DetectsInTime => "detects-in-time",
-            Self::FailsBack => "fails-back",
-            Self::FrozenStays => "frozen-stays",
-            Self::DeadlineMoves => "deadline-moves",
-            Self::WireRoundTrip => "wire-round-trip",
-            Self::NoPanic => "no-panic",
-            Self::HostHolds => "host-holds",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -124,8 +124,8 @@ impl Group {
 }
 
 fn sabotage(word: &str) -> Result<Sabotage, String> {
-    let names: Vec<_> = Sabotage::ALL.iter().map(|(_, name)| *name).collect();
-    Sabotage::parse(word).ok_or_else(|| format!("one of {}", names.join(", ")))
+    let names: Vec<_> = Sabotage::ALL.iter().map(|sabotage| sabotage.name()).collect();
+    word.parse().map_err(|_| format!("one of {}", names.join(", ")))
 }
 
 /// How many threads: none at all would do nothing and find nothing.

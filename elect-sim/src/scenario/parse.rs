@@ -13,8 +13,9 @@ use crate::input::Interrupt;
 use crate::network::Quality;
 use crate::node::Setup;
 use crate::options::Options;
-use crate::rule::{Kind, Rule, Treatment};
+use crate::rule::{Rule, Treatment};
 use crate::trigger::{Moment, Strike, Trigger};
+use strum::VariantArray;
 
 /// A line that is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -176,8 +177,8 @@ fn on(words: &[&str]) -> Parsed<Step> {
         _ => return Err("on MOMENT node: …, or on MOMENT node after 300us: …".into()),
     };
     let node = name(node)?;
-    let words: Vec<_> = Moment::ALL.iter().map(|(_, word)| *word).collect();
-    let moment = Moment::parse(moment).ok_or(format!("a moment is one of {}", words.join(", ")))?;
+    let words: Vec<_> = Moment::VARIANTS.iter().map(|moment| moment.name()).collect();
+    let moment = moment.parse().map_err(|_| format!("a moment is one of {}", words.join(", ")))?;
     let (peer, strike) = match *strike {
         ["crash", down] => (None, Strike::Crash(nanos(down)?)),
         ["pause", time] => (None, Strike::Pause(nanos(time)?)),
@@ -198,10 +199,14 @@ fn disk(node: Name, mood: &str) -> Parsed<Step> {
     Ok(match mood {
         "well" => Step::Mood(node, Mood::Well),
         "hung" => Step::Mood(node, Mood::Hung),
-        "fails-before" => Step::NextSave(node, Outcome::FailsBefore),
-        "fails-after" => Step::NextSave(node, Outcome::FailsAfter),
-        "lies" => Step::NextSave(node, Outcome::Lies),
-        _ => return Err("a disk is well, hung, slow <span>, fails-before, fails-after or lies".into()),
+        outcome => {
+            let outcome = outcome.parse();
+            Step::NextSave(
+                node,
+                outcome
+                    .map_err(|_| "a disk is well, hung, slow <span>, fails-before, fails-after or lies")?,
+            )
+        }
     })
 }
 
@@ -265,7 +270,7 @@ fn own(words: &[&str]) -> Parsed<OwnSetting> {
 
 fn rule(text: &str, kind: &str, count: &str, treatment: Treatment) -> Parsed<Vec<Step>> {
     let (from, to) = link(text)?;
-    let kind = Kind::parse(kind).ok_or("no such kind of frame or message")?;
+    let kind = kind.parse().map_err(|_| "no such kind of frame or message")?;
     // The nodes are filled in when the step is played.
     let rule =
         Rule { from: NodeIndex::default(), to: NodeIndex::default(), kind, left: whole(count)?, treatment };

@@ -7,10 +7,9 @@ use elect_core::{Detection, MemberKind};
 use super::Scenario;
 use super::parse::Parsed;
 use super::words::{between, duration, letter, link, name, nanos, ppm, whole};
-use crate::drill::Drill;
 use crate::ids::{Link, NODES_MAX, NodeIndex};
 use crate::network::Quality;
-use crate::options::{Options, Sabotage};
+use crate::options::Options;
 use crate::remaining::Topology;
 
 impl Scenario {
@@ -96,10 +95,10 @@ impl Scenario {
                 }
             }
             ["drill", word] => {
-                options.drills.push(Drill::parse(word).ok_or("no such drill")?);
+                options.drills.push(word.parse().map_err(|_| "no such drill")?);
             }
             ["sabotage", word] => {
-                options.sabotage = Some(Sabotage::parse(word).ok_or("no such sabotage")?);
+                options.sabotage = Some(word.parse().map_err(|_| "no such sabotage")?);
             }
             _ => return Ok(false),
         }

@@ -1,6 +1,7 @@
 //! Faults: what goes wrong in the stormy part of a run, and how it ends.
 
 use std::time::Duration;
+use strum::VariantArray;
 
 use elect_core::{Health, Storage};
 
@@ -255,7 +256,7 @@ impl World {
 
     /// Something happens to the node as soon as it does something.
     fn strike_at_event(&mut self, node: NodeIndex) {
-        let (moment, _) = Moment::ALL[self.chaos.index(Moment::ALL.len())];
+        let moment = Moment::VARIANTS[self.chaos.index(Moment::VARIANTS.len())];
         let after = if self.chaos.below(2) == 0 { 0 } else { self.chaos.below(MILLI) };
         let (time, peer) = (self.some_span(), NodeIndex::at(self.chaos.index(self.nodes.len())));
         let strikes = [

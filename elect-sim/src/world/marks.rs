@@ -1,10 +1,11 @@
 //! What a run notes down, to be read and to be drawn.
 
-use elect_core::{Body, Frame, Lease};
+use elect_core::{Frame, Lease};
 
 use super::World;
 use crate::ids::NodeIndex;
 use crate::network::Fate;
+use crate::rule::Kind;
 use crate::trace::{Detail, Marked};
 
 impl World {
@@ -49,20 +50,19 @@ impl World {
     }
 
     pub(crate) fn mark_message(&mut self, from: NodeIndex, to: NodeIndex, frame: &Frame, fate: Fate) {
-        let kind = match frame.body {
-            Body::Heartbeat(_) => return,
-            Body::Offer { .. } => "offer",
-            Body::Accept { .. } => "accept",
-            Body::Refuse { .. } => "refuse",
-            Body::Announce { .. } => "announce",
-            Body::Release { .. } => "release",
-            Body::Pause { .. } => "pause",
-            Body::Reject { .. } | Body::WentBack { .. } => "reject",
-        };
+        let kind = Kind::of(&frame.body);
+        if kind == Kind::Heartbeat {
+            return;
+        }
         let arrives = match fate {
             Fate::Arrives(arrivals) if !arrivals.times().is_empty() => arrivals.times().first().copied(),
             _ => None,
         };
-        self.book.mark(self.clocks.now(), Some(from), Marked::Message { to, kind, arrives }, String::new());
+        self.book.mark(
+            self.clocks.now(),
+            Some(from),
+            Marked::Message { to, kind: kind.name(), arrives },
+            String::new(),
+        );
     }
 }
