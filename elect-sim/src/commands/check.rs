@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     std::panic::set_hook(Box::new(|_| {}));
     let bounds = arguments.bounds();
     let mut line = Line::new();
-    let verdict = explore(bounds, arguments.states_max, |explored| line.show(|| progress(explored)));
+    let verdict = explore(bounds, arguments.states_max, |explored| line.show(|_| progress(explored)));
     line.clear();
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&verdict).expect("a verdict is plain data"));

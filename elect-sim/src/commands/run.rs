@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Detail, KEPT, Kept, Outcome, Run};
+use elect_sim::{Detail, KEPT, Kept, Outcome, Run, Violation};
 
 use super::progress::Progress;
 use super::summary::Summary;
@@ -64,16 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         progress.borrow_mut().advance(Duration::from_nanos(outcome.simulated));
         let holds = outcome.violation.is_none();
         if let Some(violation) = outcome.violation.as_ref().filter(|_| !json) {
-            progress.borrow().clear();
-            println!("seed {} FAILS {violation}", outcome.seed);
-            let typed = format!("{}{}", outcome.seed, group.typed());
-            println!("  replay it: elect-sim replay {typed}");
-            println!("  shrink it: elect-sim shrink {typed} -o failing.txt");
-            // What a planted bug does is not worth keeping.
-            if group.sabotage.is_none() {
-                let kept = Kept { why: format!("failed by {}: <the bug>", violation.checker), ..kept };
-                println!("  keep it, in elect-sim/seeds/kept.txt: {}", kept.to_line());
-            }
+            progress.borrow().aside(|| report(outcome.seed, violation, &kept, &group));
         }
         if hashes.is_some() {
             traces.push((outcome.seed, outcome.hash.clone()));
@@ -101,6 +92,19 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         println!("{}", if failed == 0 { "everything held".into() } else { format!("{failed} FAILED") });
     }
     Ok(summary.failed.is_empty())
+}
+
+/// A seed that failed, with what to do about it.
+fn report(seed: u64, violation: &Violation, kept: &Kept, group: &Group) {
+    println!("seed {seed} FAILS {violation}");
+    let typed = format!("{seed}{}", group.typed());
+    println!("  replay it: elect-sim replay {typed}");
+    println!("  shrink it: elect-sim shrink {typed} -o failing.txt");
+    // What a planted bug does is not worth keeping.
+    if group.sabotage.is_none() {
+        let kept = Kept { why: format!("failed by {}: <the bug>", violation.checker), ..kept.clone() };
+        println!("  keep it, in elect-sim/seeds/kept.txt: {}", kept.to_line());
+    }
 }
 
 /// A line for each seed, in their order whichever thread was first.

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     let effort = Effort { seeds: arguments.tries, simulated: arguments.hours * 3_600 * SECOND };
     let mut line = Line::new();
     let options = arguments.group.options(arguments.seed);
-    let shrunk = shrink(&options, &typed, effort, &mut |shrinking| line.show(|| progress(shrinking)));
+    let shrunk = shrink(&options, &typed, effort, &mut |shrinking| line.show(|_| progress(shrinking)));
     line.clear();
     let Some(shrunk) = shrunk else {
         return Err(format!("seed {} holds: there is nothing to shrink", arguments.seed));
