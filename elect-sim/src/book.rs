@@ -6,7 +6,7 @@ use crate::checkers::{Checkers, Violation};
 use crate::clock::Real;
 use crate::counts::{Counted, Counts};
 use crate::ids::{Link, NodeIndex};
-use crate::input::Event;
+use crate::input::Told;
 use crate::moments::Moments;
 use crate::network::Trouble;
 use crate::trace::{Detail, Marked, Trace};
@@ -86,14 +86,14 @@ impl Book {
     }
 
     /// A host is about to be told this.
-    pub(crate) fn told(&mut self, at: Real, node: NodeIndex, event: &Event, quorum: usize) {
-        self.moments.happened(at, node, event);
-        match event {
-            Event::Duty(Duty::Elected(elected)) => {
+    pub(crate) fn told(&mut self, at: Real, node: NodeIndex, told: &Told, quorum: usize) {
+        self.moments.happened(at, node, told);
+        match told {
+            Told::Duty(Duty::Elected(elected)) => {
                 self.checks.elected(at, node, elected.epoch());
                 self.checks.won(at, node, elected.epoch(), quorum);
             }
-            Event::Duty(Duty::EpochRaised { from, raised }) => {
+            Told::Duty(Duty::EpochRaised { from, raised }) => {
                 self.checks.raised(at, node, *from, raised.epoch());
                 self.checks.won(at, node, raised.epoch(), quorum);
             }

@@ -12,7 +12,7 @@ use elect_core::{
 use crate::checkers::Checker;
 use crate::clock::Real;
 use crate::ids::NodeIndex;
-use crate::input::{Event, Request};
+use crate::input::{Request, Told};
 use crate::packet::Packet;
 use crate::random::Random;
 
@@ -214,7 +214,7 @@ impl Machine<'_> {
 pub(crate) enum Call {
     Started(Storage),
     Lost(Loss),
-    Told(Event),
+    Told(Told),
     Message(NodeIndex, Packet),
     Tick(u64),
     Synced,
@@ -226,8 +226,8 @@ impl Call {
         match self {
             Self::Started(storage) => host.started(machine, storage),
             Self::Lost(loss) => host.lost(machine, loss),
-            Self::Told(Event::Duty(duty)) => host.act(machine, duty),
-            Self::Told(Event::Notice(notice)) => host.happened(machine, notice),
+            Self::Told(Told::Duty(duty)) => host.act(machine, duty),
+            Self::Told(Told::Notice(notice)) => host.happened(machine, notice),
             Self::Message(from, packet) => host.message(machine, from, packet.as_slice()),
             Self::Tick(ticket) => host.tick(machine, ticket),
             Self::Synced => host.synced(machine),

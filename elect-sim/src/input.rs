@@ -65,18 +65,18 @@ pub(crate) enum Request {
 
 /// What a host is told, in its order.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Told {
     Duty(Duty),
     Notice(Notice),
 }
 
 /// One thing that a step asks for.
 #[derive(Debug)]
-pub(crate) enum Action {
+pub(crate) enum Output {
     Lost(Loss),
     Send(NodeIndex, Frame),
     Save(Gate),
-    Told(Event),
+    Told(Told),
     /// Carried out.
     Done,
 }

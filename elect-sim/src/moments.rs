@@ -4,7 +4,7 @@ use elect_core::{Duty, Notice};
 
 use crate::clock::Real;
 use crate::ids::{NODES_MAX, NodeIndex};
-use crate::input::Event;
+use crate::input::Told;
 
 /// What happened since a measurement began.
 #[derive(Clone, Debug, Default)]
@@ -28,15 +28,15 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, event: &Event) {
-        match event {
-            Event::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
-            Event::Notice(Notice::Stood { rank, .. }) => {
+    pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, told: &Told) {
+        match told {
+            Told::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
+            Told::Notice(Notice::Stood { rank, .. }) => {
                 self.rounds += 1;
                 self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX), at)));
             }
-            Event::Notice(Notice::LeaderLost { .. }) => self.freed[node] = self.freed[node].or(Some(at)),
-            Event::Notice(Notice::Following { leader, .. }) => {
+            Told::Notice(Notice::LeaderLost { .. }) => self.freed[node] = self.freed[node].or(Some(at)),
+            Told::Notice(Notice::Following { leader, .. }) => {
                 let followed = NodeIndex::of(*leader).map(|leader| (leader, at));
                 self.followed[node] = self.followed[node].or(followed);
             }

@@ -62,7 +62,7 @@ pub(crate) struct Node {
     pause: u32,
     /// What waits for a stopped process.
     inbox: VecDeque<Input>,
-    /// How many actions from now an interrupt strikes.
+    /// How many outputs from now an interrupt strikes.
     interrupt: Option<(u32, Interrupt)>,
     /// Whether connections to peers stand.
     connected: [bool; NODES_MAX],
@@ -328,7 +328,7 @@ impl Node {
 
     // Interrupts.
 
-    /// So many actions from now, this happens.
+    /// So many outputs from now, this happens.
     pub(crate) fn interrupt_after(&mut self, after: u32, interrupt: Interrupt) {
         self.interrupt = Some((after, interrupt));
     }
@@ -352,7 +352,7 @@ impl Node {
         }
     }
 
-    /// An action comes: what strikes before it, if something does.
+    /// An output comes: what strikes before it, if something does.
     pub(crate) fn strikes_now(&mut self) -> Option<Interrupt> {
         match self.interrupt {
             None | Some((_, Interrupt::PauseAfterClock(_))) => None,

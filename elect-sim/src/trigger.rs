@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use crate::clock::span;
 use crate::disk::Outcome;
 use crate::ids::NodeIndex;
-use crate::input::Event;
+use crate::input::Told;
 
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
@@ -36,13 +36,13 @@ impl Moment {
         self.into()
     }
 
-    pub(crate) fn of(event: &Event) -> Option<Self> {
-        Some(match event {
-            Event::Notice(Notice::Stood { .. }) => Self::Stands,
-            Event::Notice(Notice::Accepted { .. }) => Self::Accepts,
-            Event::Duty(Duty::Elected(_)) => Self::Elected,
-            Event::Duty(Duty::EpochRaised { .. }) => Self::Raises,
-            Event::Duty(Duty::HandoverBegan { .. }) => Self::HandsOver,
+    pub(crate) fn of(told: &Told) -> Option<Self> {
+        Some(match told {
+            Told::Notice(Notice::Stood { .. }) => Self::Stands,
+            Told::Notice(Notice::Accepted { .. }) => Self::Accepts,
+            Told::Duty(Duty::Elected(_)) => Self::Elected,
+            Told::Duty(Duty::EpochRaised { .. }) => Self::Raises,
+            Told::Duty(Duty::HandoverBegan { .. }) => Self::HandsOver,
             _ => return None,
         })
     }

@@ -3,7 +3,6 @@
 mod carriage;
 mod connections;
 mod deeds;
-mod events;
 mod faults;
 mod group;
 mod hosts;
@@ -13,6 +12,7 @@ mod marks;
 mod messages;
 mod operator;
 mod setup;
+mod told;
 mod triggers;
 
 use elect_core::Time;
@@ -25,7 +25,7 @@ use crate::counts::{Counted, Counts};
 use crate::deed::Deed;
 use crate::deeds::Deeds;
 use crate::ids::NodeIndex;
-use crate::input::{Action, Input};
+use crate::input::{Input, Output};
 use crate::model_log::Entries;
 use crate::moments::Moments;
 use crate::network::Network;
@@ -63,7 +63,7 @@ pub struct World {
     triggers: Triggers,
     /// Whether clients leave the group alone.
     clients_rest: bool,
-    actions: Vec<Action>,
+    outputs: Vec<Output>,
 }
 
 impl World {

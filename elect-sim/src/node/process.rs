@@ -4,7 +4,7 @@ use elect_core::{Authority, Elector, Epoch, Explanation, Gate, Gated, Lease, Rec
 
 use crate::clock::Real;
 use crate::ids::NodeIndex;
-use crate::input::{Action, Input};
+use crate::input::{Input, Output};
 
 /// A running elector.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Process {
     /// What came of a commit, on its way to the elector.
     gated: Option<Result<Gated, StorageFailed>>,
     /// What an interrupt cut short.
-    rest: Vec<Action>,
+    rest: Vec<Output>,
     /// An input that a stopped process holds together with the time it read before.
     held: Option<(Input, Time)>,
     /// When a tick is on the agenda.
@@ -36,7 +36,7 @@ pub(crate) struct Process {
 #[derive(Debug)]
 pub(crate) struct Stopped {
     /// Actions that it had not carried out.
-    pub(crate) rest: Vec<Action>,
+    pub(crate) rest: Vec<Output>,
     /// An input that it had not handled, and the time that it had read for it.
     pub(crate) held: Option<(Input, Time)>,
 }
@@ -88,8 +88,8 @@ impl Process {
 
     // What it stopped in.
 
-    /// An interrupt cut these actions short.
-    pub(crate) fn keep_rest(&mut self, rest: Vec<Action>) {
+    /// An interrupt cut these outputs short.
+    pub(crate) fn keep_rest(&mut self, rest: Vec<Output>) {
         self.rest = rest;
     }
 

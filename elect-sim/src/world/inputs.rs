@@ -9,7 +9,7 @@ use crate::counts::Counted;
 use crate::disk::Outcome;
 use crate::host::{Call, Host};
 use crate::ids::{Life, NodeIndex};
-use crate::input::{Action, Event, Input, Interrupt, Request};
+use crate::input::{Input, Interrupt, Output, Request, Told};
 use crate::node::{Process, State};
 use crate::options::Sabotage;
 use crate::queue::What;
@@ -17,30 +17,30 @@ use crate::store::Store;
 use crate::trigger::Moment;
 
 /// Collects what a step asks for, in its order.
-struct Collector<'a>(&'a mut Vec<Action>);
+struct Collector<'a>(&'a mut Vec<Output>);
 
 impl Driver for Collector<'_> {
     fn lost(&mut self, loss: Loss) {
-        self.0.push(Action::Lost(loss));
+        self.0.push(Output::Lost(loss));
     }
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
         // A frame for somebody outside the group has nowhere to go.
         if let Some(to) = NodeIndex::of(to) {
-            self.0.push(Action::Send(to, frame.clone()));
+            self.0.push(Output::Send(to, frame.clone()));
         }
     }
 
     fn save(&mut self, gate: Gate) {
-        self.0.push(Action::Save(gate));
+        self.0.push(Output::Save(gate));
     }
 
     fn act(&mut self, duty: Duty) {
-        self.0.push(Action::Told(Event::Duty(duty)));
+        self.0.push(Output::Told(Told::Duty(duty)));
     }
 
     fn happened(&mut self, notice: Notice) {
-        self.0.push(Action::Told(Event::Notice(notice)));
+        self.0.push(Output::Told(Told::Notice(notice)));
     }
 }
 
@@ -168,29 +168,29 @@ impl World {
         input: impl FnOnce(&mut Elector) -> Requested<'_>,
     ) {
         self.book.count(Counted::Input);
-        let mut actions = std::mem::take(&mut self.actions);
+        let mut outputs = std::mem::take(&mut self.outputs);
         if let Some(process) = self.nodes[node].process_mut() {
-            let outcome = input(process.elector_mut()).resolve(&mut Collector(&mut actions));
+            let outcome = input(process.elector_mut()).resolve(&mut Collector(&mut outputs));
             if let Err(refused) = outcome {
                 self.note(Some(node), || format!("refused: {refused}"));
             }
         }
         if self.book.is_checked() {
-            self.check(node, &actions, now);
+            self.check(node, &outputs, now);
         }
-        actions = self.carry_out(node, actions);
-        self.actions = actions;
+        outputs = self.carry_out(node, outputs);
+        self.outputs = outputs;
         self.schedule_tick(node);
     }
 
     /// Shows the checkers what an elector let go, before anything of it takes effect.
-    pub(crate) fn check(&mut self, node: NodeIndex, actions: &[Action], now: Time) {
-        for action in actions {
-            match action {
-                Action::Lost(loss) => self.book.lost(self.clocks.now(), node, *loss),
-                Action::Told(event) => {
+    pub(crate) fn check(&mut self, node: NodeIndex, outputs: &[Output], now: Time) {
+        for output in outputs {
+            match output {
+                Output::Lost(loss) => self.book.lost(self.clocks.now(), node, *loss),
+                Output::Told(told) => {
                     let quorum = self.configured_quorum();
-                    self.book.told(self.clocks.now(), node, event, quorum);
+                    self.book.told(self.clocks.now(), node, told, quorum);
                 }
                 _ => {}
             }
@@ -217,9 +217,9 @@ impl World {
         if !lease_runs {
             self.book.checks_mut().without_lease(self.clocks.now(), node);
         }
-        for action in actions {
-            match action {
-                Action::Send(to, frame) => self.book.checks_mut().sent(&Sent {
+        for output in outputs {
+            match output {
+                Output::Send(to, frame) => self.book.checks_mut().sent(&Sent {
                     at: self.clocks.now(),
                     node,
                     to: *to,
@@ -227,12 +227,12 @@ impl World {
                     lease_runs,
                     clocks: &self.clocks,
                 }),
-                Action::Save(gate) => {
+                Output::Save(gate) => {
                     if let Some(record) = gate.record() {
                         self.book.checks_mut().saving(self.clocks.now(), node, record);
                     }
                 }
-                Action::Told(Event::Duty(Duty::Stopped { reason })) => {
+                Output::Told(Told::Duty(Duty::Stopped { reason })) => {
                     self.book.checks_mut().stopped(node);
                     self.book.checks_mut().stops_for(self.clocks.now(), node, reason);
                 }
@@ -241,33 +241,33 @@ impl World {
         }
     }
 
-    /// Carries out actions one by one; an interrupt may strike between any two. Returns the emptied list.
-    pub(crate) fn carry_out(&mut self, node: NodeIndex, mut actions: Vec<Action>) -> Vec<Action> {
+    /// Carries out outputs one by one; an interrupt may strike between any two. Returns the emptied list.
+    pub(crate) fn carry_out(&mut self, node: NodeIndex, mut outputs: Vec<Output>) -> Vec<Output> {
         let mut rest = Vec::new();
-        for action in &mut actions {
+        for output in &mut outputs {
             if !rest.is_empty() || self.is_interrupted(node) {
-                rest.push(std::mem::replace(action, Action::Done));
+                rest.push(std::mem::replace(output, Output::Done));
                 continue;
             }
-            // A frame is large, and most actions are frames: they are not moved.
-            if let Action::Send(to, frame) = action {
+            // A frame is large, and most outputs are frames: they are not moved.
+            if let Output::Send(to, frame) = output {
                 self.send(node, *to, frame);
                 continue;
             }
-            match std::mem::replace(action, Action::Done) {
-                Action::Lost(loss) => self.on_lost(node, loss),
-                Action::Save(gate) => self.on_save(node, gate),
-                Action::Told(event) => self.on_event(node, event),
-                Action::Send(..) | Action::Done => {}
+            match std::mem::replace(output, Output::Done) {
+                Output::Lost(loss) => self.on_lost(node, loss),
+                Output::Save(gate) => self.on_save(node, gate),
+                Output::Told(told) => self.on_told(node, told),
+                Output::Send(..) | Output::Done => {}
             }
         }
-        actions.clear();
+        outputs.clear();
         if !rest.is_empty()
             && let Some(process) = self.node_mut(node).process_mut()
         {
             process.keep_rest(rest);
         }
-        actions
+        outputs
     }
 
     pub(crate) fn is_interrupted(&mut self, node: NodeIndex) -> bool {

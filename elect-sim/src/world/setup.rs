@@ -44,7 +44,7 @@ impl World {
             deeds: Deeds::default(),
             triggers: Triggers::default(),
             clients_rest: false,
-            actions: Vec::new(),
+            outputs: Vec::new(),
             chaos,
             luck: Random::stream(seed, 6),
             options,

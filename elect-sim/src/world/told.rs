@@ -7,7 +7,7 @@ use crate::clock::SECOND;
 use crate::counts::Counted;
 use crate::host::Call;
 use crate::ids::NodeIndex;
-use crate::input::Event;
+use crate::input::Told;
 use crate::queue::What;
 use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
@@ -20,26 +20,26 @@ impl World {
         self.mark(node, Marked::Free);
     }
 
-    pub(crate) fn on_event(&mut self, node: NodeIndex, event: Event) {
-        if self.book.wants(Detail::Events) && !matches!(event, Event::Notice(Notice::Ignored { .. })) {
-            let text = describe(&event);
+    pub(crate) fn on_told(&mut self, node: NodeIndex, told: Told) {
+        if self.book.wants(Detail::Events) && !matches!(told, Told::Notice(Notice::Ignored { .. })) {
+            let text = describe(&told);
             self.note(Some(node), || text);
         }
-        self.mark_event(node, &event);
-        match &event {
-            Event::Duty(Duty::Elected(elected)) => {
+        self.mark_told(node, &told);
+        match &told {
+            Told::Duty(Duty::Elected(elected)) => {
                 self.book.count(Counted::Election { behind: elected.catch_up_from().is_some() });
             }
-            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => {
+            Told::Duty(Duty::EpochRaised { raised: Raised::InOffice(_), .. }) => {
                 self.book.count(Counted::Raise);
             }
-            Event::Notice(Notice::Following { leader, epoch, .. }) => {
+            Told::Notice(Notice::Following { leader, epoch, .. }) => {
                 let following = NodeIndex::of(*leader).map(|leader| (leader, *epoch));
                 self.set_following(node, following);
             }
-            Event::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
-            Event::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
-            Event::Duty(Duty::Rebuilt) => {
+            Told::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
+            Told::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
+            Told::Duty(Duty::Rebuilt) => {
                 self.book.count(Counted::Rebuilt);
                 self.book.checks_mut().rebuilt(node);
             }
@@ -60,10 +60,10 @@ impl World {
             }
             _ => {}
         }
-        if let Some(moment) = Moment::of(&event) {
+        if let Some(moment) = Moment::of(&told) {
             self.fire(node, moment);
         }
-        self.call(node, Call::Told(event));
+        self.call(node, Call::Told(told));
     }
 
     fn set_following(&mut self, node: NodeIndex, following: Option<(NodeIndex, elect_core::Epoch)>) {
@@ -72,21 +72,21 @@ impl World {
         }
     }
 
-    pub(crate) fn mark_event(&mut self, node: NodeIndex, event: &Event) {
-        let what = match event {
-            Event::Duty(Duty::Elected(elected)) => Marked::Leads(elected.epoch().number()),
-            Event::Duty(Duty::EpochRaised { raised: Raised::InOffice(stamp), .. }) => {
+    pub(crate) fn mark_told(&mut self, node: NodeIndex, told: &Told) {
+        let what = match told {
+            Told::Duty(Duty::Elected(elected)) => Marked::Leads(elected.epoch().number()),
+            Told::Duty(Duty::EpochRaised { raised: Raised::InOffice(stamp), .. }) => {
                 Marked::Serves(stamp.epoch().number())
             }
-            Event::Duty(Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. }) => {
+            Told::Duty(Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. }) => {
                 Marked::Leads(elected.epoch().number())
             }
-            Event::Notice(Notice::Stood { epoch, .. }) => Marked::Stands(epoch.number()),
-            Event::Notice(Notice::Following { leader, epoch, .. }) => {
+            Told::Notice(Notice::Stood { epoch, .. }) => Marked::Stands(epoch.number()),
+            Told::Notice(Notice::Following { leader, epoch, .. }) => {
                 Marked::Follows(NodeIndex::of(*leader).unwrap_or(node), epoch.number())
             }
-            Event::Notice(Notice::RoundLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
-            Event::Duty(Duty::Stopped { .. }) => Marked::Stops,
+            Told::Notice(Notice::RoundLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
+            Told::Duty(Duty::Stopped { .. }) => Marked::Stops,
             _ => return,
         };
         self.mark(node, what);
@@ -108,42 +108,42 @@ impl World {
 }
 
 /// What happened, in few words.
-fn describe(event: &Event) -> String {
-    match event {
-        Event::Duty(Duty::Elected(elected)) => match elected.catch_up_from() {
+fn describe(told: &Told) -> String {
+    match told {
+        Told::Duty(Duty::Elected(elected)) => match elected.catch_up_from() {
             Some(source) => format!("LEADS epoch {}, catches up from {source}", elected.epoch()),
             None => format!("LEADS epoch {}", elected.epoch()),
         },
-        Event::Duty(Duty::EpochRaised { from, raised: Raised::InOffice(stamp) }) => {
+        Told::Duty(Duty::EpochRaised { from, raised: Raised::InOffice(stamp) }) => {
             format!("raises its epoch from {from} to {}, in office", stamp.epoch())
         }
-        Event::Duty(Duty::EpochRaised { from, raised: Raised::OnTheWay(elected) }) => {
+        Told::Duty(Duty::EpochRaised { from, raised: Raised::OnTheWay(elected) }) => {
             format!("raises its epoch from {from} to {}, on its way", elected.epoch())
         }
-        Event::Notice(Notice::Following { leader, epoch, .. }) => format!("follows {leader} in {epoch}"),
-        Event::Notice(Notice::LeaderLost { leader, epoch, reason }) => {
+        Told::Notice(Notice::Following { leader, epoch, .. }) => format!("follows {leader} in {epoch}"),
+        Told::Notice(Notice::LeaderLost { leader, epoch, reason }) => {
             format!("follows {leader} in {epoch} no longer: {reason}")
         }
-        Event::Notice(Notice::Stood { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
-        Event::Notice(Notice::RoundLost { epoch, reason }) => {
+        Told::Notice(Notice::Stood { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
+        Told::Notice(Notice::RoundLost { epoch, reason }) => {
             format!("ends its round in {epoch}: {reason:?}")
         }
-        Event::Notice(Notice::Accepted { candidate, epoch }) => format!("accepts {candidate} in {epoch}"),
-        Event::Notice(Notice::RefusedOffer { candidate, epoch, refusal }) => {
+        Told::Notice(Notice::Accepted { candidate, epoch }) => format!("accepts {candidate} in {epoch}"),
+        Told::Notice(Notice::RefusedOffer { candidate, epoch, refusal }) => {
             format!("refuses {candidate} in {epoch}: {refusal}")
         }
-        Event::Notice(Notice::OfferRefused { voter, epoch, refusal }) => {
+        Told::Notice(Notice::OfferRefused { voter, epoch, refusal }) => {
             format!("is refused by {voter} in {epoch}: {refusal}")
         }
-        Event::Duty(Duty::HandoverBegan { target, cause, .. }) => {
+        Told::Duty(Duty::HandoverBegan { target, cause, .. }) => {
             format!("hands over to {target} ({cause:?})")
         }
-        Event::Duty(Duty::HandoverAborted { target, reason }) => {
+        Told::Duty(Duty::HandoverAborted { target, reason }) => {
             format!("does not hand over to {target}: {reason:?}")
         }
-        Event::Notice(Notice::Paused { .. }) => "failover is frozen".into(),
-        Event::Duty(Duty::Stopped { reason }) => format!("STOPS: {reason}"),
-        Event::Duty(duty) => format!("{duty:?}"),
-        Event::Notice(notice) => format!("{notice:?}"),
+        Told::Notice(Notice::Paused { .. }) => "failover is frozen".into(),
+        Told::Duty(Duty::Stopped { reason }) => format!("STOPS: {reason}"),
+        Told::Duty(duty) => format!("{duty:?}"),
+        Told::Notice(notice) => format!("{notice:?}"),
     }
 }
