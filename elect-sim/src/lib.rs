@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod action;
+mod actions;
 mod book;
 mod campaign;
 pub mod check;
@@ -8,8 +10,6 @@ mod clock;
 mod clocks;
 mod config;
 mod counts;
-mod deed;
-mod deeds;
 mod disk;
 mod drill;
 mod drills;

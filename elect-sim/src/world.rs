@@ -1,8 +1,8 @@
 //! The world: nodes, clocks, links and the agenda, and how one event leads to the next.
 
+mod actions;
 mod carriage;
 mod connections;
-mod deeds;
 mod faults;
 mod group;
 mod hosts;
@@ -17,13 +17,13 @@ mod triggers;
 
 use elect_core::Time;
 
+use crate::action::Action;
+use crate::actions::Actions;
 use crate::book::Book;
 use crate::checkers::{Checker, Checkers, Violation};
 use crate::clock::{Real, SECOND};
 use crate::clocks::Clocks;
 use crate::counts::{Counted, Counts};
-use crate::deed::Deed;
-use crate::deeds::Deeds;
 use crate::ids::NodeIndex;
 use crate::input::{Input, Output};
 use crate::model_log::Entries;
@@ -58,7 +58,7 @@ pub struct World {
     chance: Random,
     /// Frames sent before this and not arrived a while after it are lost.
     calm_since: Option<Real>,
-    deeds: Deeds,
+    actions: Actions,
     /// What strikes when a node does something.
     triggers: Triggers,
     /// Whether clients leave the group alone.
@@ -127,8 +127,8 @@ impl World {
     }
 
     /// Everything that was done so far, and when.
-    pub(crate) fn deeds(&self) -> &[(Real, Deed)] {
-        self.deeds.done()
+    pub(crate) fn actions(&self) -> &[(Real, Action)] {
+        self.actions.done()
     }
 
     /// Since when faults are over.
@@ -174,7 +174,7 @@ impl World {
             let Some((at, what)) = self.queue.pop(until) else { break };
             self.clocks.go_to(at);
             self.book.count(Counted::Event);
-            // A list of the same deeds must lead to the same hash.
+            // A list of the same actions must lead to the same hash.
             if !matches!(what, What::Fault | What::End { .. }) {
                 self.book.absorb(at);
             }

@@ -42,7 +42,7 @@ fn the_scenario_is_short_and_fails_by_the_same_checker() {
         assert_eq!(violation.as_ref().map(|violation| violation.checker), Some(checker), "{sabotage:?}");
         assert_eq!(violation.as_ref(), Some(&shrunk.violation), "what was promised happens");
         assert!(report.failure.unwrap().contains(checker.name()));
-        assert!(shrunk.after.lines <= 12 && shrunk.after.deeds <= 4, "{}", shrunk.scenario);
+        assert!(shrunk.after.lines <= 12 && shrunk.after.actions <= 4, "{}", shrunk.scenario);
         assert!(shrunk.after.lines < shrunk.before.lines, "{:?}", shrunk.before);
         assert_eq!(shrunk.after.nodes, 3, "{}", shrunk.scenario);
     }

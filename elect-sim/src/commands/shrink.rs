@@ -59,9 +59,9 @@ fn report(arguments: &Arguments, shrunk: &Shrunk) -> Exit {
         return Ok(true);
     }
     let words = |size: Size| {
-        let Size { nodes, deeds, lines, simulated } = size;
+        let Size { nodes, actions, lines, simulated } = size;
         let seconds = Duration::from_nanos(simulated).as_secs_f64();
-        format!("{deeds} deeds, {lines} lines, {nodes} nodes, {seconds:.1} s")
+        format!("{actions} actions, {lines} lines, {nodes} nodes, {seconds:.1} s")
     };
     eprintln!("{}: {}", shrunk.violation.checker, shrunk.violation.detail.lines().next().unwrap_or_default());
     eprintln!("from {} to {}, in {} runs", words(shrunk.before), words(shrunk.after), shrunk.plays);
@@ -75,6 +75,6 @@ fn report(arguments: &Arguments, shrunk: &Shrunk) -> Exit {
 fn progress(shrinking: &Shrinking) -> String {
     let Shrinking { stage, size, plays, simulated, simulated_max } = *shrinking;
     let share = simulated * 100 / simulated_max.max(1);
-    let Size { nodes, deeds, lines, .. } = size;
-    format!("{stage}: {deeds} deeds, {lines} lines, {nodes} nodes; {plays} runs, {share} % of the effort")
+    let Size { nodes, actions, lines, .. } = size;
+    format!("{stage}: {actions} actions, {lines} lines, {nodes} nodes; {plays} runs, {share} % of the effort")
 }

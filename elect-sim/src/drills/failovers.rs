@@ -3,9 +3,9 @@
 use elect_core::MemberKind;
 
 use super::Steady;
+use crate::action::Action;
 use crate::campaign::Run;
 use crate::clock::{MICRO, MILLI, Real, SECOND};
-use crate::deed::Deed;
 use crate::ids::NodeIndex;
 use crate::input::Request;
 use crate::liveness::Liveness;
@@ -20,7 +20,7 @@ impl Run {
     /// L7: everybody is free as soon as it hears so; L9: then somebody is elected.
     pub(super) fn resignation(&mut self, steady: &Steady) {
         let followers = self.world.followers_of(steady.leader);
-        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        self.world.perform(Action::Ask(steady.leader, Request::Resign));
         let Some((_, lost)) = self.world.moments().first_loss() else { return };
         let all_free = |world: &World| followers.iter().all(|&node| world.moments().freed(node).is_some());
         if self.wait_until(lost + 4 * steady.timeout, all_free).is_none() {
@@ -42,7 +42,7 @@ impl Run {
             let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
             self.world.add_rule(rule);
         }
-        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        self.world.perform(Action::Ask(steady.leader, Request::Resign));
         if self.world.moments().first_loss().is_none() {
             return;
         }
@@ -64,7 +64,7 @@ impl Run {
     /// S9, L9: the target leads as soon as the old leader has let go.
     pub(super) fn handover(&mut self, mut steady: Steady) {
         let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
-        self.world.perform(Deed::Ask(steady.leader, Request::Handover(Some(target.id()))));
+        self.world.perform(Action::Ask(steady.leader, Request::Handover(Some(target.id()))));
         let until = self.world.now() + 2 * SECOND;
         self.wait_until(until, |world| world.moments().first_loss().is_some());
         let Some((_, lost)) = self.world.moments().first_loss() else { return };
@@ -80,7 +80,7 @@ impl Run {
     /// Only silence tells that the leader is gone; it returns and follows.
     pub(super) fn silence(&mut self, steady: &Steady) {
         let begin = self.world.now();
-        self.world.perform(Deed::PowerOff(steady.leader));
+        self.world.perform(Action::PowerOff(steady.leader));
         let Some(new) = self.silent_failover(begin, steady) else { return };
         self.returns(steady.leader, new.leader, &new);
         self.undisturbed(&new, 2);
@@ -89,7 +89,7 @@ impl Run {
     /// The process is killed: its connections close, and its address refuses new ones.
     pub(super) fn kill(&mut self, steady: &Steady) {
         let (old, begin) = (steady.leader, self.world.now());
-        self.world.perform(Deed::Crash(old));
+        self.world.perform(Action::Crash(old));
         let new = if self.world.options().crash_evidence {
             self.evident_failover(begin, steady)
         } else {
@@ -136,7 +136,7 @@ impl Run {
     /// L4: a candidate that is cut off adds one epoch at most; L1: the others elect; L2: it disturbs nobody.
     pub(super) fn cut_off_candidate(&mut self, steady: &Steady) {
         let epochs: Vec<_> = self.world.machines().map(|node| self.world.durable_epoch(node)).collect();
-        self.world.perform(Deed::Ask(steady.leader, Request::Resign));
+        self.world.perform(Action::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
         while self.world.moments().stood().is_none() && self.world.now() < until {
             let next = self.world.now() + 10 * MICRO;
@@ -161,13 +161,13 @@ impl Run {
     pub(super) fn power_cut(&mut self, steady: &Steady, away: Option<NodeIndex>) {
         let nodes = self.world.machines();
         for node in nodes.clone() {
-            self.world.perform(Deed::PowerOff(node));
+            self.world.perform(Action::PowerOff(node));
         }
         let dark = self.world.now() + 100 * MILLI;
         self.world.run_until(dark);
         self.world.restart_moments();
         for node in nodes.filter(|&node| Some(node) != away) {
-            self.world.perform(Deed::Start(node));
+            self.world.perform(Action::Start(node));
         }
         let Some(away) = away else { return self.boots(Liveness::PowerCut, steady) };
         let begin = self.world.now();
@@ -205,11 +205,11 @@ impl Run {
         let random = Random::stream(self.world.options().seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
         self.world.restart_moments();
-        self.world.perform(Deed::Crash(preferred));
+        self.world.perform(Action::Crash(preferred));
         let Some(_) = self.successor(Liveness::Detects, &steady) else { return };
         let after = self.world.now() + timeout;
         self.world.run_until(after);
-        self.world.perform(Deed::Start(preferred));
+        self.world.perform(Action::Start(preferred));
         self.fails_back(preferred, &steady);
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use elect_core::Health;
 
 use super::Steady;
+use crate::action::Action;
 use crate::campaign::Run;
-use crate::deed::Deed;
 use crate::ids::NodeIndex;
 use crate::input::Request;
 use crate::liveness::Liveness;
@@ -20,16 +20,16 @@ impl Run {
         let leader = steady.leader;
         let asked = self.another(&mut steady, |_| true);
         let at = if steady.random.below(2) == 0 { leader } else { asked };
-        self.world.perform(Deed::Ask(at, Request::Freeze(FREEZE)));
+        self.world.perform(Action::Ask(at, Request::Freeze(FREEZE)));
         // The request, its answer, and an answer to that.
         let told = self.world.now() + 3 * steady.heartbeat + 4 * steady.delay;
         self.world.run_until(told);
         self.world.restart_moments();
         let restarts = steady.random.below(2) == 0;
         if restarts {
-            self.world.perform(Deed::Crash(leader));
+            self.world.perform(Action::Crash(leader));
         } else {
-            self.world.perform(Deed::Ask(leader, Request::Health(Health::Unfit)));
+            self.world.perform(Action::Ask(leader, Request::Health(Health::Unfit)));
             self.world.cut_off(leader, true, true);
         }
         self.nobody_replaces(leader, self.world.now() + 2 * steady.timeout);
@@ -37,20 +37,20 @@ impl Run {
         let follower = self.another(&mut steady, |_| true);
         let rests = self.world.node_count() > 3 && steady.random.below(2) == 0;
         if rests {
-            self.world.perform(Deed::Crash(follower));
-            self.world.perform(Deed::Start(follower));
+            self.world.perform(Action::Crash(follower));
+            self.world.perform(Action::Start(follower));
             self.nobody_replaces(leader, self.world.now() + 2 * steady.timeout);
         }
         self.frozen_leader_returns(leader, restarts, &steady);
-        self.world.perform(Deed::Ask(leader, Request::Health(Health::Healthy)));
-        self.world.perform(Deed::Ask(asked, Request::Thaw));
+        self.world.perform(Action::Ask(leader, Request::Health(Health::Healthy)));
+        self.world.perform(Action::Ask(asked, Request::Thaw));
     }
 
     fn frozen_leader_returns(&mut self, leader: NodeIndex, restarts: bool, steady: &Steady) {
         self.world.restart_moments();
         let begin = self.world.now();
         if restarts {
-            self.world.perform(Deed::Start(leader));
+            self.world.perform(Action::Start(leader));
         } else {
             self.world.heal_links();
         }

@@ -8,9 +8,9 @@ mod freezes;
 
 use elect_core::{Epoch, MemberKind, Time};
 
+use crate::action::Action;
 use crate::campaign::Run;
 use crate::clock::{MICRO, MILLI, Real};
-use crate::deed::Deed;
 use crate::drill::Drill;
 use crate::ids::NodeIndex;
 use crate::liveness::Liveness;
@@ -115,7 +115,7 @@ impl Run {
     /// L2, L6: the leader passes the higher epoch without a gap, and the node follows.
     fn higher_epoch(&mut self, mut steady: Steady) {
         let node = self.another(&mut steady, |kind| kind == MemberKind::Voter);
-        self.world.perform(Deed::Crash(node));
+        self.world.perform(Action::Crash(node));
         self.undisturbed(&steady, 1);
         let ahead = 1 + steady.random.below(3);
         self.world.raise_record(node, ahead);
@@ -160,7 +160,7 @@ impl Run {
     /// L6: the dead `node` starts, and follows `leader`.
     pub(super) fn returns(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
         self.world.restart_moments();
-        self.world.perform(Deed::Start(node));
+        self.world.perform(Action::Start(node));
         self.follows(Liveness::FollowsAgain, node, leader, steady);
     }
 
@@ -270,10 +270,10 @@ impl World {
         self.note_network(&format!("cuts {node} off {directions}"));
         for peer in self.machines().filter(|&peer| peer != node) {
             if out {
-                self.perform(Deed::Cut(node, peer));
+                self.perform(Action::Cut(node, peer));
             }
             if inward {
-                self.perform(Deed::Cut(peer, node));
+                self.perform(Action::Cut(peer, node));
             }
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use elect_core::Detection;
 
-use crate::deed::Wiped;
+use crate::action::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;

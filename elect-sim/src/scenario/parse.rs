@@ -5,8 +5,8 @@ use super::words::{between, duration, letter, link, name, nanos, on_links, on_no
 use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step, When};
 use elect_core::Detection;
 
+use crate::action::Wiped;
 use crate::clock::MILLI;
-use crate::deed::Wiped;
 use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use elect_core::Health;
 
 use super::{Name, OwnSetting, Scenario, State, Step, When};
+use crate::action::Action;
 use crate::campaign::Run;
 use crate::clock::MILLI;
 use crate::counts::Counts;
-use crate::deed::Deed;
 use crate::ids::NodeIndex;
 use crate::input::Request;
 use crate::network::Quality;
@@ -135,12 +135,12 @@ impl Player {
             Step::Cut(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.note(&format!("cut {from}→{to}"));
-                self.run.world.act(Deed::Cut(from, to));
+                self.run.world.act(Action::Cut(from, to));
             }
             Step::Heal(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 self.note(&format!("heal {from}→{to}"));
-                self.run.world.act(Deed::Heal(from, to));
+                self.run.world.act(Action::Heal(from, to));
             }
             Step::HealAll => {
                 self.note("heal");
@@ -151,35 +151,35 @@ impl Player {
                 let node = self.node(name)?;
                 self.note(&format!("isolate {node}"));
                 for peer in self.run.world.machines().filter(|&peer| peer != node) {
-                    self.run.world.act(Deed::Cut(node, peer));
-                    self.run.world.act(Deed::Cut(peer, node));
+                    self.run.world.act(Action::Cut(node, peer));
+                    self.run.world.act(Action::Cut(peer, node));
                 }
             }
             Step::Clog(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.act(Deed::Clog(from, to));
+                self.run.world.act(Action::Clog(from, to));
             }
             Step::Unclog(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.act(Deed::Unclog(from, to));
+                self.run.world.act(Action::Unclog(from, to));
             }
             Step::Close(node, peer) => {
                 let (node, peer) = (self.node(node)?, self.node(peer)?);
-                self.run.world.act(Deed::Close(node, peer));
+                self.run.world.act(Action::Close(node, peer));
             }
             Step::Rule(from, to, rule) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.act(Deed::Rule(Rule { from, to, ..rule }));
+                self.run.world.act(Action::Rule(Rule { from, to, ..rule }));
             }
             Step::CutData(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.act(Deed::CutData(from, to));
+                self.run.world.act(Action::CutData(from, to));
             }
             Step::HealData(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
-                self.run.world.act(Deed::HealData(from, to));
+                self.run.world.act(Action::HealData(from, to));
             }
-            Step::Slower(extra) => self.run.world.act(Deed::Slower(extra)),
+            Step::Slower(extra) => self.run.world.act(Action::Slower(extra)),
             Step::Forge(from, to, forged, echo) => {
                 let to = self.node(to)?;
                 self.forge(from, to, forged, echo);
@@ -198,8 +198,8 @@ impl Player {
     }
 
     fn act_on_node(&mut self, step: &Step) -> Result<(), String> {
-        if let Some(deed) = self.deed(step)? {
-            self.run.world.act(deed);
+        if let Some(action) = self.action(step)? {
+            self.run.world.act(action);
         } else if let Some((name, request)) = self.asked(step)? {
             self.request(name, request)?;
         } else {
@@ -209,15 +209,15 @@ impl Player {
     }
 
     /// A step that a storm can take as well.
-    fn deed(&self, step: &Step) -> Result<Option<Deed>, String> {
+    fn action(&self, step: &Step) -> Result<Option<Action>, String> {
         Ok(Some(match *step {
-            Step::Crash(name) => Deed::Crash(self.node(name)?),
-            Step::PowerOff(name) => Deed::PowerOff(self.node(name)?),
-            Step::Start(name) => Deed::Start(self.node(name)?),
-            Step::Pause(name, span) => Deed::Pause(self.node(name)?, span),
-            Step::Interrupt(name, after, interrupt) => Deed::Interrupt(self.node(name)?, after, interrupt),
-            Step::Rate(name, ppm) => Deed::Rate(self.node(name)?, ppm),
-            Step::RaiseRecord(name, by) => Deed::RaiseRecord(self.node(name)?, by),
+            Step::Crash(name) => Action::Crash(self.node(name)?),
+            Step::PowerOff(name) => Action::PowerOff(self.node(name)?),
+            Step::Start(name) => Action::Start(self.node(name)?),
+            Step::Pause(name, span) => Action::Pause(self.node(name)?, span),
+            Step::Interrupt(name, after, interrupt) => Action::Interrupt(self.node(name)?, after, interrupt),
+            Step::Rate(name, ppm) => Action::Rate(self.node(name)?, ppm),
+            Step::RaiseRecord(name, by) => Action::RaiseRecord(self.node(name)?, by),
             Step::On(name, peer, trigger) => {
                 let node = self.node(name)?;
                 let peer = peer.map(|peer| self.node(peer)).transpose()?.unwrap_or(node);
@@ -226,9 +226,9 @@ impl Player {
                     Strike::CutFrom(_, time) => Strike::CutFrom(peer, time),
                     other => other,
                 };
-                Deed::On(Trigger { node, strike, ..trigger })
+                Action::On(Trigger { node, strike, ..trigger })
             }
-            Step::NextSave(name, outcome) => Deed::NextSave(self.node(name)?, outcome),
+            Step::NextSave(name, outcome) => Action::NextSave(self.node(name)?, outcome),
             _ => return Ok(None),
         }))
     }
@@ -257,7 +257,7 @@ impl Player {
                 if self.run.world.node(node).has_process() {
                     return Err("only the disk of a dead node is wiped".into());
                 }
-                self.run.world.act(Deed::Wipe(node, wiped));
+                self.run.world.act(Action::Wipe(node, wiped));
             }
             Step::Init(name, when) => {
                 let node = self.node(name)?;
@@ -266,11 +266,11 @@ impl Player {
                 }
                 match when {
                     When::Always => self.run.world.init(node),
-                    When::Final => self.run.world.act(Deed::InitIfFinal(node)),
+                    When::Final => self.run.world.act(Action::InitIfFinal(node)),
                 }
             }
             Step::Own(node, OwnSetting::Detection(detection)) => {
-                self.run.world.act(Deed::Configure(node, detection));
+                self.run.world.act(Action::Configure(node, detection));
             }
             Step::Own(node, ref setting) => {
                 setting.apply(self.run.world.own_mut(node));
@@ -294,7 +294,7 @@ impl Player {
             Step::Mood(name, mood) => {
                 let node = self.node(name)?;
                 self.note(&format!("the disk of {node} is {mood:?}"));
-                self.run.world.act(Deed::Disk(node, mood));
+                self.run.world.act(Action::Disk(node, mood));
             }
             Step::ClaimRebuilt(name) => {
                 let node = self.node(name)?;
@@ -307,7 +307,7 @@ impl Player {
 
     fn request(&mut self, name: Name, request: Request) -> Result<(), String> {
         let node = self.node(name)?;
-        self.run.world.act(Deed::Ask(node, request));
+        self.run.world.act(Action::Ask(node, request));
         Ok(())
     }
 

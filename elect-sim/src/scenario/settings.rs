@@ -54,7 +54,7 @@ impl Scenario {
         Ok(true)
     }
 
-    /// What a swarm draws: with these and the deeds that it drew, its run is a scenario.
+    /// What a swarm draws: with these and the actions that it drew, its run is a scenario.
     pub(super) fn setting_of_a_storm(&mut self, words: &[&str]) -> Parsed<bool> {
         let options = &mut self.options;
         match *words {

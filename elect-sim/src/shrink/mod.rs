@@ -1,7 +1,7 @@
 //! Shrinking: from a run that fails to a short scenario that fails by the same checker.
 //!
 //! A run is its options and the list of what was done to it. Both are made smaller, one change at a time, and a change
-//! stays if the same checker still fails. What chance does between two deeds is drawn from the seed, and the least
+//! stays if the same checker still fails. What chance does between two actions is drawn from the seed, and the least
 //! change lets it fall otherwise: so a change is tried with a few more seeds before it is given up.
 
 mod passes;
@@ -41,8 +41,8 @@ impl Default for Effort {
 pub struct Size {
     /// Members of the group.
     pub nodes: usize,
-    /// Deeds: things that are done to it.
-    pub deeds: usize,
+    /// Actions: things that are done to it.
+    pub actions: usize,
     /// Lines of its scenario, without comments.
     pub lines: usize,
     /// Simulated nanoseconds until it fails.
@@ -94,7 +94,7 @@ pub fn shrink(
     let is_calm = is_peaceful || run.world.calm_since().is_some();
     let plan = Plan {
         options: Options { faults: Vec::<Fault>::new(), ..options.clone() },
-        deeds: run.world.deeds().to_vec(),
+        actions: run.world.actions().to_vec(),
         end: if is_peaceful { 0 } else { run.world.calm_since().unwrap_or(violation.at + 1) },
         calm: is_calm.then_some(options.liveness),
     };
@@ -134,7 +134,7 @@ impl Shrinker<'_> {
     fn size(&self) -> Size {
         Size {
             nodes: self.best.options.kinds.len(),
-            deeds: self.best.deeds.len(),
+            actions: self.best.actions.len(),
             lines: self.best.text().lines().count(),
             simulated: self.failed_at,
         }
@@ -157,7 +157,7 @@ impl Shrinker<'_> {
             }
             if !is_calm {
                 candidate.end = violation.at + 1;
-                candidate.deeds.retain(|&(at, _)| at <= violation.at);
+                candidate.actions.retain(|&(at, _)| at <= violation.at);
                 candidate.calm = None;
             }
             self.failed_at = violation.at;
@@ -209,7 +209,7 @@ mod tests {
             let options = draw(seed, None, 30 * SECOND);
             let run = Run::new(options.clone(), Detail::Hash);
             let plan = Plan {
-                deeds: run.world.deeds().to_vec(),
+                actions: run.world.actions().to_vec(),
                 end: options.safety,
                 calm: (!options.wild_clocks).then_some(options.liveness),
                 options,

@@ -93,15 +93,15 @@ impl Shrinker<'_> {
         self.round_end();
     }
 
-    /// What led to it mostly happened shortly before: 0, 1, 2, 4, … last deeds, after a quiet beginning.
+    /// What led to it mostly happened shortly before: 0, 1, 2, 4, … last actions, after a quiet beginning.
     fn only_the_last(&mut self) {
-        self.stage = "only the last deeds";
+        self.stage = "only the last actions";
         let whole = self.best.clone();
-        let count = whole.deeds.len();
+        let count = whole.actions.len();
         let shares = std::iter::once(0).chain((0..).map(|power| 1 << power));
         for keep in shares.take_while(|&keep| keep < count) {
             let mut candidate = whole.clone();
-            candidate.deeds.drain(..count - keep);
+            candidate.actions.drain(..count - keep);
             let begin = candidate.time_of(0);
             let candidate = candidate.moved(0, begin.min(LEAD));
             if self.holds_on(candidate, self.effort.seeds) {
@@ -129,14 +129,14 @@ impl Shrinker<'_> {
 
     /// Delta debugging: without half of them, a quarter, …, one.
     fn fewer_deeds(&mut self) {
-        self.stage = "fewer deeds";
-        let mut chunk = self.best.deeds.len().div_ceil(2);
+        self.stage = "fewer actions";
+        let mut chunk = self.best.actions.len().div_ceil(2);
         while chunk > 0 {
             let mut begin = 0;
-            while begin < self.best.deeds.len() {
+            while begin < self.best.actions.len() {
                 let mut candidate = self.best.clone();
-                let end = (begin + chunk).min(candidate.deeds.len());
-                candidate.deeds.drain(begin..end);
+                let end = (begin + chunk).min(candidate.actions.len());
+                candidate.actions.drain(begin..end);
                 // Large parts are hardly ever without effect: many seeds would be a waste.
                 let seeds = if chunk > 4 { 2 } else { self.effort.seeds };
                 if !self.holds_on(candidate, seeds) {
@@ -189,7 +189,7 @@ impl Shrinker<'_> {
     fn rounder_times(&mut self) {
         self.stage = "rounder times";
         let mut index = 0;
-        while index < self.best.deeds.len() + usize::from(self.best.calm.is_some()) {
+        while index < self.best.actions.len() + usize::from(self.best.calm.is_some()) {
             let before = index.checked_sub(1).map_or(0, |before| self.best.time_of(before));
             let gap = self.best.time_of(index) - before;
             for rounder in rounder(gap) {
@@ -201,7 +201,7 @@ impl Shrinker<'_> {
             index += 1;
         }
         let mut index = 0;
-        while index < self.best.deeds.len() {
+        while index < self.best.actions.len() {
             let mut candidate = self.best.clone();
             let span = candidate.span_in(index).map_or(0, |span| *span);
             for rounder in rounder(span) {
@@ -248,7 +248,7 @@ impl Shrinker<'_> {
     /// The last wait only has to be long enough.
     fn round_end(&mut self) {
         if self.best.calm.is_none() {
-            let last = self.best.deeds.last().map_or(0, |&(at, _)| at);
+            let last = self.best.actions.last().map_or(0, |&(at, _)| at);
             self.best.end = last + (self.best.end - last).next_multiple_of(100 * MILLI);
         }
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use elect_core::MemberKind;
 
+use crate::action::Action;
 use crate::clock::Real;
 use crate::clock::{duration, setting, span};
-use crate::deed::Deed;
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Interrupt, Request};
 use crate::options::Options;
@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 pub(super) struct Plan {
     pub(super) options: Options,
     /// In the order of their times.
-    pub(super) deeds: Vec<(Real, Deed)>,
+    pub(super) actions: Vec<(Real, Action)>,
     /// How long it is stormy.
     pub(super) end: Real,
     /// How long it is calm afterwards, if it is.
@@ -31,13 +31,13 @@ impl Plan {
         let mut lines = self.settings();
         let mut now = 0;
         let mut begin = lines.len();
-        for &(at, deed) in &self.deeds {
+        for &(at, action) in &self.actions {
             if at > now {
                 lines.push(format!("wait {}", span(at - now)));
                 now = at;
                 begin = lines.len();
             }
-            push(&mut lines, begin, &deed.to_string());
+            push(&mut lines, begin, &action.to_string());
         }
         if self.end > now {
             lines.push(format!("wait {}", span(self.end - now)));
@@ -178,16 +178,17 @@ impl Plan {
             .filter_map(|link| Some(Link::new(keep(link.from)?, keep(link.to)?)))
             .collect();
         remaining.retired = remaining.retired.iter().filter_map(|&node| keep(node)).collect();
-        plan.deeds = plan.deeds.iter().filter_map(|&(at, deed)| Some((at, renamed(deed, keep)?))).collect();
+        plan.actions =
+            plan.actions.iter().filter_map(|&(at, action)| Some((at, renamed(action, keep)?))).collect();
         plan
     }
 
-    /// Everything from the deed at `index` on (the end counts as one) happens at another time.
+    /// Everything from the action at `index` on (the end counts as one) happens at another time.
     pub(super) fn moved(&self, index: usize, at: Real) -> Self {
         let mut plan = self.clone();
         let old = self.time_of(index);
         let shift = |time: Real| if at < old { time - (old - at) } else { time + (at - old) };
-        for (time, _) in &mut plan.deeds[index..] {
+        for (time, _) in &mut plan.actions[index..] {
             *time = shift(*time);
         }
         plan.end = shift(plan.end);
@@ -195,21 +196,21 @@ impl Plan {
     }
 
     pub(super) fn time_of(&self, index: usize) -> Real {
-        self.deeds.get(index).map_or(self.end, |&(at, _)| at)
+        self.actions.get(index).map_or(self.end, |&(at, _)| at)
     }
 
-    /// The spans that stand inside a deed, to be changed.
+    /// The spans that stand inside an action, to be changed.
     pub(super) fn span_in(&mut self, index: usize) -> Option<&mut u64> {
-        match &mut self.deeds[index].1 {
-            Deed::Pause(_, span)
-            | Deed::Disk(_, crate::disk::Mood::Slow(span))
-            | Deed::Interrupt(
+        match &mut self.actions[index].1 {
+            Action::Pause(_, span)
+            | Action::Disk(_, crate::disk::Mood::Slow(span))
+            | Action::Interrupt(
                 _,
                 _,
                 Interrupt::Pause(span) | Interrupt::PauseAfterClock(span) | Interrupt::Crash(span),
             )
-            | Deed::Slower(span) => Some(span),
-            Deed::On(trigger) => trigger.span_mut(),
+            | Action::Slower(span) => Some(span),
+            Action::On(trigger) => trigger.span_mut(),
             _ => None,
         }
     }
@@ -268,33 +269,33 @@ fn push(lines: &mut Vec<String>, begin: usize, step: &str) {
     let _ = write!(last, " {rest}");
 }
 
-/// The same deed in a group with other numbers; `None` if it was done to somebody who is gone.
-fn renamed(deed: Deed, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<Deed> {
-    Some(match deed {
-        Deed::Cut(from, to) => Deed::Cut(keep(from)?, keep(to)?),
-        Deed::Heal(from, to) => Deed::Heal(keep(from)?, keep(to)?),
-        Deed::Clog(from, to) => Deed::Clog(keep(from)?, keep(to)?),
-        Deed::Unclog(from, to) => Deed::Unclog(keep(from)?, keep(to)?),
-        Deed::Close(node, peer) => Deed::Close(keep(node)?, keep(peer)?),
-        Deed::Crash(node) => Deed::Crash(keep(node)?),
-        Deed::PowerOff(node) => Deed::PowerOff(keep(node)?),
-        Deed::Start(node) => Deed::Start(keep(node)?),
-        Deed::Wipe(node, wiped) => Deed::Wipe(keep(node)?, wiped),
-        Deed::InitIfFinal(node) => Deed::InitIfFinal(keep(node)?),
-        Deed::Pause(node, span) => Deed::Pause(keep(node)?, span),
-        Deed::Interrupt(node, after, interrupt) => Deed::Interrupt(keep(node)?, after, interrupt),
-        Deed::Disk(node, mood) => Deed::Disk(keep(node)?, mood),
-        Deed::NextSave(node, outcome) => Deed::NextSave(keep(node)?, outcome),
-        Deed::Rate(node, rate) => Deed::Rate(keep(node)?, rate),
-        Deed::CutData(from, to) => Deed::CutData(keep(from)?, keep(to)?),
-        Deed::HealData(from, to) => Deed::HealData(keep(from)?, keep(to)?),
-        Deed::Slower(extra) => Deed::Slower(extra),
-        Deed::Rule(rule) => Deed::Rule(Rule { from: keep(rule.from)?, to: keep(rule.to)?, ..rule }),
-        Deed::On(trigger) => Deed::On(trigger.renamed(keep)?),
-        Deed::RaiseRecord(node, by) => Deed::RaiseRecord(keep(node)?, by),
-        Deed::Configure(node, detection) => Deed::Configure(keep(node)?, detection),
+/// The same action in a group with other numbers; `None` if it was done to somebody who is gone.
+fn renamed(action: Action, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Option<Action> {
+    Some(match action {
+        Action::Cut(from, to) => Action::Cut(keep(from)?, keep(to)?),
+        Action::Heal(from, to) => Action::Heal(keep(from)?, keep(to)?),
+        Action::Clog(from, to) => Action::Clog(keep(from)?, keep(to)?),
+        Action::Unclog(from, to) => Action::Unclog(keep(from)?, keep(to)?),
+        Action::Close(node, peer) => Action::Close(keep(node)?, keep(peer)?),
+        Action::Crash(node) => Action::Crash(keep(node)?),
+        Action::PowerOff(node) => Action::PowerOff(keep(node)?),
+        Action::Start(node) => Action::Start(keep(node)?),
+        Action::Wipe(node, wiped) => Action::Wipe(keep(node)?, wiped),
+        Action::InitIfFinal(node) => Action::InitIfFinal(keep(node)?),
+        Action::Pause(node, span) => Action::Pause(keep(node)?, span),
+        Action::Interrupt(node, after, interrupt) => Action::Interrupt(keep(node)?, after, interrupt),
+        Action::Disk(node, mood) => Action::Disk(keep(node)?, mood),
+        Action::NextSave(node, outcome) => Action::NextSave(keep(node)?, outcome),
+        Action::Rate(node, rate) => Action::Rate(keep(node)?, rate),
+        Action::CutData(from, to) => Action::CutData(keep(from)?, keep(to)?),
+        Action::HealData(from, to) => Action::HealData(keep(from)?, keep(to)?),
+        Action::Slower(extra) => Action::Slower(extra),
+        Action::Rule(rule) => Action::Rule(Rule { from: keep(rule.from)?, to: keep(rule.to)?, ..rule }),
+        Action::On(trigger) => Action::On(trigger.renamed(keep)?),
+        Action::RaiseRecord(node, by) => Action::RaiseRecord(keep(node)?, by),
+        Action::Configure(node, detection) => Action::Configure(keep(node)?, detection),
         // No swarm names the target of a handover.
-        Deed::Ask(_, Request::Handover(Some(_))) => return None,
-        Deed::Ask(node, request) => Deed::Ask(keep(node)?, request),
+        Action::Ask(_, Request::Handover(Some(_))) => return None,
+        Action::Ask(node, request) => Action::Ask(keep(node)?, request),
     })
 }

@@ -1,6 +1,6 @@
 use super::*;
+use crate::action::Action;
 use crate::campaign::Run;
-use crate::deed::Deed;
 use crate::options::Options;
 use crate::trace::Detail;
 use crate::world::World;
@@ -64,7 +64,7 @@ fn a_span_tells_what_the_node_said_of_itself() {
 #[test]
 fn a_lease_ends_with_its_leader() {
     let (mut world, leader) = settled();
-    world.perform(Deed::Crash(leader));
+    world.perform(Action::Crash(leader));
     world.run_until(SECOND + 300 * MILLI);
     let svg = drawn(&world);
     let lease = svg.lines().find(|line| line.contains("lease of epoch 1")).expect("it is drawn");
@@ -76,12 +76,12 @@ fn a_lease_ends_with_its_leader() {
 fn cuts_and_clogs_are_bars() {
     let (mut world, _) = settled();
     for (from, to) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
-        world.perform(Deed::Cut(NodeIndex::new(from), NodeIndex::new(to)));
+        world.perform(Action::Cut(NodeIndex::new(from), NodeIndex::new(to)));
     }
-    world.perform(Deed::Clog(NodeIndex::new(1), NodeIndex::new(2)));
+    world.perform(Action::Clog(NodeIndex::new(1), NodeIndex::new(2)));
     world.run_until(SECOND + 200 * MILLI);
     for (from, to) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
-        world.perform(Deed::Heal(NodeIndex::new(from), NodeIndex::new(to)));
+        world.perform(Action::Heal(NodeIndex::new(from), NodeIndex::new(to)));
     }
     world.run_until(SECOND + 300 * MILLI);
     let svg = drawn(&world);

@@ -6,10 +6,10 @@ use strum::VariantArray;
 use elect_core::{Health, Storage};
 
 use super::World;
+use crate::action::{Action, Wiped};
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::clocks::draw_rate;
 use crate::counts::Counted;
-use crate::deed::{Deed, Wiped};
 use crate::disk::{Mood, Outcome};
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Input, Interrupt, Request};
@@ -52,12 +52,12 @@ impl World {
             Fault::Clog => self.clog_some(node),
             Fault::Crash => {
                 let wait = self.some_span();
-                self.kill(Deed::Crash(node), node, wait);
+                self.kill(Action::Crash(node), node, wait);
             }
             Fault::PowerCut => self.power_cut(),
             Fault::Pause => {
                 let span = self.some_span();
-                self.act(Deed::Pause(node, span));
+                self.act(Action::Pause(node, span));
             }
             Fault::Interrupt => self.interrupt(node),
             Fault::SlowDisk => {
@@ -68,44 +68,44 @@ impl World {
             Fault::FailedSave => {
                 let outcomes = [Outcome::FailsBefore, Outcome::FailsAfter];
                 let outcome = outcomes[self.chaos.index(2)];
-                self.act(Deed::NextSave(node, outcome));
+                self.act(Action::NextSave(node, outcome));
             }
             Fault::LostDisk => self.lose_disk(node),
             Fault::SecondFirstBoot => self.init_again(node),
             Fault::Reset => {
                 let peer = NodeIndex::at(self.chaos.index(self.nodes.len()));
-                self.act(Deed::Close(node, peer));
+                self.act(Action::Close(node, peer));
             }
             Fault::Drift => {
                 let rate = draw_rate(&self.options, node, &mut self.chaos);
-                self.act(Deed::Rate(node, rate));
+                self.act(Action::Rate(node, rate));
             }
             Fault::Unfit => {
-                self.act(Deed::Ask(node, Request::Health(Health::Unfit)));
+                self.act(Action::Ask(node, Request::Health(Health::Unfit)));
                 let span = self.some_span();
-                self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
+                self.act_later(span, vec![Action::Ask(node, Request::Health(Health::Healthy))]);
             }
             Fault::HungHost => {
                 let vouched = Duration::from_millis(self.chaos.between(1, 500));
-                self.act(Deed::Ask(node, Request::Vouch(vouched)));
+                self.act(Action::Ask(node, Request::Vouch(vouched)));
                 let span = self.some_span();
-                self.act_later(span, vec![Deed::Ask(node, Request::Health(Health::Healthy))]);
+                self.act_later(span, vec![Action::Ask(node, Request::Health(Health::Healthy))]);
             }
-            Fault::Resign => self.act(Deed::Ask(node, Request::Resign)),
+            Fault::Resign => self.act(Action::Ask(node, Request::Resign)),
             Fault::AtEvent => self.strike_at_event(node),
             Fault::LostOffers => self.lose_offers(node),
             Fault::HigherEpoch => self.return_higher(node),
             Fault::SlowNetwork => {
                 let mean = [5 * MILLI, 50 * MILLI, 200 * MILLI][self.chaos.index(3)];
                 let extra = self.chaos.waiting(mean);
-                self.act(Deed::Slower(extra));
+                self.act(Action::Slower(extra));
                 let span = self.some_span();
-                self.act_later(span, vec![Deed::Slower(0)]);
+                self.act_later(span, vec![Action::Slower(0)]);
             }
             Fault::DataCut => self.cut_data(),
             Fault::Reconfigure => self.reconfigure(node),
             Fault::Handover => {
-                self.act(Deed::Ask(node, Request::Handover(None)));
+                self.act(Action::Ask(node, Request::Handover(None)));
                 if self.options.faults.contains(&Fault::Freeze) && self.chaos.below(3) == 0 {
                     self.freeze_soon();
                 }
@@ -118,10 +118,10 @@ impl World {
     fn freeze(&mut self, node: NodeIndex) {
         let longest = [3_000, 3_000, 3_000, 15_000][self.chaos.index(4)];
         let span = Duration::from_millis(self.chaos.between(1, longest));
-        self.act(Deed::Ask(node, Request::Freeze(span)));
+        self.act(Action::Ask(node, Request::Freeze(span)));
         if self.chaos.below(2) == 0 {
             let (thaws, wait) = (self.some_node(), self.some_span());
-            self.act_later(wait, vec![Deed::Ask(thaws, Request::Thaw)]);
+            self.act_later(wait, vec![Action::Ask(thaws, Request::Thaw)]);
         }
     }
 
@@ -129,13 +129,13 @@ impl World {
     fn freeze_soon(&mut self) {
         let (node, wait) = (self.some_node(), self.chaos.waiting(30 * MILLI));
         let span = Duration::from_millis(self.chaos.between(100, 5_000));
-        self.act_later(wait, vec![Deed::Ask(node, Request::Freeze(span))]);
+        self.act_later(wait, vec![Action::Ask(node, Request::Freeze(span))]);
     }
 
-    /// The process ends by this deed and starts again so much later.
-    fn kill(&mut self, deed: Deed, node: NodeIndex, wait: u64) {
-        self.act(deed);
-        self.act_later(wait, vec![Deed::Start(node)]);
+    /// The process ends by this action and starts again so much later.
+    fn kill(&mut self, action: Action, node: NodeIndex, wait: u64) {
+        self.act(action);
+        self.act_later(wait, vec![Action::Start(node)]);
     }
 
     /// Mostly short, sometimes long: around the detection time is where it matters.
@@ -150,10 +150,10 @@ impl World {
             format!("cuts {}", names.join(" "))
         });
         for &Link { from, to } in links {
-            self.act(Deed::Cut(from, to));
+            self.act(Action::Cut(from, to));
         }
         let span = self.some_span() * 2;
-        self.act_later(span, links.iter().map(|&Link { from, to }| Deed::Heal(from, to)).collect());
+        self.act_later(span, links.iter().map(|&Link { from, to }| Action::Heal(from, to)).collect());
     }
 
     /// All directed links.
@@ -180,9 +180,9 @@ impl World {
         for peer in self.machines() {
             if peer != node && self.chaos.below(2) == 0 {
                 let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
-                self.act(Deed::Clog(from, to));
+                self.act(Action::Clog(from, to));
                 let span = self.some_span();
-                self.act_later(span, vec![Deed::Unclog(from, to)]);
+                self.act_later(span, vec![Action::Unclog(from, to)]);
             }
         }
     }
@@ -198,7 +198,7 @@ impl World {
         }
         for node in self.machines().filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
-            self.kill(Deed::PowerOff(node), node, wait);
+            self.kill(Action::PowerOff(node), node, wait);
         }
     }
 
@@ -206,9 +206,9 @@ impl World {
     fn reconfigure(&mut self, node: NodeIndex) {
         let detection = self.options.draw_detection(node, &mut self.chaos);
         if self.node(node).record().is_some_and(|record| record.storage == Storage::Intact) {
-            self.act(Deed::Configure(node, detection));
+            self.act(Action::Configure(node, detection));
             let wait = self.some_span();
-            self.kill(Deed::Crash(node), node, wait);
+            self.kill(Action::Crash(node), node, wait);
         }
     }
 
@@ -219,21 +219,21 @@ impl World {
             [Interrupt::Pause(span), Interrupt::PauseAfterClock(span), Interrupt::Crash(restart)];
         let interrupt = interrupts[self.chaos.index(3)];
         let after = u32::try_from(self.chaos.below(40)).unwrap_or(0);
-        self.act(Deed::Interrupt(node, after, interrupt));
+        self.act(Action::Interrupt(node, after, interrupt));
     }
 
     fn spoil_disk(&mut self, node: NodeIndex, mood: Mood) {
-        self.act(Deed::Disk(node, mood));
+        self.act(Action::Disk(node, mood));
         let span = self.some_span();
-        self.act_later(span, vec![Deed::Disk(node, Mood::Well)]);
+        self.act_later(span, vec![Action::Disk(node, Mood::Well)]);
     }
 
     /// The machine dies; when it comes back its record is gone, and half of the time its log too.
     fn lose_disk(&mut self, node: NodeIndex) {
         let wait = self.some_span();
-        self.kill(Deed::Crash(node), node, wait);
+        self.kill(Action::Crash(node), node, wait);
         let wiped = [Wiped::Record, Wiped::RecordAndLog][self.chaos.index(2)];
-        self.act(Deed::Wipe(node, wiped));
+        self.act(Action::Wipe(node, wiped));
     }
 
     /// The machine dies, its disk is lost, and its operator says that it has never run.
@@ -242,14 +242,14 @@ impl World {
             return;
         }
         let wait = self.some_span();
-        self.kill(Deed::Crash(node), node, wait);
-        self.act(Deed::Wipe(node, Wiped::RecordAndLog));
-        self.act(Deed::InitIfFinal(node));
+        self.kill(Action::Crash(node), node, wait);
+        self.act(Action::Wipe(node, Wiped::RecordAndLog));
+        self.act(Action::InitIfFinal(node));
         // Where everybody restarts, nobody remembers the lives of the lost disk.
         if self.chaos.below(2) == 0 {
             for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
                 let wait = self.chaos.waiting(30 * MILLI);
-                self.kill(Deed::Crash(peer), peer, wait);
+                self.kill(Action::Crash(peer), peer, wait);
             }
         }
     }
@@ -267,7 +267,7 @@ impl World {
             Strike::NextSave([Outcome::FailsBefore, Outcome::FailsAfter][self.chaos.index(2)]),
         ];
         let strike = strikes[self.chaos.index(strikes.len())];
-        self.act(Deed::On(Trigger { node, moment, after, strike }));
+        self.act(Action::On(Trigger { node, moment, after, strike }));
     }
 
     /// Of what an election of this node consists of, something does not arrive.
@@ -281,7 +281,7 @@ impl World {
             let is_answer = matches!(kind, Kind::Accept | Kind::Refuse);
             let (from, to) = if is_answer { (peer, node) } else { (node, peer) };
             let left = u32::try_from(self.chaos.between(1, 3)).unwrap_or(1);
-            self.act(Deed::Rule(Rule { from, to, kind, left, treatment: Treatment::Lose }));
+            self.act(Action::Rule(Rule { from, to, kind, left, treatment: Treatment::Lose }));
         }
     }
 
@@ -293,9 +293,9 @@ impl World {
         for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
             // It can have stood only after its promise had ended.
             let wait = self.election_timeout() + self.chaos.waiting(30 * MILLI);
-            self.act(Deed::Crash(node));
+            self.act(Action::Crash(node));
             above += self.chaos.between(1, 3);
-            self.act_later(wait, vec![Deed::RaiseRecord(node, above), Deed::Start(node)]);
+            self.act_later(wait, vec![Action::RaiseRecord(node, above), Action::Start(node)]);
         }
     }
 
@@ -303,10 +303,10 @@ impl World {
         let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
         let links: Vec<_> = self.all_links().filter(|_| self.chaos.chance(share)).collect();
         for &Link { from, to } in &links {
-            self.act(Deed::CutData(from, to));
+            self.act(Action::CutData(from, to));
         }
         let span = self.some_span() * 2;
-        self.act_later(span, links.iter().map(|&Link { from, to }| Deed::HealData(from, to)).collect());
+        self.act_later(span, links.iter().map(|&Link { from, to }| Action::HealData(from, to)).collect());
     }
 
     /// Everything that can be mended is: then only `cuts` remain, and `retired` nodes and twins stay down.
@@ -322,7 +322,7 @@ impl World {
         self.wires.links_mut().set_slower(0);
         self.wires.clear_rules();
         self.triggers.clear();
-        self.deeds.cancel();
+        self.actions.cancel();
         for Link { from, to } in self.all_links() {
             self.unclog(from, to);
         }

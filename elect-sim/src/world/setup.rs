@@ -3,10 +3,10 @@
 use elect_core::{Config, Record};
 
 use super::World;
+use crate::actions::Actions;
 use crate::book::Book;
 use crate::checkers::{Checkers, LeaseRule};
 use crate::clocks::Clocks;
-use crate::deeds::Deeds;
 use crate::disk::Disk;
 use crate::host::Host;
 use crate::ids::{Life, NodeIndex};
@@ -41,7 +41,7 @@ impl World {
             book: Book::new(checks, detail),
             chance: Random::stream(seed, 4),
             calm_since: None,
-            deeds: Deeds::default(),
+            actions: Actions::default(),
             triggers: Triggers::default(),
             clients_rest: false,
             outputs: Vec::new(),

@@ -1,5 +1,5 @@
-//! Deeds: what faults and operators do to a world, one at a time. A swarm draws them, a scenario lists them, and both
-//! do them here: so the deeds of a run that failed are a scenario.
+//! Actions: what faults and operators do to a world, one at a time. A swarm draws them, a scenario lists them, and both
+//! do them here: so the actions of a run that failed are a scenario.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::trigger::Trigger;
 
 /// One thing that is done to a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     /// A directed link is cut.
     Cut(NodeIndex, NodeIndex),
     /// It works again.
@@ -70,7 +70,7 @@ pub(crate) enum Wiped {
     RecordAndLog,
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Action {
     /// The line of a scenario that does it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |node: &NodeIndex| *node;

@@ -3,7 +3,7 @@
 use elect_core::{Detection, Epoch, Holder, MemberKind, Record, Storage, Word};
 
 use super::World;
-use crate::deed::{Deed, Wiped};
+use crate::action::{Action, Wiped};
 use crate::disk::Mood;
 use crate::ids::{Link, NodeIndex};
 use crate::input::Input;
@@ -11,46 +11,47 @@ use crate::queue::What;
 
 impl World {
     /// Does it, now.
-    pub(crate) fn act(&mut self, deed: Deed) {
-        self.deeds.note(self.clocks.now(), deed);
-        self.perform(deed);
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.note(self.clocks.now(), action);
+        self.perform(action);
     }
 
     /// Does it without keeping it: it follows from something else that is kept.
-    pub(crate) fn perform(&mut self, deed: Deed) {
-        let is_of_links = matches!(deed, Deed::Cut(..) | Deed::Heal(..) | Deed::Clog(..) | Deed::Unclog(..));
-        match deed {
-            Deed::Cut(from, to) => self.wires.links_mut().cut(from, to),
-            Deed::Heal(from, to) => self.wires.links_mut().heal(from, to),
-            Deed::Clog(from, to) => self.wires.links_mut().clog(from, to),
-            Deed::Unclog(from, to) => self.unclog(from, to),
-            Deed::Close(node, peer) => self.closed(node, peer, self.node(node).life()),
-            Deed::Crash(node) => self.crash(node, None),
-            Deed::PowerOff(node) => self.power_off(node),
-            Deed::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
-            Deed::Wipe(node, wiped) => self.wipe(node, wiped),
-            Deed::InitIfFinal(node) => self.init_if_final(node),
-            Deed::Pause(node, span) => self.pause(node, span),
-            Deed::Interrupt(node, after, interrupt) => {
+    pub(crate) fn perform(&mut self, action: Action) {
+        let is_of_links =
+            matches!(action, Action::Cut(..) | Action::Heal(..) | Action::Clog(..) | Action::Unclog(..));
+        match action {
+            Action::Cut(from, to) => self.wires.links_mut().cut(from, to),
+            Action::Heal(from, to) => self.wires.links_mut().heal(from, to),
+            Action::Clog(from, to) => self.wires.links_mut().clog(from, to),
+            Action::Unclog(from, to) => self.unclog(from, to),
+            Action::Close(node, peer) => self.closed(node, peer, self.node(node).life()),
+            Action::Crash(node) => self.crash(node, None),
+            Action::PowerOff(node) => self.power_off(node),
+            Action::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
+            Action::Wipe(node, wiped) => self.wipe(node, wiped),
+            Action::InitIfFinal(node) => self.init_if_final(node),
+            Action::Pause(node, span) => self.pause(node, span),
+            Action::Interrupt(node, after, interrupt) => {
                 self.node_mut(node).interrupt_after(after, interrupt);
             }
-            Deed::Disk(node, Mood::Well) => self.mend_disk(node),
-            Deed::Disk(node, mood) => self.node_mut(node).disk_mut().set_mood(mood),
-            Deed::NextSave(node, outcome) => self.node_mut(node).disk_mut().set_next_save(outcome),
-            Deed::Rate(node, rate) => {
+            Action::Disk(node, Mood::Well) => self.mend_disk(node),
+            Action::Disk(node, mood) => self.node_mut(node).disk_mut().set_mood(mood),
+            Action::NextSave(node, outcome) => self.node_mut(node).disk_mut().set_next_save(outcome),
+            Action::Rate(node, rate) => {
                 self.clocks.set_rate(node, rate);
                 if self.node(node).is_running() {
                     self.wake(node);
                 }
             }
-            Deed::Ask(node, request) => self.input(node, Input::Request(request)),
-            Deed::CutData(from, to) => self.wires.links_mut().cut_data(from, to),
-            Deed::HealData(from, to) => self.wires.links_mut().heal_data(from, to),
-            Deed::Slower(extra) => self.wires.links_mut().set_slower(extra),
-            Deed::Rule(rule) => self.wires.add_rule(rule),
-            Deed::On(trigger) => self.triggers.set(trigger),
-            Deed::RaiseRecord(node, by) => self.stood_unheard(node, by),
-            Deed::Configure(node, detection) => self.options.own_mut(node).detection = Some(detection),
+            Action::Ask(node, request) => self.input(node, Input::Request(request)),
+            Action::CutData(from, to) => self.wires.links_mut().cut_data(from, to),
+            Action::HealData(from, to) => self.wires.links_mut().heal_data(from, to),
+            Action::Slower(extra) => self.wires.links_mut().set_slower(extra),
+            Action::Rule(rule) => self.wires.add_rule(rule),
+            Action::On(trigger) => self.triggers.set(trigger),
+            Action::RaiseRecord(node, by) => self.stood_unheard(node, by),
+            Action::Configure(node, detection) => self.options.own_mut(node).detection = Some(detection),
         }
         if is_of_links {
             self.mark_links();
@@ -69,18 +70,18 @@ impl World {
     }
 
     /// Does all of them when `span` is over, unless everything heals before.
-    pub(crate) fn act_later(&mut self, span: u64, deeds: Vec<Deed>) {
-        let number = self.deeds.put_off(deeds);
+    pub(crate) fn act_later(&mut self, span: u64, actions: Vec<Action>) {
+        let number = self.actions.put_off(actions);
         self.queue.push(self.clocks.now() + span, What::End { number });
     }
 
     pub(crate) fn end(&mut self, number: u32) {
-        let deeds = self.deeds.take(number);
-        if deeds.iter().any(|deed| matches!(deed, Deed::Heal(..))) {
+        let actions = self.actions.take(number);
+        if actions.iter().any(|action| matches!(action, Action::Heal(..))) {
             self.note_network("cuts heal");
         }
-        for deed in deeds {
-            self.act(deed);
+        for action in actions {
+            self.act(action);
         }
     }
 
@@ -116,7 +117,7 @@ impl World {
     pub(crate) fn heal_links(&mut self) {
         for Link { from, to } in self.all_links() {
             if self.wires.links().is_cut(from, to) {
-                self.perform(Deed::Heal(from, to));
+                self.perform(Action::Heal(from, to));
             }
         }
     }
