@@ -9,7 +9,7 @@ use crate::trigger::Strike;
 
 /// What happens. Small and `Copy`: bytes and messages lie in slabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Event {
     /// A frame arrives.
     Deliver { from: NodeIndex, to: NodeIndex, slot: u32 },
     /// The elector's deadline has come.
@@ -56,7 +56,7 @@ pub(crate) enum What {
 struct Entry {
     at: Real,
     number: u64,
-    what: What,
+    event: Event,
 }
 
 impl PartialEq for Entry {
@@ -88,17 +88,17 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn push(&mut self, at: Real, what: What) {
+    pub(crate) fn push(&mut self, at: Real, event: Event) {
         self.number += 1;
-        self.heap.push(Entry { at, number: self.number, what });
+        self.heap.push(Entry { at, number: self.number, event });
     }
 
     /// Takes the next event unless it lies at or after `until`.
-    pub(crate) fn pop(&mut self, until: Real) -> Option<(Real, What)> {
+    pub(crate) fn pop(&mut self, until: Real) -> Option<(Real, Event)> {
         if self.heap.peek()?.at >= until {
             return None;
         }
-        self.heap.pop().map(|entry| (entry.at, entry.what))
+        self.heap.pop().map(|entry| (entry.at, entry.event))
     }
 }
 
@@ -110,10 +110,10 @@ mod tests {
     fn events_come_by_time_and_then_in_order_of_entry() {
         let mut queue = Queue::default();
         for (at, node) in [(5, 0), (3, 1), (5, 2), (3, 3), (9, 4)] {
-            queue.push(at, What::Start { node: NodeIndex::new(node) });
+            queue.push(at, Event::Start { node: NodeIndex::new(node) });
         }
         let order: Vec<_> = std::iter::from_fn(|| queue.pop(9)).collect();
-        let nodes: Vec<_> = order.iter().map(|(_, what)| *what).collect();
-        assert_eq!(nodes, [1, 3, 0, 2].map(|node| What::Start { node: NodeIndex::new(node) }));
+        let nodes: Vec<_> = order.iter().map(|(_, event)| *event).collect();
+        assert_eq!(nodes, [1, 3, 0, 2].map(|node| Event::Start { node: NodeIndex::new(node) }));
     }
 }

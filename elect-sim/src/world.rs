@@ -32,7 +32,7 @@ use crate::network::Network;
 use crate::node::Node;
 use crate::options::{Options, Sabotage};
 use crate::own::Own;
-use crate::queue::{Queue, What};
+use crate::queue::{Event, Queue};
 use crate::random::Random;
 use crate::rule::Rule;
 use crate::trace::Trace;
@@ -171,15 +171,15 @@ impl World {
     /// If the elector does.
     pub fn run_until(&mut self, until: Real) {
         while self.book.violation().is_none() {
-            let Some((at, what)) = self.queue.pop(until) else { break };
+            let Some((at, event)) = self.queue.pop(until) else { break };
             self.clocks.go_to(at);
             self.book.count(Counted::Event);
             // A list of the same actions must lead to the same hash.
-            if !matches!(what, What::Fault | What::End { .. }) {
+            if !matches!(event, Event::Fault | Event::End { .. }) {
                 self.book.absorb(at);
             }
             assert!(at < 10 * SECOND || !self.is_sabotaged(Sabotage::Panics), "a planted panic");
-            self.happen(what);
+            self.happen(event);
         }
         if self.book.violation().is_none() {
             self.clocks.go_to(until);
@@ -203,30 +203,30 @@ impl World {
         })
     }
 
-    fn happen(&mut self, what: What) {
-        match what {
-            What::Deliver { from, to, slot } => self.frame_arrives(from, to, slot),
-            What::Message { from, to, slot } => self.message_arrives(from, to, slot),
-            What::Tick { node, life } => self.tick_due(node, life),
-            What::SaveDone { node, life } => self.input_of(node, life, Input::SaveDone),
-            What::Gated { node, life } => self.input_of(node, life, Input::Gated),
-            What::SyncDone { node, life } => self.input_of(node, life, Input::SyncDone),
-            What::Host { node, life, ticket } => self.input_of(node, life, Input::Host(ticket)),
-            What::Report { node, life } => self.input_of(node, life, Input::Report),
-            What::Repair { node, life } => self.input_of(node, life, Input::Repair),
-            What::Start { node } => self.start(node),
-            What::Continue { node, life, pause } => self.go_on(node, life, pause),
-            What::Dial { from, to, life } => self.dial(from, to, life),
-            What::DialArrives { from, to, life, began } => self.dial_arrives(from, to, life, began),
-            What::DialAnswered { from, to, life, began, accepted } => {
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Deliver { from, to, slot } => self.frame_arrives(from, to, slot),
+            Event::Message { from, to, slot } => self.message_arrives(from, to, slot),
+            Event::Tick { node, life } => self.tick_due(node, life),
+            Event::SaveDone { node, life } => self.input_of(node, life, Input::SaveDone),
+            Event::Gated { node, life } => self.input_of(node, life, Input::Gated),
+            Event::SyncDone { node, life } => self.input_of(node, life, Input::SyncDone),
+            Event::Host { node, life, ticket } => self.input_of(node, life, Input::Host(ticket)),
+            Event::Report { node, life } => self.input_of(node, life, Input::Report),
+            Event::Repair { node, life } => self.input_of(node, life, Input::Repair),
+            Event::Start { node } => self.start(node),
+            Event::Continue { node, life, pause } => self.go_on(node, life, pause),
+            Event::Dial { from, to, life } => self.dial(from, to, life),
+            Event::DialArrives { from, to, life, began } => self.dial_arrives(from, to, life, began),
+            Event::DialAnswered { from, to, life, began, accepted } => {
                 self.dial_answered(from, to, life, began, accepted);
             }
-            What::Closed { node, peer, life } => self.closed(node, peer, life),
-            What::Strike { node, strike } => self.strike_at(node, strike),
-            What::Mended { from, to } => self.mended(from, to),
-            What::Clients => self.clients(),
-            What::Fault => self.fault(),
-            What::End { number } => self.end(number),
+            Event::Closed { node, peer, life } => self.closed(node, peer, life),
+            Event::Strike { node, strike } => self.strike_at(node, strike),
+            Event::Mended { from, to } => self.mended(from, to),
+            Event::Clients => self.clients(),
+            Event::Fault => self.fault(),
+            Event::End { number } => self.end(number),
         }
     }
 
@@ -283,10 +283,10 @@ impl World {
         let (save, sync) = mended.mend_disk();
         let life = mended.life();
         if save {
-            self.queue.push(now, What::SaveDone { node, life });
+            self.queue.push(now, Event::SaveDone { node, life });
         }
         if sync {
-            self.queue.push(now, What::SyncDone { node, life });
+            self.queue.push(now, Event::SyncDone { node, life });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::action::{Action, Wiped};
 use crate::disk::Mood;
 use crate::ids::{Link, NodeIndex};
 use crate::input::Input;
-use crate::queue::What;
+use crate::queue::Event;
 
 impl World {
     /// Does it, now.
@@ -28,7 +28,7 @@ impl World {
             Action::Close(node, peer) => self.closed(node, peer, self.node(node).life()),
             Action::Crash(node) => self.crash(node, None),
             Action::PowerOff(node) => self.power_off(node),
-            Action::Start(node) => self.queue.push(self.clocks.now(), What::Start { node }),
+            Action::Start(node) => self.queue.push(self.clocks.now(), Event::Start { node }),
             Action::Wipe(node, wiped) => self.wipe(node, wiped),
             Action::InitIfFinal(node) => self.init_if_final(node),
             Action::Pause(node, span) => self.pause(node, span),
@@ -72,7 +72,7 @@ impl World {
     /// Does all of them when `span` is over, unless everything heals before.
     pub(crate) fn act_later(&mut self, span: u64, actions: Vec<Action>) {
         let number = self.actions.put_off(actions);
-        self.queue.push(self.clocks.now() + span, What::End { number });
+        self.queue.push(self.clocks.now() + span, Event::End { number });
     }
 
     pub(crate) fn end(&mut self, number: u32) {

@@ -7,7 +7,7 @@ use crate::counts::Counted;
 use crate::ids::NodeIndex;
 use crate::input::Input;
 use crate::network::{Fate, Held};
-use crate::queue::What;
+use crate::queue::Event;
 use crate::trace::Detail;
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
             Fate::Arrives(arrivals) => {
                 for &at in arrivals.times() {
                     let slot = self.wires.put_frame(frame, self.clocks.now());
-                    self.queue.push(at, What::Deliver { from, to, slot });
+                    self.queue.push(at, Event::Deliver { from, to, slot });
                 }
             }
             Fate::Waits => self.wires.hold_frame(from, to, frame, self.clocks.now()),
@@ -60,8 +60,8 @@ impl World {
     pub(crate) fn unclog(&mut self, from: NodeIndex, to: NodeIndex) {
         for (at, held) in self.wires.unclog(from, to, self.clocks.now()) {
             match held {
-                Held::Frame(slot) => self.queue.push(at, What::Deliver { from, to, slot }),
-                Held::Message(slot) => self.queue.push(at, What::Message { from, to, slot }),
+                Held::Frame(slot) => self.queue.push(at, Event::Deliver { from, to, slot }),
+                Held::Message(slot) => self.queue.push(at, Event::Message { from, to, slot }),
             }
         }
     }

@@ -6,7 +6,7 @@ use super::World;
 use crate::clock::{MILLI, Real, SECOND};
 use crate::ids::{Life, NodeIndex};
 use crate::input::Input;
-use crate::queue::What;
+use crate::queue::Event;
 
 impl World {
     pub(crate) fn dial(&mut self, from: NodeIndex, to: NodeIndex, life: Life) {
@@ -15,10 +15,10 @@ impl World {
             return;
         }
         let retry = self.clocks.now() + 50 * MILLI + self.chance.below(50 * MILLI);
-        self.queue.push(retry, What::Dial { from, to, life });
+        self.queue.push(retry, Event::Dial { from, to, life });
         if self.node(from).is_running() && !self.wires.links().is_cut(from, to) {
             let at = self.clocks.now() + self.wires.links_mut().delay();
-            self.queue.push(at, What::DialArrives { from, to, life, began: self.clocks.now() });
+            self.queue.push(at, Event::DialArrives { from, to, life, began: self.clocks.now() });
         }
     }
 
@@ -30,7 +30,7 @@ impl World {
         // A stopped process does not refuse: its kernel accepts for it.
         let accepted = !target.is_down();
         let at = self.clocks.now() + self.wires.links_mut().delay();
-        self.queue.push(at, What::DialAnswered { from, to, life, began, accepted });
+        self.queue.push(at, Event::DialAnswered { from, to, life, began, accepted });
     }
 
     pub(crate) fn dial_answered(
@@ -68,7 +68,7 @@ impl World {
             let life = self.node(peer).life();
             let silent = self.node(node).is_dark() || self.wires.links().is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };
-            self.queue.push(self.clocks.now() + wait, What::Closed { node: peer, peer: node, life });
+            self.queue.push(self.clocks.now() + wait, Event::Closed { node: peer, peer: node, life });
         }
     }
 
@@ -81,6 +81,6 @@ impl World {
         self.note(Some(node), || format!("link to {peer} closed"));
         self.input(node, Input::Link { peer, state: LinkState::Closed });
         self.queue
-            .push(self.clocks.now() + self.chance.below(MILLI), What::Dial { from: node, to: peer, life });
+            .push(self.clocks.now() + self.chance.below(MILLI), Event::Dial { from: node, to: peer, life });
     }
 }

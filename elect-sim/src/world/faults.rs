@@ -16,7 +16,7 @@ use crate::input::{Input, Interrupt, Request};
 use crate::network::Quality;
 use crate::node::State;
 use crate::options::{Fault, Sabotage};
-use crate::queue::What;
+use crate::queue::Event;
 use crate::rule::{Kind, Rule, Treatment};
 use crate::trigger::{Moment, Strike, Trigger};
 
@@ -27,7 +27,7 @@ impl World {
             return;
         }
         let wait = self.chaos.waiting(self.options.fault_every).max(1);
-        self.queue.push(self.clocks.now() + wait, What::Fault);
+        self.queue.push(self.clocks.now() + wait, Event::Fault);
         if self.options.faults.is_empty() {
             return;
         }
@@ -360,8 +360,8 @@ impl World {
         }
         let (life, pause) = (self.node(node).life(), self.node(node).last_pause());
         match self.node(node).state() {
-            State::Down => self.queue.push(self.clocks.now(), What::Start { node }),
-            State::Paused => self.queue.push(self.clocks.now(), What::Continue { node, life, pause }),
+            State::Down => self.queue.push(self.clocks.now(), Event::Start { node }),
+            State::Paused => self.queue.push(self.clocks.now(), Event::Continue { node, life, pause }),
             State::Running => {}
         }
         self.input(node, Input::Request(Request::Health(Health::Healthy)));

@@ -13,7 +13,7 @@ use crate::model_log::Entries;
 use crate::node::{Hosted, Sync};
 use crate::options::Options;
 use crate::packet::Packet;
-use crate::queue::What;
+use crate::queue::Event;
 use crate::random::Random;
 use crate::store::Store;
 use crate::trace::Marked;
@@ -74,14 +74,14 @@ impl Site for World {
 
     fn wake_in(&mut self, node: NodeIndex, span: u64, ticket: u64) {
         let life = self.node(node).life();
-        self.queue.push(self.clocks.now().saturating_add(span), What::Host { node, life, ticket });
+        self.queue.push(self.clocks.now().saturating_add(span), Event::Host { node, life, ticket });
     }
 
     fn sync(&mut self, node: NodeIndex) -> bool {
         let life = self.node(node).life();
         let sync = self.node_mut(node).begin_sync();
         if let Sync::EndsIn(duration) = sync {
-            self.queue.push(self.clocks.now() + duration, What::SyncDone { node, life });
+            self.queue.push(self.clocks.now() + duration, Event::SyncDone { node, life });
         }
         sync != Sync::UnderWay
     }
@@ -99,7 +99,7 @@ impl Site for World {
             Asked::Reports(position) if self.options.reports == 0 => self.report(node, position),
             Asked::Reports(_) => {
                 let life = self.node(node).life();
-                self.queue.push(self.clocks.now() + self.options.reports, What::Report { node, life });
+                self.queue.push(self.clocks.now() + self.options.reports, Event::Report { node, life });
             }
             Asked::Request(request) => self.on_request(node, request, now),
         }
@@ -150,7 +150,7 @@ impl World {
             }
         }
         let wait = self.chance.waiting(self.options.client_every);
-        self.queue.push(self.clocks.now() + wait.max(1), What::Clients);
+        self.queue.push(self.clocks.now() + wait.max(1), Event::Clients);
     }
 
     pub(crate) fn hosted(&self, node: NodeIndex) -> Option<&dyn Host> {

@@ -12,7 +12,7 @@ use crate::ids::{Life, NodeIndex};
 use crate::input::{Input, Interrupt, Output, Request, Told};
 use crate::node::{Process, State};
 use crate::options::Sabotage;
-use crate::queue::What;
+use crate::queue::Event;
 use crate::store::Store;
 use crate::trigger::Moment;
 
@@ -292,7 +292,7 @@ impl World {
     pub(crate) fn schedule_tick(&mut self, node: NodeIndex) {
         let (life, now, clocks) = (self.node(node).life(), self.clocks.now(), &self.clocks);
         if let Some(at) = self.nodes[node].next_tick(now, |deadline| clocks.reaches(node, deadline)) {
-            self.queue.push(at, What::Tick { node, life });
+            self.queue.push(at, Event::Tick { node, life });
         }
     }
 
@@ -320,7 +320,7 @@ impl World {
         let saves = &mut self.nodes[node];
         let life = saves.life();
         if let Some(duration) = saves.begin_save(gate, || chance.below(10 * MICRO)) {
-            self.queue.push(self.clocks.now() + duration, What::SaveDone { node, life });
+            self.queue.push(self.clocks.now() + duration, Event::SaveDone { node, life });
         }
     }
 
@@ -353,6 +353,6 @@ impl World {
         }
         let life = self.node(node).life();
         let wait = self.chance.below(50 * MICRO);
-        self.queue.push(now + wait, What::Gated { node, life });
+        self.queue.push(now + wait, Event::Gated { node, life });
     }
 }

@@ -9,7 +9,7 @@ use crate::host::Call;
 use crate::ids::{Life, NodeIndex};
 use crate::input::Input;
 use crate::node::Stopped;
-use crate::queue::What;
+use crate::queue::Event;
 use crate::trace::Marked;
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
         for peer in self.members().filter(|&peer| peer != member) {
             // Without a spread all processes start at the same moment, and the first attempt finds them there.
             let at = self.clocks.now() + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
-            self.queue.push(at, What::Dial { from: node, to: peer, life });
+            self.queue.push(at, Event::Dial { from: node, to: peer, life });
         }
         self.mark(node, Marked::Starts);
         self.input(node, Input::Tick);
@@ -73,7 +73,7 @@ impl World {
         self.book.checks_mut().died(node);
         self.break_connections(node);
         if let Some(wait) = wait {
-            self.queue.push(now + wait, What::Start { node });
+            self.queue.push(now + wait, Event::Start { node });
         }
     }
 
@@ -92,7 +92,7 @@ impl World {
         self.note(Some(node), || format!("stops for {:?}", std::time::Duration::from_nanos(span)));
         self.mark(node, Marked::Pauses);
         let (life, pause) = (self.node(node).life(), self.node_mut(node).pause());
-        self.queue.push(self.clocks.now() + span, What::Continue { node, life, pause });
+        self.queue.push(self.clocks.now() + span, Event::Continue { node, life, pause });
     }
 
     pub(crate) fn go_on(&mut self, node: NodeIndex, life: Life, pause: u32) {

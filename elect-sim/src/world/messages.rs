@@ -5,7 +5,7 @@ use crate::ids::NodeIndex;
 use crate::input::Input;
 use crate::network::Fate;
 use crate::packet::Packet;
-use crate::queue::What;
+use crate::queue::Event;
 
 impl World {
     /// A message leaves for a member: for every machine that bears its name.
@@ -25,7 +25,7 @@ impl World {
             Some(Fate::Arrives(arrivals)) => {
                 for &at in arrivals.times() {
                     let slot = self.wires.put_packet(packet);
-                    self.queue.push(at, What::Message { from, to, slot });
+                    self.queue.push(at, Event::Message { from, to, slot });
                 }
             }
             Some(Fate::Waits) => self.wires.hold_packet(from, to, packet),

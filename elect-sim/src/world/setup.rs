@@ -14,7 +14,7 @@ use crate::model_log::Entries;
 use crate::network::Network;
 use crate::node::Node;
 use crate::options::Options;
-use crate::queue::{Queue, What};
+use crate::queue::{Event, Queue};
 use crate::random::Random;
 use crate::trace::Detail;
 use crate::trigger::Triggers;
@@ -90,13 +90,13 @@ impl World {
             let record = Record::first_boot(&self.config(node, 0));
             self.node_mut(node).disk_mut().install(record);
             let at = self.chance.below(self.options.boot_spread);
-            self.queue.push(at, What::Start { node });
+            self.queue.push(at, Event::Start { node });
         }
         if !self.options.faults.is_empty() {
             let wait = self.chaos.waiting(self.options.fault_every);
-            self.queue.push(wait, What::Fault);
+            self.queue.push(wait, Event::Fault);
         }
-        self.queue.push(self.options.client_every, What::Clients);
+        self.queue.push(self.options.client_every, Event::Clients);
     }
 
     /// The configuration of one life of a node.

@@ -8,7 +8,7 @@ use crate::counts::Counted;
 use crate::host::Call;
 use crate::ids::NodeIndex;
 use crate::input::Told;
-use crate::queue::What;
+use crate::queue::Event;
 use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
 
@@ -103,7 +103,7 @@ impl World {
         }
         let wait = self.luck.between(SECOND, 5 * SECOND);
         let life = self.node(node).life();
-        self.queue.push(self.clocks.now() + wait, What::Repair { node, life });
+        self.queue.push(self.clocks.now() + wait, Event::Repair { node, life });
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::World;
 use crate::ids::NodeIndex;
-use crate::queue::What;
+use crate::queue::Event;
 use crate::trigger::{Moment, Strike};
 
 impl World {
     /// A node did something: what waited for that strikes, each once.
     pub(crate) fn fire(&mut self, node: NodeIndex, moment: Moment) {
         let (now, queue) = (self.clocks.now(), &mut self.queue);
-        let mut later = |after, strike| queue.push(now + after, What::Strike { node, strike });
+        let mut later = |after, strike| queue.push(now + after, Event::Strike { node, strike });
         self.triggers.fire(node, moment, &mut later);
     }
 
@@ -30,7 +30,7 @@ impl World {
     fn cut_for(&mut self, from: NodeIndex, to: NodeIndex, time: u64) {
         self.wires.links_mut().cut(from, to);
         self.mark_links();
-        self.queue.push(self.clocks.now() + time, What::Mended { from, to });
+        self.queue.push(self.clocks.now() + time, Event::Mended { from, to });
     }
 
     pub(crate) fn mended(&mut self, from: NodeIndex, to: NodeIndex) {
