@@ -5,41 +5,41 @@ use std::time::Duration;
 use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Member, MemberKind, NodeId};
 
 use crate::ids::{Life, NodeIndex};
+use crate::node_overrides::NodeOverrides;
 use crate::options::{Options, Sabotage};
-use crate::own::Own;
 use crate::random::mix;
 
 impl Options {
     /// The settings of one node, to be changed.
-    pub fn own_mut(&mut self, node: NodeIndex) -> &mut Own {
-        if self.own.len() <= node.place() {
-            self.own.resize(node.place() + 1, Own::default());
+    pub fn overrides_mut(&mut self, node: NodeIndex) -> &mut NodeOverrides {
+        if self.overrides.len() <= node.place() {
+            self.overrides.resize(node.place() + 1, NodeOverrides::default());
         }
-        &mut self.own[node]
+        &mut self.overrides[node]
     }
 
-    pub(crate) fn own(&self, node: NodeIndex) -> Option<&Own> {
-        self.own.get(node.place())
+    pub(crate) fn overrides(&self, node: NodeIndex) -> Option<&NodeOverrides> {
+        self.overrides.get(node.place())
     }
 
     /// ρ as configured on this node.
     pub(crate) fn drift_of(&self, node: NodeIndex) -> u32 {
-        self.own(node).and_then(|own| own.drift_ppm).unwrap_or(self.drift_ppm)
+        self.overrides(node).and_then(|overrides| overrides.drift_ppm).unwrap_or(self.drift_ppm)
     }
 
     /// The detection time that this node is configured with.
     pub(crate) fn detection_of(&self, node: NodeIndex) -> Detection {
-        self.own(node).and_then(|own| own.detection).unwrap_or(self.detection)
+        self.overrides(node).and_then(|overrides| overrides.detection).unwrap_or(self.detection)
     }
 
     /// The heartbeat interval that this node is configured with.
     pub(crate) fn heartbeat_of(&self, node: NodeIndex) -> Duration {
-        self.own(node).and_then(|own| own.heartbeat).unwrap_or(self.heartbeat)
+        self.overrides(node).and_then(|overrides| overrides.heartbeat).unwrap_or(self.heartbeat)
     }
 
     /// Whether nodes differ in their detection times or heartbeats, so that bounds that are measured in them say nothing.
     pub(crate) fn is_mixed(&self) -> bool {
-        self.own.iter().any(|own| own.detection.is_some() || own.heartbeat.is_some())
+        self.overrides.iter().any(|overrides| overrides.detection.is_some() || overrides.heartbeat.is_some())
     }
 
     /// The member list of this node, added to its configuration; why it is none, where it is none.
@@ -50,7 +50,7 @@ impl Options {
     ) -> Result<ConfigBuilder, String> {
         let kind_of = |id| NodeIndex::of(id).and_then(|index| self.kinds.get(index.place()).copied());
         let member = |id| Member { id, kind: kind_of(id).unwrap_or(MemberKind::Voter) };
-        let Some(written) = self.own(node).and_then(|own| own.members.as_ref()) else {
+        let Some(written) = self.overrides(node).and_then(|overrides| overrides.members.as_ref()) else {
             let all = NodeIndex::all(self.kinds.len()).map(NodeIndex::id);
             return Ok(builder.members(all.map(member)));
         };

@@ -9,7 +9,7 @@ use crate::clock::{MICRO, MILLI, Real, SECOND};
 use crate::drill::Drill;
 use crate::ids::NodeIndex;
 use crate::network::Quality;
-use crate::own::Own;
+use crate::node_overrides::NodeOverrides;
 use crate::random::Random;
 use crate::remaining::Topology;
 
@@ -181,7 +181,7 @@ pub struct Options {
     /// How late a host tells its elector how far its log is durable: it only ranks by this.
     pub reports: Real,
     /// What single nodes are set to differently, by node.
-    pub own: Vec<Own>,
+    pub overrides: Vec<NodeOverrides>,
     /// What is measured when the faults are over and the group has settled.
     pub drills: Vec<Drill>,
     /// A planted bug, for tests.
@@ -219,7 +219,7 @@ impl Options {
             cooldown: Duration::from_mins(2),
             office_timeout: Duration::from_secs(30),
             reports: 0,
-            own: Vec::new(),
+            overrides: Vec::new(),
             drills: Vec::new(),
             sabotage: None,
         }
@@ -327,10 +327,10 @@ impl Options {
         for node in NodeIndex::all(self.kinds.len()) {
             if random.below(2) == 0 {
                 let interval = Duration::from_millis(random.between(1, 10) * 10);
-                self.own_mut(node).heartbeat = Some(interval);
+                self.overrides_mut(node).heartbeat = Some(interval);
             }
             let detection = self.draw_detection(node, random);
-            self.own_mut(node).detection = Some(detection);
+            self.overrides_mut(node).detection = Some(detection);
         }
     }
 

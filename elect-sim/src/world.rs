@@ -30,8 +30,8 @@ use crate::model_log::Entries;
 use crate::moments::Moments;
 use crate::network::Network;
 use crate::node::Node;
+use crate::node_overrides::NodeOverrides;
 use crate::options::{Options, Sabotage};
-use crate::own::Own;
 use crate::queue::{Event, Queue};
 use crate::random::Random;
 use crate::rule::Rule;
@@ -106,8 +106,8 @@ impl World {
     }
 
     /// The settings of one node, to be changed: they count from its next start on.
-    pub(crate) fn own_mut(&mut self, node: NodeIndex) -> &mut Own {
-        self.options.own_mut(node)
+    pub(crate) fn overrides_mut(&mut self, node: NodeIndex) -> &mut NodeOverrides {
+        self.options.overrides_mut(node)
     }
 
     pub(crate) fn network(&self) -> &Network {

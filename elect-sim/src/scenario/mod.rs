@@ -19,8 +19,8 @@ use crate::disk::{Mood, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;
 use crate::node::Setup;
+use crate::node_overrides::NodeOverrides;
 use crate::options::Options;
-use crate::own::Own;
 use crate::rule::Rule;
 use crate::trigger::Trigger;
 
@@ -84,20 +84,20 @@ enum State {
 
 /// A setting of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum OwnSetting {
+enum Override {
     Drift(u32),
     Detection(Detection),
     Heartbeat(Duration),
     Members(Vec<String>),
 }
 
-impl OwnSetting {
-    fn apply(&self, own: &mut Own) {
+impl Override {
+    fn apply(&self, overrides: &mut NodeOverrides) {
         match self {
-            Self::Drift(ppm) => own.drift_ppm = Some(*ppm),
-            Self::Detection(detection) => own.detection = Some(*detection),
-            Self::Heartbeat(interval) => own.heartbeat = Some(*interval),
-            Self::Members(written) => own.members = Some(written.clone()),
+            Self::Drift(ppm) => overrides.drift_ppm = Some(*ppm),
+            Self::Detection(detection) => overrides.detection = Some(*detection),
+            Self::Heartbeat(interval) => overrides.heartbeat = Some(*interval),
+            Self::Members(written) => overrides.members = Some(written.clone()),
         }
     }
 }
@@ -154,7 +154,7 @@ enum Step {
     /// Delays lie between these from now on.
     Delays(u64, u64),
     /// From its next start on.
-    Own(NodeIndex, OwnSetting),
+    Override(NodeIndex, Override),
     CopyDisk(Name, Name),
     BackUp(Name),
     Restore(Name),

@@ -2,7 +2,7 @@
 
 use super::settings::culprit;
 use super::words::{between, duration, letter, link, name, nanos, on_links, on_nodes, rate, whole};
-use super::{Echo, Forged, Name, OwnSetting, Scenario, State, Step, When};
+use super::{Echo, Forged, Name, Override, Scenario, State, Step, When};
 use elect_core::Detection;
 
 use crate::action::Wiped;
@@ -83,11 +83,11 @@ impl Scenario {
     fn line(&mut self, number: usize, line: &str) -> Parsed<()> {
         let words: Vec<_> = line.split_whitespace().collect();
         if let ["of", node, ref setting @ ..] = words[..] {
-            let (node, setting) = (letter(name(node)?)?, own(setting)?);
+            let (node, setting) = (letter(name(node)?)?, override_of(setting)?);
             if self.steps.is_empty() {
-                setting.apply(self.options.own_mut(node));
+                setting.apply(self.options.overrides_mut(node));
             } else {
-                self.steps.push((number, Step::Own(node, setting)));
+                self.steps.push((number, Step::Override(node, setting)));
             }
             return Ok(());
         }
@@ -254,16 +254,16 @@ fn said(words: &[&str]) -> Parsed<String> {
     if words.is_empty() { Err("say which words".into()) } else { Ok(words.join(" ")) }
 }
 
-fn own(words: &[&str]) -> Parsed<OwnSetting> {
+fn override_of(words: &[&str]) -> Parsed<Override> {
     Ok(match *words {
-        ["drift", ppm] => OwnSetting::Drift(whole(ppm)?),
-        ["detection", span] => OwnSetting::Detection(Detection::Fixed(duration(span)?)),
+        ["drift", ppm] => Override::Drift(whole(ppm)?),
+        ["detection", span] => Override::Detection(Detection::Fixed(duration(span)?)),
         ["detection", floor, "to", ceiling, "phi", phi] => {
             let (floor, ceiling) = (duration(floor)?, duration(ceiling)?);
-            OwnSetting::Detection(Detection::Adaptive { floor, ceiling, phi: whole(phi)? })
+            Override::Detection(Detection::Adaptive { floor, ceiling, phi: whole(phi)? })
         }
-        ["heartbeat", span] => OwnSetting::Heartbeat(duration(span)?),
-        ["members", ref ids @ ..] => OwnSetting::Members(ids.iter().map(|&id| id.into()).collect()),
+        ["heartbeat", span] => Override::Heartbeat(duration(span)?),
+        ["members", ref ids @ ..] => Override::Members(ids.iter().map(|&id| id.into()).collect()),
         _ => return Err("of a node: drift 0, detection 300ms, heartbeat 50ms or members a b c".into()),
     })
 }

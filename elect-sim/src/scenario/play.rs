@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use elect_core::Health;
 
-use super::{Name, OwnSetting, Scenario, State, Step, When};
+use super::{Name, Override, Scenario, State, Step, When};
 use crate::action::Action;
 use crate::campaign::Run;
 use crate::clock::MILLI;
@@ -269,11 +269,11 @@ impl Player {
                     When::Final => self.run.world.act(Action::InitIfFinal(node)),
                 }
             }
-            Step::Own(node, OwnSetting::Detection(detection)) => {
+            Step::Override(node, Override::Detection(detection)) => {
                 self.run.world.act(Action::Configure(node, detection));
             }
-            Step::Own(node, ref setting) => {
-                setting.apply(self.run.world.own_mut(node));
+            Step::Override(node, ref setting) => {
+                setting.apply(self.run.world.overrides_mut(node));
             }
             Step::CopyDisk(from, to) => {
                 let (from, to) = (self.node(from)?, self.node(to)?);

@@ -116,8 +116,8 @@ impl Options {
         }
         let Topology { cuts, retired } = &self.remaining;
         let named = cuts.iter().flat_map(|link| [link.from, link.to]).chain(retired.iter().copied());
-        let own = self.own.len().checked_sub(1).map(NodeIndex::at);
-        if let Some(node) = named.chain(own).chain(self.preferred).find(|node| node.place() >= count) {
+        let overridden = self.overrides.len().checked_sub(1).map(NodeIndex::at);
+        if let Some(node) = named.chain(overridden).chain(self.preferred).find(|node| node.place() >= count) {
             return Err(format!("there is no node {node}"));
         }
         NodeIndex::all(count).try_for_each(|node| self.config(node, 0).map(drop))

@@ -14,8 +14,8 @@ const LEAD: Real = 2 * SECOND;
 
 /// A simpler world, one thing at a time; the boldest first.
 const SIMPLER: [fn(&mut Options); 18] = [
-    |options| options.own.clear(),
-    |options| options.own.iter_mut().for_each(|own| own.heartbeat = None),
+    |options| options.overrides.clear(),
+    |options| options.overrides.iter_mut().for_each(|overrides| overrides.heartbeat = None),
     |options| {
         options.calm = usual().calm;
         options.stormy = usual().calm;

@@ -79,7 +79,7 @@ impl Plan {
             office_timeout,
             reports,
             sabotage,
-            own,
+            overrides,
             // No disk is copied.
             twins: _,
             drills,
@@ -106,12 +106,12 @@ impl Plan {
         set(*reports != usual.reports, format!("reports {}", span(*reports)));
         set(*wild_clocks, "wild-clocks".into());
         set(*store_loss_ppm != 0, format!("store-loss {store_loss_ppm}"));
-        for (node, own) in own.iter().enumerate() {
+        for (node, of_node) in overrides.iter().enumerate() {
             let name = NodeIndex::at(node);
-            if let Some(detection) = own.detection {
+            if let Some(detection) = of_node.detection {
                 set(true, format!("of {name} {}", setting(detection)));
             }
-            if let Some(interval) = own.heartbeat {
+            if let Some(interval) = of_node.heartbeat {
                 set(true, format!("of {name} heartbeat {}", duration(interval)));
             }
         }
@@ -167,8 +167,8 @@ impl Plan {
         let keep =
             |node: NodeIndex| (node != gone).then_some(NodeIndex::new(node.number() - u8::from(node > gone)));
         plan.options.kinds.remove(gone.place());
-        if gone.place() < plan.options.own.len() {
-            plan.options.own.remove(gone.place());
+        if gone.place() < plan.options.overrides.len() {
+            plan.options.overrides.remove(gone.place());
         }
         plan.options.preferred = plan.options.preferred.and_then(keep);
         let remaining = &mut plan.options.remaining;

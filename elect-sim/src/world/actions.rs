@@ -51,7 +51,9 @@ impl World {
             Action::Rule(rule) => self.wires.add_rule(rule),
             Action::On(trigger) => self.triggers.set(trigger),
             Action::RaiseRecord(node, by) => self.stood_unheard(node, by),
-            Action::Configure(node, detection) => self.options.own_mut(node).detection = Some(detection),
+            Action::Configure(node, detection) => {
+                self.options.overrides_mut(node).detection = Some(detection);
+            }
         }
         if is_of_links {
             self.mark_links();
@@ -93,7 +95,7 @@ impl World {
         if let Some(promised) = self.node(node).record().map(|record| record.detection_max)
             && promised > self.options.detection_of(node).ceiling()
         {
-            self.options.own_mut(node).detection = Some(Detection::Fixed(promised));
+            self.options.overrides_mut(node).detection = Some(Detection::Fixed(promised));
         }
         self.node_mut(node).disk_mut().wipe();
         self.book.checks_mut().lost_disk(node);

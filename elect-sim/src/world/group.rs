@@ -26,7 +26,7 @@ impl World {
 
     /// Zero where an operator wrote lists that differ: then it is each node's own.
     pub(crate) fn configured_quorum(&self) -> usize {
-        let differ = self.options.own.iter().any(|own| own.members.is_some());
+        let differ = self.options.overrides.iter().any(|overrides| overrides.members.is_some());
         if differ { 0 } else { self.quorum() }
     }
 

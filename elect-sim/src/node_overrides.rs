@@ -6,7 +6,7 @@ use elect_core::Detection;
 
 /// Settings of one node that are not its group's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
+pub struct NodeOverrides {
     /// ρ as configured on this node.
     pub drift_ppm: Option<u32>,
     /// Its detection time, from its next start on.
