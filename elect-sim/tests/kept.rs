@@ -1,10 +1,10 @@
 //! Seeds that failed once, and the worst that held, are run for ever.
 
-use elect_sim::{Detail, KEPT, Kept, Run};
+use elect_sim::{CORPUS, CorpusSeed, Detail, Run};
 
 #[test]
 fn every_kept_seed_holds() {
-    let kept = Kept::parse(KEPT).unwrap();
+    let kept = CorpusSeed::parse(CORPUS).unwrap();
     assert!(kept.len() >= 6, "{} seeds are kept", kept.len());
     for seed in kept {
         let outcome = Run::new(seed.options(), Detail::Hash).outcome();

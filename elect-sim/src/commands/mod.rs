@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Kept, Options, Real, SCENARIOS, SECOND, Sabotage, Scenario};
+use elect_sim::{CorpusSeed, Options, Real, SCENARIOS, SECOND, Sabotage, Scenario};
 
 /// Whether everything held, or what about the input made it impossible to say.
 pub(crate) type Exit = Result<bool, String>;
@@ -78,7 +78,7 @@ impl Group {
     }
 
     /// How a kept seed is run.
-    pub(crate) fn of(kept: &Kept) -> Self {
+    pub(crate) fn of(kept: &CorpusSeed) -> Self {
         let seconds = u32::try_from(kept.seconds).unwrap_or(u32::MAX);
         let whole_minutes = seconds.is_multiple_of(60);
         Self {
@@ -91,8 +91,8 @@ impl Group {
     }
 
     /// One seed of such groups, as the list of kept seeds has it.
-    pub(crate) fn kept(self, seed: u64) -> Kept {
-        Kept {
+    pub(crate) fn corpus_seed(self, seed: u64) -> CorpusSeed {
+        CorpusSeed {
             seed,
             nodes: self.nodes.map(usize::from),
             seconds: u64::from(self.seconds()),

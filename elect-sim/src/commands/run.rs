@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use elect_sim::{Detail, KEPT, Kept, Outcome, Run, Violation};
+use elect_sim::{CORPUS, CorpusSeed, Detail, Outcome, Run, Violation};
 
 use super::progress::Progress;
 use super::summary::Summary;
@@ -44,13 +44,16 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     std::panic::set_hook(Box::new(|_| {}));
     let Arguments { seeds, seed, group, jobs, kept, keep_going, json, ref hashes } = *arguments;
     hashes.as_deref().map_or(Ok(()), writable)?;
-    let kept =
-        if kept { Kept::parse(KEPT).expect("the list is understood, a test says so") } else { Vec::new() };
+    let kept = if kept {
+        CorpusSeed::parse(CORPUS).expect("the list is understood, a test says so")
+    } else {
+        Vec::new()
+    };
     let numbers = if kept.is_empty() { seed..seed.saturating_add(seeds) } else { 0..kept.len() as u64 };
     let seeds = numbers.end - numbers.start;
     let of_number = |number: u64| match usize::try_from(number).ok().and_then(|index| kept.get(index)) {
         Some(kept) => (kept.clone(), Group::of(kept)),
-        None => (group.kept(number), group),
+        None => (group.corpus_seed(number), group),
     };
     let jobs = jobs.unwrap_or_else(default_jobs);
     let progress = std::cell::RefCell::new(Progress::new(seeds));
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         let (kept, group) = of_number(number);
         (Run::new(group.options(kept.seed), Detail::Hash).outcome(), kept, group)
     };
-    let take = |(outcome, kept, group): (Outcome, Kept, Group)| {
+    let take = |(outcome, kept, group): (Outcome, CorpusSeed, Group)| {
         progress.borrow_mut().advance(Duration::from_nanos(outcome.simulated));
         let holds = outcome.violation.is_none();
         if let Some(violation) = outcome.violation.as_ref().filter(|_| !json) {
@@ -95,14 +98,14 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 /// A seed that failed, with what to do about it.
-fn report(seed: u64, violation: &Violation, kept: &Kept, group: &Group) {
+fn report(seed: u64, violation: &Violation, kept: &CorpusSeed, group: &Group) {
     println!("seed {seed} FAILS {violation}");
     let typed = format!("{seed}{}", group.typed());
     println!("  replay it: elect-sim replay {typed}");
     println!("  shrink it: elect-sim shrink {typed} -o failing.txt");
     // What a planted bug does is not worth keeping.
     if group.sabotage.is_none() {
-        let kept = Kept { why: format!("failed by {}: <the bug>", violation.checker), ..kept.clone() };
+        let kept = CorpusSeed { why: format!("failed by {}: <the bug>", violation.checker), ..kept.clone() };
         println!("  keep it, in elect-sim/seeds/kept.txt: {}", kept.to_line());
     }
 }

@@ -5,7 +5,7 @@ use crate::options::Options;
 
 /// A seed of the repository's list, with how it is run and why it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct CorpusSeed {
     /// The seed.
     pub seed: u64,
     /// Members, if they are not drawn.
@@ -19,9 +19,9 @@ pub struct Kept {
 }
 
 /// The list: comments, and lines of seed, nodes, seconds, mode and reason.
-pub const KEPT: &str = include_str!("../seeds/kept.txt");
+pub const CORPUS: &str = include_str!("../seeds/kept.txt");
 
-impl Kept {
+impl CorpusSeed {
     /// Reads a list.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written_and_nonsense_is_refused() {
         for line in ["7 drawn 60 storm it failed", "8 5 600 wild-clocks the worst one"] {
-            assert_eq!(Kept::parse(line).unwrap()[0].to_line(), line);
+            assert_eq!(CorpusSeed::parse(line).unwrap()[0].to_line(), line);
         }
         for line in [
             "7",
@@ -80,7 +80,7 @@ mod tests {
             "7 3 60 storm",
             "7 3 1 storm why",
         ] {
-            assert!(Kept::parse(line).is_err(), "{line}");
+            assert!(CorpusSeed::parse(line).is_err(), "{line}");
         }
     }
 }
