@@ -6,7 +6,7 @@ use std::fmt;
 use elect_core::{Detection, Health};
 
 use crate::clock::{duration, setting, span};
-use crate::disk::{Mood, Outcome};
+use crate::disk::{DiskState, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::{Interrupt, Request};
 use crate::rule::Rule;
@@ -40,7 +40,7 @@ pub(crate) enum Action {
     /// So many instructions from now, this happens.
     Interrupt(NodeIndex, u32, Interrupt),
     /// A disk behaves like this.
-    Disk(NodeIndex, Mood),
+    Disk(NodeIndex, DiskState),
     /// The next save ends like this.
     NextSave(NodeIndex, Outcome),
     /// A clock runs fast by so many millionths.
@@ -95,9 +95,11 @@ impl fmt::Display for Action {
                 };
                 write!(f, "interrupt {} after {after} {what} {}", name(node), span(*time))
             }
-            Self::Disk(node, Mood::Well) => write!(f, "disk {} well", name(node)),
-            Self::Disk(node, Mood::Hung) => write!(f, "disk {} hung", name(node)),
-            Self::Disk(node, Mood::Slow(extra)) => write!(f, "disk {} slow {}", name(node), span(*extra)),
+            Self::Disk(node, DiskState::Well) => write!(f, "disk {} well", name(node)),
+            Self::Disk(node, DiskState::Hung) => write!(f, "disk {} hung", name(node)),
+            Self::Disk(node, DiskState::Slow(extra)) => {
+                write!(f, "disk {} slow {}", name(node), span(*extra))
+            }
             Self::NextSave(node, outcome) => {
                 let word: &'static str = outcome.into();
                 write!(f, "disk {} {word}", name(node))

@@ -7,7 +7,7 @@ use crate::random::Random;
 
 /// How a disk behaves now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum DiskState {
     /// As it should.
     Well,
     /// Every operation takes this much longer, in nanoseconds.
@@ -45,7 +45,7 @@ pub struct Disk {
     /// Longest time of one operation while the disk is well.
     save_max: u64,
     /// How it behaves now.
-    mood: Mood,
+    state: DiskState,
     /// How the next save ends.
     next_save: Outcome,
     random: Random,
@@ -54,7 +54,14 @@ pub struct Disk {
 impl Disk {
     /// An empty disk.
     pub fn new(save_min: u64, save_max: u64, random: Random) -> Self {
-        Self { record: None, save_min, save_max, mood: Mood::Well, next_save: Outcome::Succeeds, random }
+        Self {
+            record: None,
+            save_min,
+            save_max,
+            state: DiskState::Well,
+            next_save: Outcome::Succeeds,
+            random,
+        }
     }
 
     /// The durable record.
@@ -63,8 +70,8 @@ impl Disk {
     }
 
     /// From now on it behaves like this.
-    pub fn set_mood(&mut self, mood: Mood) {
-        self.mood = mood;
+    pub fn set_state(&mut self, state: DiskState) {
+        self.state = state;
     }
 
     /// The next save ends like this.
@@ -96,10 +103,10 @@ impl Disk {
     /// How long an operation that begins now takes; `None` while the disk hangs.
     pub fn duration(&mut self) -> Option<u64> {
         let usual = self.random.between(self.save_min, self.save_max);
-        match self.mood {
-            Mood::Well => Some(usual),
-            Mood::Slow(extra) => Some(usual + extra),
-            Mood::Hung => None,
+        match self.state {
+            DiskState::Well => Some(usual),
+            DiskState::Slow(extra) => Some(usual + extra),
+            DiskState::Hung => None,
         }
     }
 
@@ -164,9 +171,9 @@ mod tests {
     fn a_hung_disk_takes_for_ever_and_a_slow_one_longer() {
         let mut disk = Disk::new(10, 20, Random::new(1));
         assert!((10..=20).contains(&disk.duration().unwrap()));
-        disk.set_mood(Mood::Slow(100));
+        disk.set_state(DiskState::Slow(100));
         assert!((110..=120).contains(&disk.duration().unwrap()));
-        disk.set_mood(Mood::Hung);
+        disk.set_state(DiskState::Hung);
         assert_eq!(disk.duration(), None);
     }
 }

@@ -45,7 +45,7 @@ pub use checkers::{Checker, Violation};
 pub use clock::{Clock, MICRO, MILLI, Real, SECOND};
 pub use corpus_seed::{CORPUS, CorpusSeed};
 pub use counts::Counts;
-pub use disk::{Disk, Mood, SaveError};
+pub use disk::{Disk, DiskState, SaveError};
 pub use drill::Drill;
 pub use host::{Host, Machine};
 pub use ids::{Link, NODES_MAX, NodeIndex};

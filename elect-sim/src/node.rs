@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use elect_core::{Elector, Gate, MemberKind, NodeId, Record, Storage, Time};
 
 use crate::clock::Real;
-use crate::disk::{Disk, Mood};
+use crate::disk::{Disk, DiskState};
 use crate::ids::{Life, NODES_MAX, NodeIndex};
 use crate::input::{Input, Interrupt};
 use crate::store::Store;
@@ -181,7 +181,7 @@ impl Node {
 
     /// The disk is well again: whether a save, and whether a sync, hung and ends now.
     pub(crate) fn mend_disk(&mut self) -> (bool, bool) {
-        self.disk.set_mood(Mood::Well);
+        self.disk.set_state(DiskState::Well);
         self.process.as_mut().map_or((false, false), Process::mended)
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use elect_core::Detection;
 
 use crate::action::Wiped;
-use crate::disk::{Mood, Outcome};
+use crate::disk::{DiskState, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;
 use crate::node::Setup;
@@ -131,7 +131,7 @@ enum Step {
     /// Faults end, and for so long there must be a leader where there can be one.
     Calm(u64),
     Pause(Name, u64),
-    Mood(Name, Mood),
+    DiskState(Name, DiskState),
     NextSave(Name, Outcome),
     Resign(Name),
     Handover(Name, Option<Name>),

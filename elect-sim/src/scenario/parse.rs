@@ -7,7 +7,7 @@ use elect_core::Detection;
 
 use crate::action::Wiped;
 use crate::clock::MILLI;
-use crate::disk::{Mood, Outcome};
+use crate::disk::{DiskState, Outcome};
 use crate::ids::NodeIndex;
 use crate::input::Interrupt;
 use crate::network::Quality;
@@ -146,8 +146,8 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
             one(Step::Delays(min, max))
         }
         ["pause", node, span] => one(Step::Pause(name(node)?, nanos(span)?)),
-        ["disk", node, "slow", span] => one(Step::Mood(name(node)?, Mood::Slow(nanos(span)?))),
-        ["disk", node, mood] => one(disk(name(node)?, mood)?),
+        ["disk", node, "slow", span] => one(Step::DiskState(name(node)?, DiskState::Slow(nanos(span)?))),
+        ["disk", node, state] => one(disk(name(node)?, state)?),
         ["resign", node] => one(Step::Resign(name(node)?)),
         ["handover", node] => one(Step::Handover(name(node)?, None)),
         ["handover", node, "to", target] => one(Step::Handover(name(node)?, Some(name(target)?))),
@@ -195,10 +195,10 @@ fn on(words: &[&str]) -> Parsed<Step> {
     Ok(Step::On(node, peer, Trigger { node: NodeIndex::default(), moment, after, strike }))
 }
 
-fn disk(node: Name, mood: &str) -> Parsed<Step> {
-    Ok(match mood {
-        "well" => Step::Mood(node, Mood::Well),
-        "hung" => Step::Mood(node, Mood::Hung),
+fn disk(node: Name, state: &str) -> Parsed<Step> {
+    Ok(match state {
+        "well" => Step::DiskState(node, DiskState::Well),
+        "hung" => Step::DiskState(node, DiskState::Hung),
         outcome => {
             let outcome = outcome.parse();
             Step::NextSave(

@@ -291,10 +291,10 @@ impl Player {
                 let node = self.node(name)?;
                 self.run.world.node_mut(node).set_setup(setup);
             }
-            Step::Mood(name, mood) => {
+            Step::DiskState(name, state) => {
                 let node = self.node(name)?;
-                self.note(&format!("the disk of {node} is {mood:?}"));
-                self.run.world.act(Action::Disk(node, mood));
+                self.note(&format!("the disk of {node} is {state:?}"));
+                self.run.world.act(Action::Disk(node, state));
             }
             Step::ClaimRebuilt(name) => {
                 let node = self.node(name)?;

@@ -203,7 +203,7 @@ impl Plan {
     pub(super) fn span_in(&mut self, index: usize) -> Option<&mut u64> {
         match &mut self.actions[index].1 {
             Action::Pause(_, span)
-            | Action::Disk(_, crate::disk::Mood::Slow(span))
+            | Action::Disk(_, crate::disk::DiskState::Slow(span))
             | Action::Interrupt(
                 _,
                 _,
@@ -284,7 +284,7 @@ fn renamed(action: Action, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Opt
         Action::InitIfFinal(node) => Action::InitIfFinal(keep(node)?),
         Action::Pause(node, span) => Action::Pause(keep(node)?, span),
         Action::Interrupt(node, after, interrupt) => Action::Interrupt(keep(node)?, after, interrupt),
-        Action::Disk(node, mood) => Action::Disk(keep(node)?, mood),
+        Action::Disk(node, state) => Action::Disk(keep(node)?, state),
         Action::NextSave(node, outcome) => Action::NextSave(keep(node)?, outcome),
         Action::Rate(node, rate) => Action::Rate(keep(node)?, rate),
         Action::CutData(from, to) => Action::CutData(keep(from)?, keep(to)?),

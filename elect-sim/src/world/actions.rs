@@ -4,7 +4,7 @@ use elect_core::{Detection, Epoch, Holder, MemberKind, Record, Storage, Word};
 
 use super::World;
 use crate::action::{Action, Wiped};
-use crate::disk::Mood;
+use crate::disk::DiskState;
 use crate::ids::{Link, NodeIndex};
 use crate::input::Input;
 use crate::queue::Event;
@@ -35,8 +35,8 @@ impl World {
             Action::Interrupt(node, after, interrupt) => {
                 self.node_mut(node).interrupt_after(after, interrupt);
             }
-            Action::Disk(node, Mood::Well) => self.mend_disk(node),
-            Action::Disk(node, mood) => self.node_mut(node).disk_mut().set_mood(mood),
+            Action::Disk(node, DiskState::Well) => self.mend_disk(node),
+            Action::Disk(node, state) => self.node_mut(node).disk_mut().set_state(state),
             Action::NextSave(node, outcome) => self.node_mut(node).disk_mut().set_next_save(outcome),
             Action::Rate(node, rate) => {
                 self.clocks.set_rate(node, rate);

@@ -10,7 +10,7 @@ use crate::action::{Action, Wiped};
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::clocks::draw_rate;
 use crate::counts::Counted;
-use crate::disk::{Mood, Outcome};
+use crate::disk::{DiskState, Outcome};
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Input, Interrupt, Request};
 use crate::network::Quality;
@@ -62,9 +62,9 @@ impl World {
             Fault::Interrupt => self.interrupt(node),
             Fault::SlowDisk => {
                 let extra = self.chaos.waiting(200 * MILLI);
-                self.spoil_disk(node, Mood::Slow(extra));
+                self.spoil_disk(node, DiskState::Slow(extra));
             }
-            Fault::HungDisk => self.spoil_disk(node, Mood::Hung),
+            Fault::HungDisk => self.spoil_disk(node, DiskState::Hung),
             Fault::FailedSave => {
                 let outcomes = [Outcome::FailsBefore, Outcome::FailsAfter];
                 let outcome = outcomes[self.chaos.index(2)];
@@ -222,10 +222,10 @@ impl World {
         self.act(Action::Interrupt(node, after, interrupt));
     }
 
-    fn spoil_disk(&mut self, node: NodeIndex, mood: Mood) {
-        self.act(Action::Disk(node, mood));
+    fn spoil_disk(&mut self, node: NodeIndex, state: DiskState) {
+        self.act(Action::Disk(node, state));
         let span = self.some_span();
-        self.act_later(span, vec![Action::Disk(node, Mood::Well)]);
+        self.act_later(span, vec![Action::Disk(node, DiskState::Well)]);
     }
 
     /// The machine dies; when it comes back its record is gone, and half of the time its log too.
