@@ -7,8 +7,8 @@ use crate::clock::Real;
 use crate::counts::{Counted, Counts};
 use crate::ids::{Link, NodeIndex};
 use crate::input::Told;
-use crate::moments::Moments;
 use crate::network::Trouble;
+use crate::stopwatches::Stopwatches;
 use crate::trace::{Detail, Marked, Trace};
 
 /// Everything that watches a world and changes nothing in it.
@@ -19,7 +19,7 @@ pub(crate) struct Book {
     /// Counts for reports.
     counts: Counts,
     /// When what happened since the last measurement began.
-    moments: Moments,
+    stopwatches: Stopwatches,
     /// Whether checkers and the hash see what happens.
     is_checked: bool,
 }
@@ -30,7 +30,7 @@ impl Book {
             checks,
             trace: Trace::new(detail),
             counts: Counts::default(),
-            moments: Moments::default(),
+            stopwatches: Stopwatches::default(),
             is_checked: true,
         }
     }
@@ -68,26 +68,26 @@ impl Book {
         self.counts.count(what);
     }
 
-    pub(crate) fn moments(&self) -> &Moments {
-        &self.moments
+    pub(crate) fn stopwatches(&self) -> &Stopwatches {
+        &self.stopwatches
     }
 
     /// A measurement begins.
-    pub(crate) fn restart_moments(&mut self) {
-        self.moments = Moments::default();
+    pub(crate) fn restart_stopwatches(&mut self) {
+        self.stopwatches = Stopwatches::default();
     }
 
     // What several of them want to know.
 
     /// Authority is lost.
     pub(crate) fn lost(&mut self, at: Real, node: NodeIndex, loss: Loss) {
-        self.moments.lost(at, node);
+        self.stopwatches.lost(at, node);
         self.checks.lost(at, node, loss);
     }
 
     /// A host is about to be told this.
     pub(crate) fn told(&mut self, at: Real, node: NodeIndex, told: &Told, quorum: usize) {
-        self.moments.happened(at, node, told);
+        self.stopwatches.happened(at, node, told);
         match told {
             Told::Duty(Duty::Elected(elected)) => {
                 self.checks.elected(at, node, elected.epoch());
@@ -104,12 +104,12 @@ impl Book {
     /// A save of a process changed what is on its disk.
     pub(crate) fn saved(&mut self, at: Real, node: NodeIndex, record: &Record) {
         self.checks.saved(at, node, record);
-        self.moments.saved(at, node);
+        self.stopwatches.saved(at, node);
     }
 
     /// A node was told that its link to a peer is up.
     pub(crate) fn linked(&mut self, at: Real, node: NodeIndex, peer: NodeIndex) {
-        self.moments.linked(at, node, peer);
+        self.stopwatches.linked(at, node, peer);
     }
 
     // The trace.

@@ -27,7 +27,6 @@ use crate::counts::{Counted, Counts};
 use crate::ids::NodeIndex;
 use crate::input::{Input, Output};
 use crate::model_log::Entries;
-use crate::moments::Moments;
 use crate::network::Network;
 use crate::node::Node;
 use crate::node_overrides::NodeOverrides;
@@ -35,6 +34,7 @@ use crate::options::{Options, Sabotage};
 use crate::queue::{Event, Queue};
 use crate::random::Random;
 use crate::rule::Rule;
+use crate::stopwatches::Stopwatches;
 use crate::trace::Trace;
 use crate::trigger::Triggers;
 use crate::wires::Wires;
@@ -82,13 +82,13 @@ impl World {
         self.book.counts()
     }
 
-    pub(crate) fn moments(&self) -> &Moments {
-        self.book.moments()
+    pub(crate) fn stopwatches(&self) -> &Stopwatches {
+        self.book.stopwatches()
     }
 
     /// A measurement begins.
-    pub(crate) fn restart_moments(&mut self) {
-        self.book.restart_moments();
+    pub(crate) fn restart_stopwatches(&mut self) {
+        self.book.restart_stopwatches();
     }
 
     pub(crate) fn checks(&self) -> &Checkers {

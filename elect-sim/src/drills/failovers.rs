@@ -21,12 +21,13 @@ impl Run {
     pub(super) fn resignation(&mut self, steady: &Steady) {
         let followers = self.world.followers_of(steady.leader);
         self.world.perform(Action::Ask(steady.leader, Request::Resign));
-        let Some((_, lost)) = self.world.moments().first_loss() else { return };
-        let all_free = |world: &World| followers.iter().all(|&node| world.moments().freed(node).is_some());
+        let Some((_, lost)) = self.world.stopwatches().first_loss() else { return };
+        let all_free =
+            |world: &World| followers.iter().all(|&node| world.stopwatches().freed(node).is_some());
         if self.wait_until(lost + 4 * steady.timeout, all_free).is_none() {
             return self.never(Liveness::FreeAtOnce);
         }
-        let freed = followers.iter().filter_map(|&node| self.world.moments().freed(node)).max();
+        let freed = followers.iter().filter_map(|&node| self.world.stopwatches().freed(node)).max();
         let seen = freed.unwrap_or(lost).saturating_sub(lost);
         self.measure(Liveness::FreeAtOnce, seen, steady.delay);
         let Some((_, elected)) = self.successor(Liveness::Elects, steady) else { return };
@@ -43,7 +44,7 @@ impl Run {
             self.world.add_rule(rule);
         }
         self.world.perform(Action::Ask(steady.leader, Request::Resign));
-        if self.world.moments().first_loss().is_none() {
+        if self.world.stopwatches().first_loss().is_none() {
             return;
         }
         let Some((leader, elected)) = self.successor(Liveness::Elects, &steady) else { return };
@@ -51,8 +52,8 @@ impl Run {
             return;
         }
         let until = elected + 4 * steady.timeout;
-        self.wait_until(until, |world| world.moments().followed(deaf).is_some());
-        match self.world.moments().followed(deaf) {
+        self.wait_until(until, |world| world.stopwatches().followed(deaf).is_some());
+        match self.world.stopwatches().followed(deaf) {
             Some((followed, at)) if followed == leader => {
                 let bound = steady.heartbeat + steady.delay + steady.save;
                 self.measure(Liveness::LearnsLeader, at - elected, bound);
@@ -66,8 +67,8 @@ impl Run {
         let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
         self.world.perform(Action::Ask(steady.leader, Request::Handover(Some(target.id()))));
         let until = self.world.now() + 2 * SECOND;
-        self.wait_until(until, |world| world.moments().first_loss().is_some());
-        let Some((_, lost)) = self.world.moments().first_loss() else { return };
+        self.wait_until(until, |world| world.stopwatches().first_loss().is_some());
+        let Some((_, lost)) = self.world.stopwatches().first_loss() else { return };
         let Some((winner, elected)) = self.successor(Liveness::HandsOver, &steady) else { return };
         if winner != target {
             return self.never(Liveness::HandsOver);
@@ -117,8 +118,8 @@ impl Run {
         let before = self.world.durable_epoch(old);
         self.world.cut_off_somehow(old, &mut steady.random);
         let until = begin + 4 * steady.timeout;
-        self.wait_until(until, |world| world.moments().first_loss().is_some());
-        match self.world.moments().first_loss() {
+        self.wait_until(until, |world| world.stopwatches().first_loss().is_some());
+        match self.world.stopwatches().first_loss() {
             Some((node, lost)) if node == old => {
                 let detection = self.world.options().detection.ceiling();
                 let bound = u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX);
@@ -138,11 +139,11 @@ impl Run {
         let epochs: Vec<_> = self.world.machines().map(|node| self.world.durable_epoch(node)).collect();
         self.world.perform(Action::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
-        while self.world.moments().stood().is_none() && self.world.now() < until {
+        while self.world.stopwatches().stood().is_none() && self.world.now() < until {
             let next = self.world.now() + 10 * MICRO;
             self.world.run_until(next);
         }
-        let Some((candidate, ..)) = self.world.moments().stood() else { return };
+        let Some((candidate, ..)) = self.world.stopwatches().stood() else { return };
         let cut = self.world.now();
         self.world.cut_off(candidate, true, true);
         let Some((leader, elected)) = self.successor(Liveness::Settles, steady) else { return };
@@ -165,7 +166,7 @@ impl Run {
         }
         let dark = self.world.now() + 100 * MILLI;
         self.world.run_until(dark);
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         for node in nodes.filter(|&node| Some(node) != away) {
             self.world.perform(Action::Start(node));
         }
@@ -184,7 +185,7 @@ impl Run {
     pub(super) fn boots(&mut self, what: Liveness, steady: &Steady) {
         let Some((leader, elected)) = self.successor(what, steady) else { return };
         let Some(connected) = self.world.quorum_connected() else { return };
-        let rank = match self.world.moments().stood() {
+        let rank = match self.world.stopwatches().stood() {
             Some((node, rank, _)) if node == leader => u64::from(rank),
             _ => 0,
         };
@@ -204,7 +205,7 @@ impl Run {
         self.fails_back(preferred, &first);
         let random = Random::stream(self.world.options().seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         self.world.perform(Action::Crash(preferred));
         let Some(_) = self.successor(Liveness::Detects, &steady) else { return };
         let after = self.world.now() + timeout;
@@ -240,7 +241,7 @@ impl Run {
                     (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
                 };
                 // The best candidate's own promise may end last.
-                let free = free.max(self.world.moments().freed(leader).unwrap_or(0));
+                let free = free.max(self.world.stopwatches().freed(leader).unwrap_or(0));
                 self.measure(what, elected.saturating_sub(free), steady.election() + delays);
             }
         }
@@ -264,13 +265,13 @@ impl World {
     /// Whether `elected` stood behind somebody, and a voter that it hears was still bound to `old` when it stood.
     fn another_is_bound(&self, old: NodeIndex, elected: NodeIndex) -> bool {
         let Some((_, _, stood)) =
-            self.moments().stood().filter(|&(node, rank, _)| node == elected && rank > 0)
+            self.stopwatches().stood().filter(|&(node, rank, _)| node == elected && rank > 0)
         else {
             return false;
         };
         let is_bound = |&node: &NodeIndex| {
             let follows_on = self.options().kinds[node] == MemberKind::Voter
-                && self.moments().freed(node).is_none_or(|freed| freed > stood);
+                && self.stopwatches().freed(node).is_none_or(|freed| freed > stood);
             follows_on && self.node(node).has_process() && !self.network().is_cut(node, elected)
         };
         let others = self.machines().filter(|&node| node != old && node != elected);
@@ -288,7 +289,7 @@ impl World {
         let mut freed: Vec<_> = self
             .machines()
             .filter(|&node| node != old && self.node(node).kind().votes())
-            .filter_map(|node| self.moments().freed(node))
+            .filter_map(|node| self.stopwatches().freed(node))
             .collect();
         freed.sort_unstable();
         freed.get(self.quorum() - 1).copied()
@@ -296,17 +297,17 @@ impl World {
 
     /// When some voter that started anew first stood connected with a quorum of others that did.
     fn quorum_connected(&self) -> Option<Real> {
-        let moments = self.moments();
+        let stopwatches = self.stopwatches();
         let with = |node: NodeIndex| {
             let mut times: Vec<_> = self
                 .machines()
                 .filter(|&peer| self.node(peer).kind().votes())
                 .filter_map(|peer| {
-                    let both = moments.first_save(node)?.max(moments.first_save(peer)?);
+                    let both = stopwatches.first_save(node)?.max(stopwatches.first_save(peer)?);
                     if peer == node {
                         return Some(both);
                     }
-                    Some(both.max(moments.link_up(node, peer)?).max(moments.link_up(peer, node)?))
+                    Some(both.max(stopwatches.link_up(node, peer)?).max(stopwatches.link_up(peer, node)?))
                 })
                 .collect();
             times.sort_unstable();

@@ -24,7 +24,7 @@ impl Run {
         // The request, its answer, and an answer to that.
         let told = self.world.now() + 3 * steady.heartbeat + 4 * steady.delay;
         self.world.run_until(told);
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         let restarts = steady.random.below(2) == 0;
         if restarts {
             self.world.perform(Action::Crash(leader));
@@ -47,7 +47,7 @@ impl Run {
     }
 
     fn frozen_leader_returns(&mut self, leader: NodeIndex, restarts: bool, steady: &Steady) {
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         let begin = self.world.now();
         if restarts {
             self.world.perform(Action::Start(leader));
@@ -63,8 +63,8 @@ impl Run {
     }
 
     fn nobody_replaces(&mut self, leader: NodeIndex, until: u64) {
-        self.wait_until(until, |world| world.moments().elected().is_some());
-        if let Some((node, _)) = self.world.moments().elected().filter(|&(node, _)| node != leader) {
+        self.wait_until(until, |world| world.stopwatches().elected().is_some());
+        if let Some((node, _)) = self.world.stopwatches().elected().filter(|&(node, _)| node != leader) {
             let words = format!("{node} is elected while {leader} is kept in office");
             self.fail(Liveness::LeadsAgain.checker(), &words);
         }

@@ -65,7 +65,7 @@ impl Run {
             let rested = self.world.now() + steady.timeout + self.world.options().reports;
             self.world.run_until(rested);
             self.world.note_network(&format!("DRILL {}", drill.name()));
-            self.world.restart_moments();
+            self.world.restart_stopwatches();
             self.drill(drill, steady);
             self.world.clear_rules();
             self.world.let_clients_rest(false);
@@ -159,14 +159,14 @@ impl Run {
 
     /// L6: the dead `node` starts, and follows `leader`.
     pub(super) fn returns(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         self.world.perform(Action::Start(node));
         self.follows(Liveness::FollowsAgain, node, leader, steady);
     }
 
     /// L6: the cuts heal, and `node` follows `leader`.
     pub(super) fn rejoins(&mut self, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
-        self.world.restart_moments();
+        self.world.restart_stopwatches();
         self.world.note_network("cuts heal");
         self.world.heal_links();
         self.follows(Liveness::Rejoins, node, leader, steady);
@@ -175,17 +175,17 @@ impl Run {
     fn follows(&mut self, what: Liveness, node: NodeIndex, leader: NodeIndex, steady: &Steady) {
         let begin = self.world.now();
         let is_there = move |world: &World| {
-            world.moments().followed(node).is_some() || world.follows(node) == Some(leader)
+            world.stopwatches().followed(node).is_some() || world.follows(node) == Some(leader)
         };
         let Some(_) = self.wait_until(begin + 4 * steady.timeout, is_there) else {
             return self.never(what);
         };
-        let moments = self.world.moments();
+        let stopwatches = self.world.stopwatches();
         // Whoever never ceased to follow is there at once.
-        let Some((_, followed)) = moments.followed(node) else { return };
-        let saved = moments.first_save(node).unwrap_or(0);
+        let Some((_, followed)) = stopwatches.followed(node) else { return };
+        let saved = stopwatches.first_save(node).unwrap_or(0);
         let ready = match what {
-            Liveness::FollowsAgain => saved.max(moments.talking(node, leader)),
+            Liveness::FollowsAgain => saved.max(stopwatches.talking(node, leader)),
             _ => 0,
         };
         self.measure(what, followed.saturating_sub(ready.max(begin)), steady.return_of());
@@ -194,10 +194,10 @@ impl Run {
     /// Waits for a new leader: who, and when.
     pub(super) fn successor(&mut self, what: Liveness, steady: &Steady) -> Option<(NodeIndex, Real)> {
         let until = self.world.now() + 4 * steady.timeout;
-        if self.wait_until(until, |world| world.moments().elected().is_some()).is_none() {
+        if self.wait_until(until, |world| world.stopwatches().elected().is_some()).is_none() {
             self.never(what);
         }
-        self.world.moments().elected()
+        self.world.stopwatches().elected()
     }
 
     /// Whether the first candidacy was the only one: what "the first round does not split" means.
@@ -207,7 +207,7 @@ impl Run {
     }
 
     pub(super) fn in_one_round_of(&mut self, what: Liveness) -> bool {
-        let rounds = u64::from(self.world.moments().rounds());
+        let rounds = u64::from(self.world.stopwatches().rounds());
         self.measure(what, rounds.saturating_sub(1), u64::MAX);
         rounds <= 1
     }

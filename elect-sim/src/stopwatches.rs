@@ -8,7 +8,7 @@ use crate::input::Told;
 
 /// What happened since a measurement began.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Moments {
+pub(crate) struct Stopwatches {
     /// The first election: who, when.
     elected: Option<(NodeIndex, Real)>,
     /// The first candidacy: who, with which rank, when.
@@ -27,7 +27,7 @@ pub(crate) struct Moments {
     linked: [[Option<Real>; NODES_MAX]; NODES_MAX],
 }
 
-impl Moments {
+impl Stopwatches {
     pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, told: &Told) {
         match told {
             Told::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
