@@ -51,7 +51,7 @@ pub struct World {
     entries: Entries,
     book: Book,
     /// Chance for clocks and faults.
-    chaos: Random,
+    fault_rng: Random,
     /// Chance for what follows from faults: it is the same whether they are drawn or listed.
     luck: Random,
     /// Chance for hosts and clients.

@@ -26,12 +26,12 @@ impl World {
         if self.calm_since.is_some() {
             return;
         }
-        let wait = self.chaos.waiting(self.options.fault_every).max(1);
+        let wait = self.fault_rng.waiting(self.options.fault_every).max(1);
         self.queue.push(self.clocks.now() + wait, Event::Fault);
         if self.options.faults.is_empty() {
             return;
         }
-        let fault = self.options.faults[self.chaos.index(self.options.faults.len())];
+        let fault = self.options.faults[self.fault_rng.index(self.options.faults.len())];
         self.book.count(Counted::Fault);
         let node = self.some_node();
         self.strike(fault, node);
@@ -40,8 +40,8 @@ impl World {
     fn some_node(&mut self) -> NodeIndex {
         // Half of all faults hit the leader, if there is one: that is where they hurt.
         let leader = self.leader().map(|(node, _)| node);
-        let any = NodeIndex::at(self.chaos.index(self.nodes.len()));
-        if self.chaos.below(2) == 0 { leader.unwrap_or(any) } else { any }
+        let any = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
+        if self.fault_rng.below(2) == 0 { leader.unwrap_or(any) } else { any }
     }
 
     fn strike(&mut self, fault: Fault, node: NodeIndex) {
@@ -61,23 +61,23 @@ impl World {
             }
             Fault::Interrupt => self.interrupt(node),
             Fault::SlowDisk => {
-                let extra = self.chaos.waiting(200 * MILLI);
+                let extra = self.fault_rng.waiting(200 * MILLI);
                 self.spoil_disk(node, DiskState::Slow(extra));
             }
             Fault::HungDisk => self.spoil_disk(node, DiskState::Hung),
             Fault::FailedSave => {
                 let outcomes = [Outcome::FailsBefore, Outcome::FailsAfter];
-                let outcome = outcomes[self.chaos.index(2)];
+                let outcome = outcomes[self.fault_rng.index(2)];
                 self.act(Action::NextSave(node, outcome));
             }
             Fault::LostDisk => self.lose_disk(node),
             Fault::SecondFirstBoot => self.init_again(node),
             Fault::Reset => {
-                let peer = NodeIndex::at(self.chaos.index(self.nodes.len()));
+                let peer = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
                 self.act(Action::Close(node, peer));
             }
             Fault::Drift => {
-                let rate = draw_rate(&self.options, node, &mut self.chaos);
+                let rate = draw_rate(&self.options, node, &mut self.fault_rng);
                 self.act(Action::Rate(node, rate));
             }
             Fault::Unfit => {
@@ -86,7 +86,7 @@ impl World {
                 self.act_later(span, vec![Action::Ask(node, Request::Health(Health::Healthy))]);
             }
             Fault::HungHost => {
-                let vouched = Duration::from_millis(self.chaos.between(1, 500));
+                let vouched = Duration::from_millis(self.fault_rng.between(1, 500));
                 self.act(Action::Ask(node, Request::Vouch(vouched)));
                 let span = self.some_span();
                 self.act_later(span, vec![Action::Ask(node, Request::Health(Health::Healthy))]);
@@ -96,8 +96,8 @@ impl World {
             Fault::LostOffers => self.lose_offers(node),
             Fault::HigherEpoch => self.return_higher(node),
             Fault::SlowNetwork => {
-                let mean = [5 * MILLI, 50 * MILLI, 200 * MILLI][self.chaos.index(3)];
-                let extra = self.chaos.waiting(mean);
+                let mean = [5 * MILLI, 50 * MILLI, 200 * MILLI][self.fault_rng.index(3)];
+                let extra = self.fault_rng.waiting(mean);
                 self.act(Action::Slower(extra));
                 let span = self.some_span();
                 self.act_later(span, vec![Action::Slower(0)]);
@@ -106,7 +106,7 @@ impl World {
             Fault::Reconfigure => self.reconfigure(node),
             Fault::Handover => {
                 self.act(Action::Ask(node, Request::Handover(None)));
-                if self.options.faults.contains(&Fault::Freeze) && self.chaos.below(3) == 0 {
+                if self.options.faults.contains(&Fault::Freeze) && self.fault_rng.below(3) == 0 {
                     self.freeze_soon();
                 }
             }
@@ -116,10 +116,10 @@ impl World {
 
     /// Mostly short; half of the time somebody thaws before it ends.
     fn freeze(&mut self, node: NodeIndex) {
-        let longest = [3_000, 3_000, 3_000, 15_000][self.chaos.index(4)];
-        let span = Duration::from_millis(self.chaos.between(1, longest));
+        let longest = [3_000, 3_000, 3_000, 15_000][self.fault_rng.index(4)];
+        let span = Duration::from_millis(self.fault_rng.between(1, longest));
         self.act(Action::Ask(node, Request::Freeze(span)));
-        if self.chaos.below(2) == 0 {
+        if self.fault_rng.below(2) == 0 {
             let (thaws, wait) = (self.some_node(), self.some_span());
             self.act_later(wait, vec![Action::Ask(thaws, Request::Thaw)]);
         }
@@ -127,8 +127,8 @@ impl World {
 
     /// While a handover drains, or just after it.
     fn freeze_soon(&mut self) {
-        let (node, wait) = (self.some_node(), self.chaos.waiting(30 * MILLI));
-        let span = Duration::from_millis(self.chaos.between(100, 5_000));
+        let (node, wait) = (self.some_node(), self.fault_rng.waiting(30 * MILLI));
+        let span = Duration::from_millis(self.fault_rng.between(100, 5_000));
         self.act_later(wait, vec![Action::Ask(node, Request::Freeze(span))]);
     }
 
@@ -140,8 +140,8 @@ impl World {
 
     /// Mostly short, sometimes long: around the detection time is where it matters.
     fn some_span(&mut self) -> u64 {
-        let mean = [20 * MILLI, 300 * MILLI, 2 * SECOND][self.chaos.index(3)];
-        self.chaos.waiting(mean).max(MICRO)
+        let mean = [20 * MILLI, 300 * MILLI, 2 * SECOND][self.fault_rng.index(3)];
+        self.fault_rng.waiting(mean).max(MICRO)
     }
 
     fn begin_episode(&mut self, links: &[Link]) {
@@ -162,13 +162,13 @@ impl World {
     }
 
     fn cut_some(&mut self) {
-        let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let links: Vec<_> = self.all_links().filter(|_| self.chaos.chance(share)).collect();
+        let share = [150_000, 400_000, 700_000][self.fault_rng.index(3)];
+        let links: Vec<_> = self.all_links().filter(|_| self.fault_rng.chance(share)).collect();
         self.begin_episode(&links);
     }
 
     fn isolate(&mut self, node: NodeIndex) {
-        let (out, inward) = [(true, true), (true, false), (false, true)][self.chaos.index(3)];
+        let (out, inward) = [(true, true), (true, false), (false, true)][self.fault_rng.index(3)];
         let links: Vec<_> = self
             .all_links()
             .filter(|link| (out && link.from == node) || (inward && link.to == node))
@@ -178,8 +178,8 @@ impl World {
 
     fn clog_some(&mut self, node: NodeIndex) {
         for peer in self.machines() {
-            if peer != node && self.chaos.below(2) == 0 {
-                let (from, to) = if self.chaos.below(2) == 0 { (node, peer) } else { (peer, node) };
+            if peer != node && self.fault_rng.below(2) == 0 {
+                let (from, to) = if self.fault_rng.below(2) == 0 { (node, peer) } else { (peer, node) };
                 self.act(Action::Clog(from, to));
                 let span = self.some_span();
                 self.act_later(span, vec![Action::Unclog(from, to)]);
@@ -190,21 +190,21 @@ impl World {
     /// Everybody dies at once; or everybody but the leader, which is cut off at the same moment: then the voters
     /// that come back quickly must remember what they promised it.
     fn power_cut(&mut self) {
-        let spared = self.leader().map(|(node, _)| node).filter(|_| self.chaos.below(2) == 0);
+        let spared = self.leader().map(|(node, _)| node).filter(|_| self.fault_rng.below(2) == 0);
         if let Some(leader) = spared {
             let links: Vec<_> =
                 self.all_links().filter(|link| link.from == leader || link.to == leader).collect();
             self.begin_episode(&links);
         }
         for node in self.machines().filter(|&node| Some(node) != spared) {
-            let wait = if spared.is_some() { self.chaos.waiting(30 * MILLI) } else { self.some_span() };
+            let wait = if spared.is_some() { self.fault_rng.waiting(30 * MILLI) } else { self.some_span() };
             self.kill(Action::PowerOff(node), node, wait);
         }
     }
 
     /// The process dies and starts with another detection time. Not while its storage is replaced (R45).
     fn reconfigure(&mut self, node: NodeIndex) {
-        let detection = self.options.draw_detection(node, &mut self.chaos);
+        let detection = self.options.draw_detection(node, &mut self.fault_rng);
         if self.node(node).record().is_some_and(|record| record.storage == Storage::Intact) {
             self.act(Action::Configure(node, detection));
             let wait = self.some_span();
@@ -214,11 +214,11 @@ impl World {
 
     fn interrupt(&mut self, node: NodeIndex) {
         let span = self.some_span();
-        let restart = self.chaos.waiting(SECOND);
+        let restart = self.fault_rng.waiting(SECOND);
         let interrupts =
             [Interrupt::Pause(span), Interrupt::PauseAfterClock(span), Interrupt::Crash(restart)];
-        let interrupt = interrupts[self.chaos.index(3)];
-        let after = u32::try_from(self.chaos.below(40)).unwrap_or(0);
+        let interrupt = interrupts[self.fault_rng.index(3)];
+        let after = u32::try_from(self.fault_rng.below(40)).unwrap_or(0);
         self.act(Action::Interrupt(node, after, interrupt));
     }
 
@@ -232,7 +232,7 @@ impl World {
     fn lose_disk(&mut self, node: NodeIndex) {
         let wait = self.some_span();
         self.kill(Action::Crash(node), node, wait);
-        let wiped = [Wiped::Record, Wiped::RecordAndLog][self.chaos.index(2)];
+        let wiped = [Wiped::Record, Wiped::RecordAndLog][self.fault_rng.index(2)];
         self.act(Action::Wipe(node, wiped));
     }
 
@@ -256,52 +256,52 @@ impl World {
 
     /// Something happens to the node as soon as it does something.
     fn strike_at_event(&mut self, node: NodeIndex) {
-        let moment = Moment::VARIANTS[self.chaos.index(Moment::VARIANTS.len())];
-        let after = if self.chaos.below(2) == 0 { 0 } else { self.chaos.below(MILLI) };
-        let (time, peer) = (self.some_span(), NodeIndex::at(self.chaos.index(self.nodes.len())));
+        let moment = Moment::VARIANTS[self.fault_rng.index(Moment::VARIANTS.len())];
+        let after = if self.fault_rng.below(2) == 0 { 0 } else { self.fault_rng.below(MILLI) };
+        let (time, peer) = (self.some_span(), NodeIndex::at(self.fault_rng.index(self.nodes.len())));
         let strikes = [
             Strike::Crash(time),
             Strike::Pause(time),
             Strike::CutTo(peer, time),
             Strike::CutFrom(peer, time),
-            Strike::NextSave([Outcome::FailsBefore, Outcome::FailsAfter][self.chaos.index(2)]),
+            Strike::NextSave([Outcome::FailsBefore, Outcome::FailsAfter][self.fault_rng.index(2)]),
         ];
-        let strike = strikes[self.chaos.index(strikes.len())];
+        let strike = strikes[self.fault_rng.index(strikes.len())];
         self.act(Action::On(Trigger { node, moment, after, strike }));
     }
 
     /// Of what an election of this node consists of, something does not arrive.
     fn lose_offers(&mut self, node: NodeIndex) {
         let kinds = [Kind::Offer, Kind::Accept, Kind::Refuse, Kind::Announce];
-        let kind = kinds[self.chaos.index(kinds.len())];
+        let kind = kinds[self.fault_rng.index(kinds.len())];
         for peer in self.machines().filter(|&peer| peer != node) {
-            if self.chaos.below(2) == 0 {
+            if self.fault_rng.below(2) == 0 {
                 continue;
             }
             let is_answer = matches!(kind, Kind::Accept | Kind::Refuse);
             let (from, to) = if is_answer { (peer, node) } else { (node, peer) };
-            let left = u32::try_from(self.chaos.between(1, 3)).unwrap_or(1);
+            let left = u32::try_from(self.fault_rng.between(1, 3)).unwrap_or(1);
             self.act(Action::Rule(Rule { from, to, kind, left, treatment: Treatment::Lose }));
         }
     }
 
     /// One or two nodes die that had stood unheard, and return: a leader meets their epochs one after the other.
     fn return_higher(&mut self, node: NodeIndex) {
-        let other = NodeIndex::at(self.chaos.index(self.nodes.len()));
+        let other = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
         let leader = self.leader().map(|(leader, _)| leader);
         let mut above = 0;
         for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
             // It can have stood only after its promise had ended.
-            let wait = self.election_timeout() + self.chaos.waiting(30 * MILLI);
+            let wait = self.election_timeout() + self.fault_rng.waiting(30 * MILLI);
             self.act(Action::Crash(node));
-            above += self.chaos.between(1, 3);
+            above += self.fault_rng.between(1, 3);
             self.act_later(wait, vec![Action::RaiseRecord(node, above), Action::Start(node)]);
         }
     }
 
     fn cut_data(&mut self) {
-        let share = [150_000, 400_000, 700_000][self.chaos.index(3)];
-        let links: Vec<_> = self.all_links().filter(|_| self.chaos.chance(share)).collect();
+        let share = [150_000, 400_000, 700_000][self.fault_rng.index(3)];
+        let links: Vec<_> = self.all_links().filter(|_| self.fault_rng.chance(share)).collect();
         for &Link { from, to } in &links {
             self.act(Action::CutData(from, to));
         }

@@ -28,14 +28,14 @@ impl World {
     pub fn new(options: Options, detail: Detail) -> Self {
         let seed = options.seed;
         let count = options.kinds.len() + options.twins.len();
-        let mut chaos = Random::stream(seed, 2);
+        let mut fault_rng = Random::stream(seed, 2);
         let rule = |node| LeaseRule { drift_ppm: options.drift_of(node), granularity: options.granularity };
         let checks =
             Checkers::new(NodeIndex::all(count).map(rule).collect(), &options.twins, !options.wild_clocks);
         let mut world = Self {
             queue: Queue::default(),
             nodes: Vec::with_capacity(count),
-            clocks: Clocks::drawn(&options, count, &mut chaos),
+            clocks: Clocks::drawn(&options, count, &mut fault_rng),
             wires: Wires::new(Network::new(count, options.stormy, Random::stream(seed, 3))),
             entries: Entries::new(),
             book: Book::new(checks, detail),
@@ -45,7 +45,7 @@ impl World {
             triggers: Triggers::default(),
             clients_rest: false,
             outputs: Vec::new(),
-            chaos,
+            fault_rng,
             luck: Random::stream(seed, 6),
             options,
         };
@@ -93,7 +93,7 @@ impl World {
             self.queue.push(at, Event::Start { node });
         }
         if !self.options.faults.is_empty() {
-            let wait = self.chaos.waiting(self.options.fault_every);
+            let wait = self.fault_rng.waiting(self.options.fault_every);
             self.queue.push(wait, Event::Fault);
         }
         self.queue.push(self.options.client_every, Event::Clients);
