@@ -53,7 +53,7 @@ pub struct World {
     /// Chance for clocks and faults.
     fault_rng: Random,
     /// Chance for what follows from faults: it is the same whether they are drawn or listed.
-    luck: Random,
+    consequence_rng: Random,
     /// Chance for hosts and clients.
     chance: Random,
     /// Frames sent before this and not arrived a while after it are lost.

@@ -122,7 +122,7 @@ impl World {
                 self.report(node, position);
             }
             Input::Repair => {
-                let wait = self.luck.waiting(SECOND);
+                let wait = self.consequence_rng.waiting(SECOND);
                 self.crash(node, Some(wait));
             }
             Input::Request(request) => self.on_request(node, request, now),
@@ -130,7 +130,7 @@ impl World {
     }
 
     pub(crate) fn on_frame(&mut self, node: NodeIndex, from: NodeIndex, slot: u32, now: Time) {
-        if self.is_sabotaged(Sabotage::GarbledBytes) && self.luck.below(50) == 0 {
+        if self.is_sabotaged(Sabotage::GarbledBytes) && self.consequence_rng.below(50) == 0 {
             self.wires.garble(slot);
         }
         let decoded = self.wires.take_frame(slot);
@@ -326,7 +326,7 @@ impl World {
 
     pub(crate) fn commit(&mut self, node: NodeIndex) {
         let now = self.clocks.now();
-        if self.is_sabotaged(Sabotage::LyingDisk) && self.luck.below(5) == 0 {
+        if self.is_sabotaged(Sabotage::LyingDisk) && self.consequence_rng.below(5) == 0 {
             self.node_mut(node).disk_mut().set_next_save(Outcome::Lies);
         }
         if self.node(node).disk().next_save() == Outcome::Lies {

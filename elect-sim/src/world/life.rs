@@ -81,7 +81,7 @@ impl World {
     pub(crate) fn power_off(&mut self, node: NodeIndex) {
         self.node_mut(node).lose_power();
         self.crash(node, None);
-        let origin = self.luck.below(10 * SECOND);
+        let origin = self.consequence_rng.below(10 * SECOND);
         self.clocks.reboot(node, origin);
     }
 
@@ -107,7 +107,7 @@ impl World {
             self.handle(node, input, now);
         }
         // A host's threads wake up in any order: half of the time what they wait for comes before the elector's.
-        if self.luck.below(2) == 0 {
+        if self.consequence_rng.below(2) == 0 {
             self.node_mut(node).let_host_go_first();
         }
         while self.node(node).is_running() {

@@ -46,7 +46,7 @@ impl World {
             clients_rest: false,
             outputs: Vec::new(),
             fault_rng,
-            luck: Random::stream(seed, 6),
+            consequence_rng: Random::stream(seed, 6),
             options,
         };
         let save = u64::try_from(world.options.save.as_nanos()).unwrap_or(u64::MAX);

@@ -101,7 +101,7 @@ impl World {
             self.node_mut(node).disk_mut().wipe();
             self.book.checks_mut().lost_disk(node);
         }
-        let wait = self.luck.between(SECOND, 5 * SECOND);
+        let wait = self.consequence_rng.between(SECOND, 5 * SECOND);
         let life = self.node(node).life();
         self.queue.push(self.clocks.now() + wait, Event::Repair { node, life });
     }
