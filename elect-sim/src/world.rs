@@ -55,7 +55,7 @@ pub struct World {
     /// Chance for what follows from faults: it is the same whether they are drawn or listed.
     consequence_rng: Random,
     /// Chance for hosts and clients.
-    chance: Random,
+    host_rng: Random,
     /// Frames sent before this and not arrived a while after it are lost.
     calm_since: Option<Real>,
     actions: Actions,

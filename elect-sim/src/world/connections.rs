@@ -14,7 +14,7 @@ impl World {
         if !dialler.lives(life) || dialler.is_connected(to) {
             return;
         }
-        let retry = self.clocks.now() + 50 * MILLI + self.chance.below(50 * MILLI);
+        let retry = self.clocks.now() + 50 * MILLI + self.host_rng.below(50 * MILLI);
         self.queue.push(retry, Event::Dial { from, to, life });
         if self.node(from).is_running() && !self.wires.links().is_cut(from, to) {
             let at = self.clocks.now() + self.wires.links_mut().delay();
@@ -81,6 +81,6 @@ impl World {
         self.note(Some(node), || format!("link to {peer} closed"));
         self.input(node, Input::Link { peer, state: LinkState::Closed });
         self.queue
-            .push(self.clocks.now() + self.chance.below(MILLI), Event::Dial { from: node, to: peer, life });
+            .push(self.clocks.now() + self.host_rng.below(MILLI), Event::Dial { from: node, to: peer, life });
     }
 }

@@ -49,7 +49,7 @@ impl Site for World {
     }
 
     fn random(&mut self) -> &mut Random {
-        &mut self.chance
+        &mut self.host_rng
     }
 
     fn entries(&self) -> &Entries {
@@ -149,7 +149,7 @@ impl World {
                 self.input(node, Input::Client);
             }
         }
-        let wait = self.chance.waiting(self.options.client_every);
+        let wait = self.host_rng.waiting(self.options.client_every);
         self.queue.push(self.clocks.now() + wait.max(1), Event::Clients);
     }
 

@@ -316,10 +316,10 @@ impl World {
 
     pub(crate) fn on_save(&mut self, node: NodeIndex, gate: Gate) {
         self.fire(node, Moment::Saves);
-        let chance = &mut self.chance;
+        let host_rng = &mut self.host_rng;
         let saves = &mut self.nodes[node];
         let life = saves.life();
-        if let Some(duration) = saves.begin_save(gate, || chance.below(10 * MICRO)) {
+        if let Some(duration) = saves.begin_save(gate, || host_rng.below(10 * MICRO)) {
             self.queue.push(self.clocks.now() + duration, Event::SaveDone { node, life });
         }
     }
@@ -352,7 +352,7 @@ impl World {
             checks.committed(now, node);
         }
         let life = self.node(node).life();
-        let wait = self.chance.below(50 * MICRO);
+        let wait = self.host_rng.below(50 * MICRO);
         self.queue.push(now + wait, Event::Gated { node, life });
     }
 }

@@ -36,7 +36,7 @@ impl World {
         let member = self.member(node);
         for peer in self.members().filter(|&peer| peer != member) {
             // Without a spread all processes start at the same moment, and the first attempt finds them there.
-            let at = self.clocks.now() + self.chance.below(MILLI.min(self.options.boot_spread)) + 1;
+            let at = self.clocks.now() + self.host_rng.below(MILLI.min(self.options.boot_spread)) + 1;
             self.queue.push(at, Event::Dial { from: node, to: peer, life });
         }
         self.mark(node, Marked::Starts);

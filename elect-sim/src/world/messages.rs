@@ -17,7 +17,7 @@ impl World {
     }
 
     fn tell_machine(&mut self, from: NodeIndex, to: NodeIndex, packet: &Packet) {
-        if self.calm_since.is_none() && self.chance.chance(self.options.store_loss_ppm) {
+        if self.calm_since.is_none() && self.host_rng.chance(self.options.store_loss_ppm) {
             return;
         }
         match self.wires.fate_of_packet(from, to, self.clocks.now()) {

@@ -39,7 +39,7 @@ impl World {
             wires: Wires::new(Network::new(count, options.stormy, Random::stream(seed, 3))),
             entries: Entries::new(),
             book: Book::new(checks, detail),
-            chance: Random::stream(seed, 4),
+            host_rng: Random::stream(seed, 4),
             calm_since: None,
             actions: Actions::default(),
             triggers: Triggers::default(),
@@ -89,7 +89,7 @@ impl World {
         for node in self.members() {
             let record = Record::first_boot(&self.config(node, 0));
             self.node_mut(node).disk_mut().install(record);
-            let at = self.chance.below(self.options.boot_spread);
+            let at = self.host_rng.below(self.options.boot_spread);
             self.queue.push(at, Event::Start { node });
         }
         if !self.options.faults.is_empty() {
