@@ -246,9 +246,9 @@ impl World {
         self.act(Action::Wipe(node, Wiped::RecordAndLog));
         self.act(Action::InitIfFinal(node));
         // Where everybody restarts, nobody remembers the lives of the lost disk.
-        if self.chaos.below(2) == 0 {
+        if self.fault_rng.below(2) == 0 {
             for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
-                let wait = self.chaos.waiting(30 * MILLI);
+                let wait = self.fault_rng.waiting(30 * MILLI);
                 self.kill(Action::Crash(peer), peer, wait);
             }
         }

@@ -43,13 +43,13 @@ impl World {
                 self.book.count(Counted::Rebuilt);
                 self.book.checks_mut().rebuilt(node);
             }
-            Event::Duty(Duty::Replaced { told_by, .. }) => {
+            Told::Duty(Duty::Replaced { told_by, .. }) => {
                 self.book.count(Counted::Noticed);
                 let teller = NodeIndex::of(*told_by).unwrap_or(node);
                 let now = self.now();
                 self.book.checks_mut().counts_as_replaced(now, node, teller, node);
             }
-            Event::Notice(
+            Told::Notice(
                 Notice::CountsAsReplaced { node: peer, .. } | Notice::TwoGroups { node: peer, .. },
             ) => {
                 if let Some(peer) = NodeIndex::of(*peer) {
