@@ -177,8 +177,8 @@ impl Elector {
     #[inline]
     pub fn tick(&mut self, now: Time) -> Step<'_> {
         if now >= self.timers.deadline() {
-            self.begin(now);
-            self.settle();
+            self.begin_input(now);
+            self.end_input();
         }
         Step::new(&mut self.out)
     }
@@ -197,22 +197,22 @@ impl Elector {
 
     /// The driver learned about the connection to `peer`. Unknown peers are ignored.
     pub fn on_link(&mut self, peer: NodeId, state: LinkState, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         if let Some(index) = self.config.members().index(peer).filter(|&index| index != self.me) {
             self.note_link(index, state);
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 
     /// The host's last durable entry moved: ranks, and tells whether a handover's target is durable.
     pub fn set_position(&mut self, position: Option<Position>, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         if self.kind != MemberKind::Witness {
             self.note_position(position);
         }
         self.proceed_with_handover();
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 
@@ -234,7 +234,7 @@ impl Elector {
 
     /// Common start of every input: the clock, then everything that was due before the input.
     #[inline]
-    fn begin(&mut self, now: Time) {
+    fn begin_input(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.nonces.begin_step();
         self.is_steady = false;
@@ -245,7 +245,7 @@ impl Elector {
 
     /// Common end of every input: whatever the input made possible or untrue.
     #[inline]
-    fn settle(&mut self) {
+    fn end_input(&mut self) {
         if self.life == Life::Running {
             self.consider_standing();
             self.consider_genesis();

@@ -28,21 +28,21 @@ impl Elector {
     pub fn request_handover(&mut self, request: impl Into<HandoverRequest>, now: Time) -> Requested<'_> {
         let request = request.into();
         let timeout = request.timeout.unwrap_or(self.config.handover_timeout());
-        self.begin(now);
+        self.begin_input(now);
         let begun = self.check_handover(request, timeout).map(|target| {
             if let Some(target) = target {
                 self.begin_handover(target, timeout, HandoverCause::Requested);
             }
         });
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), begun)
     }
 
     /// Takes a handover back: the host admits again. Refused once this node has stepped down, or where none is under way.
     pub fn cancel_handover(&mut self, now: Time) -> Requested<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let cancelled = self.check_cancel().map(|()| self.abort_handover(HandoverAborted::Cancelled));
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), cancelled)
     }
 
@@ -129,7 +129,7 @@ impl Elector {
 
     /// Everything that the host admitted before [`Duty::HandoverBegan`] is finished, and its position reported.
     pub fn on_drained(&mut self, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         if let Role::Leader(leader) = &mut self.role {
             leader.note_drained();
         }
@@ -140,7 +140,7 @@ impl Elector {
             // The answer says how far its log reaches: without this its next heartbeat would.
             self.send_heartbeat(handover.target);
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 
@@ -313,7 +313,7 @@ impl Elector {
     /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else. In a freeze
     /// they elect nobody, and this node stands again after it.
     pub fn resign(&mut self, now: Time) -> Requested<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let resigned = self.check_resign().map(|()| {
             let wait = self.election_timeout();
             self.campaign.wait_until(self.now + wait);
@@ -325,7 +325,7 @@ impl Elector {
                 self.lose_office_to_successor(StepDown::Resigned);
             }
         });
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), resigned)
     }
 

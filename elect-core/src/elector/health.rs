@@ -9,10 +9,10 @@ use crate::timers::Timer;
 impl Elector {
     /// The host became fit or unfit for office (R43), until it says otherwise.
     pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         self.timers.clear(Timer::Health);
         self.become_fit_or_unfit(health);
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 
@@ -22,14 +22,14 @@ impl Elector {
     /// Renew it from whatever does the host's work, in every role: a node that does not lead is watched too, since it
     /// would lead as badly. A host that never calls this counts as fit until it says otherwise.
     pub fn set_healthy_until(&mut self, until: Time, now: Time) -> Step<'_> {
-        // R66: what ended before this renewal came has ended: `begin` tells its loss.
-        self.begin(now);
+        // R66: what ended before this renewal came has ended: `begin_input` tells its loss.
+        self.begin_input(now);
         let lasts = until > self.now;
         if !matches!(self.life, Life::Stopped(_)) {
             self.timers.set(Timer::Health, if lasts { until } else { Time::NEVER });
         }
         self.become_fit_or_unfit(if lasts { Health::Healthy } else { Health::Unfit });
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 

@@ -160,7 +160,7 @@ impl Elector {
     /// The host serves (R31): the deadline of the way into office is met. An office of an earlier epoch is
     /// ignored.
     pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         if let Role::Leader(leader) = &mut self.role
             && office.is_of(&self.authority)
         {
@@ -168,20 +168,20 @@ impl Elector {
             self.timers.clear(Timer::Office);
             self.campaign.note_office();
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 
     /// The node that this leader should catch up from is lost, or no longer has what it reported: the leader
     /// re-offers itself for a fresh quorum of positions at its next heartbeat (R30). Ignored in office.
     pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         if let Role::Leader(leader) = &mut self.role
             && !leader.is_in_office()
         {
             leader.want_positions();
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 

@@ -199,7 +199,7 @@ impl Elector {
     /// It counts as such a frame does on a transport that authenticates its peers. For one that does not
     /// ([`transport_authenticates`](crate::ConfigBuilder::transport_authenticates)) this is the only proof.
     pub fn on_rejected(&mut self, peer: NodeId, said: &Body, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let index = self.config.members().index(peer).filter(|&index| index != self.me);
         if let Some(index) = index.filter(|_| self.life == Life::Running) {
             let own = self.durable.incarnation();
@@ -212,7 +212,7 @@ impl Elector {
                 self.out.happened(Notice::Ignored { from: peer, reason });
             }
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 

@@ -17,7 +17,7 @@ impl Elector {
     /// Freezes failover for `span` (1 ms to 24 h) in the whole group: the leader stays in office, and if it goes, nobody
     /// but it is elected until the freeze ends or an operator hands over. Works on the leader and on whoever follows it.
     pub fn pause(&mut self, span: Duration, now: Time) -> Requested<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let paused = self.check_pause(span).map(|()| {
             if matches!(self.role, Role::Leader(_)) {
                 self.take_freeze(FreezeNumber::default(), span, self.me);
@@ -28,13 +28,13 @@ impl Elector {
                 self.repeat_pause_request();
             }
         });
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), paused)
     }
 
     /// Ends a freeze in the whole group. Works on any node that reaches the others, leader or not.
     pub fn resume(&mut self, now: Time) -> Requested<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let resumed = self.is_running().map(|()| {
             let asked = self.freeze.request().is_some();
             self.freeze.withdraw_request();
@@ -46,7 +46,7 @@ impl Elector {
                 self.freeze.ask(PauseRequest::Thaw { asks_until });
             }
         });
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), resumed)
     }
 

@@ -16,13 +16,13 @@ impl Elector {
     /// incarnation, without interruption and for longer than the largest detection time; the vote comes back
     /// when that is durable ([`Duty::Rebuilt`](crate::Duty::Rebuilt)).
     pub fn on_rebuilt(&mut self, to: RebuiltTo, now: Time) -> Requested<'_> {
-        self.begin(now);
+        self.begin_input(now);
         let checked =
             self.is_running().and_then(|()| self.check_rebuilt(to).map_err(RequestRefused::NotRebuilt));
         if checked.is_ok() {
             self.save_rebuilt();
         }
-        self.settle();
+        self.end_input();
         Requested::new(Step::new(&mut self.out), checked)
     }
 

@@ -21,12 +21,12 @@ impl Elector {
     /// # Panics
     /// If `result` comes from another elector's gate.
     pub fn on_gated(&mut self, result: Result<Gated, StorageFailed>, now: Time) -> Step<'_> {
-        self.begin(now);
+        self.begin_input(now);
         match result {
             Ok(gated) => self.finish_save(&gated),
             Err(failed) => self.fail_save(&failed),
         }
-        self.settle();
+        self.end_input();
         Step::new(&mut self.out)
     }
 

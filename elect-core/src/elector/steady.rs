@@ -68,12 +68,12 @@ impl Elector {
     #[cold]
     pub(super) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
         let was_steady = self.is_steady;
-        self.begin(now);
+        self.begin_input(now);
         let result = self.receive(from, frame);
         if let Err(reason) = result {
             self.out.happened(Notice::Ignored { from, reason });
         }
-        self.settle();
+        self.end_input();
         if result.is_ok()
             && let Body::Heartbeat(heartbeat) = frame.body
         {
