@@ -81,7 +81,7 @@ pub struct Elector {
     role: Role,
     peers: Peers,
     /// The highest epoch heard of, capped: a hint for the next offer.
-    heard: Epoch,
+    epoch_hint: Epoch,
     health: Health,
     position: Option<Position>,
     told_position: ToldPosition,
@@ -148,7 +148,7 @@ impl Elector {
             this_life: ThisLife::default(),
             role: Role::default(),
             peers: Peers::new(count),
-            heard: record.epoch,
+            epoch_hint: record.epoch,
             health: Health::Healthy,
             position: None,
             told_position: ToldPosition::default(),

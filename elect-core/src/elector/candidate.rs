@@ -37,12 +37,12 @@ impl Elector {
     }
 
     fn next_epoch(&self) -> Option<Epoch> {
-        self.heard.max(self.durable.epoch()).max(self.needed_epoch()).next()
+        self.epoch_hint.max(self.durable.epoch()).max(self.needed_epoch()).next()
     }
 
     /// Whether there is an epoch left to offer.
     pub(super) fn has_next_epoch(&self) -> bool {
-        self.heard.max(self.durable.epoch()).next().is_some()
+        self.epoch_hint.max(self.durable.epoch()).next().is_some()
     }
 
     /// R19: the lowest epoch above which a quorum can be had: of the connected voting members, by their own durable

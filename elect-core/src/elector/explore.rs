@@ -59,7 +59,7 @@ impl Elector {
             now: self.now,
             lives_taken: self.lives_taken,
             this_life: self.this_life.clone(),
-            heard: self.heard,
+            epoch_hint: self.epoch_hint,
             health: self.health,
             position: self.position,
             told_position: self.told_position,
@@ -119,7 +119,7 @@ impl Elector {
             this_life,
             role,
             peers,
-            heard,
+            epoch_hint,
             health,
             position,
             told_position,
@@ -146,7 +146,7 @@ impl Elector {
             peers.pair(peer).describe(sink, places, self.durable.incarnation(), pause);
             peers.view(peer).describe(sink, &self.config, self.contradiction_window());
         }
-        sink.word(heard.number());
+        sink.word(epoch_hint.number());
         sink.word(*health as u64);
         describe_position(sink, *position);
         describe_position(sink, told_position.get());

@@ -105,7 +105,7 @@ impl Elector {
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
         let leads = matches!(self.role, Role::Leader(_));
-        if !leads || remaining.is_zero() || remaining > PAUSE_MAX || after.epoch > self.heard {
+        if !leads || remaining.is_zero() || remaining > PAUSE_MAX || after.epoch > self.epoch_hint {
             return Err(Ignored::NotItsPlace);
         }
         if self.freeze.number().is_some_and(|known| known > after) {
@@ -141,7 +141,7 @@ impl Elector {
 
     fn note_freeze(&mut self, stamp: FreezeStamp) {
         // No stamp counts of an epoch that nobody has told of: it would outlast all later ones.
-        if stamp.number.epoch > self.heard {
+        if stamp.number.epoch > self.epoch_hint {
             return;
         }
         self.freeze.limit_request(self.now);

@@ -98,7 +98,7 @@ impl Elector {
             }
             _ => frame.header.epoch,
         };
-        self.heard = self.heard.max(claimed.min(self.durable.epoch().above(HINT_DISTANCE_MAX)));
+        self.epoch_hint = self.epoch_hint.max(claimed.min(self.durable.epoch().above(HINT_DISTANCE_MAX)));
         self.check_distance(frame.header.epoch)?;
         let pair = self.peers.pair_mut(peer);
         pair.note_ended(&frame.header);
