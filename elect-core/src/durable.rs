@@ -1,7 +1,7 @@
 //! What is on the disk, what is on its way there, and what waits for it.
 
 use crate::epoch::{Epoch, Position};
-use crate::follower::{Accepting, Candidacy};
+use crate::follower::{Candidacy, OfferInHand};
 use crate::genesis::told::SavedGenesis;
 use crate::members::MemberIndex;
 use crate::nonce::Incarnation;
@@ -19,7 +19,7 @@ pub(crate) struct DurableState {
     /// How many gates there were.
     gates: u64,
     /// An offer that came while an earlier record was being saved.
-    deferred: Option<Accepting>,
+    deferred: Option<OfferInHand>,
     /// The candidacy that was accepted last, after the last gate.
     accepted_candidacy: Option<Candidacy>,
     /// The position that the last gate pulled after its raise.
@@ -191,18 +191,18 @@ impl DurableState {
     }
 
     /// An offer that came while a record is being saved waits for it; of two, the higher.
-    pub(crate) fn defer(&mut self, accepting: Accepting) {
+    pub(crate) fn defer(&mut self, accepting: OfferInHand) {
         if self.deferred.is_none_or(|deferred| deferred.epoch <= accepting.epoch) {
             self.deferred = Some(accepting);
         }
     }
 
     /// The offer that waited, once no save is under way any more.
-    pub(crate) fn take_deferred(&mut self) -> Option<Accepting> {
+    pub(crate) fn take_deferred(&mut self) -> Option<OfferInHand> {
         self.deferred.take_if(|_| self.saving.is_none())
     }
 
-    pub(crate) const fn deferred(&self) -> Option<&Accepting> {
+    pub(crate) const fn deferred(&self) -> Option<&OfferInHand> {
         self.deferred.as_ref()
     }
 

@@ -74,7 +74,7 @@ impl Follower {
     }
 
     /// R26: follows `claim`'s leader, to whom it promises. R14: any promise to another node is over.
-    pub(crate) fn follow(&mut self, claim: &Claim) {
+    pub(crate) fn follow(&mut self, claim: &LeaderClaim) {
         let since = match self.followed() {
             Some(followed) if followed.leader == claim.leader => followed.since,
             _ => claim.received,
@@ -94,7 +94,7 @@ impl Follower {
     /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
     /// time is in use.
     #[inline]
-    pub(crate) fn note_use(&mut self, claim: &Claim) {
+    pub(crate) fn note_use(&mut self, claim: &LeaderClaim) {
         if let Self::Following(followed, _) = self {
             followed.proven = followed.proven.max(claim.echoed);
             followed.detection = claim.detection;
@@ -122,7 +122,7 @@ impl Follower {
 
 /// A leader's claim that has passed every check.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Claim {
+pub(crate) struct LeaderClaim {
     pub(crate) leader: MemberIndex,
     pub(crate) epoch: Epoch,
     pub(crate) nonce: Nonce,
@@ -134,7 +134,7 @@ pub(crate) struct Claim {
     pub(crate) binds_for: Duration,
 }
 
-impl Claim {
+impl LeaderClaim {
     /// R12: what following promises, from receipt of the claim.
     #[inline]
     pub(crate) fn promise(&self) -> Promise {
@@ -150,7 +150,7 @@ impl Claim {
 
 /// An offer that this node is about to accept.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Accepting {
+pub(crate) struct OfferInHand {
     pub(crate) candidate: MemberIndex,
     pub(crate) epoch: Epoch,
     pub(crate) nonce: Nonce,
@@ -158,7 +158,7 @@ pub(crate) struct Accepting {
     pub(crate) detection: Duration,
 }
 
-impl Accepting {
+impl OfferInHand {
     /// Whose offer it is, in which life, of which epoch.
     pub(crate) const fn candidacy(&self) -> Candidacy {
         Candidacy { candidate: self.candidate, incarnation: self.nonce.incarnation, epoch: self.epoch }

@@ -1,7 +1,7 @@
 //! What waits for the disk.
 
 use crate::epoch::Epoch;
-use crate::follower::{Accepting, Claim};
+use crate::follower::{LeaderClaim, OfferInHand};
 use crate::genesis::told::{Genesis, SavedGenesis};
 use crate::name::NodeId;
 
@@ -13,9 +13,9 @@ pub(crate) enum Purpose {
     /// Leading: the own vote.
     Stand(Epoch),
     /// Sending an accept.
-    Accept(Accepting),
+    Accept(OfferInHand),
     /// Following a leader.
-    Follow(Claim),
+    Follow(LeaderClaim),
     /// Counting the own vote for a re-offer.
     ReOffer(Epoch),
     /// Leading the re-offered epoch: the old one's stamps stop passing the own fence.

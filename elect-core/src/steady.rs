@@ -1,6 +1,6 @@
 //! What a heartbeat of the leader said that was answered and did nothing else.
 
-use crate::follower::Claim;
+use crate::follower::LeaderClaim;
 use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::name::NodeId;
 
@@ -10,7 +10,7 @@ pub(crate) struct Steady {
     pub(crate) from: NodeId,
     pub(crate) header: Header,
     pub(crate) heartbeat: Heartbeat,
-    pub(crate) claim: Claim,
+    pub(crate) claim: LeaderClaim,
 }
 
 impl Steady {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
-use crate::follower::{Accepting, Claim, Followed, Follower};
+use crate::follower::{Followed, Follower, LeaderClaim, OfferInHand};
 use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
@@ -36,7 +36,7 @@ impl Elector {
         self.this_life.note_detection(lead.detection);
         self.check_claim(peer, header, epoch)?;
         let echoed = self.check_claimed(peer, header, lead.detection)?;
-        let claim = Claim {
+        let claim = LeaderClaim {
             leader: peer,
             epoch,
             nonce: header.nonce,
@@ -77,8 +77,8 @@ impl Elector {
 
     /// R26: follows a leader at or above the durable epoch; a leader whom the record does not name in that
     /// epoch only after its name is saved. R25: candidacy and leadership end before the save.
-    fn adopt_leader(&mut self, claim: Claim) {
-        let Claim { leader, epoch, .. } = claim;
+    fn adopt_leader(&mut self, claim: LeaderClaim) {
+        let LeaderClaim { leader, epoch, .. } = claim;
         let node = self.config.members().id(leader);
         self.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
@@ -101,7 +101,7 @@ impl Elector {
 
     /// The claim's epoch and holder are durable. R14: following replaces any promise to another node, because
     /// such a leader proves older leases over. R12: the new one runs from receipt of the claim.
-    pub(super) fn become_following(&mut self, claim: Claim) {
+    pub(super) fn become_following(&mut self, claim: LeaderClaim) {
         if !self.is_alive(claim.leader, claim.nonce) {
             return;
         }
@@ -117,7 +117,7 @@ impl Elector {
 
     /// The leader that this node follows was heard: R12, R13, and the answer that renews its lease.
     #[inline]
-    fn renew(&mut self, claim: &Claim) {
+    fn renew(&mut self, claim: &LeaderClaim) {
         self.renew_promise(claim);
         self.answer_leader(claim.leader);
     }
@@ -129,7 +129,7 @@ impl Elector {
     }
 
     #[inline]
-    fn renew_promise(&mut self, claim: &Claim) {
+    fn renew_promise(&mut self, claim: &LeaderClaim) {
         self.note_use(claim);
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
         let known = self.promise().is_some_and(|promise| promise.epoch >= claim.epoch);
@@ -141,7 +141,7 @@ impl Elector {
     /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
     /// time is in use.
     #[inline]
-    pub(super) fn note_use(&mut self, claim: &Claim) {
+    pub(super) fn note_use(&mut self, claim: &LeaderClaim) {
         if let Role::Follower(follower) = &mut self.role {
             follower.note_use(claim);
         }
@@ -149,7 +149,7 @@ impl Elector {
 
     /// Promises on for a claim that was not covered before. R23: only what is covered is ever echoed to the leader.
     #[inline]
-    pub(super) fn cover(&mut self, claim: &Claim) {
+    pub(super) fn cover(&mut self, claim: &LeaderClaim) {
         self.give_promise(claim.promise());
         self.peers.pair_mut(claim.leader).cover(claim.nonce, claim.detection);
     }
@@ -225,13 +225,13 @@ impl Elector {
             return Err(Ignored::Ended(epoch)); // R5
         }
         let accepting =
-            Accepting { candidate: peer, epoch, nonce: header.nonce, received: self.now, detection };
+            OfferInHand { candidate: peer, epoch, nonce: header.nonce, received: self.now, detection };
         self.consider_offer(accepting);
         Ok(())
     }
 
-    pub(super) fn consider_offer(&mut self, accepting: Accepting) {
-        let Accepting { candidate, epoch, .. } = accepting;
+    pub(super) fn consider_offer(&mut self, accepting: OfferInHand) {
+        let OfferInHand { candidate, epoch, .. } = accepting;
         if self.durable.is_saving() {
             self.durable.defer(accepting);
         } else if let Some(refusal) = self.refusal_of(candidate, epoch) {
@@ -303,8 +303,8 @@ impl Elector {
 
     /// R8: the vote is durable before the accept leaves. R28: stamps of the leadership that this node goes on
     /// following pass the raised floor.
-    fn adopt_candidate(&mut self, accepting: Accepting) {
-        let Accepting { candidate, epoch, .. } = accepting;
+    fn adopt_candidate(&mut self, accepting: OfferInHand) {
+        let OfferInHand { candidate, epoch, .. } = accepting;
         let node = self.config.members().id(candidate);
         self.give_up_round(RoundLost::HigherOffer { candidate: node, epoch });
         let kept = match self.followed() {
@@ -321,8 +321,8 @@ impl Elector {
 
     /// The vote is durable. R12: an accept is a promise for D from receipt of the offer; it echoes that offer,
     /// never a later frame (R23). R29: the position was pulled after the raise.
-    pub(super) fn accept(&mut self, accepting: Accepting) {
-        let Accepting { candidate, epoch, nonce, received, detection } = accepting;
+    pub(super) fn accept(&mut self, accepting: OfferInHand) {
+        let OfferInHand { candidate, epoch, nonce, received, detection } = accepting;
         if !self.is_alive(candidate, nonce) {
             return;
         }

@@ -8,7 +8,7 @@
 use crate::elector::Elector;
 use crate::epoch::Epoch;
 use crate::event::Notice;
-use crate::follower::{Claim, Followed};
+use crate::follower::{Followed, LeaderClaim};
 use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
@@ -20,7 +20,7 @@ use crate::time::Time;
 impl Elector {
     /// The claim in `frame`, if it only repeats the last one and nothing is due before it.
     #[inline]
-    pub(super) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<Claim> {
+    pub(super) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<LeaderClaim> {
         let steady = self.steady.as_ref().filter(|_| self.is_steady)?;
         let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.now.max(now));
         let newest = self.peers.pair(leader).newest()?;
@@ -36,7 +36,7 @@ impl Elector {
         if self.is_news_of_pace(leader, nonce, echoed, received) {
             return None;
         }
-        Some(Claim { nonce, echoed, received, ..steady.claim })
+        Some(LeaderClaim { nonce, echoed, received, ..steady.claim })
     }
 
     /// Whether the echo says something new of the round trip.
@@ -52,7 +52,7 @@ impl Elector {
     /// Promises on, and answers what it answered before. The detection time is the one in use already,
     /// failover is not frozen, and a nonce newer than all before it is not covered yet.
     #[inline]
-    pub(super) fn on_repeated(&mut self, claim: &Claim) {
+    pub(super) fn on_repeated(&mut self, claim: &LeaderClaim) {
         self.now = claim.received;
         self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
         self.note_use(claim);
@@ -105,7 +105,7 @@ impl Elector {
         header: &Header,
         heartbeat: Heartbeat,
         epoch: Epoch,
-    ) -> Option<Claim> {
+    ) -> Option<LeaderClaim> {
         let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other what its life began with any more.
@@ -118,7 +118,7 @@ impl Elector {
             is_one_history && !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.now);
         let binds_for = self.config.promise_span(detection);
-        let claim = Claim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for };
+        let claim = LeaderClaim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for };
         (is_followed && is_quiet && is_told).then_some(claim)
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::describe::{StateSink, describe_incarnation, describe_node, describe_position, option, words};
 use crate::durable::DurableState;
 use crate::elector::{Elector, Role};
-use crate::follower::{Accepting, Claim};
+use crate::follower::{LeaderClaim, OfferInHand};
 use crate::record::Storage;
 use crate::saving::Purpose;
 use crate::time::nanos;
@@ -85,10 +85,10 @@ impl Elector {
     pub(super) fn describe_accepting(
         &self,
         sink: &mut impl StateSink,
-        accepting: &Accepting,
+        accepting: &OfferInHand,
         horizon: Duration,
     ) {
-        let Accepting { candidate, epoch, nonce, received, detection } = *accepting;
+        let OfferInHand { candidate, epoch, nonce, received, detection } = *accepting;
         sink.word(epoch.number());
         sink.word(candidate.get() as u64);
         sink.nonce(candidate.get(), self.me.get(), nonce);
@@ -96,9 +96,9 @@ impl Elector {
         sink.word(nanos(detection));
     }
 
-    pub(super) fn describe_claim(&self, sink: &mut impl StateSink, claim: &Claim) {
+    pub(super) fn describe_claim(&self, sink: &mut impl StateSink, claim: &LeaderClaim) {
         // What it echoes proves for how long its leader led, to a replaced node alone.
-        let Claim { leader, epoch, nonce, echoed: _, received, detection, binds_for } = *claim;
+        let LeaderClaim { leader, epoch, nonce, echoed: _, received, detection, binds_for } = *claim;
         words(sink, [leader.get() as u64, epoch.number()]);
         sink.nonce(leader.get(), self.me.get(), nonce);
         sink.since(received, binds_for);
