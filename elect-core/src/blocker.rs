@@ -74,7 +74,7 @@ pub enum Blocker {
 
 /// When a node stands that nothing but its rank keeps from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct CampaignAt {
     pub(crate) since: Time,
     pub(crate) at: Time,
     /// The delay of the rank that this follows from.

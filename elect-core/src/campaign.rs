@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::blocker::Turn;
+use crate::blocker::CampaignAt;
 #[cfg(feature = "explore")]
 use crate::describe::{StateSink, describe_position, option};
 use crate::epoch::{Epoch, Position};
@@ -17,7 +17,7 @@ use crate::time::nanos;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Campaign {
     /// When this node stands, while nothing but its rank keeps it from that.
-    turn: Option<Turn>,
+    turn: Option<CampaignAt>,
     /// Not before this point may this node stand.
     wait_until: Time,
     /// Rounds lost in a row.
@@ -152,7 +152,7 @@ impl Campaign {
         self.had_leader
     }
 
-    pub(crate) const fn turn(&self) -> Option<Turn> {
+    pub(crate) const fn turn(&self) -> Option<CampaignAt> {
         self.turn
     }
 
@@ -164,7 +164,7 @@ impl Campaign {
     /// Only its rank, with this delay, keeps this node from standing at `at`.
     pub(crate) fn await_turn(&mut self, at: Time, delay: Duration, now: Time) {
         let since = self.turn.map_or(now, |turn| turn.since);
-        self.turn = Some(Turn { since, at, delay });
+        self.turn = Some(CampaignAt { since, at, delay });
     }
 
     /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
