@@ -64,13 +64,13 @@ pub struct Fence<L> {
     log: Mutex<L>,
     floor: AtomicU64,
     /// While a leader, this node or the one it follows, re-offers itself: the epoch below the floor whose stamps still pass, zero for none.
-    kept: AtomicU64,
+    exempt_epoch: AtomicU64,
 }
 
 impl<L: Log> Fence<L> {
     /// A fence around `log`, with its floor at epoch zero until an elector starts.
     pub const fn new(log: L) -> Self {
-        Self { log: Mutex::new(log), floor: AtomicU64::new(0), kept: AtomicU64::new(0) }
+        Self { log: Mutex::new(log), floor: AtomicU64::new(0), exempt_epoch: AtomicU64::new(0) }
     }
 
     /// Runs `write` with the log if `stamp` may still write; the floor does not move meanwhile.
@@ -82,7 +82,7 @@ impl<L: Log> Fence<L> {
         self.admit(stamp)?;
         // R28: the floor's own epoch is led, so that the one before it is over: none of its entries comes after these.
         if stamp.epoch().number() == self.floor.load(Ordering::SeqCst) {
-            self.kept.store(0, Ordering::SeqCst);
+            self.exempt_epoch.store(0, Ordering::SeqCst);
         }
         Ok(write(&mut log))
     }
@@ -112,8 +112,8 @@ impl<L: Log> Fence<L> {
         if epoch == floor {
             return Ok(());
         }
-        let kept = Epoch::new(self.kept.load(Ordering::SeqCst));
-        if epoch < floor && epoch == kept {
+        let exempt_epoch = Epoch::new(self.exempt_epoch.load(Ordering::SeqCst));
+        if epoch < floor && epoch == exempt_epoch {
             return Ok(());
         }
         Err(if epoch < floor {
@@ -140,11 +140,11 @@ impl<L: Log> Fence<L> {
 impl<L: Log> Floor for Fence<L> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = raise.kept().map_or(0, Epoch::number);
-        // R28: an exception begins with a higher floor and is not opened again. `kept` first: whoever sees the new floor also
+        let exempt_epoch = raise.exempt_epoch().map_or(0, Epoch::number);
+        // R28: an exception begins with a higher floor and is not opened again. It comes first: whoever sees the new floor also
         // sees what passes below it.
-        if kept == 0 || raise.floor().number() > self.floor.load(Ordering::SeqCst) {
-            self.kept.store(kept, Ordering::SeqCst);
+        if exempt_epoch == 0 || raise.floor().number() > self.floor.load(Ordering::SeqCst) {
+            self.exempt_epoch.store(exempt_epoch, Ordering::SeqCst);
         }
         self.floor.fetch_max(raise.floor().number(), Ordering::SeqCst);
         // R29: the position is pulled after the raise and under the same lock: no apply lies between them (S7).
@@ -160,7 +160,7 @@ impl<L> fmt::Debug for Fence<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fence")
             .field("floor", &self.floor.load(Ordering::SeqCst))
-            .field("kept", &self.kept.load(Ordering::SeqCst))
+            .field("exempt_epoch", &self.exempt_epoch.load(Ordering::SeqCst))
             .finish_non_exhaustive()
     }
 }
@@ -181,8 +181,8 @@ mod tests {
         Stamp::received(Epoch::new(epoch))
     }
 
-    fn raise(fence: &Fence<Entries>, floor: u64, kept: Option<u64>) -> Option<Position> {
-        fence.raise(Raise::new(Epoch::new(floor), kept.map(Epoch::new)))
+    fn raise(fence: &Fence<Entries>, floor: u64, exempt_epoch: Option<u64>) -> Option<Position> {
+        fence.raise(Raise::new(Epoch::new(floor), exempt_epoch.map(Epoch::new)))
     }
 
     #[test]

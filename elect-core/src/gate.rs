@@ -52,12 +52,12 @@ impl<F: Floor + ?Sized> Floor for alloc::sync::Arc<F> {
 #[derive(Debug)]
 pub struct Raise {
     floor: Epoch,
-    kept: Option<Epoch>,
+    exempt_epoch: Option<Epoch>,
 }
 
 impl Raise {
-    pub(crate) const fn new(floor: Epoch, kept: Option<Epoch>) -> Self {
-        Self { floor, kept }
+    pub(crate) const fn new(floor: Epoch, exempt_epoch: Option<Epoch>) -> Self {
+        Self { floor, exempt_epoch }
     }
 
     /// Stamps below this epoch are stale from now on.
@@ -67,8 +67,8 @@ impl Raise {
 
     /// The one epoch below the floor whose stamps still pass: the leadership that goes on meanwhile,
     /// this node's own or that of the leader it follows.
-    pub const fn kept(&self) -> Option<Epoch> {
-        self.kept
+    pub const fn exempt_epoch(&self) -> Option<Epoch> {
+        self.exempt_epoch
     }
 }
 

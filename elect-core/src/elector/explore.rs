@@ -35,7 +35,7 @@ impl Elector {
         let gate = gate.map(|gate| Gate {
             ticket: ticket(&gate.ticket),
             record: gate.record,
-            raise: Raise::new(gate.raise.floor(), gate.raise.kept()),
+            raise: Raise::new(gate.raise.floor(), gate.raise.exempt_epoch()),
         });
         (self.copied(authority), gate)
     }

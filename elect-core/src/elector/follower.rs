@@ -307,7 +307,7 @@ impl Elector {
         let OfferInHand { candidate, epoch, .. } = accepting;
         let node = self.config.members().id(candidate);
         self.give_up_round(RoundLost::HigherOffer { candidate: node, epoch });
-        let kept = match self.followed() {
+        let exempt_epoch = match self.followed() {
             Some(followed) if followed.leader == candidate => Some(followed.epoch),
             Some(_) => {
                 self.unfollow(LeaderLost::Superseded);
@@ -316,7 +316,7 @@ impl Elector {
             None => None,
         };
         let record = self.next_record(epoch, Holder { node, word: Word::Vote });
-        self.save(Purpose::Accept(accepting), Some(record), epoch, kept);
+        self.save(Purpose::Accept(accepting), Some(record), epoch, exempt_epoch);
     }
 
     /// The vote is durable. R12: an accept is a promise for D from receipt of the offer; it echoes that offer,

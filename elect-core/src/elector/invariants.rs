@@ -48,7 +48,7 @@ impl Elector {
             "an offer waits only while a save runs"
         );
         assert!(
-            self.durable.exempt_epoch().is_none_or(|kept| kept < self.durable.epoch()),
+            self.durable.exempt_epoch().is_none_or(|exempt_epoch| exempt_epoch < self.durable.epoch()),
             "what passes the floor is below it"
         );
     }

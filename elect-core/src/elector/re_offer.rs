@@ -47,9 +47,9 @@ impl Elector {
         let Role::Leader(leader) = &mut self.role else { return };
         self.this_life.note_offered(epoch);
         leader.begin_re_offer(Offer::new(epoch, first, self.peers.len()));
-        let kept = Some(leader.epoch());
+        let exempt_epoch = Some(leader.epoch());
         let holder = Holder { node: self.config.node(), word: Word::Vote };
-        self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, kept);
+        self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, exempt_epoch);
     }
 
     fn repeat_re_offer(&mut self) {

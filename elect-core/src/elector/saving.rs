@@ -70,14 +70,14 @@ impl Elector {
         purpose: Purpose,
         record: Option<Record>,
         floor: Epoch,
-        kept: Option<Epoch>,
+        exempt_epoch: Option<Epoch>,
     ) {
         assert!(floor >= self.durable.epoch(), "S3: the durable epoch never falls");
         // R59: whatever is saved goes on as if no genesis were, and reaches the disk right behind it.
-        let save = (purpose, record, floor, kept);
+        let save = (purpose, record, floor, exempt_epoch);
         let Some(number) = self.durable.begin(&save, self.now) else { return };
         let ticket = Ticket { elector: self.authority.clone(), number };
-        self.out.hand_out_gate(Gate { ticket, record, raise: Raise::new(floor, kept) });
+        self.out.hand_out_gate(Gate { ticket, record, raise: Raise::new(floor, exempt_epoch) });
         self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection_in_use()));
     }
 
@@ -131,8 +131,8 @@ impl Elector {
 
     fn finish_genesis(&mut self, genesis: SavedGenesis) {
         self.on_genesis_saved(genesis);
-        if let Some((purpose, record, floor, kept)) = self.durable.take_next() {
-            self.save(purpose, record, floor, kept);
+        if let Some((purpose, record, floor, exempt_epoch)) = self.durable.take_next() {
+            self.save(purpose, record, floor, exempt_epoch);
         }
     }
 

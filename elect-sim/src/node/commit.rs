@@ -33,7 +33,7 @@ struct WatchedFloor<'a> {
 
 impl Floor for WatchedFloor<'_> {
     fn raise(&self, raise: Raise) -> Option<Position> {
-        self.raised.set(Some((raise.floor(), raise.kept())));
+        self.raised.set(Some((raise.floor(), raise.exempt_epoch())));
         let fence = self.fence?;
         let mut position = fence.raise(raise);
         if let (Some(mixed), Some(position)) = (self.mixed, &mut position) {
