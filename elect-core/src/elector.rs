@@ -72,6 +72,15 @@ pub struct Elector {
     config: Config,
     me: MemberIndex,
     kind: MemberKind,
+    state: State,
+    tally: Tally,
+    authority: Authority,
+    out: Outbox,
+}
+
+/// All that inputs change, and that what follows depends on: parts that own their fields.
+#[derive(Clone, Debug)]
+struct State {
     now: Time,
     life: Life,
     durable: DurableState,
@@ -91,16 +100,42 @@ pub struct Elector {
     /// R33: only an echo of a nonce from here on makes a peer connected.
     connected_floor: Time,
     random: Random,
-    tally: Tally,
     nonces: Nonces,
     notices: Notices,
     /// The last heartbeat of a leader that was answered and did nothing else.
     steady: Option<Steady>,
     /// Nothing has changed since.
     is_steady: bool,
-    authority: Authority,
     timers: Timers,
-    out: Outbox,
+}
+
+impl State {
+    fn new(config: &Config, record: Record, now: Time) -> Self {
+        let count = config.members().count();
+        Self {
+            now,
+            life: Life::Starting,
+            durable: DurableState::new(record),
+            lives_taken: 0,
+            this_life: ThisLife::default(),
+            role: Role::default(),
+            peers: Peers::new(count),
+            epoch_hint: record.epoch,
+            health: Health::Healthy,
+            position: None,
+            told_position: ToldPosition::default(),
+            freeze: Freeze::default(),
+            genesis: GenesisBook::new(count),
+            campaign: Campaign::default(),
+            connected_floor: Time::ZERO,
+            random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
+            nonces: Nonces::new(now),
+            notices: Notices::new(),
+            steady: None,
+            is_steady: false,
+            timers: Timers::new(),
+        }
+    }
 }
 
 /// Whether the elector takes part.
@@ -135,40 +170,17 @@ impl Elector {
     /// nothing is sent.
     pub fn new(config: Config, record: Record, now: Time) -> Result<Self, StartRefused> {
         check_record(&config, &record)?;
-        let members = config.members();
-        let me = config.me();
-        let count = members.count();
         let mut elector = Self {
-            me,
-            kind: members.get(me).kind,
-            now,
-            life: Life::Starting,
-            durable: DurableState::new(record),
-            lives_taken: 0,
-            this_life: ThisLife::default(),
-            role: Role::default(),
-            peers: Peers::new(count),
-            epoch_hint: record.epoch,
-            health: Health::Healthy,
-            position: None,
-            told_position: ToldPosition::default(),
-            freeze: Freeze::default(),
-            genesis: GenesisBook::new(count),
-            campaign: Campaign::default(),
-            connected_floor: Time::ZERO,
-            random: Random::new(config.seed(), config.node(), record.incarnation.counter.wrapping_add(1)),
-            tally: Tally::new(count),
-            nonces: Nonces::new(now),
-            notices: Notices::new(),
-            steady: None,
-            is_steady: false,
+            me: config.me(),
+            kind: config.kind(),
+            state: State::new(&config, record, now),
+            tally: Tally::new(config.members().count()),
             authority: Authority::new(),
-            timers: Timers::new(),
-            out: Outbox::new(config.node(), count),
+            out: Outbox::new(config.node(), config.members().count()),
             config,
         };
         elector.promise_of_restart();
-        elector.timers.set(Timer::Heartbeat, now);
+        elector.state.timers.set(Timer::Heartbeat, now);
         Ok(elector)
     }
 
@@ -176,7 +188,7 @@ impl Elector {
     /// before the [`deadline`](Self::deadline).
     #[inline]
     pub fn tick(&mut self, now: Time) -> Step<'_> {
-        if now >= self.timers.deadline() {
+        if now >= self.state.timers.deadline() {
             self.begin_input(now);
             self.end_input();
         }
@@ -219,7 +231,7 @@ impl Elector {
     /// When the next [`tick`](Self::tick) is due; [`Time::NEVER`] once stopped.
     #[inline]
     pub const fn deadline(&self) -> Time {
-        self.timers.deadline()
+        self.state.timers.deadline()
     }
 
     /// The lease cell, for the host's threads.
@@ -235,10 +247,10 @@ impl Elector {
     /// Common start of every input: the clock, then everything that was due before the input.
     #[inline]
     fn begin_input(&mut self, now: Time) {
-        self.now = self.now.max(now);
-        self.nonces.begin_step();
-        self.is_steady = false;
-        while let Some(timer) = self.timers.take_due(self.now) {
+        self.state.now = self.state.now.max(now);
+        self.state.nonces.begin_step();
+        self.state.is_steady = false;
+        while let Some(timer) = self.state.timers.take_due(self.state.now) {
             self.on_timer(timer);
         }
     }
@@ -246,7 +258,7 @@ impl Elector {
     /// Common end of every input: whatever the input made possible or untrue.
     #[inline]
     fn end_input(&mut self) {
-        if self.life == Life::Running {
+        if self.state.life == Life::Running {
             self.consider_standing();
             self.consider_genesis();
             self.tell_host();
@@ -271,7 +283,7 @@ impl Elector {
     }
 
     fn on_heartbeat_due(&mut self) {
-        match (&self.life, &self.role) {
+        match (&self.state.life, &self.state.role) {
             (Life::Starting, _) => self.save_incarnation(None),
             (Life::Stopped(_), _) => {}
             (Life::Running, Role::Follower(_)) => self.on_follower_heartbeat_due(),
@@ -283,12 +295,14 @@ impl Elector {
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
     /// before. A promise to oneself is over at once; at a first boot there is none.
     fn promise_of_restart(&mut self) {
-        let holder = self.durable.record().holder.and_then(|holder| self.config.members().index(holder.node));
+        let holder =
+            self.state.durable.record().holder.and_then(|holder| self.config.members().index(holder.node));
         let Some(to) = holder.filter(|&to| to != self.me) else { return };
-        let until = self.now + self.config.promise_span(self.durable.record().detection_max);
-        let promise = Promise { to, epoch: self.durable.epoch(), life: None, until, renewed_at: self.now };
-        self.role = Role::Follower(Follower::Promised(promise));
-        self.timers.set(Timer::Promise, until);
+        let until = self.state.now + self.config.promise_span(self.state.durable.record().detection_max);
+        let promise =
+            Promise { to, epoch: self.state.durable.epoch(), life: None, until, renewed_at: self.state.now };
+        self.state.role = Role::Follower(Follower::Promised(promise));
+        self.state.timers.set(Timer::Promise, until);
     }
 
     /// R44: after a storage error, or as a clone, nothing is voted, offered or led, what the same step has queued
@@ -303,23 +317,23 @@ impl Elector {
         self.give_up_round(RoundLost::Stopped);
         self.unfollow(LeaderLost::Stopped);
         self.tell_host();
-        let spoke = self.life == Life::Running;
-        self.life = Life::Stopped(reason.clone());
-        self.role = Role::Follower(Follower::Free);
-        self.durable.stop();
+        let spoke = self.state.life == Life::Running;
+        self.state.life = Life::Stopped(reason.clone());
+        self.state.role = Role::Follower(Follower::Free);
+        self.state.durable.stop();
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
         self.out.take_back_frames_and_gate();
         if spoke {
             self.renew_nonce();
             self.broadcast();
         }
-        self.timers.clear_all();
+        self.state.timers.clear_all();
         self.out.act(Duty::Stopped { reason });
     }
 
     /// The current leader, as this node knows it: itself, or whom it follows.
     fn leader(&self) -> Option<(NodeId, Epoch)> {
-        match &self.role {
+        match &self.state.role {
             Role::Leader(leader) => Some((self.config.node(), leader.epoch())),
             Role::Follower(Follower::Following(Followed { leader, epoch, .. }, _)) => {
                 Some((self.config.members().id(*leader), *epoch))
@@ -329,7 +343,7 @@ impl Elector {
     }
 
     fn is_running(&self) -> Result<(), RequestRefused> {
-        match self.life {
+        match self.state.life {
             Life::Starting => Err(RequestRefused::Starting),
             Life::Running => Ok(()),
             Life::Stopped(_) => Err(RequestRefused::Stopped),
@@ -339,7 +353,7 @@ impl Elector {
     /// The configured election timeout, longer while a promise of an earlier configuration may still run.
     fn election_timeout(&self) -> Duration {
         self.config.election_timeout_after(
-            self.durable.record().detection_max.max(self.config.detection().ceiling()),
+            self.state.durable.record().detection_max.max(self.config.detection().ceiling()),
         )
     }
 
@@ -347,7 +361,7 @@ impl Elector {
     /// leader it is the longest that there may be (R17): what a leader has adapted itself to may have ended with it.
     #[inline]
     fn detection_in_use(&self) -> Duration {
-        match &self.role {
+        match &self.state.role {
             Role::Leader(leader) => leader.detection(),
             Role::Follower(Follower::Following(followed, _)) => followed.detection,
             _ => self.config.detection().ceiling(),
@@ -367,13 +381,13 @@ impl Elector {
     /// The nonce of what follows differs from that of everything before.
     #[inline]
     fn renew_nonce(&mut self) -> Time {
-        self.nonces.renew(self.now)
+        self.state.nonces.renew(self.state.now)
     }
 
     /// Whether `nonce` is one that this incarnation has sent.
     #[inline]
     fn is_own(&self, nonce: &Nonce) -> bool {
-        self.nonces.has_sent(self.durable.incarnation(), nonce)
+        self.state.nonces.has_sent(self.state.durable.incarnation(), nonce)
     }
 
     fn lost(&mut self, loss: Loss) {
@@ -387,7 +401,7 @@ impl Elector {
     }
 
     fn is_replaced(&self) -> bool {
-        self.durable.record().storage == Storage::Replaced
+        self.state.durable.record().storage == Storage::Replaced
     }
 
     /// Sends a body to one peer under the current header.
@@ -399,22 +413,25 @@ impl Elector {
     /// The next frame out, to `peer`, under the current header. Its body is still that of an earlier frame.
     #[inline]
     fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
-        assert!(self.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
-        let nonce = Nonce { incarnation: self.durable.incarnation(), sent: self.nonces.current(self.now) };
+        assert!(self.state.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
+        let nonce = Nonce {
+            incarnation: self.state.durable.incarnation(),
+            sent: self.state.nonces.current(self.state.now),
+        };
         let echo = self.echo(peer);
         let standing = self.standing();
-        let is_told = self.peers.pair(peer).telling().is_known();
+        let is_told = self.state.peers.pair(peer).telling().is_known();
         let genesis = self.told_genesis();
         let (to, frame) = self.out.next_frame();
         *to = self.config.members().id(peer);
         frame.header.group = self.config.group();
         frame.header.members = self.config.digest();
-        frame.header.epoch = self.durable.epoch();
+        frame.header.epoch = self.state.durable.epoch();
         frame.header.standing = standing;
         frame.header.nonce = nonce;
         frame.header.echo = echo;
         frame.header.genesis = genesis;
-        frame.header.birth = if is_told { None } else { Some(self.this_life.birth()) };
+        frame.header.birth = if is_told { None } else { Some(self.state.this_life.birth()) };
         frame
     }
 }

@@ -18,30 +18,30 @@ impl Elector {
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
     #[inline]
     pub(super) fn consider_standing(&mut self) {
-        if !matches!(self.role, Role::Follower(_)) || self.promise().is_some() {
-            self.campaign.end_turn();
+        if !matches!(self.state.role, Role::Follower(_)) || self.promise().is_some() {
+            self.state.campaign.end_turn();
             return;
         }
         let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
-        self.campaign.end_turn();
+        self.state.campaign.end_turn();
         let until = match blocker {
             Blocker::Waits(until) | Blocker::InDoubt(until) => until,
             // Its target may disconnect before: look again after one step.
-            Blocker::HeadStart(_, until) => until.min(self.now + self.rank_step()),
+            Blocker::HeadStart(_, until) => until.min(self.state.now + self.rank_step()),
             _ => Time::NEVER,
         };
-        self.timers.set(Timer::Stand, until);
+        self.state.timers.set(Timer::Stand, until);
     }
 
     fn await_turn(&mut self) {
         let (rank, delay) = self.rank_delay();
-        let at = self.campaign.turn_after(delay, self.now);
-        if at <= self.now {
+        let at = self.state.campaign.turn_after(delay, self.state.now);
+        if at <= self.state.now {
             return self.become_candidate(rank);
         }
-        self.campaign.await_turn(at, delay, self.now);
+        self.state.campaign.await_turn(at, delay, self.state.now);
         // A better one may disappear before: look again after one step.
-        self.timers.set(Timer::Stand, at.min(self.now + self.rank_step()));
+        self.state.timers.set(Timer::Stand, at.min(self.state.now + self.rank_step()));
     }
 
     /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
@@ -49,7 +49,7 @@ impl Elector {
     pub(super) fn blocker(&self) -> Option<Blocker> {
         self.firm_blocker().or_else(|| {
             let (rank, delay) = self.rank_delay();
-            Some(Blocker::Rank { rank, at: self.campaign.turn_after(delay, self.now) })
+            Some(Blocker::Rank { rank, at: self.state.campaign.turn_after(delay, self.state.now) })
         })
     }
 
@@ -63,27 +63,28 @@ impl Elector {
         let config = &self.config;
         let followed = self.followed();
         let blockers = [
-            matches!(self.life, Life::Stopped(_)).then_some(Blocker::Stopped),
-            (self.life == Life::Starting).then_some(Blocker::Starting),
-            matches!(self.role, Role::Leader(_)).then_some(Blocker::Leads),
-            matches!(self.role, Role::Candidate(_)).then_some(Blocker::Stands),
+            matches!(self.state.life, Life::Stopped(_)).then_some(Blocker::Stopped),
+            (self.state.life == Life::Starting).then_some(Blocker::Starting),
+            matches!(self.state.role, Role::Leader(_)).then_some(Blocker::Leads),
+            matches!(self.state.role, Role::Candidate(_)).then_some(Blocker::Stands),
             (self.kind != MemberKind::Voter).then_some(Blocker::NotAVoter), // R50
             config.never_leader().then_some(Blocker::NeverLeader),
             self.is_replaced().then_some(Blocker::Replaced), // R45
             // R43. R64: in a freeze the last leader leads on, unfit or not.
-            (self.health == Health::Unfit && !self.freeze.is_active()).then_some(Blocker::Unhealthy),
+            (self.state.health == Health::Unfit && !self.state.freeze.is_active())
+                .then_some(Blocker::Unhealthy),
             followed.map(|followed| Blocker::Follows(config.members().id(followed.leader), followed.epoch)),
             // R10: a promise binds its giver too.
             self.promise()
                 .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
-            self.durable.saving_since().map(Blocker::Saving), // R8
-            self.genesis.doubt_until(self.now).map(Blocker::InDoubt), // R59
-            self.campaign.waits_until(self.now).map(Blocker::Waits), // R33
+            self.state.durable.saving_since().map(Blocker::Saving), // R8
+            self.state.genesis.doubt_until(self.state.now).map(Blocker::InDoubt), // R59
+            self.state.campaign.waits_until(self.state.now).map(Blocker::Waits), // R33
             self.active_head_start().map(|head_start| {
                 Blocker::HeadStart(config.members().id(head_start.target), head_start.until)
             }), // R39
             // R42. R62: only as the last leader.
-            self.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(Blocker::Paused),
+            self.state.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(Blocker::Paused),
             (!self.has_next_epoch()).then_some(Blocker::EpochsExhausted),
         ];
         blockers.into_iter().flatten().next()
@@ -105,7 +106,7 @@ impl Elector {
     }
 
     fn counts_as_free(&self, peer: MemberIndex) -> bool {
-        match self.peers.view(peer).standing() {
+        match self.state.peers.view(peer).standing() {
             Standing::Free => true,
             // R62: reserved is free for that node, and for nobody else.
             Standing::Reserved(leader) => leader == self.config.node(),
@@ -116,8 +117,8 @@ impl Elector {
 
     fn is_known_to_have_ended(&self, leader: NodeId, epoch: Epoch) -> bool {
         match self.config.members().index(leader) {
-            Some(index) if index == self.me => epoch <= self.durable.epoch(),
-            Some(index) => epoch <= self.peers.pair(index).ended(),
+            Some(index) if index == self.me => epoch <= self.state.durable.epoch(),
+            Some(index) => epoch <= self.state.peers.pair(index).ended(),
             None => false,
         }
     }
@@ -125,22 +126,22 @@ impl Elector {
     /// R46: the lag limit is measured against connected voters, and bars only where the operator says so.
     fn lag_blocker(&self) -> Option<Blocker> {
         let limit = self.config.lag_limit()?;
-        let (own, best) = (self.position, self.best_connected_position());
+        let (own, best) = (self.state.position, self.best_connected_position());
         (limit.beyond == BeyondLagLimit::Bars && limit.is_exceeded(own, best))
             .then_some(Blocker::Lags { own, best })
     }
 
     fn best_connected_position(&self) -> Option<Position> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        connected.map(|peer| self.peers.view(peer).position()).fold(self.position, Option::max)
+        connected.map(|peer| self.state.peers.view(peer).position()).fold(self.state.position, Option::max)
     }
 
     /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a freeze keeps in
     /// office: nobody else stands. R31 and R46: whoever failed to
     /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
-        let reserved = self.freeze.is_active() && self.is_reserved_for(self.me);
-        if self.campaign.favour().holds(self.now) || reserved {
+        let reserved = self.state.freeze.is_active() && self.is_reserved_for(self.me);
+        if self.state.campaign.favour().holds(self.state.now) || reserved {
             return (0, Duration::ZERO);
         }
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
@@ -150,11 +151,11 @@ impl Elector {
         let rank = rank(own, others, self.config.lag_tolerance());
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.rank_step().saturating_mul(steps);
-        let failed = self.campaign.failed_at(self.position);
+        let failed = self.state.campaign.failed_at(self.state.position);
         let lags = self
             .config
             .lag_limit()
-            .is_some_and(|limit| limit.is_exceeded(self.position, self.best_connected_position()));
+            .is_some_and(|limit| limit.is_exceeded(self.state.position, self.best_connected_position()));
         if failed || lags {
             delay += self.election_timeout();
         }
@@ -165,7 +166,7 @@ impl Elector {
     /// doubt.
     fn rival(&self, peer: MemberIndex) -> Merit {
         let merit = self.merit(peer);
-        match self.peers.view(peer).standing() {
+        match self.state.peers.view(peer).standing() {
             Standing::Standing(_) => Merit { stands: true, ..merit },
             Standing::Following(..) | Standing::Bound => {
                 Merit { position: merit.position.max(self.ranked_position()), ..merit }
@@ -177,12 +178,12 @@ impl Elector {
     /// Whether `peer` stands, or is an eligible voter that is free or may be so at about the same time as this node:
     /// one that still follows, or after a restart of all one that is still bound by its record.
     fn may_stand(&self, peer: MemberIndex) -> bool {
-        let view = self.peers.view(peer);
+        let view = self.state.peers.view(peer);
         let fit = view.eligible() && view.healthy();
         match view.standing() {
             Standing::Standing(_) => true,
             Standing::Free | Standing::Following(..) => fit,
-            Standing::Bound => fit && !self.campaign.had_leader(),
+            Standing::Bound => fit && !self.state.campaign.had_leader(),
             _ => false,
         }
     }

@@ -23,26 +23,26 @@ impl Elector {
     pub(super) fn become_candidate(&mut self, rank: usize) {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
-        let offer = Offer::new(epoch, first, self.peers.len());
-        self.role = Role::Candidate(Candidate::new(offer));
-        self.this_life.note_offered(epoch);
-        self.campaign.begun();
-        self.timers.clear(Timer::Stand);
+        let offer = Offer::new(epoch, first, self.state.peers.len());
+        self.state.role = Role::Candidate(Candidate::new(offer));
+        self.state.this_life.note_offered(epoch);
+        self.state.campaign.begun();
+        self.state.timers.clear(Timer::Stand);
         let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::Stood { epoch, rank });
-        self.timers.set(Timer::Round, self.now + self.round_timeout());
-        self.notices.note_broadcast(Stance::Standing(epoch), self.durable.epoch());
+        self.state.timers.set(Timer::Round, self.state.now + self.round_timeout());
+        self.state.notices.note_broadcast(Stance::Standing(epoch), self.state.durable.epoch());
         self.offer_to_everybody();
     }
 
     fn next_epoch(&self) -> Option<Epoch> {
-        self.epoch_hint.max(self.durable.epoch()).max(self.needed_epoch()).next()
+        self.state.epoch_hint.max(self.state.durable.epoch()).max(self.needed_epoch()).next()
     }
 
     /// Whether there is an epoch left to offer.
     pub(super) fn has_next_epoch(&self) -> bool {
-        self.epoch_hint.max(self.durable.epoch()).next().is_some()
+        self.state.epoch_hint.max(self.state.durable.epoch()).next().is_some()
     }
 
     /// R19: the lowest epoch above which a quorum can be had: of the connected voting members, by their own durable
@@ -51,22 +51,25 @@ impl Elector {
         let Some(needed) = self.config.members().quorum().checked_sub(2) else { return Epoch::ZERO };
         let votes = |&peer: &MemberIndex| {
             let may_vote =
-                !matches!(self.peers.view(peer).standing(), Standing::Replaced | Standing::Stopped(_));
+                !matches!(self.state.peers.view(peer).standing(), Standing::Replaced | Standing::Stopped(_));
             may_vote && self.is_connected(peer) && self.is_counted(peer)
         };
-        let mut epochs: Vec<_> =
-            self.voting_peers().filter(votes).map(|peer| self.peers.view(peer).told().epoch()).collect();
+        let mut epochs: Vec<_> = self
+            .voting_peers()
+            .filter(votes)
+            .map(|peer| self.state.peers.view(peer).told().epoch())
+            .collect();
         epochs.sort_unstable();
         let lowest = epochs.get(needed).copied().unwrap_or(Epoch::ZERO);
-        lowest.min(self.durable.epoch().above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
+        lowest.min(self.state.durable.epoch().above(FLOOR_DISTANCE_MAX)).min(Epoch::new(u64::MAX).before())
     }
 
     /// The epoch of a re-offer: also above a connected voter that has said twice how far it is. A leader has its quorum
     /// without it, but would otherwise take a step of the hint's limit at each heartbeat until it gets there.
     pub(super) fn next_epoch_of_re_offer(&self) -> Option<Epoch> {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        let told = connected.map(|peer| self.peers.view(peer).told().twice()).max();
-        let told = told.unwrap_or(Epoch::ZERO).min(self.durable.epoch().above(FLOOR_DISTANCE_MAX));
+        let told = connected.map(|peer| self.state.peers.view(peer).told().twice()).max();
+        let told = told.unwrap_or(Epoch::ZERO).min(self.state.durable.epoch().above(FLOOR_DISTANCE_MAX));
         Some(self.next_epoch()?.max(told.next()?))
     }
 
@@ -78,11 +81,11 @@ impl Elector {
                 self.send_heartbeat(peer);
             }
         }
-        self.timers.set(Timer::Heartbeat, self.now + self.config.heartbeat_interval());
+        self.state.timers.set(Timer::Heartbeat, self.state.now + self.config.heartbeat_interval());
     }
 
     fn send_offer(&mut self, peer: MemberIndex) {
-        if let Role::Candidate(candidate) = &self.role {
+        if let Role::Candidate(candidate) = &self.state.role {
             let offer = self.offer_to(peer, candidate.epoch());
             self.send(peer, offer);
         }
@@ -96,7 +99,7 @@ impl Elector {
 
     /// R34: to a voter that became free while the round lasts.
     pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
-        if let Role::Candidate(candidate) = &self.role
+        if let Role::Candidate(candidate) = &self.state.role
             && self.config.members().get(peer).kind.votes()
             && candidate.offer().ballot(peer).is_none()
         {
@@ -111,7 +114,7 @@ impl Elector {
 
     /// The own vote is durable: it counts from now on. A round that is over meanwhile stays over.
     pub(super) fn on_own_vote_saved(&mut self, epoch: Epoch) {
-        if let Role::Candidate(candidate) = &mut self.role
+        if let Role::Candidate(candidate) = &mut self.state.role
             && candidate.offer_mut().note_saved(epoch)
         {
             self.count_ballots();
@@ -136,7 +139,7 @@ impl Elector {
         let grant = echo.sent + self.config.lease_span(detection);
         // R65: the word of a voter that is left out makes no ballot.
         let ballot = self.is_counted(peer).then_some(Ballot { grant, position, genesis });
-        match &mut self.role {
+        match &mut self.state.role {
             Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {
                 candidate.offer_mut().note_ballot(peer, ballot);
                 self.note_voters_freeze(freeze);
@@ -157,15 +160,15 @@ impl Elector {
 
     /// R21: leads when the own vote is durable and the lease that the ballots make lies ahead.
     fn count_ballots(&mut self) {
-        let Role::Candidate(candidate) = &self.role else { return };
+        let Role::Candidate(candidate) = &self.state.role else { return };
         if !candidate.offer().is_saved() {
             return;
         }
         // A leader begins with the longest detection time it may use, and adapts it in office (R41).
         let (offer, detection) = (candidate.offer(), self.own_detection());
-        let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.now);
-        if lease_end > self.now
-            && let Role::Candidate(won) = core::mem::take(&mut self.role)
+        let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.state.now);
+        if lease_end > self.state.now
+            && let Role::Candidate(won) = core::mem::take(&mut self.state.role)
         {
             self.become_leader(won.offer(), detection, lease_end);
         }
@@ -179,7 +182,7 @@ impl Elector {
         epoch: Epoch,
         refusal: Refusal,
     ) -> Result<(), Ignored> {
-        let open = match &self.role {
+        let open = match &self.state.role {
             Role::Candidate(candidate) => candidate.epoch() == epoch,
             Role::Leader(leader) => leader.re_offer().is_some_and(|offer| offer.epoch() == epoch),
             Role::Follower(_) => false,
@@ -195,7 +198,7 @@ impl Elector {
 
     /// R33: a round without a quorum in time, or without hope of one, is given up, which frees those who accepted; then a wait at random.
     pub(super) fn on_round_over(&mut self) {
-        if matches!(self.role, Role::Candidate(_)) {
+        if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
             self.lose_round(wait, RoundLost::NoQuorum { wait });
         }
@@ -203,22 +206,22 @@ impl Elector {
 
     /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
     pub(super) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
-        let Role::Candidate(candidate) = &self.role else { return };
-        self.connected_floor = candidate.offer().first();
-        self.campaign.wait_until(self.now + wait);
+        let Role::Candidate(candidate) = &self.state.role else { return };
+        self.state.connected_floor = candidate.offer().first();
+        self.state.campaign.wait_until(self.state.now + wait);
         self.give_up_round(reason);
     }
 
     /// Uniform up to the longest wait.
     fn draw_wait(&mut self) -> Duration {
         let longest = nanos(self.longest_wait());
-        self.campaign.lost();
-        Duration::from_nanos(self.random.up_to(longest))
+        self.state.campaign.lost();
+        Duration::from_nanos(self.state.random.up_to(longest))
     }
 
     /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
     pub(super) fn withdraw_round(&mut self, reason: RoundLost) {
-        if matches!(self.role, Role::Candidate(_)) {
+        if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
             self.lose_round(wait, reason);
         }
@@ -226,12 +229,12 @@ impl Elector {
 
     /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
     pub(super) fn give_up_round(&mut self, reason: RoundLost) {
-        let Role::Candidate(candidate) = &self.role else { return };
+        let Role::Candidate(candidate) = &self.state.role else { return };
         let epoch = candidate.epoch();
-        self.freeze.end_favour();
-        self.role = Role::Follower(Follower::Free);
+        self.state.freeze.end_favour();
+        self.state.role = Role::Follower(Follower::Free);
         self.silence(|standing| matches!(standing, Standing::Standing(_)));
-        self.timers.clear(Timer::Round);
+        self.state.timers.clear(Timer::Round);
         self.reset_heartbeat();
         self.out.happened(Notice::RoundLost { epoch, reason });
     }

@@ -16,13 +16,13 @@ impl Elector {
     /// the peer allows.
     #[inline]
     pub(super) fn detection_towards(&self, peer: MemberIndex) -> Duration {
-        self.peers.pair(peer).terms().limit(self.own_detection())
+        self.state.peers.pair(peer).terms().limit(self.own_detection())
     }
 
     /// What this node leads with, or would.
     #[inline]
     pub(super) fn own_detection(&self) -> Duration {
-        match &self.role {
+        match &self.state.role {
             Role::Leader(leader) => leader.detection(),
             _ => self.config.detection().ceiling(),
         }
@@ -32,10 +32,10 @@ impl Elector {
     /// the promise runs that goes with the echo (R21), unless that is the own maximum, which it says anyway.
     #[inline]
     pub(super) fn lead_towards(&self, peer: MemberIndex) -> Option<Lead> {
-        match &self.role {
+        match &self.state.role {
             Role::Leader(_) => Some(Lead { detection: self.detection_towards(peer) }),
             Role::Follower(_) if self.followed().is_some_and(|followed| followed.leader == peer) => {
-                let detection = self.peers.pair(peer).terms().promised();
+                let detection = self.state.peers.pair(peer).terms().promised();
                 (detection != self.config.detection().ceiling()).then_some(Lead { detection })
             }
             _ => None,
@@ -53,14 +53,14 @@ impl Elector {
     /// with (R54). Whoever has not told counts as usual: what it promises it will say.
     #[inline]
     pub(super) fn is_counted(&self, peer: MemberIndex) -> bool {
-        self.peers.pair(peer).terms().suffices(self.config.detection_min())
+        self.state.peers.pair(peer).terms().suffices(self.config.detection_min())
     }
 
     /// R45: the longest promise that any member was heard to allow, whatever becomes of the frame.
     #[inline]
     pub(super) fn hear_longest(&mut self, body: &Body) {
         if let Some(longest) = longest_in(body) {
-            self.this_life.note_detection(longest);
+            self.state.this_life.note_detection(longest);
         }
     }
 
@@ -70,9 +70,9 @@ impl Elector {
     pub(super) fn note_terms(&mut self, peer: MemberIndex, body: &Body) -> bool {
         let asked = self.detection_towards(peer);
         if let Some(longest) = longest_in(body) {
-            self.peers.pair_mut(peer).terms_mut().note_longest(longest);
+            self.state.peers.pair_mut(peer).terms_mut().note_longest(longest);
         }
-        let pair = self.peers.pair(peer);
+        let pair = self.state.peers.pair(peer);
         let is_left_out =
             pair.birth().is_some_and(|birth| self.config.detection().ceiling() < birth.detection_min);
         let found = Warned::new(!self.is_counted(peer), is_left_out);
@@ -86,14 +86,14 @@ impl Elector {
     #[cold]
     fn tell_terms(&mut self, peer: MemberIndex, found: Warned) {
         let (own, other) = (self.config.node(), self.config.members().id(peer));
-        let pair = self.peers.pair_mut(peer);
+        let pair = self.state.peers.pair_mut(peer);
         let (leaves_out, is_left_out) = found.beyond(pair.terms().warned());
         pair.terms_mut().note_warned(found);
         if leaves_out && let Some(allowed) = pair.terms().longest() {
             let needed = self.config.detection_min();
             self.warn_of_short_promise(peer, other, allowed, own, needed);
         }
-        if is_left_out && let Some(birth) = self.peers.pair(peer).birth() {
+        if is_left_out && let Some(birth) = self.state.peers.pair(peer).birth() {
             let allowed = self.config.detection().ceiling();
             self.warn_of_short_promise(peer, own, allowed, other, birth.detection_min);
         }
@@ -120,24 +120,24 @@ impl Elector {
     pub(super) fn follower_period(&self) -> Duration {
         let own = self.detection_in_use().min(self.config.detection().floor());
         let connected = self.other_members().filter(|&peer| self.is_connected(peer));
-        let allowed = connected.filter_map(|peer| self.peers.pair(peer).terms().longest());
+        let allowed = connected.filter_map(|peer| self.state.peers.pair(peer).terms().longest());
         // No configuration allows a shorter one than a millisecond, whatever a frame says.
         allowed.fold(own, Duration::min).max(DETECTION_MIN) / 3
     }
 
     /// R56: a member that allows less than all before is connected now: it must be spoken to sooner than was planned.
     pub(super) fn speak_sooner(&mut self) {
-        if matches!(self.role, Role::Follower(_)) {
-            let at = self.now + self.follower_period();
-            if at < self.timers.get(Timer::Heartbeat) {
-                self.timers.set(Timer::Heartbeat, at);
+        if matches!(self.state.role, Role::Follower(_)) {
+            let at = self.state.now + self.follower_period();
+            if at < self.state.timers.get(Timer::Heartbeat) {
+                self.state.timers.set(Timer::Heartbeat, at);
             }
         }
     }
 
     /// The detection times of this node and `peer`, for people and machines.
     pub(super) fn detection_terms(&self, peer: MemberIndex) -> DetectionTerms {
-        let pair = self.peers.pair(peer);
+        let pair = self.state.peers.pair(peer);
         let peer_min = pair.birth().map(|birth| birth.detection_min);
         let own_max = self.config.detection().ceiling();
         DetectionTerms {

@@ -15,8 +15,8 @@ use crate::time::Time;
 impl Elector {
     /// Explains who leads, or why nobody does, as of `now`. Allocates; not for the hot path.
     pub fn explain(&self, now: Time) -> Explanation {
-        let now = self.now.max(now);
-        let until = match &self.role {
+        let now = self.state.now.max(now);
+        let until = match &self.state.role {
             Role::Leader(leader) => Some(leader.lease_end()),
             _ => self.followed().and(self.promise()).map(|promise| promise.until),
         };
@@ -34,7 +34,7 @@ impl Elector {
             detections: self.differing_detections(),
             slow: self.slow_round_trip(),
             blocker: self.blocker(),
-            stopped: match &self.life {
+            stopped: match &self.state.life {
                 Life::Stopped(reason) => Some(format!("{reason}")),
                 _ => None,
             },
@@ -51,8 +51,8 @@ impl Elector {
         let hearing = |peer: MemberIndex| Hearing {
             node: self.config.members().id(peer),
             connected: self.is_connected(peer),
-            heard_ago: self.peers.pair(peer).heard_at().map(|at| now.since(at)),
-            says: match self.peers.view(peer).standing() {
+            heard_ago: self.state.peers.pair(peer).heard_at().map(|at| now.since(at)),
+            says: match self.state.peers.view(peer).standing() {
                 Standing::Leading(epoch) => PeerSays::Leads(epoch),
                 Standing::Standing(epoch) => PeerSays::Stands(epoch),
                 Standing::Following(leader, epoch) => PeerSays::Follows(leader, epoch),
@@ -62,7 +62,7 @@ impl Elector {
                 Standing::Stopped(_) => PeerSays::Stopped,
                 Standing::Reserved(leader) => PeerSays::Reserved(leader),
             },
-            history: match self.genesis.history_of(peer) {
+            history: match self.state.genesis.history_of(peer) {
                 PeerHistory::One | PeerHistory::Unclear(_) => None,
                 PeerHistory::Replaced => Some(OtherHistory::CountsAsReplaced),
                 PeerHistory::Other(genesis) => Some(OtherHistory::TwoGroups(genesis)),

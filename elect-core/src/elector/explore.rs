@@ -6,13 +6,12 @@
 
 mod role;
 
-use crate::authority::Authority;
 use crate::config::{Config, Detection};
 use crate::describe::{
     StateSink, describe_birth, describe_incarnation, describe_node, describe_position, describe_words,
     option, words,
 };
-use crate::elector::{Elector, Life};
+use crate::elector::{Elector, Life, State};
 use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
 use crate::genesis::told::SavedGenesis;
@@ -37,45 +36,22 @@ impl Elector {
             record: gate.record,
             raise: Raise::new(gate.raise.floor(), gate.raise.exempt_epoch()),
         });
-        (self.copied(authority), gate)
-    }
-
-    fn copied(&self, authority: Authority) -> Self {
-        Self {
-            authority,
-            durable: self.durable.clone(),
+        let second = Self {
             config: self.config.clone(),
-            life: self.life.clone(),
-            role: self.role.clone(),
-            peers: self.peers.clone(),
-            random: self.random.clone(),
-            tally: self.tally.clone(),
-            timers: self.timers.clone(),
-            out: self.copied_out(),
-            steady: self.steady,
-            is_steady: self.is_steady,
             me: self.me,
             kind: self.kind,
-            now: self.now,
-            lives_taken: self.lives_taken,
-            this_life: self.this_life.clone(),
-            epoch_hint: self.epoch_hint,
-            health: self.health,
-            position: self.position,
-            told_position: self.told_position,
-            freeze: self.freeze,
-            genesis: self.genesis.clone(),
-            campaign: self.campaign.clone(),
-            connected_floor: self.connected_floor,
-            nonces: self.nonces.clone(),
-            notices: self.notices.clone(),
-        }
+            state: self.state.clone(),
+            tally: self.tally.clone(),
+            out: self.copied_out(),
+            authority,
+        };
+        (second, gate)
     }
 
     /// Empty but for the frame that a repeated heartbeat is answered with.
     fn copied_out(&self) -> Outbox {
         let mut out = Outbox::new(self.config.node(), 0);
-        if let Some(answer) = self.out.frame_to_repeat().filter(|_| self.is_steady) {
+        if let Some(answer) = self.out.frame_to_repeat().filter(|_| self.state.is_steady) {
             *out.next_frame() = answer.clone();
             out.clear_frames();
         }
@@ -97,13 +73,16 @@ impl Elector {
             me: _,
             kind: _,
             tally: _,
-            // Every input brings a later one.
-            now: _,
-            nonces: _,
             // The lease cell shows what the role says.
             authority: _,
             // Empty once a step is resolved, but for the answer to a repeated heartbeat: `describe_waits`.
             out: _,
+            state,
+        } = self;
+        let State {
+            // Every input brings a later one.
+            now: _,
+            nonces: _,
             steady: _,
             is_steady: _,
             // What this node waits for, and what it has said: `describe_waits`.
@@ -124,7 +103,7 @@ impl Elector {
             position,
             told_position,
             genesis,
-        } = self;
+        } = state;
         assert!(matches!(self.config.detection(), Detection::Fixed(_)), "the detection time is fixed");
         assert!(self.config.pacing() == Pacing::ByHand, "the rank step is fixed");
         let own = self.me.get();
@@ -143,7 +122,7 @@ impl Elector {
         let pause = self.config.heartbeat_interval() / 2;
         for peer in self.other_members() {
             let places = [peer.get(), own];
-            peers.pair(peer).describe(sink, places, self.durable.incarnation(), pause);
+            peers.pair(peer).describe(sink, places, self.state.durable.incarnation(), pause);
             peers.view(peer).describe(sink, &self.config, self.contradiction_window());
         }
         sink.word(epoch_hint.number());
@@ -156,31 +135,31 @@ impl Elector {
 
     fn describe_waits(&self, sink: &mut impl StateSink) {
         let own = self.me.get();
-        self.freeze.describe(sink);
-        let ranks = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        self.state.freeze.describe(sink);
+        let ranks = u32::try_from(self.state.peers.len()).unwrap_or(u32::MAX);
         let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
-        self.campaign.describe(sink, longest);
-        sink.floor(own, self.connected_floor);
-        sink.word(self.random.0);
-        option(sink, self.notices.broadcast_epoch().as_ref(), |sink, epoch| {
+        self.state.campaign.describe(sink, longest);
+        sink.floor(own, self.state.connected_floor);
+        sink.word(self.state.random.0);
+        option(sink, self.state.notices.broadcast_epoch().as_ref(), |sink, epoch| {
             // The stance is that of the moment, or the next input says so.
-            sink.word(u64::from(self.notices.is_broadcast(self.stance(), *epoch)));
+            sink.word(u64::from(self.state.notices.is_broadcast(self.stance(), *epoch)));
             sink.word(epoch.number());
         });
         // Why a leader was lost is only told to the host, and changes nothing.
-        option(sink, self.notices.reported().as_ref(), |sink, (leader, epoch)| {
+        option(sink, self.state.notices.reported().as_ref(), |sink, (leader, epoch)| {
             sink.word(leader.get() as u64);
             sink.word(epoch.number());
         });
         self.describe_steady(sink);
         for timer in Timer::ALL {
-            sink.until(self.timers.get(timer));
+            sink.until(self.state.timers.get(timer));
         }
     }
 
     /// What the last heartbeat of its leader said, and the answer to it, as long as both will do again.
     fn describe_steady(&self, sink: &mut impl StateSink) {
-        option(sink, self.steady.as_ref().filter(|_| self.is_steady), |sink, steady| {
+        option(sink, self.state.steady.as_ref().filter(|_| self.state.is_steady), |sink, steady| {
             let Steady { from, header, heartbeat, claim } = steady;
             let members = self.config.members();
             describe_node(sink, members, *from);

@@ -17,7 +17,7 @@ use crate::timers::Timer;
 impl Elector {
     #[inline]
     pub(super) fn followed(&self) -> Option<&Followed> {
-        match &self.role {
+        match &self.state.role {
             Role::Follower(follower) => follower.followed(),
             _ => None,
         }
@@ -33,7 +33,7 @@ impl Elector {
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
         let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
-        self.this_life.note_detection(lead.detection);
+        self.state.this_life.note_detection(lead.detection);
         self.check_claim(peer, header, epoch)?;
         let echoed = self.check_claimed(peer, header, lead.detection)?;
         let claim = LeaderClaim {
@@ -41,7 +41,7 @@ impl Elector {
             epoch,
             nonce: header.nonce,
             echoed,
-            received: self.now,
+            received: self.state.now,
             detection: lead.detection,
             binds_for: self.config.promise_span(lead.detection),
         };
@@ -49,7 +49,7 @@ impl Elector {
             self.renew(&claim);
             return Ok(());
         }
-        if epoch < self.durable.epoch() {
+        if epoch < self.state.durable.epoch() {
             // R27: it learns this node's epoch from the answer, and re-offers itself above it.
             self.answer(peer);
             return Ok(());
@@ -58,7 +58,7 @@ impl Elector {
         if self.is_covered(peer, header.nonce) {
             return Err(Ignored::Older); // its promise has run out
         }
-        if !self.durable.is_saving() {
+        if !self.state.durable.is_saving() {
             self.adopt_leader(claim);
         }
         Ok(())
@@ -68,8 +68,8 @@ impl Elector {
     /// (S3), or of the epoch that this node leads (S1).
     #[inline]
     fn check_claim(&self, peer: MemberIndex, header: &Header, epoch: Epoch) -> Result<(), Ignored> {
-        let led_here = matches!(&self.role, Role::Leader(leader) if leader.epoch() == epoch);
-        if epoch > header.epoch || epoch <= self.peers.pair(peer).ended() || led_here {
+        let led_here = matches!(&self.state.role, Role::Leader(leader) if leader.epoch() == epoch);
+        if epoch > header.epoch || epoch <= self.state.peers.pair(peer).ended() || led_here {
             return Err(Ignored::Ended(epoch));
         }
         Ok(())
@@ -80,12 +80,12 @@ impl Elector {
     fn adopt_leader(&mut self, claim: LeaderClaim) {
         let LeaderClaim { leader, epoch, .. } = claim;
         let node = self.config.members().id(leader);
-        self.freeze.note_leader(leader, epoch);
+        self.state.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
         self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
-        let named = epoch == self.durable.epoch()
-            && self.durable.record().holder.is_some_and(|holder| holder.node == node);
-        if named && self.durable.exempt_epoch().is_none() {
+        let named = epoch == self.state.durable.epoch()
+            && self.state.durable.record().holder.is_some_and(|holder| holder.node == node);
+        if named && self.state.durable.exempt_epoch().is_none() {
             self.become_following(claim);
             return;
         }
@@ -105,11 +105,11 @@ impl Elector {
         if !self.is_alive(claim.leader, claim.nonce) {
             return;
         }
-        let Role::Follower(follower) = &mut self.role else { return };
+        let Role::Follower(follower) = &mut self.state.role else { return };
         follower.follow(&claim);
         self.cover(&claim);
-        self.campaign.leader_found();
-        self.freeze.end_favour();
+        self.state.campaign.leader_found();
+        self.state.freeze.end_favour();
         self.answer_leader(claim.leader);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);
@@ -142,7 +142,7 @@ impl Elector {
     /// time is in use.
     #[inline]
     pub(super) fn note_use(&mut self, claim: &LeaderClaim) {
-        if let Role::Follower(follower) = &mut self.role {
+        if let Role::Follower(follower) = &mut self.state.role {
             follower.note_use(claim);
         }
     }
@@ -151,30 +151,30 @@ impl Elector {
     #[inline]
     pub(super) fn cover(&mut self, claim: &LeaderClaim) {
         self.give_promise(claim.promise());
-        self.peers.pair_mut(claim.leader).cover(claim.nonce, claim.detection);
+        self.state.peers.pair_mut(claim.leader).cover(claim.nonce, claim.detection);
     }
 
     fn is_covered(&self, leader: MemberIndex, nonce: Nonce) -> bool {
-        self.peers.pair(leader).covered() == Some(nonce)
+        self.state.peers.pair(leader).covered() == Some(nonce)
     }
 
     /// R16: whether the life that sent `nonce` may still go on, as far as is known: what it asked for while a
     /// record was being saved is void if it died meanwhile.
     fn is_alive(&self, peer: MemberIndex, nonce: Nonce) -> bool {
-        self.peers.pair(peer).is_alive(nonce)
+        self.state.peers.pair(peer).is_alive(nonce)
     }
 
     #[inline]
     fn give_promise(&mut self, renewal: Promise) {
-        if let Role::Follower(follower) = &mut self.role {
+        if let Role::Follower(follower) = &mut self.state.role {
             let until = follower.give(renewal);
-            self.timers.set(Timer::Promise, until);
+            self.state.timers.set(Timer::Promise, until);
         }
     }
 
     #[inline]
     pub(super) fn promise(&self) -> Option<&Promise> {
-        match &self.role {
+        match &self.state.role {
             Role::Follower(follower) => follower.promise(),
             _ => None,
         }
@@ -182,9 +182,9 @@ impl Elector {
 
     pub(super) fn end_promise(&mut self, reason: LeaderLost) {
         if self.promise().is_some() {
-            self.timers.clear(Timer::Promise);
+            self.state.timers.clear(Timer::Promise);
             self.unfollow(reason);
-            self.role = Role::Follower(Follower::Free);
+            self.state.role = Role::Follower(Follower::Free);
         }
     }
 
@@ -194,13 +194,13 @@ impl Elector {
 
     /// The promise, if there is one, goes on: not being followed any more does not free a voter.
     pub(super) fn unfollow(&mut self, reason: LeaderLost) {
-        if let Role::Follower(follower) = &mut self.role
+        if let Role::Follower(follower) = &mut self.state.role
             && let Some(followed) = follower.unfollow()
         {
             if reason != LeaderLost::Ended {
                 self.forget_handed(followed.leader);
             }
-            self.notices.note_leader_lost(reason);
+            self.state.notices.note_leader_lost(reason);
         }
     }
 
@@ -215,28 +215,28 @@ impl Elector {
         if !self.kind.votes() {
             return Err(Ignored::NotItsPlace);
         }
-        self.this_life.note_detection(detection);
+        self.state.this_life.note_detection(detection);
         if detection > self.config.detection().ceiling() {
             return self.refuse_longer(peer, epoch, detection);
         }
         self.check_claimed(peer, header, detection)?;
         self.check_distance(epoch)?;
-        if epoch <= self.peers.pair(peer).ended() {
+        if epoch <= self.state.peers.pair(peer).ended() {
             return Err(Ignored::Ended(epoch)); // R5
         }
         let accepting =
-            OfferInHand { candidate: peer, epoch, nonce: header.nonce, received: self.now, detection };
+            OfferInHand { candidate: peer, epoch, nonce: header.nonce, received: self.state.now, detection };
         self.consider_offer(accepting);
         Ok(())
     }
 
     pub(super) fn consider_offer(&mut self, accepting: OfferInHand) {
         let OfferInHand { candidate, epoch, .. } = accepting;
-        if self.durable.is_saving() {
-            self.durable.defer(accepting);
+        if self.state.durable.is_saving() {
+            self.state.durable.defer(accepting);
         } else if let Some(refusal) = self.refusal_of(candidate, epoch) {
             self.refuse(candidate, epoch, refusal);
-        } else if self.durable.has_accepted(accepting.candidacy()) {
+        } else if self.state.durable.has_accepted(accepting.candidacy()) {
             // R9: a repeated offer of the same candidacy gets the same answer with the new echo.
             self.accept(accepting);
         } else if self.has_vote(candidate, epoch) {
@@ -251,16 +251,16 @@ impl Elector {
     /// Whether the record says that `candidate` has this node's vote in `epoch`.
     fn has_vote(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
         let node = self.config.members().id(candidate);
-        epoch == self.durable.epoch()
-            && self.durable.record().holder == Some(Holder { node, word: Word::Vote })
+        epoch == self.state.durable.epoch()
+            && self.state.durable.record().holder == Some(Holder { node, word: Word::Vote })
     }
 
     /// Why this node does not accept `candidate` in `epoch`; `None` if it does.
     fn refusal_of(&self, candidate: MemberIndex, epoch: Epoch) -> Option<Refusal> {
-        if self.is_replaced() || self.genesis.doubt_until(self.now).is_some() {
+        if self.is_replaced() || self.state.genesis.doubt_until(self.state.now).is_some() {
             return Some(Refusal::Replaced); // R45, R59
         }
-        match &self.role {
+        match &self.state.role {
             // R11: a leader never gives way to an offer; a candidate does to a higher one.
             Role::Leader(_) => return Some(Refusal::OwnOffice),
             Role::Candidate(own) if epoch <= own.epoch() => return Some(Refusal::OwnOffice),
@@ -273,10 +273,11 @@ impl Elector {
             return Some(Refusal::Paused); // R42, R62
         }
         // R9: one vote per epoch, ever.
-        if epoch < self.durable.epoch() {
+        if epoch < self.state.durable.epoch() {
             return Some(Refusal::EpochTooLow);
         }
-        (epoch == self.durable.epoch() && !self.has_vote(candidate, epoch)).then_some(Refusal::VoteSpent)
+        (epoch == self.state.durable.epoch() && !self.has_vote(candidate, epoch))
+            .then_some(Refusal::VoteSpent)
     }
 
     /// R65: an offer that asks for a longer promise than this node may give is refused with what it may, so that the
@@ -331,11 +332,11 @@ impl Elector {
             return self.refuse(candidate, epoch, Refusal::Paused);
         }
         // R59: so may a frame that lets this node doubt whether it has a vote.
-        if self.genesis.doubt_until(self.now).is_some() {
+        if self.state.genesis.doubt_until(self.state.now).is_some() {
             return self.refuse(candidate, epoch, Refusal::Replaced);
         }
-        self.campaign.end_favour();
-        self.durable.note_accepted(accepting.candidacy());
+        self.state.campaign.end_favour();
+        self.state.durable.note_accepted(accepting.candidacy());
         self.give_promise(Promise {
             to: candidate,
             epoch,
@@ -349,8 +350,8 @@ impl Elector {
         }
         let node = self.config.members().id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
-        let (position, freeze) = (self.reported_position(), self.freeze.stamp(self.now));
-        let genesis_epoch = self.durable.genesis().map_or(Epoch::ZERO, |saved| saved.epoch);
+        let (position, freeze) = (self.reported_position(), self.state.freeze.stamp(self.state.now));
+        let genesis_epoch = self.state.durable.genesis().map_or(Epoch::ZERO, |saved| saved.epoch);
         let body = Body::Accept { epoch, detection, position, freeze, genesis_epoch };
         // R21: the promise that goes with this echo is that of this offer.
         self.send_echoing(candidate, Some(nonce), body);
@@ -358,16 +359,16 @@ impl Elector {
 
     /// R50: a witness sends no position, not zero.
     pub(super) fn reported_position(&self) -> Option<Position> {
-        self.durable.fenced_position().filter(|_| self.kind != MemberKind::Witness)
+        self.state.durable.fenced_position().filter(|_| self.kind != MemberKind::Witness)
     }
 
     /// R57: the announcement's address, for the host's redirects.
     pub(super) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
-        if !self.peers.view_mut(peer).note_address(address) {
+        if !self.state.peers.view_mut(peer).note_address(address) {
             return;
         }
         // A leader that is new in this step is told with its address.
-        if self.notices.reported().is_some_and(|(reported, _)| reported == peer) {
+        if self.state.notices.reported().is_some_and(|(reported, _)| reported == peer) {
             let leader = self.config.members().id(peer);
             self.out.happened(Notice::LeaderAddress { leader, address: address.clone() });
         }
@@ -377,7 +378,7 @@ impl Elector {
     pub(super) fn on_follower_heartbeat_due(&mut self) {
         let leader = self.followed().map(|followed| followed.leader);
         if !self.repeat_release() {
-            self.told_position.renew(self.position); // R32: a frame to the leader does not count
+            self.state.told_position.renew(self.state.position); // R32: a frame to the leader does not count
             for peer in self.other_members().filter(|&peer| Some(peer) != leader) {
                 self.send_heartbeat(peer);
             }

@@ -19,18 +19,18 @@ impl Elector {
     /// replaced.
     #[inline]
     pub(super) fn judge_genesis(&mut self, peer: MemberIndex, header: &Header) -> Result<bool, Ignored> {
-        let own = self.durable.genesis();
+        let own = self.state.durable.genesis();
         // What nearly every frame of a settled group says.
         if own.is_some_and(|own| own.is_final) && header.genesis == own.map(|own| own.told()) {
-            self.genesis.note_same(peer);
+            self.state.genesis.note_same(peer);
             return Ok(false);
         }
         self.judge_other_genesis(peer, header)
     }
 
     fn judge_other_genesis(&mut self, peer: MemberIndex, header: &Header) -> Result<bool, Ignored> {
-        let (own, told) = (self.durable.genesis(), header.genesis);
-        let newest = self.peers.pair(peer).newest();
+        let (own, told) = (self.state.durable.genesis(), header.genesis);
+        let newest = self.state.peers.pair(peer).newest();
         let is_older = newest.is_some_and(|newest| {
             newest.incarnation == header.nonce.incarnation && header.nonce.sent < newest.sent
         });
@@ -39,11 +39,11 @@ impl Elector {
             !self.config.members().get(peer).kind.votes() || header.standing == Standing::Replaced;
         let about = Circumstances::new(header.nonce, echoed, is_older)
             .may_lack(peer_may_lack, self.may_lack_genesis());
-        match self.genesis.judge(peer, own, told, about) {
+        match self.state.genesis.judge(peer, own, told, about) {
             Verdict::One => Ok(false),
             Verdict::Unclear => {
                 if own.is_none_or(|own| !own.is_final) {
-                    self.genesis.begin_doubt(self.now + self.config.detection().ceiling());
+                    self.state.genesis.begin_doubt(self.state.now + self.config.detection().ceiling());
                     self.withdraw_round(RoundLost::Replaced);
                 }
                 self.answer(peer);
@@ -69,13 +69,13 @@ impl Elector {
     }
 
     fn tell_peer_replaced(&mut self, peer: MemberIndex, told: Option<ToldGenesis>) {
-        let Some(own) = self.durable.genesis() else { return };
+        let Some(own) = self.state.durable.genesis() else { return };
         let (node, told) = (self.config.members().id(peer), told.map(|told| told.genesis));
         self.out.happened(Notice::CountsAsReplaced { node, lacks: own.genesis, told });
     }
 
     fn tell_two_groups(&mut self, peer: MemberIndex, told: Option<ToldGenesis>) {
-        if let (Some(own), Some(told)) = (self.durable.genesis(), told) {
+        if let (Some(own), Some(told)) = (self.state.durable.genesis(), told) {
             let node = self.config.members().id(peer);
             self.out.happened(Notice::TwoGroups { node, own: own.genesis, other: told.genesis });
         }
@@ -88,41 +88,47 @@ impl Elector {
 
     /// R59: by its own record. Whatever this node was ends at once; what it is from now on is durable first.
     fn count_as_replaced(&mut self, peer: MemberIndex, genesis: Genesis) {
-        if self.durable.is_saving() {
+        if self.state.durable.is_saving() {
             // The next such frame finds the disk done. Until then this node gives its word to nobody.
-            self.genesis.begin_doubt(self.now + self.config.detection().ceiling());
+            self.state.genesis.begin_doubt(self.state.now + self.config.detection().ceiling());
             return;
         }
         let told_by = self.config.members().id(peer);
         self.lose_office(StepDown::Replaced);
         self.give_up_round(RoundLost::Replaced);
         self.unfollow(LeaderLost::Replaced);
-        self.campaign.end_favour();
-        let record = Record { storage: Storage::Replaced, genesis: None, ..*self.durable.record() };
-        self.save(Purpose::CountAsReplaced { told_by, genesis }, Some(record), self.durable.epoch(), None);
+        self.state.campaign.end_favour();
+        let record = Record { storage: Storage::Replaced, genesis: None, ..*self.state.durable.record() };
+        self.save(
+            Purpose::CountAsReplaced { told_by, genesis },
+            Some(record),
+            self.state.durable.epoch(),
+            None,
+        );
     }
 
     /// That is durable: the host must begin anew too.
     pub(super) fn on_counted_as_replaced(&mut self, told_by: NodeId, genesis: Genesis) {
-        self.genesis.clear_doubt();
+        self.state.genesis.clear_doubt();
         self.out.act(Duty::Replaced { told_by, genesis });
     }
 
     /// R59: the winner of an offer chooses, among its own and those of its accepts.
     pub(super) fn choose_genesis(&mut self, won: &Offer) {
-        let own = self.durable.genesis().map(|own| (own.epoch, own.genesis));
-        let random = &mut self.random;
-        self.genesis
+        let own = self.state.durable.genesis().map(|own| (own.epoch, own.genesis));
+        let random = &mut self.state.random;
+        self.state
+            .genesis
             .choose(won.epoch(), own.into_iter().chain(won.geneses()), || Genesis::from_bits(random.next()));
     }
 
     /// R59: what frames tell is durable. A leader that has chosen another one does not tell what it will overwrite.
     #[inline]
     pub(super) fn told_genesis(&self) -> Option<ToldGenesis> {
-        let own = self.durable.genesis()?;
-        if let Role::Leader(leader) = &self.role
+        let own = self.state.durable.genesis()?;
+        if let Role::Leader(leader) = &self.state.role
             && !own.is_final
-            && self.genesis.chosen_in(leader.epoch()) != Some(own.genesis)
+            && self.state.genesis.chosen_in(leader.epoch()) != Some(own.genesis)
         {
             return None;
         }
@@ -132,30 +138,30 @@ impl Elector {
     /// What a frame that counts, and is its sender's newest, says of its genesis.
     #[inline]
     pub(super) fn note_genesis(&mut self, peer: MemberIndex, header: &Header) {
-        if self.durable.genesis().is_some_and(|own| own.is_final) {
+        if self.state.durable.genesis().is_some_and(|own| own.is_final) {
             return;
         }
-        self.genesis.note_told(peer, header.genesis);
+        self.state.genesis.note_told(peer, header.genesis);
         if let Standing::Following(leader, epoch) = header.standing
             && leader == self.config.node()
         {
-            self.genesis.note_held(peer, epoch, header.genesis);
+            self.state.genesis.note_held(peer, epoch, header.genesis);
         }
     }
 
     /// R59: saves the genesis that this node should hold. It waits for every other save, and no other waits for it.
     #[inline]
     pub(super) fn consider_genesis(&mut self) {
-        if self.durable.genesis().is_some_and(|own| own.is_final) || self.durable.is_busy() {
+        if self.state.durable.genesis().is_some_and(|own| own.is_final) || self.state.durable.is_busy() {
             return;
         }
         if let Some(genesis) = self.wanted_genesis() {
-            let record = Record { genesis: Some(genesis), ..*self.durable.record() };
+            let record = Record { genesis: Some(genesis), ..*self.state.durable.record() };
             self.save(
                 Purpose::Genesis(genesis),
                 Some(record),
-                self.durable.epoch(),
-                self.durable.exempt_epoch(),
+                self.state.durable.epoch(),
+                self.state.durable.exempt_epoch(),
             );
         }
     }
@@ -164,20 +170,25 @@ impl Elector {
     pub(super) fn wanted_genesis(&self) -> Option<SavedGenesis> {
         let place = self.place();
         let is_held_by_all = || match place {
-            Place::Leads(epoch) => self.voting_peers().all(|peer| self.genesis.is_held_by(peer, epoch)),
+            Place::Leads(epoch) => self.voting_peers().all(|peer| self.state.genesis.is_held_by(peer, epoch)),
             _ => false,
         };
-        self.genesis.wanted(self.durable.genesis(), place, self.may_lack_genesis(), is_held_by_all)
+        self.state.genesis.wanted(
+            self.state.durable.genesis(),
+            place,
+            self.may_lack_genesis(),
+            is_held_by_all,
+        )
     }
 
     fn place(&self) -> Place {
-        if let Role::Leader(leader) = &self.role {
+        if let Role::Leader(leader) = &self.state.role {
             return Place::Leads(leader.epoch());
         }
         let Some(followed) = self.followed() else { return Place::Elsewhere };
-        let says = self.peers.view(followed.leader).standing();
+        let says = self.state.peers.view(followed.leader).standing();
         let told =
-            self.genesis.told_by(followed.leader).filter(|_| says == Standing::Leading(followed.epoch));
+            self.state.genesis.told_by(followed.leader).filter(|_| says == Standing::Leading(followed.epoch));
         Place::Follows(followed.epoch, told)
     }
 
@@ -185,7 +196,7 @@ impl Elector {
     pub(super) fn on_genesis_saved(&mut self, saved: SavedGenesis) {
         let SavedGenesis { genesis, epoch, is_final } = saved;
         if is_final {
-            self.genesis.settle(self.nonces.last().next());
+            self.state.genesis.settle(self.state.nonces.last().next());
         }
         self.out.happened(Notice::GenesisSaved { genesis, epoch, is_final });
     }
@@ -193,13 +204,13 @@ impl Elector {
     /// Who keeps the genesis from being final, as far as this node knows: the voters and witnesses that have not said,
     /// following this leader, that they hold it; elsewhere those whose newest frame does not tell it.
     pub(super) fn genesis_waits_for(&self) -> Vec<NodeId> {
-        if self.durable.genesis().is_some_and(|own| own.is_final) {
+        if self.state.durable.genesis().is_some_and(|own| own.is_final) {
             return Vec::new();
         }
-        let own = self.durable.genesis().map(|own| own.genesis);
+        let own = self.state.durable.genesis().map(|own| own.genesis);
         let lacks = |&peer: &MemberIndex| match self.place() {
-            Place::Leads(epoch) => !self.genesis.is_held_by(peer, epoch),
-            _ => own.is_none() || self.genesis.told_by(peer).map(|told| told.genesis) != own,
+            Place::Leads(epoch) => !self.state.genesis.is_held_by(peer, epoch),
+            _ => own.is_none() || self.state.genesis.told_by(peer).map(|told| told.genesis) != own,
         };
         self.voting_peers().filter(lacks).map(|peer| self.config.members().id(peer)).collect()
     }

@@ -48,7 +48,7 @@ impl Elector {
 
     fn check_cancel(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
-        match &self.role {
+        match &self.state.role {
             Role::Leader(leader) if leader.handover().is_some() => Ok(()),
             _ => Err(RequestRefused::NoHandover),
         }
@@ -65,7 +65,7 @@ impl Elector {
         if !HANDOVER_TIMEOUTS.contains(&timeout) {
             return Err(RequestRefused::HandoverTimeout(timeout));
         }
-        let Role::Leader(leader) = &self.role else {
+        let Role::Leader(leader) = &self.state.role else {
             return Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader)));
         };
         if let Some(handover) = leader.handover() {
@@ -103,25 +103,25 @@ impl Elector {
     /// epoch, or it does not keep up with this leader and what it gains
     /// does not suffice. A rate that is not known yet is none to refuse by.
     fn lag_of(&self, target: MemberIndex, timeout: Duration, leader: &Leader) -> Option<Lag> {
-        let view = self.peers.view(target);
-        let lagging = |rate| Lag { target: view.position(), own: self.position, rate, timeout };
+        let view = self.state.peers.view(target);
+        let lagging = |rate| Lag { target: view.position(), own: self.state.position, rate, timeout };
         // Whoever has told of no entry yet is not known well enough either.
         let theirs = view.position()?;
-        let Some(behind) = lag(Some(theirs), self.position) else { return Some(lagging(None)) };
+        let Some(behind) = lag(Some(theirs), self.state.position) else { return Some(lagging(None)) };
         if behind <= self.config.lag_tolerance() || self.keeps_up(target, leader.past_position()) {
             return None;
         }
-        let rate = leader.progress(target).rate(theirs, self.now)?;
+        let rate = leader.progress(target).rate(theirs, self.state.now)?;
         let closed = u128::from(rate) * timeout.as_nanos() / 1_000_000_000;
         (closed < u128::from(behind)).then(|| lagging(Some(rate)))
     }
 
     pub(super) fn begin_handover(&mut self, target: MemberIndex, timeout: Duration, cause: HandoverCause) {
-        let deadline = self.now + timeout;
-        if let Role::Leader(leader) = &mut self.role {
+        let deadline = self.state.now + timeout;
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.begin_handover(Handover::new(target, cause));
             self.authority.set_draining(true);
-            self.timers.set(Timer::Handover, deadline);
+            self.state.timers.set(Timer::Handover, deadline);
             let target = self.config.members().id(target);
             self.out.act(Duty::HandoverBegan { target, deadline, cause });
         }
@@ -130,11 +130,11 @@ impl Elector {
     /// Everything that the host admitted before [`Duty::HandoverBegan`] is finished, and its position reported.
     pub fn on_drained(&mut self, now: Time) -> Step<'_> {
         self.begin_input(now);
-        if let Role::Leader(leader) = &mut self.role {
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.note_drained();
         }
         self.proceed_with_handover();
-        if let Role::Leader(leader) = &self.role
+        if let Role::Leader(leader) = &self.state.role
             && let Some(handover) = leader.handover()
         {
             // The answer says how far its log reaches: without this its next heartbeat would.
@@ -147,7 +147,7 @@ impl Elector {
     /// R38: stop admitting → drain → target durable → step down → the target offers.
     #[inline]
     pub(super) fn proceed_with_handover(&mut self) {
-        if let Role::Leader(leader) = &self.role
+        if let Role::Leader(leader) = &self.state.role
             && let Some(handover) = leader.handover()
             && handover.is_drained()
         {
@@ -158,11 +158,11 @@ impl Elector {
     fn finish_handover(&mut self, handover: Handover) {
         if let Some(unfit) = self.unfit(handover.target) {
             self.abort_handover(HandoverAborted::TargetUnfit(unfit));
-        } else if self.peers.view(handover.target).position() >= self.position {
+        } else if self.state.peers.view(handover.target).position() >= self.state.position {
             let reason = StepDown::HandedOver(self.config.members().id(handover.target));
             self.release(handover.target, reason);
             if handover.cause == HandoverCause::Preference {
-                self.peers.view_mut(handover.target).preference_mut().note_handed(self.now);
+                self.state.peers.view_mut(handover.target).preference_mut().note_handed(self.state.now);
             }
         }
     }
@@ -173,11 +173,11 @@ impl Elector {
     }
 
     pub(super) fn abort_handover(&mut self, reason: HandoverAborted) {
-        let now = self.now;
-        if let Role::Leader(leader) = &mut self.role
+        let now = self.state.now;
+        if let Role::Leader(leader) = &mut self.state.role
             && let Some(handover) = leader.abort_handover(now)
         {
-            self.timers.clear(Timer::Handover);
+            self.state.timers.clear(Timer::Handover);
             self.authority.set_draining(false);
             let target = self.config.members().id(handover.target);
             self.out.act(Duty::HandoverAborted { target, reason });
@@ -186,13 +186,13 @@ impl Elector {
 
     /// Steps down, then names the successor to everybody. The lease cell falls before anything leaves.
     fn release(&mut self, target: MemberIndex, reason: StepDown) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let epoch = leader.epoch();
         self.lose_office(reason);
-        self.campaign.release(epoch, target, self.now + self.election_timeout());
+        self.state.campaign.release(epoch, target, self.state.now + self.election_timeout());
         self.repeat_release();
         // It says the new standing too: no plain heartbeat of this step may overtake it.
-        self.notices.note_broadcast(self.stance(), self.durable.epoch());
+        self.state.notices.note_broadcast(self.stance(), self.state.durable.epoch());
     }
 
     /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.
@@ -217,51 +217,52 @@ impl Elector {
         target: NodeId,
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
-        if epoch > self.peers.pair(peer).ended() || !self.campaign.is_new_release(epoch) {
+        if epoch > self.state.peers.pair(peer).ended() || !self.state.campaign.is_new_release(epoch) {
             return Err(Ignored::Ended(epoch));
         }
-        self.campaign.note_release(epoch);
+        self.state.campaign.note_release(epoch);
         let Some(target) = self.config.members().index(target) else { return Ok(()) };
         if self.leader().is_some() {
             return Ok(()); // Late: somebody leads again.
         }
-        let until = self.now + self.election_timeout();
+        let until = self.state.now + self.election_timeout();
         if target == self.me {
             self.note_returned_office();
-            let is_free = matches!(self.role, Role::Follower(_)) && self.promise().is_none();
-            self.campaign.become_target(until, is_free && self.health == Health::Healthy);
+            let is_free = matches!(self.state.role, Role::Follower(_)) && self.promise().is_none();
+            self.state.campaign.become_target(until, is_free && self.state.health == Health::Healthy);
             // R62: in a freeze it stands in the place of the last leader.
-            self.freeze.favour(until);
+            self.state.freeze.favour(until);
         } else {
-            self.campaign.leave_alone(target, until);
+            self.state.campaign.leave_alone(target, until);
         }
         Ok(())
     }
 
     /// R39: a head start ends early when its target declines or fails; `active_head_start` sees a disconnect.
     pub(super) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
-        if self.campaign.head_start().is_none_or(|head_start| head_start.target != peer) {
+        if self.state.campaign.head_start().is_none_or(|head_start| head_start.target != peer) {
             return;
         }
-        let view = self.peers.view(peer);
+        let view = self.state.peers.view(peer);
         let declines = !view.eligible() || !view.healthy();
         let failed = matches!(before, Standing::Standing(_))
             && !matches!(after, Standing::Standing(_) | Standing::Leading(_));
         if declines || failed {
-            self.campaign.end_head_start();
+            self.state.campaign.end_head_start();
         }
     }
 
     /// The target that this node leaves a head start now.
     pub(super) fn active_head_start(&self) -> Option<HeadStart> {
-        self.campaign
+        self.state
+            .campaign
             .head_start()
-            .filter(|head_start| self.now < head_start.until && self.is_connected(head_start.target))
+            .filter(|head_start| self.state.now < head_start.until && self.is_connected(head_start.target))
     }
 
     /// Why `peer` cannot lead now.
     pub(super) fn unfit(&self, peer: MemberIndex) -> Option<Unfit> {
-        let view = self.peers.view(peer);
+        let view = self.state.peers.view(peer);
         if self.config.members().get(peer).kind != MemberKind::Voter || !view.eligible() {
             Some(Unfit::Ineligible)
         } else if !self.is_connected(peer) {
@@ -283,7 +284,7 @@ impl Elector {
     }
 
     pub(super) fn merit(&self, peer: MemberIndex) -> Merit {
-        let view = self.peers.view(peer);
+        let view = self.state.peers.view(peer);
         Merit {
             id: self.config.members().id(peer),
             priority: view.priority(),
@@ -303,7 +304,7 @@ impl Elector {
     /// R43: a host that reports itself unfit loses or declines office. R64: in a freeze that is only told, and costs
     /// office when it ends.
     pub(super) fn withdraw_unfit(&mut self) {
-        if self.freeze.is_active() {
+        if self.state.freeze.is_active() {
             return;
         }
         self.withdraw_round(RoundLost::Withdrawn);
@@ -316,10 +317,10 @@ impl Elector {
         self.begin_input(now);
         let resigned = self.check_resign().map(|()| {
             let wait = self.election_timeout();
-            self.campaign.wait_until(self.now + wait);
+            self.state.campaign.wait_until(self.state.now + wait);
             self.lose_round(wait, RoundLost::Withdrawn);
             // R64: in a freeze nobody is named, since nobody but an operator replaces the leader.
-            if self.freeze.is_active() {
+            if self.state.freeze.is_active() {
                 self.lose_office(StepDown::Resigned);
             } else {
                 self.lose_office_to_successor(StepDown::Resigned);
@@ -331,7 +332,7 @@ impl Elector {
 
     fn check_resign(&self) -> Result<(), RequestRefused> {
         self.is_running()?;
-        match &self.role {
+        match &self.state.role {
             Role::Follower(_) => Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader))),
             _ => Ok(()),
         }
@@ -340,16 +341,16 @@ impl Elector {
     /// R40: priority and preference act only through handover, and only after the better node has been fit and
     /// caught up for the whole cooldown without interruption.
     pub(super) fn consider_fail_back(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let past = leader.past_position();
-        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.freeze.is_active();
+        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.state.freeze.is_active();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);
             let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
-            let (now, interval) = (self.now, self.config.heartbeat_interval());
-            let position = self.peers.view(peer).position();
-            let Role::Leader(leader) = &mut self.role else { return };
+            let (now, interval) = (self.state.now, self.config.heartbeat_interval());
+            let position = self.state.peers.view(peer).position();
+            let Role::Leader(leader) = &mut self.state.role else { return };
             if keeps_up {
                 *leader.progress_mut(peer) = Progress::default();
             } else {
@@ -362,28 +363,28 @@ impl Elector {
                 best = Some(peer);
             }
         }
-        let position = self.position;
-        if let Role::Leader(leader) = &mut self.role {
+        let position = self.state.position;
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.note_position(position);
         }
-        if let Some(target) = best.filter(|_| quiet && self.health == Health::Healthy) {
+        if let Some(target) = best.filter(|_| quiet && self.state.health == Health::Healthy) {
             self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);
         }
     }
 
     fn is_preferable(&self, peer: MemberIndex) -> bool {
         let preferred = self.config.preferred_leader();
-        if preferred == Some(self.config.node()) || self.peers.view(peer).preference().contradicts() {
+        if preferred == Some(self.config.node()) || self.state.peers.view(peer).preference().contradicts() {
             return false;
         }
         preferred == Some(self.config.members().id(peer))
-            || self.peers.view(peer).priority() > self.config.priority()
+            || self.state.peers.view(peer).priority() > self.config.priority()
     }
 
     fn is_better(&self, peer: MemberIndex, than: MemberIndex) -> bool {
         let key = |peer: MemberIndex| {
             let preferred = self.config.preferred_leader() == Some(self.config.members().id(peer));
-            (preferred, self.peers.view(peer).priority())
+            (preferred, self.state.peers.view(peer).priority())
         };
         key(peer) > key(than)
     }
@@ -391,7 +392,7 @@ impl Elector {
     /// Whether `peer` has what this leader had at `past`, two heartbeats ago: under steady writes nobody ever has what
     /// the leader has now, and the handover itself waits for that.
     fn keeps_up(&self, peer: MemberIndex, past: Option<Position>) -> bool {
-        let position = self.peers.view(peer).position();
+        let position = self.state.peers.view(peer).position();
         lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance())
     }
 }

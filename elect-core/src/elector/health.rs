@@ -10,7 +10,7 @@ impl Elector {
     /// The host became fit or unfit for office (R43), until it says otherwise.
     pub fn set_health(&mut self, health: Health, now: Time) -> Step<'_> {
         self.begin_input(now);
-        self.timers.clear(Timer::Health);
+        self.state.timers.clear(Timer::Health);
         self.become_fit_or_unfit(health);
         self.end_input();
         Step::new(&mut self.out)
@@ -24,9 +24,9 @@ impl Elector {
     pub fn set_healthy_until(&mut self, until: Time, now: Time) -> Step<'_> {
         // R66: what ended before this renewal came has ended: `begin_input` tells its loss.
         self.begin_input(now);
-        let lasts = until > self.now;
-        if !matches!(self.life, Life::Stopped(_)) {
-            self.timers.set(Timer::Health, if lasts { until } else { Time::NEVER });
+        let lasts = until > self.state.now;
+        if !matches!(self.state.life, Life::Stopped(_)) {
+            self.state.timers.set(Timer::Health, if lasts { until } else { Time::NEVER });
         }
         self.become_fit_or_unfit(if lasts { Health::Healthy } else { Health::Unfit });
         self.end_input();
@@ -39,15 +39,15 @@ impl Elector {
     }
 
     fn become_fit_or_unfit(&mut self, health: Health) {
-        if self.health == health {
+        if self.state.health == health {
             return;
         }
-        self.health = health;
+        self.state.health = health;
         if health == Health::Unfit {
-            self.campaign.end_favour();
+            self.state.campaign.end_favour();
             self.withdraw_unfit();
         }
-        if self.life == Life::Running {
+        if self.state.life == Life::Running {
             self.broadcast();
         }
     }

@@ -23,16 +23,16 @@ impl Elector {
     pub(super) fn become_leader(&mut self, won: &Offer, detection: Duration, lease_end: Time) {
         let (epoch, source) = (won.epoch(), self.catch_up_source(won));
         self.choose_genesis(won);
-        self.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.position)));
-        self.campaign.won();
-        self.freeze.withdraw_request();
-        self.freeze.end_favour();
+        self.state.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.state.position)));
+        self.state.campaign.won();
+        self.state.freeze.withdraw_request();
+        self.state.freeze.end_favour();
         // R62: a freeze keeps whoever led last in office.
-        self.freeze.note_leader(self.me, epoch);
-        self.connected_floor = Time::ZERO;
-        self.timers.clear(Timer::Round);
-        self.timers.set(Timer::Lease, lease_end);
-        self.timers.set(Timer::Office, self.now + self.config.office_timeout());
+        self.state.freeze.note_leader(self.me, epoch);
+        self.state.connected_floor = Time::ZERO;
+        self.state.timers.clear(Timer::Round);
+        self.state.timers.set(Timer::Lease, lease_end);
+        self.state.timers.set(Timer::Office, self.state.now + self.config.office_timeout());
         self.authority.grant(epoch, lease_end);
         let elected = Elected::new(self.authority.clone(), epoch, source);
         self.out.act(Duty::Elected(elected));
@@ -43,7 +43,7 @@ impl Elector {
     /// The accept with the highest position above this node's own, as the gate pulled it or the host has caught up
     /// since.
     pub(super) fn catch_up_source(&self, won: &Offer) -> Option<Source> {
-        let own = self.durable.fenced_position().max(self.position);
+        let own = self.state.durable.fenced_position().max(self.state.position);
         self.voting_peers()
             .filter_map(|peer| {
                 let position = won.ballot(peer)?.position?;
@@ -54,7 +54,7 @@ impl Elector {
 
     /// R37: a heartbeat is an announcement until its addressee has acknowledged one.
     pub(super) fn announce(&mut self) {
-        if let Role::Leader(leader) = &mut self.role {
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.announce_again();
         }
         // One nonce, one epoch: what this step has sent before belongs to another standing.
@@ -72,7 +72,7 @@ impl Elector {
         detection: Duration,
     ) {
         let Some(echo) = header.echo.filter(|echo| self.is_own(echo)) else { return };
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &mut self.state.role else { return };
         if !leader.is_answered_by(epoch, echo.sent) {
             return;
         }
@@ -89,10 +89,10 @@ impl Elector {
         if !self.is_counted(peer) {
             return;
         }
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &mut self.state.role else { return };
         let until = sent + self.config.lease_span(detection);
         if matches!(self.config.detection(), Detection::Adaptive { .. }) {
-            leader.note_acknowledgement(peer, sent, self.now, self.config.detection().ceiling());
+            leader.note_acknowledgement(peer, sent, self.state.now, self.config.detection().ceiling());
         }
         if leader.note_grant(peer, until) {
             self.extend_lease();
@@ -101,14 +101,14 @@ impl Elector {
 
     /// Recounts the lease. It only ever grows: grants do.
     fn extend_lease(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        let own = self.now + self.config.lease_span(leader.detection());
+        let Role::Leader(leader) = &self.state.role else { return };
+        let own = self.state.now + self.config.lease_span(leader.detection());
         let grants = self.config.voting_peers().map(|peer| leader.grant(peer));
         let end = self.tally.lease_end(self.config.members().quorum(), own, grants);
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &mut self.state.role else { return };
         if leader.extend_lease(end) {
             self.authority.extend(end);
-            self.timers.set(Timer::Lease, end);
+            self.state.timers.set(Timer::Lease, end);
         }
     }
 
@@ -117,19 +117,19 @@ impl Elector {
         self.lose_office(StepDown::LeaseOver);
         // R33: only an echo of what it says from here on makes a peer connected. Otherwise an isolated leader would
         // count everybody as connected for the rest of D, stand, and add an epoch (L4).
-        self.connected_floor = self.nonces.last();
+        self.state.connected_floor = self.state.nonces.last();
     }
 
     /// R24: exactly one step-down for each leadership. The lease cell falls here, before anything leaves and
     /// before any save that goes with the loss.
     pub(super) fn lose_office(&mut self, reason: StepDown) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let epoch = leader.epoch();
-        self.role = Role::Follower(Follower::Free);
+        self.state.role = Role::Follower(Follower::Free);
         self.silence(|standing| matches!(standing, Standing::Leading(_)));
         self.lost(Loss { epoch, reason });
         for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
-            self.timers.clear(timer);
+            self.state.timers.clear(timer);
         }
         self.reset_heartbeat();
     }
@@ -152,7 +152,7 @@ impl Elector {
 
     /// R41: the detection time follows the network, at any heartbeat.
     fn adapt_detection(&mut self) {
-        if let Role::Leader(leader) = &mut self.role {
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.adapt_detection(&self.config);
         }
     }
@@ -161,12 +161,12 @@ impl Elector {
     /// ignored.
     pub fn on_office(&mut self, office: &Office, now: Time) -> Step<'_> {
         self.begin_input(now);
-        if let Role::Leader(leader) = &mut self.role
+        if let Role::Leader(leader) = &mut self.state.role
             && office.is_of(&self.authority)
         {
             leader.enter_office();
-            self.timers.clear(Timer::Office);
-            self.campaign.note_office();
+            self.state.timers.clear(Timer::Office);
+            self.state.campaign.note_office();
         }
         self.end_input();
         Step::new(&mut self.out)
@@ -176,7 +176,7 @@ impl Elector {
     /// re-offers itself for a fresh quorum of positions at its next heartbeat (R30). Ignored in office.
     pub fn on_source_lost(&mut self, now: Time) -> Step<'_> {
         self.begin_input(now);
-        if let Role::Leader(leader) = &mut self.role
+        if let Role::Leader(leader) = &mut self.state.role
             && !leader.is_in_office()
         {
             leader.want_positions();
@@ -188,13 +188,13 @@ impl Elector {
     /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
     pub(super) fn on_office_overdue(&mut self) {
         // R64: in a freeze it is told as unhealthy, and resigns when that ends.
-        if self.freeze.is_active()
-            && let Role::Leader(leader) = &mut self.role
+        if self.state.freeze.is_active()
+            && let Role::Leader(leader) = &mut self.state.role
         {
             leader.note_overdue();
             return self.broadcast();
         }
-        self.campaign.note_failed_way(self.position);
+        self.state.campaign.note_failed_way(self.state.position);
         self.lose_office(StepDown::NeverServed);
     }
 }

@@ -9,8 +9,8 @@ impl Elector {
     pub(super) fn note_link(&mut self, peer: MemberIndex, state: LinkState) {
         match state {
             LinkState::Up => {
-                self.peers.pair_mut(peer).open_link();
-                if self.life == Life::Running {
+                self.state.peers.pair_mut(peer).open_link();
+                if self.state.life == Life::Running {
                     self.send_heartbeat(peer);
                 }
             }
@@ -24,8 +24,8 @@ impl Elector {
 
     /// R17: a closed connection ends *connected* at once.
     fn disconnect(&mut self, peer: MemberIndex) {
-        self.peers.pair_mut(peer).close_link();
-        if let Role::Leader(leader) = &mut self.role {
+        self.state.peers.pair_mut(peer).close_link();
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.note_disconnect(peer);
         }
     }
@@ -37,7 +37,7 @@ impl Elector {
         if !self.config.crash_evidence() {
             return;
         }
-        let pair = self.peers.pair_mut(peer);
+        let pair = self.state.peers.pair_mut(peer);
         let Some((_, since)) = pair.life() else { return };
         if since >= attempt_began {
             return;
@@ -51,20 +51,20 @@ impl Elector {
     /// R17: its link is up and it echoed a nonce that left within the last D.
     #[inline]
     pub(super) fn is_connected(&self, peer: MemberIndex) -> bool {
-        self.is_connected_at(peer, self.now)
+        self.is_connected_at(peer, self.state.now)
     }
 
     /// Since when `peer` has been connected without interruption, if it is at `now`.
     pub(super) fn connected_since(&self, peer: MemberIndex, now: Time) -> Option<Time> {
-        self.peers.pair(peer).connected_since().filter(|_| self.is_connected_at(peer, now))
+        self.state.peers.pair(peer).connected_since().filter(|_| self.is_connected_at(peer, now))
     }
 
     #[inline]
     pub(super) fn is_connected_at(&self, peer: MemberIndex, now: Time) -> bool {
-        let pair = self.peers.pair(peer);
+        let pair = self.state.peers.pair(peer);
         pair.is_reachable()
-            && pair
-                .echoed()
-                .is_some_and(|sent| sent >= self.connected_floor && now <= sent + self.detection_in_use())
+            && pair.echoed().is_some_and(|sent| {
+                sent >= self.state.connected_floor && now <= sent + self.detection_in_use()
+            })
     }
 }

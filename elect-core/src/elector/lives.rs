@@ -23,7 +23,7 @@ impl Elector {
     #[inline]
     pub(super) fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
         let incarnation = header.nonce.incarnation;
-        let pair = self.peers.pair_mut(peer);
+        let pair = self.state.peers.pair_mut(peer);
         match pair.life() {
             Some((known, _)) if incarnation == known => {
                 pair.note_birth(header.birth);
@@ -52,7 +52,7 @@ impl Elector {
     /// one flipped bit, locks nobody out.
     fn check_life_distance(&mut self, peer: MemberIndex, nonce: Nonce) -> Result<(), Ignored> {
         let incarnation = nonce.incarnation;
-        let pair = self.peers.pair_mut(peer);
+        let pair = self.state.peers.pair_mut(peer);
         let known = pair.life().map_or(0, |(known, _)| known.counter);
         let is_far = incarnation.counter.saturating_sub(known) > LIFE_DISTANCE_MAX;
         if is_far && !pair.is_borne_again(incarnation, nonce) {
@@ -64,15 +64,15 @@ impl Elector {
 
     fn begin_life(&mut self, peer: MemberIndex, header: &Header) {
         let incarnation = header.nonce.incarnation;
-        let (now, next_nonce) = (self.now, self.nonces.last().next());
-        let pair = self.peers.pair_mut(peer);
+        let (now, next_nonce) = (self.state.now, self.state.nonces.last().next());
+        let pair = self.state.peers.pair_mut(peer);
         let is_first = pair.life().is_none();
         pair.begin_life(incarnation, header.birth, Telling::begin(next_nonce), now);
         if is_first {
             return;
         }
-        self.peers.view_mut(peer).begin_life();
-        if let Role::Leader(leader) = &mut self.role {
+        self.state.peers.view_mut(peer).begin_life();
+        if let Role::Leader(leader) = &mut self.state.role {
             leader.note_new_life(peer);
         }
         // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
@@ -95,7 +95,7 @@ impl Elector {
     /// What this node answers to a life of `peer` that does not count. `began` is `None` where it was not told, or
     /// where the storage is marked as replaced.
     fn rejection(&self, peer: MemberIndex, rejected: Incarnation, began: Option<Birth>) -> Option<Body> {
-        let (known, _) = self.peers.pair(peer).life()?;
+        let (known, _) = self.state.peers.pair(peer).life()?;
         if rejected == known {
             return None;
         }
@@ -109,7 +109,7 @@ impl Elector {
 
     /// R60: what the life before one that began like this told last, if it was on the same storage. It was durable.
     fn known_before(&self, peer: MemberIndex, began: Birth) -> Option<Durable> {
-        let (pair, view) = (self.peers.pair(peer), self.peers.view(peer));
+        let (pair, view) = (self.state.peers.pair(peer), self.state.peers.view(peer));
         let is_same_storage = pair.birth().is_some_and(|before| before.first_life == began.first_life);
         // A record that is marked as replaced is never compared: its log is being filled.
         if !is_same_storage || view.standing() == Standing::Replaced {
@@ -153,7 +153,7 @@ impl Elector {
         nonce: Nonce,
         said: &Body,
     ) -> Result<Option<Stopped>, Ignored> {
-        let own = self.durable.incarnation();
+        let own = self.state.durable.incarnation();
         let node = self.config.members().id(peer);
         match *said {
             Body::Reject { rejected, known } => {
@@ -161,14 +161,14 @@ impl Elector {
                 if rejected != own || !is_other {
                     return Err(Ignored::DeadIncarnation(rejected));
                 }
-                if self.is_replaced() && self.lives_taken <= self.peers.len() {
+                if self.is_replaced() && self.state.lives_taken <= self.state.peers.len() {
                     return self.take_life_above(known, nonce).map(|()| None);
                 }
                 Ok(Some(Stopped::Cloned { peer: node, known, own }))
             }
             Body::WentBack { rejected, epoch, offset } => {
                 let position = offset.map(|offset| Position { epoch, offset });
-                let (began, known) = (self.this_life.birth(), Durable { epoch, position });
+                let (began, known) = (self.state.this_life.birth(), Durable { epoch, position });
                 // R60: this node believes it if its own record says the same.
                 if rejected != own || self.is_replaced() || !began.is_disproved_by(known) {
                     return Err(Ignored::DeadIncarnation(rejected));
@@ -182,12 +182,13 @@ impl Elector {
     /// R45: a replacement asks its peers for the lost counter, and begins above it. Each peer can teach it once; after
     /// that there are two of it. R61: a counter that no honest node reached is obeyed once two frames name it.
     fn take_life_above(&mut self, known: Incarnation, nonce: Nonce) -> Result<(), Ignored> {
-        let is_far = known.counter.saturating_sub(self.durable.incarnation().counter) > LIFE_DISTANCE_MAX;
-        let is_named_again = !is_far || self.this_life.is_named_again(known, nonce);
+        let is_far =
+            known.counter.saturating_sub(self.state.durable.incarnation().counter) > LIFE_DISTANCE_MAX;
+        let is_named_again = !is_far || self.state.this_life.is_named_again(known, nonce);
         if is_far && (known.counter >= TAUGHT_COUNTER_END || !is_named_again) {
             return Err(Ignored::FarIncarnation(known));
         }
-        if !self.durable.is_saving() {
+        if !self.state.durable.is_saving() {
             self.save_incarnation(Some(known.counter));
         }
         Ok(())
@@ -201,8 +202,8 @@ impl Elector {
     pub fn on_rejected(&mut self, peer: NodeId, said: &Body, now: Time) -> Step<'_> {
         self.begin_input(now);
         let index = self.config.members().index(peer).filter(|&index| index != self.me);
-        if let Some(index) = index.filter(|_| self.life == Life::Running) {
-            let own = self.durable.incarnation();
+        if let Some(index) = index.filter(|_| self.state.life == Life::Running) {
+            let own = self.state.durable.incarnation();
             // The handshake is no frame of the peer: a replacement, which asks twice, counts each as another.
             let nonce = Nonce { incarnation: own, sent: self.renew_nonce() };
             let result = self.reason_to_stop(index, nonce, said);
@@ -225,6 +226,6 @@ impl Elector {
 
     /// What this life began with, for the handshakes of a transport; `None` until its incarnation is durable.
     pub fn birth(&self) -> Option<Birth> {
-        (self.life != Life::Starting).then(|| self.this_life.birth())
+        (self.state.life != Life::Starting).then(|| self.state.this_life.birth())
     }
 }

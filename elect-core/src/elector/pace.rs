@@ -13,9 +13,9 @@ impl Elector {
     /// A frame of `peer` echoes a nonce of this node for the first time. R32: what that says of the round trip.
     #[inline]
     pub(super) fn note_echo(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
-        let pair = self.peers.pair(peer);
+        let pair = self.state.peers.pair(peer);
         let Some(sent) = echoed.filter(|_| echoed > pair.echoed()) else { return };
-        let age = EchoAge::new(nonce, pair.newest(), sent, self.now);
+        let age = EchoAge::new(nonce, pair.newest(), sent, self.state.now);
         if self.measures(age) && pair.round_trip().is_news(age, self.config.round_trip()) {
             self.note_echo_age(peer, age);
         }
@@ -29,7 +29,7 @@ impl Elector {
 
     fn note_echo_age(&mut self, peer: MemberIndex, age: EchoAge) {
         let configured = self.config.round_trip();
-        let round_trip = self.peers.pair_mut(peer).round_trip_mut();
+        let round_trip = self.state.peers.pair_mut(peer).round_trip_mut();
         round_trip.note(age, configured);
         if round_trip.becomes_slow(configured) {
             let measured = round_trip.taken(configured);
@@ -41,13 +41,13 @@ impl Elector {
     /// The round trips to the connected voters and witnesses.
     fn round_trips(&self) -> impl Iterator<Item = RoundTrip> + '_ {
         let connected = self.voting_peers().filter(|&peer| self.is_connected(peer));
-        connected.map(|peer| *self.peers.pair(peer).round_trip())
+        connected.map(|peer| *self.state.peers.pair(peer).round_trip())
     }
 
     /// The slowest round trip, if it is longer than configured.
     pub(super) fn slow_round_trip(&self) -> Option<SlowRoundTrip> {
         let configured = self.config.round_trip();
-        let taken = |peer: MemberIndex| self.peers.pair(peer).round_trip().taken(configured);
+        let taken = |peer: MemberIndex| self.state.peers.pair(peer).round_trip().taken(configured);
         let peer =
             self.other_members().filter(|&peer| self.is_connected(peer)).max_by_key(|&peer| taken(peer))?;
         let slow = SlowRoundTrip { peer: self.config.members().id(peer), measured: taken(peer), configured };
@@ -63,7 +63,7 @@ impl Elector {
         }
         let longest = self.round_trips().map(|round_trip| round_trip.taken(config.round_trip())).max();
         let Some(round_trip) = longest else { return configured };
-        let step = (round_trip + self.durable.save_time().taken(config.save())) * 2;
+        let step = (round_trip + self.state.durable.save_time().taken(config.save())) * 2;
         if round_trip > config.round_trip() {
             step.min(config.detection().ceiling()).max(configured)
         } else if self.round_trips().all(|round_trip| round_trip.is_known()) {
@@ -77,13 +77,13 @@ impl Elector {
     /// R33: how long a round may take. Other disks may be slower than this node's, so it is never shorter than configured.
     pub(super) fn round_timeout(&self) -> Duration {
         let step = self.rank_step().max(self.config.rank_step());
-        self.config.round_timeout(step, self.campaign.rounds_lost())
+        self.config.round_timeout(step, self.state.campaign.rounds_lost())
     }
 
     /// R33: the longest wait after a lost round: it doubles with each round lost in a row, to at most 32 steps. Longer
     /// steps than the configured ones do not make it longer than D.
     pub(super) fn longest_wait(&self) -> Duration {
-        let doublings = 2 << self.campaign.rounds_lost().min(4);
+        let doublings = 2 << self.state.campaign.rounds_lost().min(4);
         let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step() * doublings);
         wait.min(configured.max(self.config.detection().ceiling()))
     }

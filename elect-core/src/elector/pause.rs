@@ -19,12 +19,16 @@ impl Elector {
     pub fn pause(&mut self, span: Duration, now: Time) -> Requested<'_> {
         self.begin_input(now);
         let paused = self.check_pause(span).map(|()| {
-            if matches!(self.role, Role::Leader(_)) {
+            if matches!(self.state.role, Role::Leader(_)) {
                 self.take_freeze(FreezeNumber::default(), span, self.me);
             } else {
-                let after = self.freeze.number().unwrap_or_default();
-                let asks_until = self.now + self.election_timeout();
-                self.freeze.ask(PauseRequest::Freeze { after, until: self.now + span, asks_until });
+                let after = self.state.freeze.number().unwrap_or_default();
+                let asks_until = self.state.now + self.election_timeout();
+                self.state.freeze.ask(PauseRequest::Freeze {
+                    after,
+                    until: self.state.now + span,
+                    asks_until,
+                });
                 self.repeat_pause_request();
             }
         });
@@ -36,14 +40,14 @@ impl Elector {
     pub fn resume(&mut self, now: Time) -> Requested<'_> {
         self.begin_input(now);
         let resumed = self.is_running().map(|()| {
-            let asked = self.freeze.request().is_some();
-            self.freeze.withdraw_request();
-            if self.freeze.is_active() {
+            let asked = self.state.freeze.request().is_some();
+            self.state.freeze.withdraw_request();
+            if self.state.freeze.is_active() {
                 self.thaw();
             } else if asked || self.leader().is_none() {
                 // It may have missed what it shall end.
-                let asks_until = self.now + self.election_timeout();
-                self.freeze.ask(PauseRequest::Thaw { asks_until });
+                let asks_until = self.state.now + self.election_timeout();
+                self.state.freeze.ask(PauseRequest::Thaw { asks_until });
             }
         });
         self.end_input();
@@ -63,22 +67,22 @@ impl Elector {
 
     /// R63: the leader takes a freeze, newer than every one before, and shows it to everybody.
     fn take_freeze(&mut self, than: FreezeNumber, remaining: Duration, asker: MemberIndex) {
-        let Role::Leader(leader) = &self.role else { return };
-        let number = self.freeze.next_number(leader.epoch(), than);
-        let noted = self.freeze.note(FreezeStamp { number, remaining }, self.now);
-        self.freeze.note_asker(asker);
+        let Role::Leader(leader) = &self.state.role else { return };
+        let number = self.state.freeze.next_number(leader.epoch(), than);
+        let noted = self.state.freeze.note(FreezeStamp { number, remaining }, self.state.now);
+        self.state.freeze.note_asker(asker);
         self.heed(noted);
         self.broadcast();
     }
 
     /// R63: a thaw is newer than the freeze that it ends, whoever asked for it.
     fn thaw(&mut self) {
-        let number = self.freeze.next_number(Epoch::ZERO, FreezeNumber::default());
-        let led = matches!(self.role, Role::Leader(_));
-        let noted = self.freeze.note(FreezeStamp { number, remaining: Duration::ZERO }, self.now);
+        let number = self.state.freeze.next_number(Epoch::ZERO, FreezeNumber::default());
+        let led = matches!(self.state.role, Role::Leader(_));
+        let noted = self.state.freeze.note(FreezeStamp { number, remaining: Duration::ZERO }, self.state.now);
         self.heed(noted);
         // Whoever loses office by it says so, and perhaps who shall lead: no plain heartbeat overtakes that.
-        if !led || matches!(self.role, Role::Leader(_)) {
+        if !led || matches!(self.state.role, Role::Leader(_)) {
             self.broadcast();
         }
     }
@@ -86,10 +90,10 @@ impl Elector {
     /// R42: a request is repeated to the leader with the heartbeats, until a newer freeze or thaw is the answer, or
     /// nobody has given one in time.
     pub(super) fn repeat_pause_request(&mut self) {
-        self.freeze.limit_request(self.now);
-        let Some(PauseRequest::Freeze { after, until, .. }) = self.freeze.request() else { return };
+        self.state.freeze.limit_request(self.state.now);
+        let Some(PauseRequest::Freeze { after, until, .. }) = self.state.freeze.request() else { return };
         let Some(leader) = self.followed().map(|followed| followed.leader) else { return };
-        let remaining = until.since(self.now);
+        let remaining = until.since(self.state.now);
         if !remaining.is_zero() {
             self.send(leader, Body::Pause { after, remaining });
         }
@@ -104,11 +108,11 @@ impl Elector {
         remaining: Duration,
     ) -> Result<(), Ignored> {
         self.check_fresh(header)?;
-        let leads = matches!(self.role, Role::Leader(_));
-        if !leads || remaining.is_zero() || remaining > PAUSE_MAX || after.epoch > self.epoch_hint {
+        let leads = matches!(self.state.role, Role::Leader(_));
+        if !leads || remaining.is_zero() || remaining > PAUSE_MAX || after.epoch > self.state.epoch_hint {
             return Err(Ignored::NotItsPlace);
         }
-        if self.freeze.number().is_some_and(|known| known > after) {
+        if self.state.freeze.number().is_some_and(|known| known > after) {
             return Err(Ignored::OldRequest);
         }
         self.take_freeze(after, remaining, peer);
@@ -123,7 +127,7 @@ impl Elector {
             return;
         }
         self.note_freeze(stamp);
-        if self.freeze.is_active() {
+        if self.state.freeze.is_active() {
             self.note_peers_leader(stamp, header.standing);
             self.withdraw_unless_reserved();
         }
@@ -134,25 +138,25 @@ impl Elector {
         let Some(stamp) = stamp else { return };
         self.note_freeze(stamp);
         if !stamp.remaining.is_zero() {
-            self.freeze.learn_reservation(self.me);
+            self.state.freeze.learn_reservation(self.me);
         }
         self.withdraw_unless_reserved();
     }
 
     fn note_freeze(&mut self, stamp: FreezeStamp) {
         // No stamp counts of an epoch that nobody has told of: it would outlast all later ones.
-        if stamp.number.epoch > self.epoch_hint {
+        if stamp.number.epoch > self.state.epoch_hint {
             return;
         }
-        self.freeze.limit_request(self.now);
-        let thaws = matches!(self.freeze.request(), Some(PauseRequest::Thaw { .. }))
-            && self.freeze.would_freeze(stamp);
-        let noted = self.freeze.note(stamp, self.now);
+        self.state.freeze.limit_request(self.state.now);
+        let thaws = matches!(self.state.freeze.request(), Some(PauseRequest::Thaw { .. }))
+            && self.state.freeze.would_freeze(stamp);
+        let noted = self.state.freeze.note(stamp, self.state.now);
         let is_news = !matches!(noted, Noted::Nothing | Noted::Frozen { is_new: false, .. });
         self.heed(noted);
         if thaws {
             self.thaw();
-        } else if is_news && matches!(self.role, Role::Leader(_)) {
+        } else if is_news && matches!(self.state.role, Role::Leader(_)) {
             self.broadcast();
         }
     }
@@ -161,12 +165,12 @@ impl Elector {
         match standing {
             Standing::Following(leader, epoch) => {
                 if let Some(leader) = self.config.members().index(leader) {
-                    self.freeze.note_leader(leader, epoch);
+                    self.state.freeze.note_leader(leader, epoch);
                 }
             }
-            Standing::Reserved(leader) if self.freeze.number() == Some(stamp.number) => {
+            Standing::Reserved(leader) if self.state.freeze.number() == Some(stamp.number) => {
                 if let Some(leader) = self.config.members().index(leader) {
-                    self.freeze.learn_reservation(leader);
+                    self.state.freeze.learn_reservation(leader);
                 }
             }
             _ => {}
@@ -175,7 +179,7 @@ impl Elector {
 
     /// R62: a round goes on in a freeze only if it is for the leader that the freeze keeps in office.
     fn withdraw_unless_reserved(&mut self) {
-        if self.freeze.is_active() && !self.is_reserved_for(self.me) {
+        if self.state.freeze.is_active() && !self.is_reserved_for(self.me) {
             self.withdraw_round(RoundLost::Paused);
         }
     }
@@ -185,14 +189,14 @@ impl Elector {
         match noted {
             Noted::Nothing => {}
             Noted::Frozen { until, is_new } => {
-                self.timers.set(Timer::Pause, until);
+                self.state.timers.set(Timer::Pause, until);
                 if is_new {
                     self.out.happened(Notice::Paused { until });
                     self.abort_preference();
                 }
             }
             Noted::Thawed { was_frozen } => {
-                self.timers.clear(Timer::Pause);
+                self.state.timers.clear(Timer::Pause);
                 if was_frozen {
                     self.out.happened(Notice::Resumed);
                     self.carry_out_what_was_put_off();
@@ -203,13 +207,13 @@ impl Elector {
 
     /// R63: each clock ends a freeze, and the first one that does ends it for everybody.
     pub(super) fn on_pause_over(&mut self) {
-        let noted = self.freeze.expire();
+        let noted = self.state.freeze.expire();
         self.heed(noted);
     }
 
     /// R64: preference is automatic replacement; what an operator asked for goes on.
     fn abort_preference(&mut self) {
-        if let Role::Leader(leader) = &self.role
+        if let Role::Leader(leader) = &self.state.role
             && leader.handover().is_some_and(|handover| handover.cause == HandoverCause::Preference)
         {
             self.abort_handover(HandoverAborted::Paused);
@@ -218,13 +222,13 @@ impl Elector {
 
     /// R64: what would have cost office while failover was frozen costs it in the step that thaws.
     fn carry_out_what_was_put_off(&mut self) {
-        if self.health == Health::Unfit {
+        if self.state.health == Health::Unfit {
             self.withdraw_unfit();
         }
-        if self.durable.is_stalled() {
+        if self.state.durable.is_stalled() {
             self.lose_office_to_successor(StepDown::SaveStalled);
         }
-        if matches!(&self.role, Role::Leader(leader) if leader.is_overdue()) {
+        if matches!(&self.state.role, Role::Leader(leader) if leader.is_overdue()) {
             self.on_office_overdue();
         }
     }
@@ -232,10 +236,10 @@ impl Elector {
     /// R62: for whom failover is frozen, as far as this node knows: the last leader, or while its head start lasts the
     /// node that it handed over to.
     pub(super) fn reserved_for(&self) -> Option<MemberIndex> {
-        let number = self.freeze.number()?;
-        let last = self.freeze.reservation();
-        if self.campaign.released() >= last.map_or(number.epoch, |last| last.epoch) {
-            if self.freeze.is_favoured(self.now) {
+        let number = self.state.freeze.number()?;
+        let last = self.state.freeze.reservation();
+        if self.state.campaign.released() >= last.map_or(number.epoch, |last| last.epoch) {
+            if self.state.freeze.is_favoured(self.state.now) {
                 return Some(self.me);
             }
             if let Some(head_start) = self.active_head_start() {
@@ -252,6 +256,6 @@ impl Elector {
     /// R62: whether a freeze keeps this node from accepting `candidate`.
     pub(super) fn is_barred(&self, candidate: MemberIndex) -> bool {
         let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
-        self.freeze.is_active() && !followed && !self.is_reserved_for(candidate)
+        self.state.freeze.is_active() && !followed && !self.is_reserved_for(candidate)
     }
 }

@@ -12,7 +12,7 @@ impl Elector {
     pub(super) fn note_returned_office(&mut self) {
         let window = self.contradiction_window();
         for peer in self.other_members() {
-            if self.peers.view_mut(peer).preference_mut().note_returned(self.now, window) {
+            if self.state.peers.view_mut(peer).preference_mut().note_returned(self.state.now, window) {
                 let peer = self.config.members().id(peer);
                 self.out.happened(Notice::PreferencesContradict { peer });
             }
@@ -29,6 +29,6 @@ impl Elector {
     /// R40: the office that was handed over by preference was lost, or its holder cannot hold it: that it comes back
     /// then says nothing of anybody's preference.
     pub(super) fn forget_handed(&mut self, peer: MemberIndex) {
-        self.peers.view_mut(peer).preference_mut().forget_handed();
+        self.state.peers.view_mut(peer).preference_mut().forget_handed();
     }
 }

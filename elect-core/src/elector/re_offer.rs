@@ -15,9 +15,9 @@ use crate::timers::Timer;
 impl Elector {
     /// R27: a voter above me makes me re-offer myself above it, at most once per heartbeat interval.
     pub(super) fn note_voter_above(&mut self, peer: MemberIndex) {
-        let above = self.peers.view(peer).told().epoch();
+        let above = self.state.peers.view(peer).told().epoch();
         let votes = self.config.members().get(peer).kind.votes();
-        if let Role::Leader(leader) = &mut self.role
+        if let Role::Leader(leader) = &mut self.state.role
             && votes
         {
             leader.note_voter_at(above);
@@ -33,8 +33,8 @@ impl Elector {
 
     /// At a heartbeat: begins a wanted re-offer, or repeats the open one.
     pub(super) fn re_offer_if_wanted(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        if leader.wants_re_offer() && !self.durable.is_saving() {
+        let Role::Leader(leader) = &self.state.role else { return };
+        if leader.wants_re_offer() && !self.state.durable.is_saving() {
             self.begin_re_offer();
         }
         self.repeat_re_offer();
@@ -44,16 +44,16 @@ impl Elector {
     fn begin_re_offer(&mut self) {
         let Some(epoch) = self.next_epoch_of_re_offer() else { return };
         let first = self.renew_nonce();
-        let Role::Leader(leader) = &mut self.role else { return };
-        self.this_life.note_offered(epoch);
-        leader.begin_re_offer(Offer::new(epoch, first, self.peers.len()));
+        let Role::Leader(leader) = &mut self.state.role else { return };
+        self.state.this_life.note_offered(epoch);
+        leader.begin_re_offer(Offer::new(epoch, first, self.state.peers.len()));
         let exempt_epoch = Some(leader.epoch());
         let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, exempt_epoch);
     }
 
     fn repeat_re_offer(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         if leader.re_offer().is_some() {
             for peer in self.other_members() {
                 self.repeat_re_offer_to(peer);
@@ -63,7 +63,7 @@ impl Elector {
 
     /// R65: also at once, with less, to a voter that allows less.
     pub(super) fn repeat_re_offer_to(&mut self, peer: MemberIndex) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let votes = self.config.members().get(peer).kind.votes();
         if let Some(offer) = leader.re_offer().filter(|_| votes) {
             let offer = self.offer_to(peer, offer.epoch());
@@ -72,7 +72,7 @@ impl Elector {
     }
 
     pub(super) fn on_re_offer_saved(&mut self, epoch: Epoch) {
-        if let Role::Leader(leader) = &mut self.role
+        if let Role::Leader(leader) = &mut self.state.role
             && leader.re_offer_mut().is_some_and(|offer| offer.note_saved(epoch))
         {
             self.count_re_offer();
@@ -81,21 +81,21 @@ impl Elector {
 
     /// R21 for the offered epoch: when its ballots make a lease, the own fence stops letting the old epoch pass.
     pub(super) fn count_re_offer(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let Some(offer) = leader.re_offer().filter(|offer| offer.is_saved()) else { return };
         let (epoch, detection) = (offer.epoch(), leader.detection());
-        let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.now);
-        if !self.durable.is_saving() && lease_end > self.now {
+        let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.state.now);
+        if !self.state.durable.is_saving() && lease_end > self.state.now {
             self.save(Purpose::Raise(epoch), None, epoch, None);
         }
     }
 
     /// The own fence is closed to the old epoch: the new one is led if its lease still lies ahead.
     pub(super) fn on_floor_raised(&mut self, epoch: Epoch) {
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &mut self.state.role else { return };
         let Some(offer) = leader.re_offer().filter(|offer| offer.epoch() == epoch) else { return };
-        let lease_end = self.tally.offer_lease_end(&self.config, offer, leader.detection(), self.now);
-        if lease_end > self.now
+        let lease_end = self.tally.offer_lease_end(&self.config, offer, leader.detection(), self.state.now);
+        if lease_end > self.state.now
             && let Some(won) = leader.take_re_offer()
         {
             self.lead_raised(&won, lease_end);
@@ -103,7 +103,7 @@ impl Elector {
     }
 
     fn lead_raised(&mut self, won: &Offer, lease_end: Time) {
-        let Role::Leader(leader) = &self.role else { return };
+        let Role::Leader(leader) = &self.state.role else { return };
         let (from, in_office, detection) = (leader.epoch(), leader.is_in_office(), leader.detection());
         let source = self.catch_up_source(won);
         // R27: an entry of an epoch above the one led means that somebody else led: catching up comes first.
@@ -114,11 +114,11 @@ impl Elector {
             return;
         }
         self.choose_genesis(won);
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &mut self.state.role else { return };
         let source = source.filter(|_| !in_office);
         let handover = leader.handover().is_some();
         leader.raise(won, lease_end);
-        self.timers.set(Timer::Lease, lease_end);
+        self.state.timers.set(Timer::Lease, lease_end);
         let raised = if in_office {
             // The office of today follows: nobody else led in between.
             self.authority.raise(won.epoch(), lease_end);
@@ -129,7 +129,7 @@ impl Elector {
             Raised::OnTheWay(Elected::new(self.authority.clone(), won.epoch(), source))
         };
         // R62: a freeze keeps whoever led last in office.
-        self.freeze.note_leader(self.me, won.epoch());
+        self.state.freeze.note_leader(self.me, won.epoch());
         self.out.act(Duty::EpochRaised { from, raised });
         self.announce();
         self.note_voters_above();

@@ -31,7 +31,7 @@ impl Elector {
             return Err(NotRebuilt::NotReplaced);
         }
         // R59: with its vote back a node without the final genesis would count as replaced again.
-        if self.durable.is_saving() || self.wanted_genesis().is_some() {
+        if self.state.durable.is_saving() || self.wanted_genesis().is_some() {
             return Err(NotRebuilt::Saving);
         }
         let followed = self.followed().ok_or(NotRebuilt::NoLeader)?;
@@ -39,9 +39,9 @@ impl Elector {
         if followed.proven.since(followed.since) <= self.config.promise_span(self.longest_promise()) {
             return Err(NotRebuilt::TooEarly);
         }
-        let leader_keeps_no_log = self.peers.view(followed.leader).position().is_none();
+        let leader_keeps_no_log = self.state.peers.view(followed.leader).position().is_none();
         let holds_nothing =
-            self.kind == MemberKind::Witness || (leader_keeps_no_log && self.position.is_none());
+            self.kind == MemberKind::Witness || (leader_keeps_no_log && self.state.position.is_none());
         match to.entry {
             None if holds_nothing => Ok(()),
             Some(entry) if entry.epoch == followed.epoch => Ok(()),
@@ -52,8 +52,8 @@ impl Elector {
     /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
     /// the maximum of; or to a member of another configuration, as it was heard.
     fn longest_promise(&self) -> Duration {
-        let own = self.durable.record().detection_max.max(self.config.detection().ceiling());
-        own.max(self.this_life.detection_heard()).max(self.detection_in_use())
+        let own = self.state.durable.record().detection_max.max(self.config.detection().ceiling());
+        own.max(self.state.this_life.detection_heard()).max(self.detection_in_use())
     }
 
     /// A witness holds no data: time alone rebuilds it.

@@ -18,7 +18,7 @@ impl Elector {
     #[inline]
     pub(super) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
         let peer = self.check_membership(from, &frame.header)?;
-        match self.life {
+        match self.state.life {
             Life::Running => {}
             Life::Starting => return Err(Ignored::Starting),
             Life::Stopped(_) => return Err(Ignored::Stopped),
@@ -41,7 +41,7 @@ impl Elector {
             self.end_what_is_over(peer);
         }
         let result = self.receive_newest(peer, frame);
-        if raised && !self.durable.is_saving_for(peer) {
+        if raised && !self.state.durable.is_saving_for(peer) {
             self.end_what_is_over(peer);
         }
         result
@@ -54,7 +54,7 @@ impl Elector {
         let allows_less = self.note_frame(peer, frame);
         let has_connected = !was_connected && self.is_connected(peer);
         if !was_connected {
-            self.peers.pair_mut(peer).note_connected(has_connected, self.now);
+            self.state.peers.pair_mut(peer).note_connected(has_connected, self.state.now);
         }
         if allows_less || has_connected {
             self.speak_sooner();
@@ -98,16 +98,17 @@ impl Elector {
             }
             _ => frame.header.epoch,
         };
-        self.epoch_hint = self.epoch_hint.max(claimed.min(self.durable.epoch().above(HINT_DISTANCE_MAX)));
+        self.state.epoch_hint =
+            self.state.epoch_hint.max(claimed.min(self.state.durable.epoch().above(HINT_DISTANCE_MAX)));
         self.check_distance(frame.header.epoch)?;
-        let pair = self.peers.pair_mut(peer);
+        let pair = self.state.peers.pair_mut(peer);
         pair.note_ended(&frame.header);
         Ok(())
     }
 
     /// R5: a promise to (ℓ, e), and following it, end at once on ended(ℓ) ≥ e.
     pub(super) fn end_what_is_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers.pair(peer).ended();
+        let ended = self.state.peers.pair(peer).ended();
         if self.followed().is_some_and(|followed| followed.leader == peer && followed.epoch <= ended) {
             self.unfollow(LeaderLost::Ended);
         }
@@ -115,7 +116,7 @@ impl Elector {
     }
 
     pub(super) fn end_promise_if_over(&mut self, peer: MemberIndex) {
-        let ended = self.peers.pair(peer).ended();
+        let ended = self.state.peers.pair(peer).ended();
         if self.promise().is_some_and(|promise| promise.to == peer && promise.epoch <= ended) {
             self.end_promise(LeaderLost::Ended);
         }
@@ -123,7 +124,7 @@ impl Elector {
 
     /// R4: a frame older than one already seen from this peer changes nothing but maxima.
     fn check_order(&self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
-        let pair = self.peers.pair(peer);
+        let pair = self.state.peers.pair(peer);
         if pair.newest().is_some_and(|newest| header.nonce.sent < newest.sent) {
             return Err(Ignored::Older);
         }
@@ -134,11 +135,11 @@ impl Elector {
     #[inline]
     fn note_frame(&mut self, peer: MemberIndex, frame: &Frame) -> bool {
         let echoed = frame.header.echo.filter(|nonce| self.is_own(nonce)).map(|nonce| nonce.sent);
-        let is_another = self.peers.pair(peer).newest() != Some(frame.header.nonce);
+        let is_another = self.state.peers.pair(peer).newest() != Some(frame.header.nonce);
         self.note_echo(peer, frame.header.nonce, echoed);
         self.note_receipt(peer, frame.header.nonce, echoed);
         self.note_genesis(peer, &frame.header);
-        let before = self.peers.view_mut(peer).note_header(&frame.header, is_another);
+        let before = self.state.peers.view_mut(peer).note_header(&frame.header, is_another);
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
         }
@@ -149,12 +150,12 @@ impl Elector {
 
     #[inline]
     pub(super) fn note_receipt(&mut self, peer: MemberIndex, nonce: Nonce, echoed: Option<Time>) {
-        self.peers.pair_mut(peer).note_receipt(nonce, echoed, self.now);
+        self.state.peers.pair_mut(peer).note_receipt(nonce, echoed, self.state.now);
     }
 
     #[inline]
     fn note_heartbeat(&mut self, peer: MemberIndex, heartbeat: &Heartbeat) {
-        let view = self.peers.view_mut(peer);
+        let view = self.state.peers.view_mut(peer);
         let (known, version) = (view.application(), heartbeat.application);
         view.note_heartbeat(heartbeat);
         if !heartbeat.healthy {
@@ -168,7 +169,7 @@ impl Elector {
     #[inline]
     fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing, allows_less: bool) {
         self.note_head_start(peer, before, after);
-        match &self.role {
+        match &self.state.role {
             // R34: while the round lasts, an offer is repeated to a voter that becomes free. R65: and, with less, to one
             // that allows less.
             Role::Candidate(_) if allows_less || (after != before && self.is_free_here(after)) => {
@@ -249,7 +250,7 @@ impl Elector {
     /// R6: what asks for something counts only if its frame echoes a nonce that left within the own maximum.
     /// Returns that nonce's send time.
     pub(super) fn check_fresh(&self, header: &Header) -> Result<Time, Ignored> {
-        self.fresh_at(header, self.config.detection().ceiling(), self.now).ok_or(Ignored::NotFresh)
+        self.fresh_at(header, self.config.detection().ceiling(), self.state.now).ok_or(Ignored::NotFresh)
     }
 
     /// R6: a claim to lead and an offer must be fresh within the detection time that they carry, too. R35: one that is
@@ -262,7 +263,7 @@ impl Elector {
         header: &Header,
         detection: Duration,
     ) -> Result<Time, Ignored> {
-        let fresh = self.fresh_at(header, detection, self.now).ok_or(Ignored::NotFresh);
+        let fresh = self.fresh_at(header, detection, self.state.now).ok_or(Ignored::NotFresh);
         let checked = self.check_detection(detection).and(fresh);
         if checked.is_err() {
             self.answer(peer);
@@ -278,7 +279,7 @@ impl Elector {
 
     /// R7: one frame raises the durable epoch by at most 2³².
     pub(super) fn check_distance(&self, epoch: Epoch) -> Result<(), Ignored> {
-        if epoch > self.durable.epoch().above(RAISE_DISTANCE_MAX) {
+        if epoch > self.state.durable.epoch().above(RAISE_DISTANCE_MAX) {
             Err(Ignored::EpochTooFar(epoch))
         } else {
             Ok(())
@@ -296,11 +297,11 @@ impl Elector {
     /// At most one answer to an unconnected peer per half heartbeat interval.
     pub(super) fn may_answer(&mut self, peer: MemberIndex) -> bool {
         let pause = self.config.heartbeat_interval() / 2;
-        self.peers.pair_mut(peer).may_answer(pause, self.now)
+        self.state.peers.pair_mut(peer).may_answer(pause, self.state.now)
     }
 
     pub(super) fn answer(&mut self, peer: MemberIndex) {
-        if self.life == Life::Running && self.may_answer(peer) {
+        if self.state.life == Life::Running && self.may_answer(peer) {
             self.send_heartbeat(peer);
         }
     }

@@ -7,7 +7,7 @@ use crate::members::MemberIndex;
 impl Elector {
     /// R33: notes a refusal of the open offer, and whether a quorum can still come of it.
     pub(super) fn note_refusal(&mut self, voter: MemberIndex, header: &Header, refusal: Refusal) {
-        if let Role::Candidate(candidate) = &mut self.role {
+        if let Role::Candidate(candidate) = &mut self.state.role {
             candidate.note_refusal(voter, header, refusal);
             if self.is_round_over() {
                 self.on_round_over();
@@ -17,7 +17,7 @@ impl Elector {
 
     /// Whether the own vote, the accepts and those who may still accept are no quorum.
     fn is_round_over(&self) -> bool {
-        let Role::Candidate(candidate) = &self.role else { return false };
+        let Role::Candidate(candidate) = &self.state.role else { return false };
         // R65: of one that is left out nothing is expected.
         let is_there = |peer| self.is_connected(peer) && self.is_counted(peer);
         let may_count = |&peer: &MemberIndex| candidate.may_count(peer, is_there(peer));

@@ -32,24 +32,25 @@ impl Elector {
 
     /// R48: a new incarnation is durable before its first frame; S6: the fence starts at the durable epoch.
     pub(super) fn save_incarnation(&mut self, above: Option<u32>) {
-        let Some(counter) = self.durable.incarnation().counter.max(above.unwrap_or(0)).checked_add(1) else {
+        let Some(counter) = self.state.durable.incarnation().counter.max(above.unwrap_or(0)).checked_add(1)
+        else {
             self.stop(Self::storage_error(&"the incarnation counter is exhausted"));
             return;
         };
-        let mut record = *self.durable.record();
-        self.lives_taken += 1;
+        let mut record = *self.state.durable.record();
+        self.state.lives_taken += 1;
         record.incarnation = Incarnation { counter, random: self.draw_incarnation() };
         // A replacement that begins above the lost counter has had no life before that counts.
         if record.first_life == 0 || above.is_some() {
             record.first_life = counter;
         }
         record.detection_max = record.detection_max.max(self.config.detection().ceiling());
-        self.save(Purpose::Speak, Some(record), record.epoch, self.durable.exempt_epoch());
+        self.save(Purpose::Speak, Some(record), record.epoch, self.state.durable.exempt_epoch());
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a random number will do")]
     fn draw_incarnation(&mut self) -> u32 {
-        self.random.next() as u32
+        self.state.random.next() as u32
     }
 
     /// The record after an adoption. R15: the longest promise it speaks for never falls while the word stays
@@ -57,11 +58,11 @@ impl Elector {
     /// is marked as replaced it never falls at all.
     pub(super) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
         let ceiling = self.config.detection().ceiling();
-        let same_holder = self.durable.record().holder.is_some_and(|old| old.node == holder.node);
-        let keeps_word = same_holder || epoch == self.durable.epoch() || self.is_replaced();
+        let same_holder = self.state.durable.record().holder.is_some_and(|old| old.node == holder.node);
+        let keeps_word = same_holder || epoch == self.state.durable.epoch() || self.is_replaced();
         let detection_max =
-            if keeps_word { self.durable.record().detection_max.max(ceiling) } else { ceiling };
-        Record { epoch, holder: Some(holder), detection_max, ..*self.durable.record() }
+            if keeps_word { self.state.durable.record().detection_max.max(ceiling) } else { ceiling };
+        Record { epoch, holder: Some(holder), detection_max, ..*self.state.durable.record() }
     }
 
     /// R8: hands out a gate; what `purpose` names waits for it. One gate at a time.
@@ -72,21 +73,23 @@ impl Elector {
         floor: Epoch,
         exempt_epoch: Option<Epoch>,
     ) {
-        assert!(floor >= self.durable.epoch(), "S3: the durable epoch never falls");
+        assert!(floor >= self.state.durable.epoch(), "S3: the durable epoch never falls");
         // R59: whatever is saved goes on as if no genesis were, and reaches the disk right behind it.
         let save = (purpose, record, floor, exempt_epoch);
-        let Some(number) = self.durable.begin(&save, self.now) else { return };
+        let Some(number) = self.state.durable.begin(&save, self.state.now) else { return };
         let ticket = Ticket { elector: self.authority.clone(), number };
         self.out.hand_out_gate(Gate { ticket, record, raise: Raise::new(floor, exempt_epoch) });
-        self.timers.set(Timer::Save, self.now + self.config.promise_span(self.detection_in_use()));
+        self.state
+            .timers
+            .set(Timer::Save, self.state.now + self.config.promise_span(self.detection_in_use()));
     }
 
     /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
     pub(super) fn on_save_stalled(&mut self) {
-        if self.durable.stall() {
+        if self.state.durable.stall() {
             self.withdraw_round(RoundLost::SaveStalled);
             // R64: in a freeze it is only told, and costs office when that ends.
-            if self.freeze.is_active() {
+            if self.state.freeze.is_active() {
                 self.broadcast();
             } else {
                 self.lose_office_to_successor(StepDown::SaveStalled);
@@ -105,25 +108,25 @@ impl Elector {
     /// R44: nobody knows what the disk holds now.
     fn fail_save(&mut self, failed: &StorageFailed) {
         self.check_ticket(&failed.ticket);
-        if self.durable.fail(failed.ticket.number) {
+        if self.state.durable.fail(failed.ticket.number) {
             self.stop(Self::storage_error(failed));
         }
     }
 
     fn finish_save(&mut self, gated: &Gated) {
         self.check_ticket(&gated.ticket);
-        let finished = self.durable.finish(gated.ticket.number, gated.position, self.now);
+        let finished = self.state.durable.finish(gated.ticket.number, gated.position, self.state.now);
         let Some(purpose) = finished else { return };
-        self.timers.clear(Timer::Save);
+        self.state.timers.clear(Timer::Save);
         if let Purpose::Genesis(genesis) = purpose {
             return self.finish_genesis(genesis);
         }
         // What the host has reported is newer than what was pulled at the commit.
-        self.note_position(self.position.or(self.reported_position()));
+        self.note_position(self.state.position.or(self.reported_position()));
         self.carry_out(purpose);
-        if let Some(accepting) = self.durable.take_deferred()
-            && accepting.epoch > self.peers.pair(accepting.candidate).ended()
-            && self.now <= accepting.received + accepting.detection
+        if let Some(accepting) = self.state.durable.take_deferred()
+            && accepting.epoch > self.state.peers.pair(accepting.candidate).ended()
+            && self.state.now <= accepting.received + accepting.detection
         {
             self.consider_offer(accepting);
         }
@@ -131,7 +134,7 @@ impl Elector {
 
     fn finish_genesis(&mut self, genesis: SavedGenesis) {
         self.on_genesis_saved(genesis);
-        if let Some((purpose, record, floor, exempt_epoch)) = self.durable.take_next() {
+        if let Some((purpose, record, floor, exempt_epoch)) = self.state.durable.take_next() {
             self.save(purpose, record, floor, exempt_epoch);
         }
     }
@@ -153,23 +156,30 @@ impl Elector {
 
     /// R60: the life begins with what its disk says now: the fence has let nothing pass before.
     fn speak(&mut self) {
-        let (position, epoch) = (self.reported_position(), self.durable.epoch());
-        if let Err(StartRefused::LogAhead { position, epoch }) = self.durable.record().check_log(position) {
+        let (position, epoch) = (self.reported_position(), self.state.durable.epoch());
+        if let Err(StartRefused::LogAhead { position, epoch }) =
+            self.state.durable.record().check_log(position)
+        {
             return self.stop(Stopped::EntriesAhead { position, epoch });
         }
-        let (first_life, log) = (self.durable.record().first_life, self.config.log_sync());
+        let (first_life, log) = (self.state.durable.record().first_life, self.config.log_sync());
         let detection_min = self.config.detection_min();
-        self.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
-        self.peers.tell_again();
-        if self.life == Life::Starting {
-            self.life = Life::Running;
+        self.state.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
+        self.state.peers.tell_again();
+        if self.state.life == Life::Starting {
+            self.state.life = Life::Running;
         }
         self.broadcast();
     }
 
     /// R45: a replaced node gets its vote back.
     pub(super) fn save_rebuilt(&mut self) {
-        let record = Record { storage: Storage::Intact, ..*self.durable.record() };
-        self.save(Purpose::Rebuild, Some(record), self.durable.epoch(), self.durable.exempt_epoch());
+        let record = Record { storage: Storage::Intact, ..*self.state.durable.record() };
+        self.save(
+            Purpose::Rebuild,
+            Some(record),
+            self.state.durable.epoch(),
+            self.state.durable.exempt_epoch(),
+        );
     }
 }

@@ -13,13 +13,13 @@ impl Elector {
     /// Where this node stands.
     #[inline]
     pub(super) fn stance(&self) -> Stance {
-        if matches!(self.life, Life::Stopped(_)) {
-            return Stance::Stopped(self.this_life.offered().max(self.durable.epoch()));
+        if matches!(self.state.life, Life::Stopped(_)) {
+            return Stance::Stopped(self.state.this_life.offered().max(self.state.durable.epoch()));
         }
         if self.is_replaced() {
             return Stance::Replaced;
         }
-        match &self.role {
+        match &self.state.role {
             Role::Leader(leader) => Stance::Leading(leader.epoch()),
             Role::Candidate(candidate) => Stance::Standing(candidate.epoch()),
             Role::Follower(_) => match self.followed() {
@@ -31,14 +31,14 @@ impl Elector {
 
     /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
     fn unbound_stance(&self) -> Stance {
-        if !self.kind.votes() || self.promise().is_some() || self.durable.is_saving() {
+        if !self.kind.votes() || self.promise().is_some() || self.state.durable.is_saving() {
             return Stance::Bound;
         }
         // R59: it does not know whether it has a vote.
-        if self.genesis.doubt_until(self.now).is_some() {
+        if self.state.genesis.doubt_until(self.state.now).is_some() {
             return Stance::Bound;
         }
-        if !self.freeze.is_active() {
+        if !self.state.freeze.is_active() {
             return Stance::Free;
         }
         self.reserved_for().map_or(Stance::Bound, Stance::Reserved)
@@ -62,7 +62,7 @@ impl Elector {
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
     #[inline]
     pub(super) fn echo(&self, to: MemberIndex) -> Option<Nonce> {
-        let pair = self.peers.pair(to);
+        let pair = self.state.peers.pair(to);
         match self.followed() {
             Some(followed) if followed.leader == to => pair.covered(),
             _ => pair.newest(),
@@ -80,7 +80,7 @@ impl Elector {
     #[inline]
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat(to);
-        if matches!(&self.role, Role::Leader(leader) if !leader.is_announced(to)) {
+        if matches!(&self.state.role, Role::Leader(leader) if !leader.is_announced(to)) {
             let address = self.config.address().clone();
             self.send(to, Body::Announce { heartbeat, address });
         } else {
@@ -94,15 +94,15 @@ impl Elector {
             position: self.heartbeat_position(),
             eligible: self.is_eligible(),
             // R43: a stalled save makes a node unfit too.
-            healthy: self.health == Health::Healthy
-                && !self.durable.is_stalled()
-                && !matches!(&self.role, Role::Leader(leader) if leader.is_overdue()),
+            healthy: self.state.health == Health::Healthy
+                && !self.state.durable.is_stalled()
+                && !matches!(&self.state.role, Role::Leader(leader) if leader.is_overdue()),
             priority: self.config.priority(),
             application: self.config.application(),
             detection_max: self.config.detection().ceiling(),
             lead: self.lead_towards(to),
             // R63: in every heartbeat, whoever sends it.
-            freeze: self.freeze.stamp(self.now),
+            freeze: self.state.freeze.stamp(self.state.now),
         }
     }
 
@@ -112,26 +112,26 @@ impl Elector {
 
     /// A heartbeat to everybody, now; the next one a period later.
     pub(super) fn broadcast(&mut self) {
-        self.told_position.renew(self.position); // R32
+        self.state.told_position.renew(self.state.position); // R32
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
-        self.notices.note_broadcast(self.stance(), self.durable.epoch());
+        self.state.notices.note_broadcast(self.stance(), self.state.durable.epoch());
         self.reset_heartbeat();
     }
 
     pub(super) fn reset_heartbeat(&mut self) {
-        let period = match &self.role {
+        let period = match &self.state.role {
             Role::Follower(_) => self.follower_period(),
             Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval(),
         };
-        self.timers.set(Timer::Heartbeat, self.now + period);
+        self.state.timers.set(Timer::Heartbeat, self.state.now + period);
     }
 
     /// R36: a change of standing is sent to everybody at once.
     #[inline]
     pub(super) fn tell_everybody(&mut self) {
-        if !self.notices.is_broadcast(self.stance(), self.durable.epoch()) {
+        if !self.state.notices.is_broadcast(self.stance(), self.state.durable.epoch()) {
             self.broadcast();
         }
     }
@@ -140,20 +140,20 @@ impl Elector {
     #[inline]
     pub(super) fn tell_host(&mut self) {
         let current = self.followed().map(|followed| (followed.leader, followed.epoch));
-        if current != self.notices.reported() {
+        if current != self.state.notices.reported() {
             self.tell_host_of(current);
         }
     }
 
     fn tell_host_of(&mut self, current: Option<(MemberIndex, Epoch)>) {
-        if let Some((leader, epoch)) = self.notices.report(current)
+        if let Some((leader, epoch)) = self.state.notices.report(current)
             && current.map(|(leader, _)| leader) != Some(leader)
         {
             let leader = self.config.members().id(leader);
-            self.out.happened(Notice::LeaderLost { leader, epoch, reason: self.notices.leader_lost() });
+            self.out.happened(Notice::LeaderLost { leader, epoch, reason: self.state.notices.leader_lost() });
         }
         if let Some(followed) = self.followed() {
-            let address = self.peers.view(followed.leader).address().clone();
+            let address = self.state.peers.view(followed.leader).address().clone();
             let leader = self.config.members().id(followed.leader);
             self.out.happened(Notice::Following { leader, epoch: followed.epoch, address });
         }

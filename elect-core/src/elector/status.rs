@@ -13,9 +13,9 @@ use crate::timers::Timer;
 impl Elector {
     /// A snapshot for machines, as of `now`. Allocates; not for the hot path.
     pub fn status(&self, now: Time) -> Status {
-        let now = self.now.max(now);
+        let now = self.state.now.max(now);
         let leader = self.leader();
-        let (lease_end, in_office, handing_over) = match &self.role {
+        let (lease_end, in_office, handing_over) = match &self.state.role {
             Role::Leader(leader) => {
                 (Some(leader.lease_end()), leader.is_in_office(), leader.handover().is_some())
             }
@@ -27,8 +27,8 @@ impl Elector {
             freeze: self.freeze_status(now),
             kind: self.kind,
             role: self.role_name(),
-            incarnation: self.durable.incarnation(),
-            epoch: self.durable.epoch(),
+            incarnation: self.state.durable.incarnation(),
+            epoch: self.state.durable.epoch(),
             leader: leader.map(|(leader, _)| leader),
             leader_epoch: leader.map(|(_, epoch)| epoch),
             leader_address: self.leader_address(),
@@ -37,11 +37,11 @@ impl Elector {
             in_office,
             handing_over,
             detection: self.detection_in_use(),
-            health: self.health,
-            healthy_for: Some(self.timers.get(Timer::Health))
+            health: self.state.health,
+            healthy_for: Some(self.state.timers.get(Timer::Health))
                 .filter(|&end| end != Time::NEVER)
                 .map(|end| end.since(now)),
-            position: self.position,
+            position: self.state.position,
             genesis: self.genesis_status(),
             peers: self.peer_statuses(now),
         }
@@ -52,7 +52,7 @@ impl Elector {
     /// Without one nobody here is elected, and whoever leads here loses its lease. That there is one is no lease: see
     /// [`Authority`](crate::Authority).
     pub fn has_quorum(&self, now: Time) -> bool {
-        let now = self.now.max(now);
+        let now = self.state.now.max(now);
         let connected = self.voting_peers().filter(|&peer| self.is_connected_at(peer, now)).count();
         connected + usize::from(self.kind.votes()) >= self.config.members().quorum()
     }
@@ -65,27 +65,27 @@ impl Elector {
 
     pub(super) fn genesis_status(&self) -> GenesisStatus {
         GenesisStatus {
-            genesis: self.durable.genesis().map(|own| own.genesis),
-            is_final: self.durable.genesis().is_some_and(|own| own.is_final),
+            genesis: self.state.durable.genesis().map(|own| own.genesis),
+            is_final: self.state.durable.genesis().is_some_and(|own| own.is_final),
             waits_for: self.genesis_waits_for(),
         }
     }
 
     pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
-        let (number, until) = (self.freeze.number()?, self.freeze.until()?);
+        let (number, until) = (self.state.freeze.number()?, self.state.freeze.until()?);
         let id = |member: MemberIndex| self.config.members().id(member);
         Some(FreezeStatus {
             number,
             until,
             remaining: until.since(now),
-            taken_by: self.freeze.taken_by().map(id),
-            asked_by: self.freeze.asked_by().map(id),
+            taken_by: self.state.freeze.taken_by().map(id),
+            asked_by: self.state.freeze.asked_by().map(id),
             reserved_for: self.reserved_for().map(id),
         })
     }
 
     fn role_name(&self) -> RoleName {
-        match (&self.life, &self.role) {
+        match (&self.state.life, &self.state.role) {
             (Life::Starting, _) => RoleName::Starting,
             (Life::Stopped(_), _) => RoleName::Stopped,
             (Life::Running, Role::Follower(_)) => RoleName::Follower,
@@ -95,9 +95,9 @@ impl Elector {
     }
 
     fn leader_address(&self) -> Address {
-        match (&self.role, self.followed()) {
+        match (&self.state.role, self.followed()) {
             (Role::Leader(_), _) => self.config.address().clone(),
-            (_, Some(followed)) => self.peers.view(followed.leader).address().clone(),
+            (_, Some(followed)) => self.state.peers.view(followed.leader).address().clone(),
             _ => Address::default(),
         }
     }
@@ -110,14 +110,14 @@ impl Elector {
                 kind: member.kind,
                 connected: self.is_connected_at(peer, now),
                 connected_for: self.connected_since(peer, now).map(|since| now.since(since)),
-                heard_ago: self.peers.pair(peer).heard_at().map(|at| now.since(at)),
-                epoch: self.peers.view(peer).told().epoch(),
-                position: self.peers.view(peer).position(),
+                heard_ago: self.state.peers.pair(peer).heard_at().map(|at| now.since(at)),
+                epoch: self.state.peers.view(peer).told().epoch(),
+                position: self.state.peers.view(peer).position(),
                 fit: self.unfit(peer).is_none(),
-                application: self.peers.view(peer).application(),
+                application: self.state.peers.view(peer).application(),
                 detection: self.detection_terms(peer),
-                counts_as_replaced: self.genesis.history_of(peer) == PeerHistory::Replaced,
-                other_group: match self.genesis.history_of(peer) {
+                counts_as_replaced: self.state.genesis.history_of(peer) == PeerHistory::Replaced,
+                other_group: match self.state.genesis.history_of(peer) {
                     PeerHistory::Other(genesis) => Some(genesis),
                     _ => None,
                 },

@@ -21,10 +21,10 @@ impl Elector {
     /// The claim in `frame`, if it only repeats the last one and nothing is due before it.
     #[inline]
     pub(super) fn repeated(&self, from: NodeId, frame: &Frame, now: Time) -> Option<LeaderClaim> {
-        let steady = self.steady.as_ref().filter(|_| self.is_steady)?;
-        let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.now.max(now));
-        let newest = self.peers.pair(leader).newest()?;
-        if received >= self.timers.deadline()
+        let steady = self.state.steady.as_ref().filter(|_| self.state.is_steady)?;
+        let (leader, nonce, received) = (steady.claim.leader, frame.header.nonce, self.state.now.max(now));
+        let newest = self.state.peers.pair(leader).newest()?;
+        if received >= self.state.timers.deadline()
             || !self.out.is_empty()
             || nonce.sent <= newest.sent
             || !steady.is_said_again(from, frame)
@@ -42,7 +42,7 @@ impl Elector {
     /// Whether the echo says something new of the round trip.
     #[inline]
     fn is_news_of_pace(&self, leader: MemberIndex, nonce: Nonce, echoed: Time, received: Time) -> bool {
-        let pair = self.peers.pair(leader);
+        let pair = self.state.peers.pair(leader);
         let age = EchoAge::new(nonce, pair.newest(), echoed, received);
         Some(echoed) > pair.echoed()
             && self.measures(age)
@@ -53,7 +53,7 @@ impl Elector {
     /// failover is not frozen, and a nonce newer than all before it is not covered yet.
     #[inline]
     pub(super) fn on_repeated(&mut self, claim: &LeaderClaim) {
-        self.now = claim.received;
+        self.state.now = claim.received;
         self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
         self.note_use(claim);
         self.cover(claim);
@@ -67,7 +67,7 @@ impl Elector {
     /// short way, which the compiler would otherwise take for the less likely one and not inline.
     #[cold]
     pub(super) fn on_news(&mut self, from: NodeId, frame: &Frame, now: Time) {
-        let was_steady = self.is_steady;
+        let was_steady = self.state.is_steady;
         self.begin_input(now);
         let result = self.receive(from, frame);
         if let Err(reason) = result {
@@ -86,14 +86,14 @@ impl Elector {
         match header.standing {
             Standing::Leading(epoch) => {
                 if let Some(claim) = self.steady_claim(from, header, heartbeat, epoch) {
-                    self.steady = Some(Steady { from, header: *header, heartbeat, claim });
-                    self.is_steady = true;
+                    self.state.steady = Some(Steady { from, header: *header, heartbeat, claim });
+                    self.state.is_steady = true;
                 }
             }
             // Others are heard without consequence for it, as long as this node has nothing to say.
             Standing::Following(..) | Standing::Free | Standing::Bound => {
-                let is_leader = self.steady.as_ref().is_some_and(|steady| steady.from == from);
-                self.is_steady = was_steady && !is_leader && self.out.is_empty();
+                let is_leader = self.state.steady.as_ref().is_some_and(|steady| steady.from == from);
+                self.state.is_steady = was_steady && !is_leader && self.out.is_empty();
             }
             _ => {}
         }
@@ -109,14 +109,16 @@ impl Elector {
         let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other what its life began with any more.
-        let is_told = header.birth.is_none() && self.peers.pair(leader).telling().is_known();
+        let is_told = header.birth.is_none() && self.state.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a freeze is less in each heartbeat.
         // R59: what differs is said by two frames.
         let is_one_history = header.genesis == self.told_genesis();
-        let is_quiet =
-            is_one_history && !self.is_replaced() && !self.freeze.is_active() && self.out.holds_one_frame();
-        let (nonce, now) = (header.nonce, self.now);
+        let is_quiet = is_one_history
+            && !self.is_replaced()
+            && !self.state.freeze.is_active()
+            && self.out.holds_one_frame();
+        let (nonce, now) = (header.nonce, self.state.now);
         let binds_for = self.config.promise_span(detection);
         let claim = LeaderClaim { leader, epoch, nonce, echoed: now, received: now, detection, binds_for };
         (is_followed && is_quiet && is_told).then_some(claim)

@@ -10,16 +10,16 @@ impl Elector {
     /// rank it by. A change of standing is told at the end of the very step that brings it, with the position of that
     /// step; whoever told nobody of an entry has the position of now.
     pub(super) fn ranked_position(&self) -> Option<Position> {
-        let is_told = self.notices.is_broadcast(self.stance(), self.durable.epoch());
-        if is_told { self.told_position.get().or(self.position) } else { self.position }
+        let is_told = self.state.notices.is_broadcast(self.stance(), self.state.durable.epoch());
+        if is_told { self.state.told_position.get().or(self.state.position) } else { self.state.position }
     }
 
     /// The host's last durable entry. R32: a first one ranks this node before it is told.
     pub(super) fn note_position(&mut self, position: Option<Position>) {
-        if self.position.is_none() {
-            self.told_position.renew(position);
+        if self.state.position.is_none() {
+            self.state.told_position.renew(position);
         }
-        self.position = position;
+        self.state.position = position;
     }
 
     /// The position that a heartbeat tells. R32: a free node repeats what it is ranked by, whomever it answers.
@@ -28,7 +28,7 @@ impl Elector {
         if self.followed().is_none() && self.kind != MemberKind::Witness && self.stance() == Stance::Free {
             self.ranked_position()
         } else {
-            self.position
+            self.state.position
         }
     }
 }

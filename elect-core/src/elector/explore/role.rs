@@ -15,7 +15,10 @@ impl Elector {
         let own = self.me.get();
         match role {
             Role::Follower(follower) => {
-                assert!(self.durable.record().storage == Storage::Intact, "the storage was not replaced");
+                assert!(
+                    self.state.durable.record().storage == Storage::Intact,
+                    "the storage was not replaced"
+                );
                 sink.word(0);
                 follower.describe(sink);
             }

@@ -146,17 +146,17 @@ impl World {
         let resolved = self.draw(30) != 0;
         let Node { elector, twin, saving, .. } = &mut self.nodes[at];
         let (mut seen, mut by_twin) = (Seen::default(), Seen::default());
-        let was_steady = elector.is_steady;
+        let was_steady = elector.state.is_steady;
         if !resolved {
             // What is not resolved comes with the next step.
             let _ = input(elector, self.now);
-            twin.is_steady = false;
+            twin.state.is_steady = false;
             let _ = input(twin, self.now);
             return;
         }
         input(elector, self.now).resolve(&mut seen);
-        self.short += usize::from(was_steady && elector.is_steady && seen.frames.len() == 1);
-        twin.is_steady = false;
+        self.short += usize::from(was_steady && elector.state.is_steady && seen.frames.len() == 1);
+        twin.state.is_steady = false;
         input(twin, self.now).resolve(&mut by_twin);
         assert_eq!(seen.frames, by_twin.frames, "{} at {:?}", self.ids[at], self.now);
         assert_eq!(seen.told, by_twin.told, "{} at {:?}", self.ids[at], self.now);
@@ -269,7 +269,7 @@ impl World {
     fn request(&mut self, at: usize, request: impl Fn(&mut Elector, Time) -> Requested<'_>) {
         let mut seen = [Seen::default(), Seen::default()];
         let Node { elector, twin, .. } = &mut self.nodes[at];
-        twin.is_steady = false;
+        twin.state.is_steady = false;
         for (elector, seen) in [elector, twin].into_iter().zip(&mut seen) {
             let _ = request(elector, self.now).resolve(seen);
         }
