@@ -1,4 +1,4 @@
-//! What may keep a node from standing for election.
+//! What may keep a node from campaigning.
 
 use core::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::epoch::{Epoch, Position};
 use crate::name::NodeId;
 use crate::time::Time;
 
-/// The first rule that keeps a node from standing for election now.
+/// The first rule that keeps a node from campaigning now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Blocker {

@@ -156,12 +156,12 @@ impl Campaign {
         self.turn
     }
 
-    /// Something else than its rank keeps this node from standing.
+    /// Something else than its rank keeps this node from campaigning.
     pub(crate) fn end_turn(&mut self) {
         self.turn = None;
     }
 
-    /// Only its rank, with this delay, keeps this node from standing at `at`.
+    /// Only its rank, with this delay, keeps this node from campaigning at `at`.
     pub(crate) fn await_turn(&mut self, at: Time, delay: Duration, now: Time) {
         let since = self.turn.map_or(now, |turn| turn.since);
         self.turn = Some(CampaignAt { since, at, delay });

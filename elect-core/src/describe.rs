@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use crate::birth::Birth;
 use crate::epoch::Position;
-use crate::frame::{Body, Frame, FreezeStamp, Standing};
+use crate::frame::{Body, Frame, FreezeStamp};
 use crate::members::{MemberIndex, Members};
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
+use crate::peer_state::PeerState;
 use crate::time::{Time, nanos};
 
 /// Takes a state in, part by part, always in the same order.
@@ -38,7 +39,7 @@ pub trait StateSink {
 /// What a frame says, when it was sent and what it echoes aside.
 pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
     sink.word(frame.header.epoch.number());
-    describe_standing(sink, members, frame.header.standing);
+    describe_state(sink, members, frame.header.state);
     option(sink, frame.header.birth.as_ref(), describe_birth);
     option(sink, frame.header.genesis.as_ref(), |sink, told| {
         words(sink, [told.genesis.to_bits(), u64::from(told.is_final)]);
@@ -101,19 +102,19 @@ pub(crate) fn option<S: StateSink, T>(sink: &mut S, value: Option<&T>, describe:
     }
 }
 
-pub(crate) fn describe_standing(sink: &mut impl StateSink, members: &Members, standing: Standing) {
-    match standing {
-        Standing::Leading(epoch) => words(sink, [0, epoch.number()]),
-        Standing::Standing(epoch) => words(sink, [1, epoch.number()]),
-        Standing::Following(leader, epoch) => {
+pub(crate) fn describe_state(sink: &mut impl StateSink, members: &Members, state: PeerState) {
+    match state {
+        PeerState::Leader(epoch) => words(sink, [0, epoch.number()]),
+        PeerState::Candidate(epoch) => words(sink, [1, epoch.number()]),
+        PeerState::Follower(leader, epoch) => {
             words(sink, [2, epoch.number()]);
             describe_node(sink, members, leader);
         }
-        Standing::Bound => sink.word(3),
-        Standing::Free => sink.word(4),
-        Standing::Replaced => sink.word(5),
-        Standing::Stopped(epoch) => words(sink, [6, epoch.number()]),
-        Standing::Reserved(leader) => {
+        PeerState::Promised => sink.word(3),
+        PeerState::Free => sink.word(4),
+        PeerState::Replaced => sink.word(5),
+        PeerState::Stopped(epoch) => words(sink, [6, epoch.number()]),
+        PeerState::Reserved(leader) => {
             sink.word(7);
             describe_node(sink, members, leader);
         }

@@ -14,6 +14,7 @@ pub(crate) mod invariants;
 pub(crate) mod leader;
 pub(crate) mod links;
 pub(crate) mod lives;
+pub(crate) mod own_state;
 pub(crate) mod pace;
 pub(crate) mod pause;
 pub(crate) mod preference;
@@ -22,7 +23,6 @@ pub(crate) mod rebuild;
 pub(crate) mod receive;
 pub(crate) mod refusals;
 pub(crate) mod saving;
-pub(crate) mod standing;
 pub(crate) mod status;
 pub(crate) mod steady;
 pub(crate) mod told;
@@ -259,7 +259,7 @@ impl Elector {
     #[inline]
     fn end_input(&mut self) {
         if self.state.life == Life::Running {
-            self.consider_standing();
+            self.consider_state();
             self.consider_genesis();
             self.tell_host();
             self.tell_everybody();
@@ -419,7 +419,7 @@ impl Elector {
             sent: self.state.nonces.current(self.state.now),
         };
         let echo = self.echo(peer);
-        let standing = self.standing();
+        let state = self.told_state();
         let is_told = self.state.peers.pair(peer).telling().is_known();
         let genesis = self.told_genesis();
         let (to, frame) = self.out.next_frame();
@@ -427,7 +427,7 @@ impl Elector {
         frame.header.group = self.config.group();
         frame.header.members = self.config.digest();
         frame.header.epoch = self.state.durable.epoch();
-        frame.header.standing = standing;
+        frame.header.state = state;
         frame.header.nonce = nonce;
         frame.header.echo = echo;
         frame.header.genesis = genesis;

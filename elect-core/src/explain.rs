@@ -11,6 +11,7 @@ use crate::epoch::{Epoch, Position};
 use crate::genesis::told::Genesis;
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
+use crate::peer_state::PeerState;
 use crate::status::{FreezeStatus, GenesisStatus};
 use crate::time::{Readable, Time};
 
@@ -42,7 +43,7 @@ pub struct Explanation {
     pub detections: Vec<(NodeId, DetectionTerms)>,
     /// The slowest round trip to a connected peer, if it takes longer than configured.
     pub slow: Option<SlowRoundTrip>,
-    /// The first rule that keeps this node from standing for election.
+    /// The first rule that keeps this node from campaigning.
     pub blocker: Option<Blocker>,
     /// Why this node has stopped, if it has.
     pub stopped: Option<String>,
@@ -63,7 +64,7 @@ pub struct Hearing {
     )]
     pub heard_ago: Option<Duration>,
     /// What it last said of its vote.
-    pub says: PeerSays,
+    pub says: PeerState,
     /// What its storage belongs to, where that is not this node's history of the group.
     pub history: Option<OtherHistory>,
 }
@@ -76,28 +77,6 @@ pub enum OtherHistory {
     CountsAsReplaced,
     /// It belongs to another group of the same name and list, by this genesis.
     TwoGroups(Genesis),
-}
-
-/// What a peer last said of its vote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum PeerSays {
-    /// It leads this epoch.
-    Leads(Epoch),
-    /// It stands for this epoch.
-    Stands(Epoch),
-    /// It follows this leader in this epoch.
-    Follows(NodeId, Epoch),
-    /// Its word is given.
-    Bound,
-    /// Its vote is free.
-    Free,
-    /// Its storage was replaced.
-    Replaced,
-    /// It has stopped.
-    Stopped,
-    /// Failover is frozen: it would accept this node alone.
-    Reserved(NodeId),
 }
 
 impl Explanation {
@@ -278,21 +257,6 @@ impl fmt::Display for Explanation {
         self.write_detections(f)?;
         self.write_genesis(f)?;
         self.write_slow(f)
-    }
-}
-
-impl fmt::Display for PeerSays {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Leads(epoch) => write!(f, "leads epoch {epoch}"),
-            Self::Stands(epoch) => write!(f, "stands for epoch {epoch}"),
-            Self::Follows(leader, epoch) => write!(f, "follows {leader} in epoch {epoch}"),
-            Self::Bound => f.write_str("has given its word"),
-            Self::Free => f.write_str("is free to vote"),
-            Self::Replaced => f.write_str("does not vote since its storage was replaced"),
-            Self::Stopped => f.write_str("has stopped"),
-            Self::Reserved(leader) => write!(f, "would vote for {leader} alone"),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::genesis::told::ToldGenesis;
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
+use crate::peer_state::PeerState;
 
 /// One message, without the names of sender and addressee: those the transport has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct Header {
     pub members: Digest,
     /// The sender's durable epoch.
     pub epoch: Epoch,
-    /// Where the sender stands.
-    pub standing: Standing,
+    /// The state of the sender.
+    pub state: PeerState,
     /// The sender's incarnation and the time at which the frame left.
     pub nonce: Nonce,
     /// The nonce of the addressee that this frame answers.
@@ -39,29 +40,6 @@ pub struct Header {
     pub birth: Option<Birth>,
     /// Which history of the group the sender's storage belongs to, once that is durable.
     pub genesis: Option<ToldGenesis>,
-}
-
-/// Where a node stands: whether its vote is free, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Leads this epoch.
-    Leading(Epoch),
-    /// Stands for election in this epoch.
-    Standing(Epoch),
-    /// Follows this leader in this epoch.
-    Following(NodeId, Epoch),
-    /// It accepts nobody now: its word is given or being given, it has no vote, or failover is frozen and it does not
-    /// know for whom.
-    Bound,
-    /// Failover is frozen: it would accept an offer of this node now, the last leader, and of nobody else.
-    Reserved(NodeId),
-    /// Would accept an offer now.
-    Free,
-    /// Its storage was lost and replaced: it counts for nothing (S13).
-    Replaced,
-    /// Stopped for good after a storage error (S11) or as a clone (S13). It names the highest epoch that it offered,
-    /// or its durable one: neither will it act in.
-    Stopped(Epoch),
 }
 
 /// What a frame asserts or asks.
@@ -298,8 +276,8 @@ impl Header {
     /// sender that does neither, its durable epoch. What one that has stopped offered last is beside this: it says so
     /// for its life only.
     pub(crate) fn ended(&self) -> Epoch {
-        match self.standing {
-            Standing::Leading(epoch) | Standing::Standing(epoch) => epoch.before().min(self.epoch),
+        match self.state {
+            PeerState::Leader(epoch) | PeerState::Candidate(epoch) => epoch.before().min(self.epoch),
             _ => self.epoch,
         }
     }

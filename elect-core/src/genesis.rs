@@ -99,7 +99,7 @@ struct Witnessed {
 struct PeerGenesis {
     /// What its newest frame that counted told.
     told: Option<ToldGenesis>,
-    standing: PeerHistory,
+    history: PeerHistory,
     /// The epoch in which it said, following this node, that it holds what was chosen in it.
     holds_in: Epoch,
 }
@@ -157,7 +157,7 @@ impl GenesisBook {
             _ => {}
         }
         if !about.is_older {
-            self.peers[peer.get()].standing = PeerHistory::One;
+            self.peers[peer.get()].history = PeerHistory::One;
         }
         Verdict::One
     }
@@ -165,26 +165,26 @@ impl GenesisBook {
     /// A frame tells the final one that this node holds.
     #[inline]
     pub(crate) fn note_same(&mut self, peer: MemberIndex) {
-        self.peers[peer.get()].standing = PeerHistory::One;
+        self.peers[peer.get()].history = PeerHistory::One;
     }
 
     fn note_other(&mut self, peer: MemberIndex, genesis: Genesis) -> Verdict {
         let other = PeerHistory::Other(genesis);
-        let before = core::mem::replace(&mut self.peers[peer.get()].standing, other);
+        let before = core::mem::replace(&mut self.peers[peer.get()].history, other);
         Verdict::Other { is_new: before != other }
     }
 
     /// A peer lacks what is final here.
     fn note_lacking(&mut self, peer: MemberIndex, nonce: Nonce) -> Verdict {
-        let standing = &mut self.peers[peer.get()].standing;
-        match *standing {
+        let history = &mut self.peers[peer.get()].history;
+        match *history {
             PeerHistory::Replaced => Verdict::PeerReplaced { is_new: false },
             PeerHistory::Unclear(first) if first != nonce => {
-                *standing = PeerHistory::Replaced;
+                *history = PeerHistory::Replaced;
                 Verdict::PeerReplaced { is_new: true }
             }
             _ => {
-                *standing = PeerHistory::Unclear(nonce);
+                *history = PeerHistory::Unclear(nonce);
                 Verdict::Unclear
             }
         }
@@ -238,7 +238,7 @@ impl GenesisBook {
     pub(crate) fn settle(&mut self, final_from: Time) {
         let peers = core::mem::take(&mut self.peers);
         let histories =
-            peers.iter().map(|peer| PeerGenesis { standing: peer.standing, ..PeerGenesis::default() });
+            peers.iter().map(|peer| PeerGenesis { history: peer.history, ..PeerGenesis::default() });
         *self = Self { peers: histories.collect(), final_from, ..Self::new(0) };
     }
 
@@ -270,7 +270,7 @@ impl GenesisBook {
     }
 
     pub(crate) fn history_of(&self, peer: MemberIndex) -> PeerHistory {
-        self.peers[peer.get()].standing
+        self.peers[peer.get()].history
     }
 
     /// R59: the winner of `epoch` takes the one that was saved under the highest epoch among its own and those of its
@@ -332,11 +332,11 @@ impl GenesisBook {
     pub(crate) fn describe(&self, sink: &mut impl StateSink, own: usize) {
         let Self { peers, chosen, lacked, doubt_until, told_final, known_final, final_from } = self;
         for (index, peer) in peers.iter().enumerate().filter(|&(index, _)| index != own) {
-            let PeerGenesis { told, standing, holds_in } = peer;
+            let PeerGenesis { told, history, holds_in } = peer;
             option(sink, told.as_ref(), |sink, told| {
                 words(sink, [told.genesis.to_bits(), u64::from(told.is_final)]);
             });
-            match standing {
+            match history {
                 PeerHistory::One => sink.word(0),
                 PeerHistory::Unclear(nonce) => {
                     sink.word(1);

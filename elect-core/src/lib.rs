@@ -155,6 +155,7 @@ mod office;
 mod outbox;
 mod pace;
 mod pair;
+mod peer_state;
 mod peers;
 mod preference;
 mod progress;
@@ -165,7 +166,6 @@ mod rebuild;
 mod record;
 mod refusals;
 mod saving;
-mod standing;
 mod start;
 mod status;
 mod steady;
@@ -194,12 +194,12 @@ pub use event::{
     HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo, RequestRefused,
     RoundLost, StepDown, Stopped, Unfit,
 };
-pub use explain::{Explanation, Hearing, OtherHistory, PeerSays};
+pub use explain::{Explanation, Hearing, OtherHistory};
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
     ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Lead, Refusal, Standing,
+    Lead, Refusal,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use genesis::told::{Genesis, SavedGenesis, ToldGenesis};
@@ -209,6 +209,7 @@ pub use name::{ClusterId, NAME_BYTES_MAX, NameError, NodeId};
 pub use nonce::{Incarnation, Nonce};
 pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Office, Source};
 pub use pace::SlowRoundTrip;
+pub use peer_state::PeerState;
 pub use rebuild::NotRebuilt;
 pub use record::{Holder, Record, Storage, Word};
 

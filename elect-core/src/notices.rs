@@ -3,13 +3,13 @@
 use crate::epoch::Epoch;
 use crate::event::LeaderLost;
 use crate::members::MemberIndex;
-use crate::standing::Stance;
+use crate::peer_state::PeerState;
 
 /// After every input, what was said is what is: R36 and R57.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     /// What everybody was told last.
-    broadcast: Option<(Stance, Epoch)>,
+    broadcast: Option<(PeerState<MemberIndex>, Epoch)>,
     /// Whom the host was told last that this node follows.
     reported: Option<(MemberIndex, Epoch)>,
     /// Why the last leader is not followed any more.
@@ -21,14 +21,14 @@ impl Notices {
         Self { broadcast: None, reported: None, leader_lost: LeaderLost::Silent }
     }
 
-    pub(crate) fn note_broadcast(&mut self, stance: Stance, epoch: Epoch) {
-        self.broadcast = Some((stance, epoch));
+    pub(crate) fn note_broadcast(&mut self, own_state: PeerState<MemberIndex>, epoch: Epoch) {
+        self.broadcast = Some((own_state, epoch));
     }
 
     /// Whether everybody knows that this node stands there, at that durable epoch.
     #[inline]
-    pub(crate) fn is_broadcast(&self, stance: Stance, epoch: Epoch) -> bool {
-        self.broadcast == Some((stance, epoch))
+    pub(crate) fn is_broadcast(&self, own_state: PeerState<MemberIndex>, epoch: Epoch) -> bool {
+        self.broadcast == Some((own_state, epoch))
     }
 
     #[inline]

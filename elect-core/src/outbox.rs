@@ -6,11 +6,12 @@ use core::time::Duration;
 use crate::duty::Duty;
 use crate::epoch::Epoch;
 use crate::event::{Loss, Notice};
-use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::gate::Gate;
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
+use crate::peer_state::PeerState;
 
 /// Its collections keep their capacity: the steady state allocates nothing.
 #[derive(Debug)]
@@ -186,7 +187,7 @@ fn blank_frame() -> Frame {
             group: 0,
             members: Digest::from_bits(0),
             epoch: Epoch::ZERO,
-            standing: Standing::Bound,
+            state: PeerState::Promised,
             nonce: Nonce::default(),
             echo: None,
             birth: None,

@@ -7,9 +7,10 @@ use crate::birth::{Birth, Telling};
 use crate::describe::{StateSink, describe_birth, describe_incarnation, option, words};
 use crate::detection::PairTerms;
 use crate::epoch::Epoch;
-use crate::frame::{Header, Standing};
+use crate::frame::Header;
 use crate::nonce::{Incarnation, Nonce};
 use crate::pace::RoundTrip;
+use crate::peer_state::PeerState;
 use crate::this_life::FarLife;
 use crate::time::Time;
 
@@ -102,7 +103,7 @@ impl Pair {
     #[inline]
     pub(crate) fn note_ended(&mut self, header: &Header) {
         self.ended.for_ever = self.ended.for_ever.max(header.ended());
-        if let Standing::Stopped(offered) = header.standing {
+        if let PeerState::Stopped(offered) = header.state {
             self.ended.in_this_life = self.ended.in_this_life.max(offered);
         }
     }

@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::epoch::Epoch;
-use crate::frame::{Header, Refusal, Standing};
+use crate::frame::{Header, Refusal};
 use crate::members::MemberIndex;
+use crate::peer_state::PeerState;
 
 /// The voters that have refused an offer for good, each once.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,7 @@ fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
     match refusal {
         Refusal::VoteSpent | Refusal::EpochTooLow => true,
         Refusal::OwnOffice => {
-            matches!(header.standing, Standing::Leading(own) | Standing::Standing(own) if own >= epoch)
+            matches!(header.state, PeerState::Leader(own) | PeerState::Candidate(own) if own >= epoch)
         }
         Refusal::Bound | Refusal::Paused | Refusal::Replaced | Refusal::DetectionTooLong => false,
     }

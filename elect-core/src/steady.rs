@@ -17,13 +17,13 @@ impl Steady {
     /// Whether `frame` differs from it in nothing but its send time and echo.
     #[inline]
     pub(crate) fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Header { group, members, epoch, standing, nonce, echo: _, birth, genesis } = &frame.header;
+        let Header { group, members, epoch, state, nonce, echo: _, birth, genesis } = &frame.header;
         let said = &self.header;
         from == self.from
             && *group == said.group
             && *members == said.members
             && *epoch == said.epoch
-            && *standing == said.standing
+            && *state == said.state
             && nonce.incarnation == said.nonce.incarnation
             && birth.is_none()
             && *genesis == said.genesis

@@ -21,7 +21,7 @@ pub(crate) enum Timer {
     Promise,
     /// The freeze of failover ends.
     Pause,
-    /// A reason to wait before standing may have ended.
+    /// A reason to wait before campaigning may have ended.
     Stand,
     /// The next heartbeat is due.
     Heartbeat,

@@ -6,16 +6,17 @@ use core::time::Duration;
 #[cfg(feature = "explore")]
 use crate::config::Config;
 #[cfg(feature = "explore")]
-use crate::describe::{StateSink, describe_position, describe_standing, option, words};
+use crate::describe::{StateSink, describe_position, describe_state, option, words};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Address, Header, Heartbeat, Standing};
+use crate::frame::{Address, Header, Heartbeat};
+use crate::peer_state::PeerState;
 use crate::preference::Preference;
 
 /// What a peer last said in this group.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     told: ToldEpoch,
-    standing: Standing,
+    state: PeerState,
     position: Option<Position>,
     eligible: bool,
     healthy: bool,
@@ -57,7 +58,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             told: ToldEpoch::default(),
-            standing: Standing::Bound,
+            state: PeerState::Promised,
             position: None,
             eligible: false,
             healthy: false,
@@ -75,11 +76,11 @@ impl View {
         *self = Self::default();
     }
 
-    /// A frame came whose header says this; returns where the peer stood before.
+    /// A frame came whose header says this; returns the peer's state before.
     #[inline]
-    pub(crate) fn note_header(&mut self, header: &Header, is_another_frame: bool) -> Standing {
+    pub(crate) fn note_header(&mut self, header: &Header, is_another_frame: bool) -> PeerState {
         self.told.note(header.epoch, is_another_frame);
-        core::mem::replace(&mut self.standing, header.standing)
+        core::mem::replace(&mut self.state, header.state)
     }
 
     #[inline]
@@ -106,10 +107,10 @@ impl View {
         self.told
     }
 
-    /// Where it stands.
+    /// Its state, as it last told it.
     #[inline]
-    pub(crate) const fn standing(&self) -> Standing {
-        self.standing
+    pub(crate) const fn state(&self) -> PeerState {
+        self.state
     }
 
     /// Its last durable entry.
@@ -161,7 +162,7 @@ impl View {
     ) {
         let Self {
             told,
-            standing,
+            state,
             position,
             eligible,
             healthy,
@@ -172,7 +173,7 @@ impl View {
             preference,
         } = self;
         words(sink, [told.epoch().number(), told.twice().number()]);
-        describe_standing(sink, config.members(), *standing);
+        describe_state(sink, config.members(), *state);
         describe_position(sink, *position);
         words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
         sink.word(u64::from(*application));

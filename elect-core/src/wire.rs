@@ -8,11 +8,11 @@
 //!
 //! ```
 //! use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES};
-//! # use elect_core::{Body, Digest, Epoch, Frame, Header, Incarnation, NodeId, Nonce, Standing, Time};
+//! # use elect_core::{Body, Digest, Epoch, Frame, Header, Incarnation, NodeId, Nonce, PeerState, Time};
 //! # let incarnation = Incarnation { counter: 1, random: 7 };
 //! # let nonce = Nonce { incarnation, sent: Time::from_nanos(5) };
 //! # let header = Header {
-//! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), standing: Standing::Free, nonce, echo: None, birth: None,
+//! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), state: PeerState::Free, nonce, echo: None, birth: None,
 //! #     genesis: None,
 //! # };
 //! let frame = Frame { header, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? } };
@@ -37,7 +37,7 @@
 //! | members digest | 8 | always |
 //! | durable epoch | 8 | always |
 //! | tag | 2 | always |
-//! | epoch of the standing | 8 | tag bit 13 |
+//! | epoch of the state | 8 | tag bit 13 |
 //! | leader's name | 1 + n | following, reserved |
 //! | nonce: incarnation's counter 4 and random 4, time sent 8 in ns | 16 | always |
 //! | echo: likewise | 16 | tag bit 4 |
@@ -45,13 +45,13 @@
 //! | birth: counter of the storage's first life 4, epoch 8, shortest detection time 4 in µs, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 17 or 33 | tag bit 12 |
 //! | body | | by kind |
 //!
-//! The tag's bits 0–3 are the standing: 0 free, 1 bound, 2 following, 3 standing, 4 leading, 5 replaced, 6 stopped,
+//! The tag's bits 0–3 are the state: 0 free, 1 bound, 2 following, 3 state, 4 leading, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
 //! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed,
 //! or that a stopped node offered last, is not the durable one, and follows; bit 14: likewise for the
 //! epoch of the position. Without them it is the durable one, and must not be written. A flag that does not belong to
-//! the kind, or to the standing, or bit 14 without bit 5, or bit 10 without bit 9, is zero, and so are the other bits.
+//! the kind, or to the state, or bit 14 without bit 5, or bit 10 without bit 9, is zero, and so are the other bits.
 //!
 //! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A freeze is its number (epoch 8, count
 //! 4) and how long it remains, 4 in ms: zero for a thaw.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use elect_core::{
     Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header, Heartbeat,
-    Incarnation, Lead, NodeId, Nonce, Notice, Position, Refusal, RoleName, Standing, Time, ToldGenesis,
+    Incarnation, Lead, NodeId, Nonce, Notice, PeerState, Position, Refusal, RoleName, Time, ToldGenesis,
 };
 use elect_harness::{Group, Seen, builder, id, ms, told_genesis};
 
@@ -127,14 +127,14 @@ const SPANS: [Duration; 6] = [
     Duration::MAX,
 ];
 
-fn standings() -> Vec<Standing> {
-    let mut all = vec![Standing::Bound, Standing::Free, Standing::Replaced];
+fn states() -> Vec<PeerState> {
+    let mut all = vec![PeerState::Promised, PeerState::Free, PeerState::Replaced];
     for number in EPOCHS {
         let epoch = Epoch::new(number);
-        all.extend([Standing::Leading(epoch), Standing::Standing(epoch), Standing::Stopped(epoch)]);
-        all.extend(["c", "b", "x"].map(|leader| Standing::Following(id(leader), epoch)));
+        all.extend([PeerState::Leader(epoch), PeerState::Candidate(epoch), PeerState::Stopped(epoch)]);
+        all.extend(["c", "b", "x"].map(|leader| PeerState::Follower(id(leader), epoch)));
     }
-    all.extend(["c", "b", "x"].map(|leader| Standing::Reserved(id(leader))));
+    all.extend(["c", "b", "x"].map(|leader| PeerState::Reserved(id(leader))));
     all
 }
 
@@ -242,7 +242,7 @@ enum Nonces {
 const NONCES: [Nonces; 5] =
     [Nonces::Fresh, Nonces::NoEcho, Nonces::StaleEcho, Nonces::EchoNever, Nonces::EchoOfAnotherLife];
 
-fn header(group: &Group, from: NodeId, epoch: u64, standing: Standing, nonces: Nonces) -> Header {
+fn header(group: &Group, from: NodeId, epoch: u64, state: PeerState, nonces: Nonces) -> Header {
     let last = group.sent.iter().rev().find(|sent| sent.1 == id("c") && sent.2 == from);
     let last = last.map(|sent| sent.3.header.nonce);
     let own = group.node("c").disk.record.incarnation;
@@ -258,7 +258,7 @@ fn header(group: &Group, from: NodeId, epoch: u64, standing: Standing, nonces: N
         group: 0,
         members: group.node("c").config.digest(),
         epoch: Epoch::new(epoch),
-        standing,
+        state,
         nonce: Nonce { incarnation, sent: group.now },
         echo,
         birth: None,
@@ -272,14 +272,14 @@ fn geneses(own: Option<ToldGenesis>) -> [Option<ToldGenesis>; 5] {
     [own, own.map(|own| ToldGenesis { is_final: !own.is_final, ..own }), None, other(false), other(true)]
 }
 
-/// Every body under every standing, in turn with every other extreme, to every role.
+/// Every body under every state, in turn with every other extreme, to every role.
 #[test]
-fn every_body_under_every_standing_in_every_role() {
-    let (bodies, standings) = (bodies(), standings());
+fn every_body_under_every_state_in_every_role() {
+    let (bodies, states) = (bodies(), states());
     for receiver in RECEIVERS {
         let mut delivered = 0_usize;
         let mut target = group(receiver);
-        for standing in &standings {
+        for state in &states {
             for body in &bodies {
                 delivered += 1;
                 // A group that has seen some hundreds may be in any state: begin again from this role.
@@ -288,7 +288,7 @@ fn every_body_under_every_standing_in_every_role() {
                 }
                 let epoch = EPOCHS[delivered % EPOCHS.len()];
                 let nonces = NONCES[delivered / 7 % NONCES.len()];
-                let header = header(&target, id("b"), epoch, *standing, nonces);
+                let header = header(&target, id("b"), epoch, *state, nonces);
                 let genesis = if delivered.is_multiple_of(11) {
                     geneses(header.genesis)[delivered % 5]
                 } else {
@@ -319,14 +319,14 @@ fn deliver(group: &mut Group, from: &str, frame: &Frame) {
 #[test]
 fn after_any_broken_frame_the_group_still_elects() {
     let mut tried = 0;
-    for standing in standings() {
+    for state in states() {
         for (index, body) in bodies().into_iter().enumerate().skip(tried % 5).step_by(5) {
             tried += 1;
             let mut group = Group::voters(&NAMES);
             group.record_traffic = true;
             group.start_all().run(ms(120));
             let epoch = EPOCHS[index % EPOCHS.len()];
-            let header = header(&group, id("b"), epoch, standing, NONCES[tried % NONCES.len()]);
+            let header = header(&group, id("b"), epoch, state, NONCES[tried % NONCES.len()]);
             let header = Header { genesis: geneses(header.genesis)[tried % 5], ..header };
             let frame = Frame { header, body: aimed(&group, &body) };
             group.members_lie = true;
@@ -357,10 +357,10 @@ fn after_any_broken_frame_the_group_still_elects() {
 #[test]
 fn what_is_ignored_says_why() {
     let group = group(Receiver::Follower);
-    let fresh = header(&group, id("b"), 1, Standing::Free, Nonces::Fresh);
+    let fresh = header(&group, id("b"), 1, PeerState::Free, Nonces::Fresh);
     let quiet = heartbeats()[0];
     let lead = Heartbeat { lead: Some(Lead { detection: ms(500) }), ..quiet };
-    let leading = |number| Header { standing: Standing::Leading(Epoch::new(number)), ..fresh };
+    let leading = |number| Header { state: PeerState::Leader(Epoch::new(number)), ..fresh };
     let cases: [(&str, Header, Body, &str); 12] = [
         ("x", fresh, Body::Heartbeat(quiet), "not a member"),
         ("c", fresh, Body::Heartbeat(quiet), "from this node itself"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Epoch, Frame, Heartbeat, Lead, Position, Standing};
+use elect_core::{Body, Epoch, Frame, Heartbeat, Lead, PeerState, Position};
 
 use crate::id;
 
@@ -37,18 +37,18 @@ pub fn at(epoch_of_entry: u64, offset: u64) -> Option<Position> {
 }
 
 /// It leads this epoch.
-pub fn leading(number: u64) -> Standing {
-    Standing::Leading(epoch(number))
+pub fn leading(number: u64) -> PeerState {
+    PeerState::Leader(epoch(number))
 }
 
 /// It stands in this epoch.
-pub fn stands(number: u64) -> Standing {
-    Standing::Standing(epoch(number))
+pub fn stands(number: u64) -> PeerState {
+    PeerState::Candidate(epoch(number))
 }
 
 /// It follows this leader.
-pub fn follows(leader: &str, number: u64) -> Standing {
-    Standing::Following(id(leader), epoch(number))
+pub fn follows(leader: &str, number: u64) -> PeerState {
+    PeerState::Follower(id(leader), epoch(number))
 }
 
 /// A healthy voter's heartbeat.
@@ -107,7 +107,7 @@ pub fn asked_by(frame: &Frame) -> Option<Duration> {
     match &frame.body {
         Body::Offer { detection, .. } => Some(*detection),
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. }
-            if matches!(frame.header.standing, Standing::Leading(_)) =>
+            if matches!(frame.header.state, PeerState::Leader(_)) =>
         {
             heartbeat.lead.map(|lead| lead.detection)
         }

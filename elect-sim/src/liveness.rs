@@ -22,7 +22,7 @@ pub enum Liveness {
     EpochsOfCutOffCandidate,
     /// L5: from healing to a leader in office: no standoff on the way.
     Serves,
-    /// L6: from a restart, links standing, to following; its durable epoch may be higher.
+    /// L6: from a restart, links state, to following; its durable epoch may be higher.
     FollowsAgain,
     /// L6: from the end of a cut to following.
     Rejoins,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Config, Epoch, Frame, Header, Heartbeat, Incarnation, Nonce, Standing, Time,
+    Address, Body, Config, Epoch, Frame, Header, Heartbeat, Incarnation, Nonce, PeerState, Time,
 };
 use elect_harness::{builder, cluster};
 
@@ -35,7 +35,7 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
         group: 0,
         members: config("a").digest(),
         epoch: Epoch::new(1),
-        standing: Standing::Free,
+        state: PeerState::Free,
         nonce,
         echo: None,
         birth: None,

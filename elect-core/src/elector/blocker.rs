@@ -1,4 +1,4 @@
-//! What keeps this node from standing for election, and when it stands.
+//! What keeps this node from campaigning, and when it stands.
 
 use core::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::config::BeyondLagLimit;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
-use crate::frame::Standing;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
+use crate::peer_state::PeerState;
 use crate::ranking::{Merit, rank};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -17,7 +17,7 @@ use crate::timers::Timer;
 impl Elector {
     /// R18: stands when nothing blocks it any more, after the delay of its rank.
     #[inline]
-    pub(super) fn consider_standing(&mut self) {
+    pub(super) fn consider_state(&mut self) {
         if !matches!(self.state.role, Role::Follower(_)) || self.promise().is_some() {
             self.state.campaign.end_turn();
             return;
@@ -44,7 +44,7 @@ impl Elector {
         self.state.timers.set(Timer::Stand, at.min(self.state.now + self.rank_step()));
     }
 
-    /// The first rule that keeps this node from standing; `Rank` when only the delay of its rank is left, `None`
+    /// The first rule that keeps this node from campaigning; `Rank` when only the delay of its rank is left, `None`
     /// never.
     pub(super) fn blocker(&self) -> Option<Blocker> {
         self.firm_blocker().or_else(|| {
@@ -53,7 +53,7 @@ impl Elector {
         })
     }
 
-    /// The first rule that keeps this node from standing, its rank apart.
+    /// The first rule that keeps this node from campaigning, its rank apart.
     fn firm_blocker(&self) -> Option<Blocker> {
         self.own_blocker().or_else(|| self.quorum_blocker()).or_else(|| self.lag_blocker())
     }
@@ -106,11 +106,11 @@ impl Elector {
     }
 
     fn counts_as_free(&self, peer: MemberIndex) -> bool {
-        match self.state.peers.view(peer).standing() {
-            Standing::Free => true,
+        match self.state.peers.view(peer).state() {
+            PeerState::Free => true,
             // R62: reserved is free for that node, and for nobody else.
-            Standing::Reserved(leader) => leader == self.config.node(),
-            Standing::Following(leader, epoch) => self.is_known_to_have_ended(leader, epoch),
+            PeerState::Reserved(leader) => leader == self.config.node(),
+            PeerState::Follower(leader, epoch) => self.is_known_to_have_ended(leader, epoch),
             _ => false,
         }
     }
@@ -166,9 +166,9 @@ impl Elector {
     /// doubt.
     fn rival(&self, peer: MemberIndex) -> Merit {
         let merit = self.merit(peer);
-        match self.state.peers.view(peer).standing() {
-            Standing::Standing(_) => Merit { stands: true, ..merit },
-            Standing::Following(..) | Standing::Bound => {
+        match self.state.peers.view(peer).state() {
+            PeerState::Candidate(_) => Merit { stands: true, ..merit },
+            PeerState::Follower(..) | PeerState::Promised => {
                 Merit { position: merit.position.max(self.ranked_position()), ..merit }
             }
             _ => merit,
@@ -180,10 +180,10 @@ impl Elector {
     fn may_stand(&self, peer: MemberIndex) -> bool {
         let view = self.state.peers.view(peer);
         let fit = view.eligible() && view.healthy();
-        match view.standing() {
-            Standing::Standing(_) => true,
-            Standing::Free | Standing::Following(..) => fit,
-            Standing::Bound => fit && !self.state.campaign.had_leader(),
+        match view.state() {
+            PeerState::Candidate(_) => true,
+            PeerState::Free | PeerState::Follower(..) => fit,
+            PeerState::Promised => fit && !self.state.campaign.had_leader(),
             _ => false,
         }
     }

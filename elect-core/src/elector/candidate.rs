@@ -1,4 +1,4 @@
-//! Standing for election: one round.
+//! A campaign: one round.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -8,12 +8,12 @@ use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX};
 use crate::event::{Ignored, Notice, RoundLost};
 use crate::follower::Follower;
-use crate::frame::{Body, Header, Refusal, Standing};
+use crate::frame::{Body, Header, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::offer::{Ballot, Offer};
+use crate::peer_state::PeerState;
 use crate::record::{Holder, Word};
 use crate::saving::Purpose;
-use crate::standing::Stance;
 use crate::time::nanos;
 use crate::timers::Timer;
 
@@ -32,7 +32,7 @@ impl Elector {
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::Stood { epoch, rank });
         self.state.timers.set(Timer::Round, self.state.now + self.round_timeout());
-        self.state.notices.note_broadcast(Stance::Standing(epoch), self.state.durable.epoch());
+        self.state.notices.note_broadcast(PeerState::Candidate(epoch), self.state.durable.epoch());
         self.offer_to_everybody();
     }
 
@@ -51,7 +51,7 @@ impl Elector {
         let Some(needed) = self.config.members().quorum().checked_sub(2) else { return Epoch::ZERO };
         let votes = |&peer: &MemberIndex| {
             let may_vote =
-                !matches!(self.state.peers.view(peer).standing(), Standing::Replaced | Standing::Stopped(_));
+                !matches!(self.state.peers.view(peer).state(), PeerState::Replaced | PeerState::Stopped(_));
             may_vote && self.is_connected(peer) && self.is_counted(peer)
         };
         let mut epochs: Vec<_> = self
@@ -227,13 +227,13 @@ impl Elector {
         }
     }
 
-    /// Stands no more. The own vote stays spent, and `ended` follows from the standing and the durable epoch.
+    /// Stands no more. The own vote stays spent, and `ended` follows from the state and the durable epoch.
     pub(super) fn give_up_round(&mut self, reason: RoundLost) {
         let Role::Candidate(candidate) = &self.state.role else { return };
         let epoch = candidate.epoch();
         self.state.freeze.end_favour();
         self.state.role = Role::Follower(Follower::Free);
-        self.silence(|standing| matches!(standing, Standing::Standing(_)));
+        self.silence(|state| matches!(state, PeerState::Candidate(_)));
         self.state.timers.clear(Timer::Round);
         self.reset_heartbeat();
         self.out.happened(Notice::RoundLost { epoch, reason });

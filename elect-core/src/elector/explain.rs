@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use crate::detection::DetectionTerms;
 use crate::elector::{Elector, Life, Role};
-use crate::explain::{Explanation, Hearing, OtherHistory, PeerSays};
-use crate::frame::Standing;
+use crate::explain::{Explanation, Hearing, OtherHistory};
 use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
 use crate::name::NodeId;
@@ -52,16 +51,7 @@ impl Elector {
             node: self.config.members().id(peer),
             connected: self.is_connected(peer),
             heard_ago: self.state.peers.pair(peer).heard_at().map(|at| now.since(at)),
-            says: match self.state.peers.view(peer).standing() {
-                Standing::Leading(epoch) => PeerSays::Leads(epoch),
-                Standing::Standing(epoch) => PeerSays::Stands(epoch),
-                Standing::Following(leader, epoch) => PeerSays::Follows(leader, epoch),
-                Standing::Bound => PeerSays::Bound,
-                Standing::Free => PeerSays::Free,
-                Standing::Replaced => PeerSays::Replaced,
-                Standing::Stopped(_) => PeerSays::Stopped,
-                Standing::Reserved(leader) => PeerSays::Reserved(leader),
-            },
+            says: self.state.peers.view(peer).state(),
             history: match self.state.genesis.history_of(peer) {
                 PeerHistory::One | PeerHistory::Unclear(_) => None,
                 PeerHistory::Replaced => Some(OtherHistory::CountsAsReplaced),

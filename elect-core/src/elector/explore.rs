@@ -142,8 +142,8 @@ impl Elector {
         sink.floor(own, self.state.connected_floor);
         sink.word(self.state.random.0);
         option(sink, self.state.notices.broadcast_epoch().as_ref(), |sink, epoch| {
-            // The stance is that of the moment, or the next input says so.
-            sink.word(u64::from(self.state.notices.is_broadcast(self.stance(), *epoch)));
+            // The own_state is that of the moment, or the next input says so.
+            sink.word(u64::from(self.state.notices.is_broadcast(self.own_state(), *epoch)));
             sink.word(epoch.number());
         });
         // Why a leader was lost is only told to the host, and changes nothing.

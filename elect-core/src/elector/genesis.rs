@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
-use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::genesis::told::{Genesis, SavedGenesis, ToldGenesis};
 use crate::genesis::{Circumstances, Place, Verdict};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::offer::Offer;
+use crate::peer_state::PeerState;
 use crate::record::{Record, Storage};
 use crate::saving::Purpose;
 
@@ -36,7 +37,7 @@ impl Elector {
         });
         let echoed = header.echo.filter(|echo| self.is_own(echo)).map(|echo| echo.sent);
         let peer_may_lack =
-            !self.config.members().get(peer).kind.votes() || header.standing == Standing::Replaced;
+            !self.config.members().get(peer).kind.votes() || header.state == PeerState::Replaced;
         let about = Circumstances::new(header.nonce, echoed, is_older)
             .may_lack(peer_may_lack, self.may_lack_genesis());
         match self.state.genesis.judge(peer, own, told, about) {
@@ -142,7 +143,7 @@ impl Elector {
             return;
         }
         self.state.genesis.note_told(peer, header.genesis);
-        if let Standing::Following(leader, epoch) = header.standing
+        if let PeerState::Follower(leader, epoch) = header.state
             && leader == self.config.node()
         {
             self.state.genesis.note_held(peer, epoch, header.genesis);
@@ -186,9 +187,9 @@ impl Elector {
             return Place::Leads(leader.epoch());
         }
         let Some(followed) = self.followed() else { return Place::Elsewhere };
-        let says = self.state.peers.view(followed.leader).standing();
+        let says = self.state.peers.view(followed.leader).state();
         let told =
-            self.state.genesis.told_by(followed.leader).filter(|_| says == Standing::Leading(followed.epoch));
+            self.state.genesis.told_by(followed.leader).filter(|_| says == PeerState::Leader(followed.epoch));
         Place::Follows(followed.epoch, told)
     }
 
@@ -230,6 +231,6 @@ pub(super) fn as_replaced(frame: &Frame) -> Result<Frame, Ignored> {
         | Body::Pause { .. } => return Err(Ignored::CountsAsReplaced),
     };
     // What it leads or stands in is not over: it may hold a lease.
-    let header = Header { standing: Standing::Replaced, epoch: frame.header.ended(), ..frame.header };
+    let header = Header { state: PeerState::Replaced, epoch: frame.header.ended(), ..frame.header };
     Ok(Frame { header, body })
 }

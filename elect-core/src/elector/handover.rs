@@ -6,12 +6,13 @@ use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{HandoverAborted, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit};
-use crate::frame::{Body, Header, Standing};
+use crate::frame::{Body, Header};
 use crate::handover::HandoverCause;
 use crate::handover::{HANDOVER_TIMEOUTS, Handover, HandoverRequest, HeadStart, Lag};
 use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
+use crate::peer_state::PeerState;
 use crate::progress::Progress;
 use crate::ranking::{Merit, lag, rank};
 use crate::step::{Requested, Step};
@@ -191,8 +192,8 @@ impl Elector {
         self.lose_office(reason);
         self.state.campaign.release(epoch, target, self.state.now + self.election_timeout());
         self.repeat_release();
-        // It says the new standing too: no plain heartbeat of this step may overtake it.
-        self.state.notices.note_broadcast(self.stance(), self.state.durable.epoch());
+        // It says the new state too: no plain heartbeat of this step may overtake it.
+        self.state.notices.note_broadcast(self.own_state(), self.state.durable.epoch());
     }
 
     /// R38: names the target again instead of a heartbeat, as long as the head start that it got lasts.
@@ -239,14 +240,14 @@ impl Elector {
     }
 
     /// R39: a head start ends early when its target declines or fails; `active_head_start` sees a disconnect.
-    pub(super) fn note_head_start(&mut self, peer: MemberIndex, before: Standing, after: Standing) {
+    pub(super) fn note_head_start(&mut self, peer: MemberIndex, before: PeerState, after: PeerState) {
         if self.state.campaign.head_start().is_none_or(|head_start| head_start.target != peer) {
             return;
         }
         let view = self.state.peers.view(peer);
         let declines = !view.eligible() || !view.healthy();
-        let failed = matches!(before, Standing::Standing(_))
-            && !matches!(after, Standing::Standing(_) | Standing::Leading(_));
+        let failed = matches!(before, PeerState::Candidate(_))
+            && !matches!(after, PeerState::Candidate(_) | PeerState::Leader(_));
         if declines || failed {
             self.state.campaign.end_head_start();
         }

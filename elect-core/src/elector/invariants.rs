@@ -103,7 +103,7 @@ impl Elector {
     /// R36, R57: what everybody and the host were told is what is.
     fn assert_told(&self) {
         assert!(
-            self.state.notices.is_broadcast(self.stance(), self.state.durable.epoch()),
+            self.state.notices.is_broadcast(self.own_state(), self.state.durable.epoch()),
             "everybody was told"
         );
         let followed = self.followed().map(|followed| (followed.leader, followed.epoch));

@@ -9,11 +9,12 @@ use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{Loss, StepDown};
 use crate::follower::Follower;
-use crate::frame::{Header, Standing};
+use crate::frame::Header;
 use crate::leader::Leader;
 use crate::members::MemberIndex;
 use crate::offer::Offer;
 use crate::office::{Elected, Office, Source};
+use crate::peer_state::PeerState;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -57,7 +58,7 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.state.role {
             leader.announce_again();
         }
-        // One nonce, one epoch: what this step has sent before belongs to another standing.
+        // One nonce, one epoch: what this step has sent before belongs to another state.
         self.renew_nonce();
         self.broadcast();
     }
@@ -126,7 +127,7 @@ impl Elector {
         let Role::Leader(leader) = &self.state.role else { return };
         let epoch = leader.epoch();
         self.state.role = Role::Follower(Follower::Free);
-        self.silence(|standing| matches!(standing, Standing::Leading(_)));
+        self.silence(|state| matches!(state, PeerState::Leader(_)));
         self.lost(Loss { epoch, reason });
         for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
             self.state.timers.clear(timer);
@@ -134,10 +135,10 @@ impl Elector {
         self.reset_heartbeat();
     }
 
-    /// R24: what the same step has queued under a standing that is over does not leave; what follows has a newer
+    /// R24: what the same step has queued under a state that is over does not leave; what follows has a newer
     /// nonce.
-    pub(super) fn silence(&mut self, is_over: impl Fn(Standing) -> bool) {
-        self.out.retain_frames(|frame| !is_over(frame.header.standing));
+    pub(super) fn silence(&mut self, is_over: impl Fn(PeerState) -> bool) {
+        self.out.retain_frames(|frame| !is_over(frame.header.state));
         self.renew_nonce();
     }
 

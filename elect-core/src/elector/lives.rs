@@ -4,10 +4,11 @@ use crate::birth::{Birth, Durable, Telling};
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Position;
 use crate::event::{Ignored, LeaderLost, Notice, Stopped};
-use crate::frame::{Body, Header, Standing};
+use crate::frame::{Body, Header};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
+use crate::peer_state::PeerState;
 use crate::promise::Promise;
 use crate::step::Step;
 use crate::time::Time;
@@ -35,7 +36,7 @@ impl Elector {
 
     fn check_other_life(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
         let incarnation = header.nonce.incarnation;
-        let is_replaced = header.standing == Standing::Replaced;
+        let is_replaced = header.state == PeerState::Replaced;
         if let Some(rejection) = self.rejection(peer, incarnation, header.birth.filter(|_| !is_replaced)) {
             if self.may_answer(peer) {
                 self.send(peer, rejection);
@@ -76,7 +77,7 @@ impl Elector {
             leader.note_new_life(peer);
         }
         // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
-        if header.standing != Standing::Replaced {
+        if header.state != PeerState::Replaced {
             self.end_promise_to_earlier_life(peer, incarnation);
         }
     }
@@ -112,7 +113,7 @@ impl Elector {
         let (pair, view) = (self.state.peers.pair(peer), self.state.peers.view(peer));
         let is_same_storage = pair.birth().is_some_and(|before| before.first_life == began.first_life);
         // A record that is marked as replaced is never compared: its log is being filled.
-        if !is_same_storage || view.standing() == Standing::Replaced {
+        if !is_same_storage || view.state() == PeerState::Replaced {
             return None;
         }
         let epoch = view.told().epoch();
@@ -121,7 +122,7 @@ impl Elector {
 
     /// R60: where a host does not sync its log before it tells a position, a crash may take entries back: a warning.
     fn note_lost_entries(&mut self, peer: MemberIndex, header: &Header) {
-        let Some(began) = header.birth.filter(|_| header.standing != Standing::Replaced) else { return };
+        let Some(began) = header.birth.filter(|_| header.state != PeerState::Replaced) else { return };
         if let Some(known) = self.known_before(peer, began).filter(|&known| began.lacks(known).is_some()) {
             let node = self.config.members().id(peer);
             self.out.happened(Notice::EntriesLost { node, known, began: began.durable() });

@@ -5,10 +5,11 @@ use core::time::Duration;
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{HandoverAborted, Health, Ignored, Notice, RequestRefused, RoundLost, StepDown};
-use crate::frame::{Body, FreezeNumber, FreezeStamp, Header, Standing};
+use crate::frame::{Body, FreezeNumber, FreezeStamp, Header};
 use crate::freeze::{Noted, PAUSE_MAX, PauseRequest};
 use crate::handover::HandoverCause;
 use crate::members::MemberIndex;
+use crate::peer_state::PeerState;
 use crate::step::{Requested, Step};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -128,7 +129,7 @@ impl Elector {
         }
         self.note_freeze(stamp);
         if self.state.freeze.is_active() {
-            self.note_peers_leader(stamp, header.standing);
+            self.note_peers_leader(stamp, header.state);
             self.withdraw_unless_reserved();
         }
     }
@@ -161,14 +162,14 @@ impl Elector {
         }
     }
 
-    fn note_peers_leader(&mut self, stamp: FreezeStamp, standing: Standing) {
-        match standing {
-            Standing::Following(leader, epoch) => {
+    fn note_peers_leader(&mut self, stamp: FreezeStamp, state: PeerState) {
+        match state {
+            PeerState::Follower(leader, epoch) => {
                 if let Some(leader) = self.config.members().index(leader) {
                     self.state.freeze.note_leader(leader, epoch);
                 }
             }
-            Standing::Reserved(leader) if self.state.freeze.number() == Some(stamp.number) => {
+            PeerState::Reserved(leader) if self.state.freeze.number() == Some(stamp.number) => {
                 if let Some(leader) = self.config.members().index(leader) {
                     self.state.freeze.learn_reservation(leader);
                 }

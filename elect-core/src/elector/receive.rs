@@ -7,10 +7,11 @@ use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::event::{Ignored, LeaderLost, Notice};
 use crate::follower::Followed;
-use crate::frame::{Body, Frame, Header, Heartbeat, Standing};
+use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::nonce::Nonce;
+use crate::peer_state::PeerState;
 use crate::time::Time;
 
 impl Elector {
@@ -70,7 +71,7 @@ impl Elector {
     fn is_raised_by(&self, peer: MemberIndex, header: &Header) -> bool {
         let raised = |followed: &Followed| {
             followed.leader == peer
-                && matches!(header.standing, Standing::Leading(epoch) if epoch > followed.epoch)
+                && matches!(header.state, PeerState::Leader(epoch) if epoch > followed.epoch)
         };
         self.followed().is_some_and(raised)
     }
@@ -91,9 +92,9 @@ impl Elector {
     /// durable epoch that no honest group can have reached is a broken frame's (R7): a hint, and nothing else.
     #[inline]
     fn note_maxima(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
-        let claimed = match (&frame.header.standing, &frame.body) {
+        let claimed = match (&frame.header.state, &frame.body) {
             (_, &(Body::Offer { epoch, .. } | Body::Accept { epoch, .. }))
-            | (&(Standing::Leading(epoch) | Standing::Standing(epoch) | Standing::Stopped(epoch)), _) => {
+            | (&(PeerState::Leader(epoch) | PeerState::Candidate(epoch) | PeerState::Stopped(epoch)), _) => {
                 epoch.max(frame.header.epoch)
             }
             _ => frame.header.epoch,
@@ -144,7 +145,7 @@ impl Elector {
             self.note_heartbeat(peer, heartbeat);
         }
         let allows_less = self.note_terms(peer, &frame.body);
-        self.note_standing(peer, before, frame.header.standing, allows_less);
+        self.note_state(peer, before, frame.header.state, allows_less);
         allows_less
     }
 
@@ -167,7 +168,7 @@ impl Elector {
     }
 
     #[inline]
-    fn note_standing(&mut self, peer: MemberIndex, before: Standing, after: Standing, allows_less: bool) {
+    fn note_state(&mut self, peer: MemberIndex, before: PeerState, after: PeerState, allows_less: bool) {
         self.note_head_start(peer, before, after);
         match &self.state.role {
             // R34: while the round lasts, an offer is repeated to a voter that becomes free. R65: and, with less, to one
@@ -185,10 +186,10 @@ impl Elector {
         }
     }
 
-    fn is_free_here(&self, standing: Standing) -> bool {
-        match standing {
-            Standing::Free => true,
-            Standing::Reserved(leader) => leader == self.config.node(),
+    fn is_free_here(&self, state: PeerState) -> bool {
+        match state {
+            PeerState::Free => true,
+            PeerState::Reserved(leader) => leader == self.config.node(),
             _ => false,
         }
     }
@@ -217,7 +218,7 @@ impl Elector {
     #[inline]
     fn check_place(&self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let kind = self.config.members().get(peer).kind;
-        let needs_voter = matches!(frame.header.standing, Standing::Leading(_) | Standing::Standing(_))
+        let needs_voter = matches!(frame.header.state, PeerState::Leader(_) | PeerState::Candidate(_))
             || matches!(frame.body, Body::Offer { .. } | Body::Announce { .. } | Body::Release { .. });
         let needs_vote = matches!(frame.body, Body::Accept { .. });
         if (needs_voter && kind != MemberKind::Voter) || (needs_vote && !kind.votes()) {
@@ -234,9 +235,9 @@ impl Elector {
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
         self.note_peers_freeze(header, heartbeat.freeze);
-        match header.standing {
-            Standing::Leading(epoch) => self.on_leader(peer, header, epoch, heartbeat),
-            Standing::Following(leader, epoch) if leader == self.config.node() => {
+        match header.state {
+            PeerState::Leader(epoch) => self.on_leader(peer, header, epoch, heartbeat),
+            PeerState::Follower(leader, epoch) if leader == self.config.node() => {
                 self.on_acknowledgement(peer, header, epoch, self.acknowledged_detection(heartbeat));
                 Ok(())
             }

@@ -9,11 +9,12 @@ use crate::elector::Elector;
 use crate::epoch::Epoch;
 use crate::event::Notice;
 use crate::follower::{Followed, LeaderClaim};
-use crate::frame::{Body, Frame, Header, Heartbeat, Lead, Standing};
+use crate::frame::{Body, Frame, Header, Heartbeat, Lead};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::pace::EchoAge;
+use crate::peer_state::PeerState;
 use crate::steady::Steady;
 use crate::time::Time;
 
@@ -83,15 +84,15 @@ impl Elector {
 
     /// Whether the leader's next heartbeat will find everything as it is now.
     fn note_steady(&mut self, from: NodeId, header: &Header, heartbeat: Heartbeat, was_steady: bool) {
-        match header.standing {
-            Standing::Leading(epoch) => {
+        match header.state {
+            PeerState::Leader(epoch) => {
                 if let Some(claim) = self.steady_claim(from, header, heartbeat, epoch) {
                     self.state.steady = Some(Steady { from, header: *header, heartbeat, claim });
                     self.state.is_steady = true;
                 }
             }
             // Others are heard without consequence for it, as long as this node has nothing to say.
-            Standing::Following(..) | Standing::Free | Standing::Bound => {
+            PeerState::Follower(..) | PeerState::Free | PeerState::Promised => {
                 let is_leader = self.state.steady.as_ref().is_some_and(|steady| steady.from == from);
                 self.state.is_steady = was_steady && !is_leader && self.out.is_empty();
             }

@@ -3,14 +3,14 @@
 use crate::elector::Elector;
 use crate::epoch::Position;
 use crate::members::MemberKind;
-use crate::standing::Stance;
+use crate::peer_state::PeerState;
 
 impl Elector {
     /// R32: the position that ranks this node: the one that its last broadcast told, since that is what its rivals
-    /// rank it by. A change of standing is told at the end of the very step that brings it, with the position of that
+    /// rank it by. A change of state is told at the end of the very step that brings it, with the position of that
     /// step; whoever told nobody of an entry has the position of now.
     pub(super) fn ranked_position(&self) -> Option<Position> {
-        let is_told = self.state.notices.is_broadcast(self.stance(), self.state.durable.epoch());
+        let is_told = self.state.notices.is_broadcast(self.own_state(), self.state.durable.epoch());
         if is_told { self.state.told_position.get().or(self.state.position) } else { self.state.position }
     }
 
@@ -24,8 +24,11 @@ impl Elector {
 
     /// The position that a heartbeat tells. R32: a free node repeats what it is ranked by, whomever it answers.
     pub(super) fn heartbeat_position(&self) -> Option<Position> {
-        // The steady path answers a leader: it asks for no stance.
-        if self.followed().is_none() && self.kind != MemberKind::Witness && self.stance() == Stance::Free {
+        // The steady path answers a leader: it asks for no own_state.
+        if self.followed().is_none()
+            && self.kind != MemberKind::Witness
+            && self.own_state() == PeerState::Free
+        {
             self.ranked_position()
         } else {
             self.state.position

@@ -67,12 +67,12 @@ pub enum WireError {
         /// How many bytes there are.
         end: usize,
     },
-    /// A tag says a standing that is not known.
-    #[error("the tag at byte {at} says standing {found}, standings are 0 to {max}")]
-    Standing {
+    /// A tag says a state that is not known.
+    #[error("the tag at byte {at} says state {found}, states are 0 to {max}")]
+    State {
         /// Where the tag is.
         at: usize,
-        /// The standing.
+        /// The state.
         found: u16,
         /// The largest known one.
         max: u16,

@@ -22,7 +22,7 @@ pub(super) use write::encode;
 const MAGIC: u8 = 0xec;
 const VERSION: u8 = 1;
 
-/// A header without standing epoch, leader and echo.
+/// A header without state epoch, leader and echo.
 const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
 const HEADER_BYTES_MAX: usize =
     HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + GENESIS_BYTES + BIRTH_BYTES_MAX;
@@ -39,7 +39,7 @@ const BYTES_MIN: usize = HEADER_BYTES_MIN + 9;
 /// Where the tag is.
 const TAG_AT: usize = 25;
 /// The tag's bits: what follows, and a heartbeat's two answers.
-const STANDING: u16 = 0b1111;
+const STATE: u16 = 0b1111;
 const ECHO: u16 = 1 << 4;
 const POSITION: u16 = 1 << 5;
 const ELIGIBLE: u16 = 1 << 6;
@@ -53,8 +53,8 @@ const GENESIS_FINAL: u16 = 1 << 10;
 const FREEZE: u16 = 1 << 11;
 /// What the sender's life began with.
 const BIRTH: u16 = 1 << 12;
-/// The epoch of the standing is not the durable one, and follows.
-const STANDING_EPOCH: u16 = 1 << 13;
+/// The epoch of the state is not the durable one, and follows.
+const STATE_EPOCH: u16 = 1 << 13;
 /// The epoch of the position is not the durable one, and follows.
 const POSITION_EPOCH: u16 = 1 << 14;
 
@@ -65,7 +65,7 @@ const BIRTH_ASYNCHRONOUS: u8 = 1 << 1;
 const FREE: u16 = 0;
 const BOUND: u16 = 1;
 const FOLLOWING: u16 = 2;
-const STANDS: u16 = 3;
+const CANDIDATE: u16 = 3;
 const LEADING: u16 = 4;
 const REPLACED: u16 = 5;
 const STOPPED: u16 = 6;
@@ -167,13 +167,13 @@ struct FrontV1 {
 impl FrontV1 {
     /// The flags that may be set in this tag of a frame of this kind: an epoch's or that a genesis is final, only beside what it belongs to.
     const fn flags(&self, kind: Kind) -> u16 {
-        let standing_epoch = match self.tag & STANDING {
-            FOLLOWING | STANDS | LEADING | STOPPED => STANDING_EPOCH,
+        let state_epoch = match self.tag & STATE {
+            FOLLOWING | CANDIDATE | LEADING | STOPPED => STATE_EPOCH,
             _ => 0,
         };
         let position = if self.tag & POSITION == 0 { POSITION_EPOCH } else { 0 };
         let genesis = if self.tag & GENESIS == 0 { GENESIS_FINAL } else { 0 };
-        (kind.flags() & !(position | genesis)) | standing_epoch
+        (kind.flags() & !(position | genesis)) | state_epoch
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use elect_core::{Body, Epoch, Frame, Incarnation, Nonce, Record, Standing, Word};
+use elect_core::{Body, Epoch, Frame, Incarnation, Nonce, PeerState, Record, Word};
 
 type Life = (u32, u32);
 
@@ -98,10 +98,10 @@ impl Books {
         } else {
             // The failed save of a next life may have reached the disk; the last frame is still of this one.
             let last =
-                matches!(header.standing, Standing::Stopped(_)) && self.spoken.get(&from) == Some(&spoken);
+                matches!(header.state, PeerState::Stopped(_)) && self.spoken.get(&from) == Some(&spoken);
             assert!(last, "S13: {from} speaks in the life {spoken:?}, durable is {:?}", durable.incarnation);
         }
-        if let Standing::Leading(epoch) = header.standing {
+        if let PeerState::Leader(epoch) = header.state {
             assert!(epoch <= durable.epoch, "S2: {from} leads {epoch} above its durable {}", durable.epoch);
             let leader = self.leaders.get(&epoch);
             let is_known = leader.is_some_and(|&(leader, _)| leader == from || !self.honest);

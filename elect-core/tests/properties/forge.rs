@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Address, Body, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation, Lead,
-    Nonce, Position, Refusal, Standing, Time,
+    Nonce, PeerState, Position, Refusal, Time,
 };
 
 use crate::world::World;
@@ -56,19 +56,19 @@ fn nonce(world: &mut World, of: usize, to: usize) -> Nonce {
     Nonce { incarnation, sent: sent[usize::try_from(world.draw(most)).unwrap()] }
 }
 
-fn standing(world: &mut World, from: usize, to: usize) -> Standing {
+fn state(world: &mut World, from: usize, to: usize) -> PeerState {
     let claimed = epoch(world, from);
     let member = usize::try_from(world.draw(world.members.len() as u64)).unwrap();
     let leader = if world.draw(2) == 0 { to } else { member };
     match world.draw(13) {
-        0..=2 => Standing::Leading(claimed),
-        3 => Standing::Standing(claimed),
-        4..=6 => Standing::Following(world.members[leader].id, claimed),
-        7 => Standing::Bound,
-        8 | 9 => Standing::Free,
-        10 => Standing::Replaced,
-        11 => Standing::Reserved(world.members[leader].id),
-        _ => Standing::Stopped(Epoch::ZERO),
+        0..=2 => PeerState::Leader(claimed),
+        3 => PeerState::Candidate(claimed),
+        4..=6 => PeerState::Follower(world.members[leader].id, claimed),
+        7 => PeerState::Promised,
+        8 | 9 => PeerState::Free,
+        10 => PeerState::Replaced,
+        11 => PeerState::Reserved(world.members[leader].id),
+        _ => PeerState::Stopped(Epoch::ZERO),
     }
 }
 
@@ -79,7 +79,7 @@ fn header(world: &mut World, from: usize, to: usize, much: u8) -> Header {
         group: u32::from(much == 255),
         members: if much == 254 { Digest::from_bits(1) } else { digest },
         epoch: epoch(world, from),
-        standing: standing(world, from, to),
+        state: state(world, from, to),
         nonce: nonce(world, from, to),
         echo: if much % 4 == 1 { world.members[to].said[from] } else { echo },
         birth: None,

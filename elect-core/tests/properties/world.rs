@@ -6,7 +6,7 @@ use std::time::Duration;
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
     Authority, ClusterId, Config, Detection, Driver, Duty, Elector, Epoch, Fence, Frame, Gate, Loss,
-    MemberKind, NodeId, Notice, Position, Raised, Record, Requested, Standing, Step, Storage, Time,
+    MemberKind, NodeId, Notice, PeerState, Position, Raised, Record, Requested, Step, Storage, Time,
 };
 
 use crate::books::Books;
@@ -268,7 +268,7 @@ impl World {
             );
         }
         for (to, frame) in output.frames.drain(..) {
-            assert!(!stopped || matches!(frame.header.standing, Standing::Stopped(_)), "S11: {frame:?}");
+            assert!(!stopped || matches!(frame.header.state, PeerState::Stopped(_)), "S11: {frame:?}");
             self.post(index, to, frame);
         }
         if let Some(gate) = output.gate.take() {

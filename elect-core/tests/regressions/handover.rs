@@ -1,6 +1,6 @@
 //! Handing office over, and how a step-down sounds to the others.
 
-use elect_core::{Body, Elector, Health, Standing, StepDown};
+use elect_core::{Body, Elector, Health, PeerState, StepDown};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, at, beat, beat_at, follows};
@@ -13,7 +13,7 @@ fn a_handover_waits_for_the_newest_position_however_late_a_save_ends() {
     let mut a = Solo::new();
     a.lead();
     a.set_position(at(1, 5));
-    a.hear("c", 9, Standing::Free, beat());
+    a.hear("c", 9, PeerState::Free, beat());
     a.pass(INTERVAL);
     let gate = a.gate.take().expect("a re-offer above c");
     let gated = gate.commit(&mut a.disk, &a.fence);
@@ -65,7 +65,7 @@ fn no_frame_claims_to_lead_after_the_step_down_of_its_step() {
         assert_eq!(a.losses.len(), 1);
         assert!(!a.frames.is_empty(), "it says that it leads no more");
         for (_, frame) in &a.frames {
-            assert!(!matches!(frame.header.standing, Standing::Leading(_)), "{frame:?}");
+            assert!(!matches!(frame.header.state, PeerState::Leader(_)), "{frame:?}");
             assert!(frame.header.nonce.sent > before);
         }
     }

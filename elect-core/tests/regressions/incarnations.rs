@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use elect_core::{Body, Duty, Elector, Incarnation, Record, Standing, Stopped, Time};
+use elect_core::{Body, Duty, Elector, Incarnation, PeerState, Record, Stopped, Time};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{INTERVAL, Solo, beat};
@@ -70,7 +70,7 @@ fn a_node_that_stops_says_and_saves_nothing_else_in_that_step() {
         a.commit();
     };
     let leads_below_another = |a: &mut Solo| {
-        a.lead().hear("c", 5, Standing::Free, beat());
+        a.lead().hear("c", 5, PeerState::Free, beat());
     };
     for prepare in [follows_nobody as fn(&mut Solo), stands, leads_below_another] {
         let mut a = Solo::new();
@@ -80,12 +80,12 @@ fn a_node_that_stops_says_and_saves_nothing_else_in_that_step() {
         let known = Incarnation { counter: own.counter, random: own.random ^ 1 };
         // Its heartbeat, its offer or its re-offer is due too.
         a.now = a.elector.deadline().max(a.now + INTERVAL);
-        a.hear("b", 1, Standing::Bound, Body::Reject { rejected: own, known });
+        a.hear("b", 1, PeerState::Promised, Body::Reject { rejected: own, known });
         assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
         assert!(a.gate.is_none());
-        let standings: Vec<_> = a.frames.iter().map(|(_, frame)| frame.header.standing).collect();
-        assert_eq!(standings.len(), 2, "one last word to each peer");
-        assert!(standings.iter().all(|standing| matches!(standing, Standing::Stopped(_))));
+        let states: Vec<_> = a.frames.iter().map(|(_, frame)| frame.header.state).collect();
+        assert_eq!(states.len(), 2, "one last word to each peer");
+        assert!(states.iter().all(|state| matches!(state, PeerState::Stopped(_))));
     }
 }
 

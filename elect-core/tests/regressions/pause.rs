@@ -1,6 +1,6 @@
 //! Freezing failover: requests that outlive their reason.
 
-use elect_core::{Body, Elector, Standing};
+use elect_core::{Body, Elector, PeerState};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{D, Solo, beat, epoch, lead, leading};
@@ -36,7 +36,7 @@ fn whoever_leads_forgets_what_it_asked_for_before() {
     let mut a = Solo::new();
     a.follow("b", 1);
     a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
-    a.hear("b", 1, Standing::Free, beat());
+    a.hear("b", 1, PeerState::Free, beat());
     assert!(a.offered().is_some());
     a.commit().hear_accept("b", 2);
     assert_eq!(a.leader(), Some((id("a"), epoch(2))));

@@ -60,7 +60,7 @@ fn no_claim_is_acknowledged_without_a_promise_behind_it() {
     if a.gate.is_some() {
         a.commit();
     }
-    let acknowledged = a.sent_to("b").any(|frame| frame.header.standing == follows("b", 7));
+    let acknowledged = a.sent_to("b").any(|frame| frame.header.state == follows("b", 7));
     let promised = a.bound_to().is_some_and(|(to, number, _)| (to, number) == (id("b"), epoch(7)));
     assert!(promised || !acknowledged, "{:?}", a.frames);
     // The next claim has a nonce of its own.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use elect_core::{Body, Duty, Elector, Incarnation, Stamp, Standing, Time};
+use elect_core::{Body, Duty, Elector, Incarnation, PeerState, Stamp, Time};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{INTERVAL, Solo, accept, at, beat, epoch, follows, leading, offer, stands};
@@ -106,7 +106,7 @@ fn a_re_offer_is_not_replaced_at_every_report_of_a_lost_source() {
 fn no_nonce_stands_for_two_epochs() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(INTERVAL);
     let accepted = a.frame("b", 6, follows("a", 1), accept(6));
     a.commit();
@@ -115,9 +115,9 @@ fn no_nonce_stands_for_two_epochs() {
     // The fence is closed to the old epoch at a moment when a heartbeat is due too.
     a.now = a.now + INTERVAL;
     a.commit();
-    let nonces = |standing: Standing| -> BTreeSet<Time> {
+    let nonces = |state: PeerState| -> BTreeSet<Time> {
         let frames = a.frames.iter().map(|(_, frame)| frame.header);
-        frames.filter(|header| header.standing == standing).map(|header| header.nonce.sent).collect()
+        frames.filter(|header| header.state == state).map(|header| header.nonce.sent).collect()
     };
     let (old, new) = (nonces(leading(1)), nonces(leading(6)));
     assert!(!old.is_empty() && !new.is_empty());

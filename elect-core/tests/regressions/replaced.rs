@@ -1,6 +1,6 @@
 //! Replaced storage: what a replacement proves about the life that it replaces, which is nothing.
 
-use elect_core::{Body, Duty, Incarnation, Record, Standing, Stopped};
+use elect_core::{Body, Duty, Incarnation, PeerState, Record, Stopped};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{Solo, beat, epoch};
@@ -15,7 +15,7 @@ fn a_replacement_ends_no_promise_to_the_life_that_it_replaces() {
     let bound = a.bound_to();
     a.pass(ms(5));
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 9 });
-    a.hear("b", 0, Standing::Replaced, beat());
+    a.hear("b", 0, PeerState::Replaced, beat());
     assert_eq!(a.bound_to(), bound);
     assert_eq!(bound.map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
 }
@@ -67,7 +67,7 @@ fn two_replacements_of_one_node_stop() {
         assert!(round <= 3, "one life for each of three members, and no more");
         let rejected = a.disk.record.incarnation;
         let known = Incarnation { counter: rejected.counter + 1, random: 77 };
-        a.hear("b", 0, Standing::Free, Body::Reject { rejected, known });
+        a.hear("b", 0, PeerState::Free, Body::Reject { rejected, known });
         if stopped(&a) {
             break;
         }

@@ -1,6 +1,6 @@
 //! How long a group goes without a leader, on slow disks and networks and after earlier elections.
 
-use elect_core::{Blocker, Detection, Elector, Health, Standing, Step, Time};
+use elect_core::{Blocker, Detection, Elector, Health, PeerState, Step, Time};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{PROMISE, Solo, beat};
@@ -83,6 +83,6 @@ fn a_wait_of_an_earlier_election_does_not_delay_the_next() {
     }
     let number = a.disk.record.epoch.number() + 1;
     a.follow("b", number).pass(ms(10)).clear();
-    a.hear("b", number, Standing::Free, beat());
+    a.hear("b", number, PeerState::Free, beat());
     assert_eq!(a.offered(), Some(number + 1), "{:?}", a.blocker());
 }

@@ -1,7 +1,7 @@
 //! R23, R26, R28, R29: taking up another's epoch.
 
 use elect_core::{
-    Blocker, Body, Fenced, Holder, Ignored, LeaderLost, Notice, RoundLost, Stamp, Standing, Word,
+    Blocker, Body, Fenced, Holder, Ignored, LeaderLost, Notice, PeerState, RoundLost, Stamp, Word,
 };
 
 use crate::harness::{id, ms};
@@ -21,7 +21,7 @@ fn r23_a_leader_gets_no_echo_of_what_came_while_its_adoption_was_saved() {
     a.deliver("b", &later);
     a.clear().commit();
     for answer in a.sent_to("b") {
-        assert_eq!(answer.header.standing, follows("b", 1));
+        assert_eq!(answer.header.state, follows("b", 1));
         assert_eq!(answer.header.echo, Some(claim.header.nonce), "the promise runs from the claim's receipt");
     }
     assert!(a.sent_to("b").count() > 0);
@@ -47,7 +47,7 @@ fn r26_a_leader_whom_the_record_does_not_name_is_saved_before_it_is_followed() {
     let mut a = Solo::new();
     assert_eq!(a.hear_leader("b", 3), None);
     assert_eq!(a.leader(), None);
-    assert_ne!(a.last_to("b").header.standing, follows("b", 3));
+    assert_ne!(a.last_to("b").header.state, follows("b", 3));
     a.commit();
     assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
     assert_eq!(a.leader(), Some((id("b"), epoch(3))));
@@ -83,7 +83,7 @@ fn r26_another_leader_of_the_epoch_voted_in_is_saved_by_name() {
 fn r26_nothing_else_raises_the_epoch() {
     let mut a = Solo::new();
     a.follow("b", 3);
-    a.hear("c", 9, Standing::Bound, beat());
+    a.hear("c", 9, PeerState::Promised, beat());
     a.hear("c", 9, follows("b", 9), beat());
     a.hear("c", 9, leading(2), lead(D));
     assert!(a.gate.is_none(), "a higher epoch is a hint for the next offer, no more");
@@ -145,7 +145,7 @@ fn r28_the_exception_ends_when_another_is_adopted() {
 
     // An offer of anybody but the leader followed knows no exception.
     let mut a = Solo::new();
-    a.follow("b", 3).hear("b", 3, Standing::Bound, beat());
+    a.follow("b", 3).hear("b", 3, PeerState::Promised, beat());
     a.give_word("c", 5);
     assert!(matches!(a.fence.ack(stamp(3)), Err(Fenced::Stale { .. })));
 }
@@ -153,7 +153,7 @@ fn r28_the_exception_ends_when_another_is_adopted() {
 #[test]
 fn r29_the_position_in_an_accept_is_pulled_after_the_fence_was_raised() {
     let mut a = Solo::new();
-    a.follow("c", 3).set_position(at(3, 7)).hear("c", 3, Standing::Bound, beat());
+    a.follow("c", 3).set_position(at(3, 7)).hear("c", 3, PeerState::Promised, beat());
     assert_eq!(a.hear_offer("b", 4), None);
     *a.tail.0.borrow_mut() = at(3, 9); // an append that was still admitted
     a.commit();
@@ -168,7 +168,7 @@ fn r29_the_position_in_an_accept_is_pulled_after_the_fence_was_raised() {
 #[test]
 fn r29_a_heartbeats_position_only_ranks() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Free, beat_at(at(0, 99)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(0, 99)));
     a.pass(ms(80));
     a.commit();
     let body = Body::Accept {
@@ -178,6 +178,6 @@ fn r29_a_heartbeats_position_only_ranks() {
         freeze: None,
         genesis_epoch: epoch(0),
     };
-    a.hear("b", 1, Standing::Bound, body);
+    a.hear("b", 1, PeerState::Promised, body);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, Refusal, RoundLost, Stamp, Standing};
+use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, PeerState, Refusal, RoundLost, Stamp};
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
@@ -48,10 +48,10 @@ fn r20_an_accept_answers_the_offer_and_not_what_left_before_it_in_the_same_step(
     let [answer, offered] = sent[..] else { panic!("an answer and an offer: {sent:?}") };
     assert!(answer < offered);
     a.commit();
-    let mut early = a.frame("b", 1, Standing::Bound, accept(1));
+    let mut early = a.frame("b", 1, PeerState::Promised, accept(1));
     early.header.echo.as_mut().unwrap().sent = answer;
     assert_eq!(a.deliver("b", &early), Some(Ignored::NoSuchOffer(epoch(1))));
-    let mut answering = a.frame("b", 1, Standing::Bound, accept(1));
+    let mut answering = a.frame("b", 1, PeerState::Promised, accept(1));
     answering.header.echo.as_mut().unwrap().sent = offered;
     assert_eq!(a.deliver("b", &answering), None);
     assert!(a.holds_lease());
@@ -62,10 +62,10 @@ fn r20_an_accept_echoes_a_nonce_of_this_very_life() {
     let mut a = Solo::new();
     a.stand();
     a.commit();
-    let mut foreign = a.frame("b", 1, Standing::Bound, accept(1));
+    let mut foreign = a.frame("b", 1, PeerState::Promised, accept(1));
     foreign.header.echo.as_mut().unwrap().incarnation.random ^= 1;
     assert_eq!(a.deliver("b", &foreign), Some(Ignored::NotFresh));
-    let mut invented = a.frame("b", 1, Standing::Bound, accept(1));
+    let mut invented = a.frame("b", 1, PeerState::Promised, accept(1));
     invented.header.echo.as_mut().unwrap().sent = a.now + ms(1);
     assert_eq!(a.deliver("b", &invented), Some(Ignored::NotFresh));
     assert!(!a.holds_lease());
@@ -83,13 +83,13 @@ fn r20_a_late_accept_of_the_offer_that_was_won_counts_by_its_own_echo() {
     let second = a.last_to("c").header.nonce.sent;
     a.hear_accept("c", 1);
     assert_eq!(a.lease_end(), first + LEASE);
-    let mut late = a.frame("d", 1, Standing::Bound, accept(1));
+    let mut late = a.frame("d", 1, PeerState::Promised, accept(1));
     late.header.echo.as_mut().unwrap().sent = second;
     a.pass(ms(7));
     late.header.nonce.sent = a.now;
     assert_eq!(a.deliver("d", &late), None);
     assert_eq!(a.lease_end(), second + LEASE);
-    let mut before = a.frame("e", 1, Standing::Bound, accept(1));
+    let mut before = a.frame("e", 1, PeerState::Promised, accept(1));
     before.header.echo.as_mut().unwrap().sent = offered - Duration::from_nanos(1);
     assert_eq!(a.deliver("e", &before), Some(Ignored::NoSuchOffer(epoch(1))));
 }
@@ -103,7 +103,7 @@ fn r21_of_the_accepts_of_one_voter_the_newest_echo_counts() {
         a.pass(INTERVAL);
         let second = a.last_to("b").header.nonce.sent;
         for which in order {
-            let mut answer = a.frame("b", 1, Standing::Bound, accept(1));
+            let mut answer = a.frame("b", 1, PeerState::Promised, accept(1));
             answer.header.echo.as_mut().unwrap().sent = [first, second][which];
             assert_eq!(a.deliver("b", &answer), None);
         }
@@ -122,7 +122,7 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
             a.hear(
                 "b",
                 1,
-                Standing::Bound,
+                PeerState::Promised,
                 Body::Accept {
                     epoch: epoch(1),
                     detection: OPEN,
@@ -142,7 +142,7 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
 fn r21_a_lease_that_ends_now_elects_nobody() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).rank_step(ms(400)));
     a.stand();
-    let accepted = a.frame("b", 1, Standing::Bound, accept(1));
+    let accepted = a.frame("b", 1, PeerState::Promised, accept(1));
     let sent = accepted.header.echo.unwrap().sent;
     a.now = sent + LEASE;
     a.commit();
@@ -156,7 +156,7 @@ fn r15_a_candidacy_outlives_the_restart_of_a_voter_that_accepted() {
     a.commit();
     a.hear_accept("b", 1);
     a.lives.insert(id("b"), elect_core::Incarnation { counter: 2, random: 1 });
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     a.hear_accept("c", 1);
     assert!(a.holds_lease(), "its restart is a promise too");
 }
@@ -166,19 +166,19 @@ fn r19_an_offer_is_above_the_own_epoch_however_far_that_rose() {
     let mut a = Solo::new();
     let high = 1 << 30;
     a.follow("b", high);
-    a.hear("b", high, Standing::Bound, beat());
+    a.hear("b", high, PeerState::Promised, beat());
     a.clear().hear_free("c", high);
     assert_eq!(a.offered(), Some(high + 1));
 }
 
 #[test]
-fn r28_standing_ends_the_exception_for_the_epoch_followed() {
+fn r28_campaigning_ends_the_exception_for_the_epoch_followed() {
     let mut a = Solo::new();
     a.follow("b", 3);
     a.hear("b", 3, leading(3), offer(5));
     a.commit();
     assert_eq!(a.fence.ack(Stamp::received(epoch(3))), Ok(()));
-    a.hear("b", 5, Standing::Bound, beat());
+    a.hear("b", 5, PeerState::Promised, beat());
     a.clear().hear_free("c", 5);
     assert_eq!(a.offered(), Some(6));
     a.commit();
@@ -237,7 +237,7 @@ fn r33_a_voter_that_answered_the_lost_round_stays_connected() {
     a.stand();
     a.commit();
     let offered = a.last_to("c").header.nonce.sent;
-    let mut answer = a.frame("c", 0, Standing::Bound, beat());
+    let mut answer = a.frame("c", 0, PeerState::Promised, beat());
     answer.header.echo.as_mut().unwrap().sent = offered;
     a.deliver("c", &answer);
     a.pass(RANK_STEP * 2);
@@ -252,7 +252,7 @@ fn r33_following_a_leader_ends_the_row_of_lost_rounds_and_the_wait() {
     let mut a = Solo::new();
     let number = lose_rounds(&mut a, 1, 4);
     a.follow("b", number);
-    a.hear("b", number, Standing::Bound, beat());
+    a.hear("b", number, PeerState::Promised, beat());
     a.hear_free("c", number);
     assert_eq!(a.offered(), Some(number + 1), "it waits no more: {:?}", a.blocker());
     a.commit().clear().pass(RANK_STEP * 2);
@@ -266,7 +266,7 @@ fn r34_an_offer_is_repeated_each_interval_and_not_to_whoever_accepted() {
     assert_eq!((offers(&a, "c"), offers(&a, "d")), (1, 1));
     a.commit();
     a.hear_accept("c", 1);
-    a.hear("c", 1, Standing::Bound, beat());
+    a.hear("c", 1, PeerState::Promised, beat());
     a.hear_free("c", 1);
     assert_eq!(offers(&a, "c"), 1, "it has accepted");
     a.pass(just_before(INTERVAL));
@@ -276,25 +276,25 @@ fn r34_an_offer_is_repeated_each_interval_and_not_to_whoever_accepted() {
 }
 
 #[test]
-fn r36_an_offer_says_the_new_standing_by_itself() {
+fn r36_an_offer_says_the_new_state_by_itself() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.clear().stand();
     assert_eq!(a.sent_to("c").count(), 1, "one frame, not two");
-    assert_eq!(a.last_to("c").header.standing, stands(1));
+    assert_eq!(a.last_to("c").header.state, stands(1));
 }
 
 #[test]
 fn r36_what_waits_under_a_candidacy_that_is_over_does_not_leave() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.stand();
     a.commit().clear();
     let claim = a.frame("c", 1, leading(1), lead(D));
     a.now = a.now + INTERVAL; // its offer falls due in the step in which the leader is heard
     a.deliver("c", &claim);
     assert!(lost(&a));
-    assert!(a.frames.iter().all(|(_, frame)| !matches!(frame.header.standing, Standing::Standing(_))));
+    assert!(a.frames.iter().all(|(_, frame)| !matches!(frame.header.state, PeerState::Candidate(_))));
 }
 
 #[test]
@@ -302,10 +302,10 @@ fn r50_who_holds_no_vote_gets_a_heartbeat_in_place_of_an_offer() {
     let config =
         Config::builder(cluster(), id("a")).voters(["a", "b", "c"].map(id)).observers([id("o")]).seed(7);
     let mut a = Solo::with(config);
-    a.hear("o", 0, Standing::Bound, beat());
+    a.hear("o", 0, PeerState::Promised, beat());
     a.clear().stand();
-    assert_eq!(a.last_to("o").header.standing, stands(1), "it is told");
-    a.hear("o", 0, Standing::Free, beat());
+    assert_eq!(a.last_to("o").header.state, stands(1), "it is told");
+    a.hear("o", 0, PeerState::Free, beat());
     a.pass(INTERVAL);
     assert!(a.sent_to("o").all(|frame| !matches!(frame.body, Body::Offer { .. })));
     assert_eq!(a.sent_to("o").count(), 2);
@@ -315,12 +315,12 @@ fn r50_who_holds_no_vote_gets_a_heartbeat_in_place_of_an_offer() {
 fn r27_a_refusal_of_the_open_re_offer_is_told_and_of_no_other() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Bound, beat());
+    a.hear("c", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6));
     let refuse = |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Bound, detection_max: OPEN };
-    assert_eq!(a.hear("c", 5, Standing::Bound, refuse(7)), Some(Ignored::NoSuchOffer(epoch(7))));
-    assert_eq!(a.hear("c", 5, Standing::Bound, refuse(6)), None);
+    assert_eq!(a.hear("c", 5, PeerState::Promised, refuse(7)), Some(Ignored::NoSuchOffer(epoch(7))));
+    assert_eq!(a.hear("c", 5, PeerState::Promised, refuse(6)), None);
     assert!(a.saw(|event| matches!(event, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
 }
 
@@ -333,10 +333,10 @@ fn r39_a_favour_and_a_head_start_end_when_somebody_leads() {
         if target == "a" {
             a.step(|elector, now| elector.set_health(elect_core::Health::Unfit, now));
         }
-        a.hear("b", 1, Standing::Free, Body::Release { epoch: epoch(1), target: id(target) });
+        a.hear("b", 1, PeerState::Free, Body::Release { epoch: epoch(1), target: id(target) });
         a.follow("c", 2);
         a.step(|elector, now| elector.set_health(elect_core::Health::Healthy, now));
-        a.hear("c", 2, Standing::Bound, beat());
+        a.hear("c", 2, PeerState::Promised, beat());
         a.clear().hear_free("b", 2);
         a
     };

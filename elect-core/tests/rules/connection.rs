@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Blocker, Body, Frame, Heartbeat, LinkState, Notice, Standing};
+use elect_core::{Address, Blocker, Body, Frame, Heartbeat, LinkState, Notice, PeerState};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, heartbeat, lead, leading};
@@ -14,7 +14,7 @@ fn announces(frame: &Frame) -> bool {
 #[test]
 fn r17_a_closed_connection_ends_connected_at_once() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
     a.link("b", LinkState::Closed);
     assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 1, needed: 2 }));
@@ -23,10 +23,10 @@ fn r17_a_closed_connection_ends_connected_at_once() {
         matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
         "what it echoed before says nothing of now"
     );
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
     a.link("b", LinkState::Closed);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert!(
         matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
         "nor does a frame without a connection"
@@ -36,12 +36,12 @@ fn r17_a_closed_connection_ends_connected_at_once() {
 #[test]
 fn r17_connected_takes_an_echo_of_the_last_detection_time() {
     let mut a = Solo::new();
-    let mut frame = a.frame("b", 0, Standing::Bound, beat());
+    let mut frame = a.frame("b", 0, PeerState::Promised, beat());
     frame.header.echo = None;
     a.deliver("b", &frame);
     assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "it is heard, but does it hear?");
     let echoed = a.last_to("b").header.nonce.sent;
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.now = echoed + D;
     assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
     a.now = a.now + Duration::from_nanos(1);
@@ -52,7 +52,7 @@ fn r17_connected_takes_an_echo_of_the_last_detection_time() {
 #[test]
 fn r17_without_a_leader_an_echo_is_recent_for_the_own_maximum() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     let connected = |a: &Solo, peer: usize| a.elector.status(a.now).peers[peer].connected;
     // The network was calm, and the leader's detection time short.
     assert_eq!(a.hear("c", 1, leading(1), lead(ms(200))), None);
@@ -62,12 +62,12 @@ fn r17_without_a_leader_an_echo_is_recent_for_the_own_maximum() {
     a.pass(ms(150)).hear("c", 1, leading(1), lead(ms(200)));
     a.pass(ms(150)).hear("c", 1, leading(1), lead(ms(200)));
     assert!(!connected(&a, 0), "not while a leader is followed that uses a shorter one");
-    a.hear("c", 2, Standing::Bound, beat());
+    a.hear("c", 2, PeerState::Promised, beat());
     assert_eq!(a.leader(), None);
     assert_eq!(a.elector.status(a.now).detection, D);
     assert!(connected(&a, 0), "and the round trip may be as long as the longest detection time");
     a.now = echoed + D + ms(1);
-    a.hear("c", 2, Standing::Bound, beat());
+    a.hear("c", 2, PeerState::Promised, beat());
     assert!(!connected(&a, 0));
 }
 
@@ -75,7 +75,7 @@ fn r17_without_a_leader_an_echo_is_recent_for_the_own_maximum() {
 fn r35_whoever_is_not_connected_is_answered_at_once_but_seldom() {
     let mut a = Solo::new();
     let deaf = |a: &mut Solo| {
-        let mut frame = a.frame("b", 0, Standing::Bound, beat());
+        let mut frame = a.frame("b", 0, PeerState::Promised, beat());
         frame.header.echo = None;
         a.clear().deliver("b", &frame);
         a.sent_to("b").count()
@@ -85,27 +85,27 @@ fn r35_whoever_is_not_connected_is_answered_at_once_but_seldom() {
     assert_eq!(deaf(&mut a), 0, "at most once per half heartbeat interval");
     a.pass(ms(1));
     assert_eq!(deaf(&mut a), 1);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(ms(30)).clear();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!(a.sent_to("b").count(), 0, "a connected one is not");
 }
 
 #[test]
-fn r36_a_change_of_standing_is_sent_to_everybody_at_once() {
+fn r36_a_change_of_state_is_sent_to_everybody_at_once() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.clear();
     a.hear_leader("b", 1);
     a.commit();
-    assert_eq!(a.last_to("c").header.standing, follows("b", 1));
+    assert_eq!(a.last_to("c").header.state, follows("b", 1));
     a.pass(ms(1)).clear();
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     for peer in ["b", "c"] {
-        assert_eq!(a.last_to(peer).header.standing, Standing::Free, "to {peer}");
+        assert_eq!(a.last_to(peer).header.state, PeerState::Free, "to {peer}");
     }
     a.pass(ms(1)).clear();
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     assert_eq!(a.frames.len(), 0, "no change, no word");
 }
 
@@ -141,7 +141,7 @@ fn r56_a_leaders_heartbeat_is_answered_at_once() {
     a.deliver("b", &frame);
     assert_eq!(a.sent_to("b").count(), 1);
     assert_eq!(a.last_to("b").header.echo, Some(frame.header.nonce));
-    assert_eq!(a.last_to("b").header.standing, follows("b", 1));
+    assert_eq!(a.last_to("b").header.state, follows("b", 1));
     assert_eq!(a.sent_to("c").count(), 0);
 }
 
@@ -173,10 +173,10 @@ fn r57_a_newer_application_is_reported_once() {
         let is = |notice: &&Notice| matches!(notice, Notice::NewerApplication { .. });
         a.notices.iter().filter(is).count()
     };
-    a.hear("b", 0, Standing::Bound, version(5));
+    a.hear("b", 0, PeerState::Promised, version(5));
     assert_eq!(newer(&a), 0);
-    a.hear("b", 0, Standing::Bound, version(6));
-    a.hear("b", 0, Standing::Bound, version(6));
+    a.hear("b", 0, PeerState::Promised, version(6));
+    a.hear("b", 0, PeerState::Promised, version(6));
     assert_eq!(newer(&a), 1);
     assert!(
         a.saw(|notice| matches!(notice, Notice::NewerApplication { peer, version: 6 } if *peer == id("b")))
@@ -206,8 +206,8 @@ fn r57_the_host_hears_once_of_each_change_of_leader_and_address() {
     a.hear("b", 1, leading(1), announce(&moved));
     assert!(matches!(&a.notices[..], [Notice::LeaderAddress { address, .. }] if *address == moved));
     a.clear();
-    a.hear("b", 1, Standing::Bound, beat());
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     let lost = a.notices.iter().filter(|notice| matches!(notice, Notice::LeaderLost { .. })).count();
     assert_eq!(lost, 1);
 }
@@ -217,20 +217,20 @@ fn r17_a_streak_begins_anew_with_each_interruption() {
     let mut a = Solo::new();
     let streak = |a: &Solo| a.elector.status(a.now).peers[0].connected_for;
     assert_eq!(streak(&a), None);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(D / 2);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(D / 2);
     assert_eq!(streak(&a), Some(D), "frames in time go on with it");
     a.link("b", LinkState::Closed);
     assert_eq!(streak(&a), None);
     a.link("b", LinkState::Up);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!(streak(&a), Some(Duration::ZERO));
     let silence = D + ms(1);
     a.pass(silence);
     assert_eq!(streak(&a), None, "silence ends it, too");
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(ms(3));
     assert_eq!(streak(&a), Some(ms(3)));
 }
@@ -239,7 +239,7 @@ fn r17_a_streak_begins_anew_with_each_interruption() {
 fn r17_whether_there_is_a_quorum_is_a_question_of_the_moment() {
     let mut a = Solo::new();
     assert!(!a.elector.has_quorum(a.now), "it alone is none");
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert!(a.elector.has_quorum(a.now) && a.elector.status(a.now).has_quorum);
     let later = a.now + D + ms(1);
     assert!(!a.elector.has_quorum(later), "no input has come, and yet it is over");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use elect_core::{
     Birth, Blocker, Body, Config, Detection, Frame, Heartbeat, Ignored, Incarnation, Lead, LogSync, Notice,
-    RebuiltTo, Record, Refusal, Standing,
+    PeerState, RebuiltTo, Record, Refusal,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -67,7 +67,7 @@ fn r65_each_member_is_asked_for_no_longer_a_promise_than_it_allows() {
     let mut a = solo(LONG, SHORT, ms(5_000));
     a.hear_free("c", 0);
     assert_eq!((asked(&a, "b"), asked(&a, "c")), (LONG, LONG), "b has told nothing yet");
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!((asked(&a, "b"), asked(&a, "c")), (SHORT, LONG), "asked again at once");
     a.clear().pass(INTERVAL);
     assert_eq!((asked(&a, "b"), asked(&a, "c")), (SHORT, LONG));
@@ -86,7 +86,7 @@ fn r65_each_member_is_asked_for_no_longer_a_promise_than_it_allows() {
 #[test]
 fn r65_a_grant_lasts_as_long_as_the_promise_behind_it() {
     let mut a = solo(LONG, SHORT, LONG);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.hear_free("b", 0);
     a.pass(ms(1)).commit();
     let left = a.last_to("b").header.nonce.sent;
@@ -105,7 +105,7 @@ fn r65_a_grant_lasts_as_long_as_the_promise_behind_it() {
 #[test]
 fn r21_a_pair_that_allows_more_today_lengthens_no_grant_of_yesterday() {
     let mut a = solo(LONG, SHORT, LONG);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.hear_free("b", 0);
     a.pass(ms(1)).commit();
     a.hear_accept("b", 1);
@@ -204,11 +204,11 @@ fn r65_an_offer_that_was_refused_for_its_length_is_repeated_at_once_with_less() 
     a.commit().clear();
     a.maxima.insert(id("c"), SHORT);
     let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::DetectionTooLong, detection_max: OPEN };
-    assert_eq!(a.hear("c", 0, Standing::Free, refusal.clone()), None);
+    assert_eq!(a.hear("c", 0, PeerState::Free, refusal.clone()), None);
     let shorter = Body::Offer { epoch: epoch(1), detection: SHORT, detection_max: LONG };
     assert_eq!(a.sent_to("c").filter(|frame| frame.body == shorter).count(), 1, "{:?}", a.frames);
     assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { .. })));
-    a.clear().hear("c", 0, Standing::Free, refusal);
+    a.clear().hear("c", 0, PeerState::Free, refusal);
     assert_eq!(a.sent_to("c").count(), 0, "once: the voter has not changed its mind");
     assert_eq!(a.blocker(), Some(Blocker::Stands), "no lost round");
 }
@@ -217,13 +217,13 @@ fn r65_an_offer_that_was_refused_for_its_length_is_repeated_at_once_with_less() 
 fn r65_a_re_offer_that_was_refused_for_its_length_is_repeated_at_once_with_less() {
     let mut a = Solo::with(fixed("a", LONG));
     a.lead();
-    a.hear("c", 4, Standing::Bound, beat());
+    a.hear("c", 4, PeerState::Promised, beat());
     a.pass(INTERVAL).commit();
     assert_eq!(a.offered(), Some(5));
     a.clear();
     a.maxima.insert(id("c"), SHORT);
     let refusal = Body::Refuse { epoch: epoch(5), refusal: Refusal::DetectionTooLong, detection_max: OPEN };
-    a.hear("c", 4, Standing::Bound, refusal);
+    a.hear("c", 4, PeerState::Promised, refusal);
     assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Offer { detection: SHORT, .. })));
 }
 
@@ -234,7 +234,7 @@ fn r65_a_voter_that_allows_less_than_the_minimum_is_left_out() {
     let mut a = solo(D, short, D);
     a.hear_free("b", 0);
     assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 1, needed: 2 }), "R18");
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
     a.hear_free("c", 0);
     a.pass(ms(1)).commit();
@@ -278,14 +278,14 @@ fn r33_a_round_is_over_without_the_voter_that_is_left_out() {
     a.hear_free("c", 0);
     a.commit();
     let spent = Body::Refuse { epoch: epoch(1), refusal: Refusal::VoteSpent, detection_max: OPEN };
-    a.hear("c", 1, Standing::Bound, spent);
+    a.hear("c", 1, PeerState::Promised, spent);
     assert!(matches!(a.blocker(), Some(Blocker::Waits(_))), "b alone elects nobody: {:?}", a.blocker());
 }
 
 #[test]
 fn r19_nobody_offers_above_a_voter_that_is_left_out() {
     let mut a = solo(D, ms(100), D);
-    a.hear("b", 9_000_000, Standing::Bound, beat());
+    a.hear("b", 9_000_000, PeerState::Promised, beat());
     a.hear_free("c", 0);
     let hinted = (1 << 20) + 1;
     assert_eq!(a.offered(), Some(hinted), "a hint it is, as everybody's epoch");
@@ -365,7 +365,7 @@ fn r65_a_life_that_allows_more_is_asked_for_more() {
 fn r65_explain_says_where_two_members_differ() {
     let mut a = solo(LONG, SHORT, LONG);
     a.hear_free("b", 0);
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     let explained = a.elector.explain(a.now);
     assert_eq!(explained.detections.len(), 1);
     let says = explained.to_string();
@@ -377,17 +377,17 @@ fn r65_explain_says_where_two_members_differ() {
 #[test]
 fn r56_a_node_speaks_as_often_as_the_shortest_maximum_that_is_connected() {
     let mut a = solo(LONG, SHORT, LONG);
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.clear().pass(ms(700));
     assert!(a.sent_to("c").count() < 2, "every third of 2 s");
     // As soon as it is connected, not from the next heartbeat on.
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.clear().pass(ms(99));
     assert_eq!(a.sent_to("c").count(), 0);
     a.pass(ms(1));
     assert_eq!(a.sent_to("c").count(), 1);
     for _ in 0..5 {
-        a.hear("b", 0, Standing::Bound, beat());
+        a.hear("b", 0, PeerState::Promised, beat());
         a.clear().pass(ms(100));
         assert_eq!(a.sent_to("c").count(), 1);
     }
@@ -419,7 +419,7 @@ fn r45_every_maximum_heard_in_this_life_prolongs_the_wait() {
     assert!(follow(&mut begin(), 12).is_ok(), "the own maximum is 500 ms");
     let mut a = begin();
     a.maxima.insert(id("c"), ms(900));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     assert!(follow(&mut a, 12).is_err());
     let claim =
         |a: &mut Solo| a.request(|elector, now| elector.on_rebuilt(RebuiltTo { entry: at(1, 1) }, now));
@@ -431,9 +431,9 @@ fn r45_every_maximum_heard_in_this_life_prolongs_the_wait() {
     // Also from a frame that was overtaken, and although c allows less by now.
     let mut a = begin();
     a.maxima.insert(id("c"), ms(900));
-    let late = a.frame("c", 0, Standing::Bound, beat());
+    let late = a.frame("c", 0, PeerState::Promised, beat());
     a.maxima.insert(id("c"), ms(200));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     assert_eq!(a.deliver("c", &late), Some(Ignored::Older));
     assert!(follow(&mut a, 12).is_err());
 }

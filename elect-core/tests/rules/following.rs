@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Detection, Frame, Holder, Ignored, Incarnation, LinkState, NotRebuilt, Notice, RebuiltTo,
-    Record, RequestRefused, Stamp, Standing, Word,
+    Address, Body, Detection, Frame, Holder, Ignored, Incarnation, LinkState, NotRebuilt, Notice, PeerState,
+    RebuiltTo, Record, RequestRefused, Stamp, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -28,7 +28,7 @@ fn adaptive() -> Solo {
 fn r05_a_leadership_that_ended_while_it_was_saved_is_not_followed() {
     let mut a = Solo::new();
     assert_eq!(a.hear_leader("b", 3), None);
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     a.commit();
     assert_eq!((a.leader(), a.bound_to()), (None, None));
 }
@@ -37,10 +37,10 @@ fn r05_a_leadership_that_ended_while_it_was_saved_is_not_followed() {
 fn r05_a_candidacy_that_ended_while_the_vote_was_saved_gets_no_word() {
     let mut a = Solo::new();
     assert_eq!(a.hear_offer("b", 4), None);
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     a.clear().commit();
     assert_eq!((accepts(&a, "b"), a.bound_to()), (0, None));
-    assert_eq!(a.last_to("c").header.standing, Standing::Free);
+    assert_eq!(a.last_to("c").header.state, PeerState::Free);
     let mut a = Solo::new();
     a.give_word("b", 4);
     assert!(a.saw(|event| matches!(event, Notice::Accepted { candidate, .. } if *candidate == id("b"))));
@@ -51,7 +51,7 @@ fn r05_a_candidacy_whose_life_ended_while_the_vote_was_saved_gets_no_word() {
     let mut a = Solo::new();
     assert_eq!(a.hear_offer("b", 4), None);
     lives(&mut a, "b", 2);
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     a.clear().commit();
     assert_eq!((accepts(&a, "b"), a.bound_to()), (0, None), "its own vote was not durable: it offers 4 anew");
 }
@@ -72,7 +72,7 @@ fn r05_what_is_followed_ends_while_a_higher_promise_to_the_same_node_goes_on() {
     a.follow("b", 3);
     a.hear("b", 3, leading(3), offer(5));
     a.commit();
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     assert_eq!(a.leader(), None);
     assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
 }
@@ -87,11 +87,11 @@ fn bound_by_its_record() -> Solo {
 #[test]
 fn r05_a_later_life_ends_no_promise_of_a_restart() {
     let mut a = bound_by_its_record();
-    a.hear("b", 3, Standing::Bound, beat()); // late, of the first life
+    a.hear("b", 3, PeerState::Promised, beat()); // late, of the first life
     lives(&mut a, "b", 2);
-    a.hear("b", 3, Standing::Bound, beat()); // stale: the promise may be to this life or to a later one
+    a.hear("b", 3, PeerState::Promised, beat()); // stale: the promise may be to this life or to a later one
     assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(4))));
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     assert_eq!(a.bound_to(), None, "an epoch that is over ends it");
 }
 
@@ -101,7 +101,7 @@ fn r05_a_promise_of_a_restart_that_was_renewed_is_to_the_life_that_renewed_it() 
     assert_eq!(a.hear_leader("b", 4), None);
     assert_eq!(a.leader(), Some((id("b"), epoch(4))));
     lives(&mut a, "b", 2);
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     assert_eq!((a.leader(), a.bound_to()), (None, None));
 }
 
@@ -110,10 +110,10 @@ fn r05_a_replacement_ends_no_promise_to_the_life_it_replaces() {
     let mut a = Solo::new();
     a.follow("b", 3);
     lives(&mut a, "b", 2);
-    a.hear("b", 0, Standing::Replaced, beat());
+    a.hear("b", 0, PeerState::Replaced, beat());
     assert!(a.bound_to().is_some(), "the first may be cut off and hold a lease");
     lives(&mut a, "b", 3);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!(a.bound_to(), None, "a restart ends it");
 }
 
@@ -124,7 +124,7 @@ fn r26_who_claims_the_epoch_of_another_leader_is_not_that_leader() {
     let bound = a.bound_to();
     a.hear_leader("c", 3);
     assert_eq!(a.bound_to(), bound);
-    assert_ne!(a.last_to("c").header.standing, follows("b", 3).clone());
+    assert_ne!(a.last_to("c").header.state, follows("b", 3).clone());
     let mut a = Solo::new();
     a.follow("b", 5).pass(ms(100));
     let bound = a.bound_to();
@@ -135,7 +135,7 @@ fn r26_who_claims_the_epoch_of_another_leader_is_not_that_leader() {
 #[test]
 fn r27_a_leader_below_the_own_epoch_is_told_so_at_once() {
     let mut a = Solo::new();
-    a.hear("b", 2, Standing::Bound, beat());
+    a.hear("b", 2, PeerState::Promised, beat());
     a.give_word("c", 5).pass(ms(30)).clear();
     a.hear_leader("b", 3);
     assert_eq!(a.last_to("b").header.epoch, epoch(5), "so that it re-offers itself above");
@@ -203,7 +203,7 @@ fn r16_an_attempt_refused_before_a_restart_does_not_silence_the_new_life() {
     let attempt_began = a.now;
     a.pass(ms(10));
     lives(&mut a, "b", 2);
-    assert_eq!(a.hear("b", 3, Standing::Bound, beat()), None);
+    assert_eq!(a.hear("b", 3, PeerState::Promised, beat()), None);
     a.link("b", LinkState::Refused { attempt_began }).link("b", LinkState::Up);
     assert_eq!(a.hear_leader("b", 4), None, "the life that is heard began after the attempt");
     assert_eq!(a.hear_leader("b", 4), None);
@@ -212,13 +212,13 @@ fn r16_an_attempt_refused_before_a_restart_does_not_silence_the_new_life() {
     let attempt_began = a.now;
     assert_eq!(a.hear_free("b", 0), None);
     a.link("b", LinkState::Refused { attempt_began }).link("b", LinkState::Up);
-    assert_eq!(a.hear("b", 0, Standing::Bound, beat()), None, "nor does one of the same moment");
+    assert_eq!(a.hear("b", 0, PeerState::Promised, beat()), None, "nor does one of the same moment");
 }
 
 #[test]
 fn r16_evidence_speaks_of_one_node_and_of_one_life() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).crash_evidence(true));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.follow("b", 3).pass(ms(10));
     let attempt_began = a.now;
     a.link("c", LinkState::Refused { attempt_began });
@@ -231,14 +231,14 @@ fn r16_evidence_speaks_of_one_node_and_of_one_life() {
     assert_eq!(a.bound_to(), None);
     a.link("b", LinkState::Up);
     lives(&mut a, "b", 2);
-    assert_eq!(a.hear("b", 3, Standing::Bound, beat()), None);
-    assert_eq!(a.hear("b", 3, Standing::Bound, beat()), None, "its next life is heard on and on");
+    assert_eq!(a.hear("b", 3, PeerState::Promised, beat()), None);
+    assert_eq!(a.hear("b", 3, PeerState::Promised, beat()), None, "its next life is heard on and on");
 }
 
 #[test]
 fn r17_a_refused_connection_is_a_closed_one() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.link("b", LinkState::Refused { attempt_began: a.now });
     assert!(matches!(a.blocker(), Some(elect_core::Blocker::NotConnected { .. })));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Digest, Duty, Elector, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Notice,
-    Position, Record, Refusal, Standing, StepDown, Stopped, Time,
+    PeerState, Position, Record, Refusal, StepDown, Stopped, Time,
 };
 
 use crate::harness::{builder, id, ms};
@@ -16,7 +16,7 @@ use crate::solo::{
 #[test]
 fn r01_only_members_of_this_very_group_count() {
     let mut a = Solo::new();
-    let frame = a.frame("b", 0, Standing::Free, beat());
+    let frame = a.frame("b", 0, PeerState::Free, beat());
     assert_eq!(a.deliver("x", &frame), Some(Ignored::Stranger));
     assert_eq!(a.deliver("a", &frame), Some(Ignored::OwnName));
     let mut foreign = frame.clone();
@@ -35,7 +35,7 @@ fn r01_strangers_elect_nobody() {
     let number = a.stand();
     a.commit();
     for stranger in ["x", "y"] {
-        let frame = a.frame(stranger, number, Standing::Bound, accept(number));
+        let frame = a.frame(stranger, number, PeerState::Promised, accept(number));
         assert_eq!(a.deliver(stranger, &frame), Some(Ignored::Stranger));
     }
     assert!(!a.holds_lease());
@@ -71,18 +71,18 @@ fn r02_a_node_that_is_told_of_another_life_of_its_own_stops() {
     assert_eq!(a.hear("b", 1, follows("a", 1), reject(own, own.counter)), None);
     assert_eq!(a.losses[0].reason, StepDown::Cloned);
     assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
-    assert!(matches!(a.last_to("b").header.standing, Standing::Stopped(_)));
+    assert!(matches!(a.last_to("b").header.state, PeerState::Stopped(_)));
     assert_eq!(a.hear_free("b", 1), Some(Ignored::Stopped));
 }
 
 #[test]
 fn r03_an_epoch_merely_heard_of_counts_as_at_most_so_far_above() {
     let mut a = Solo::new();
-    a.hear("c", u64::MAX, Standing::Bound, beat());
+    a.hear("c", u64::MAX, PeerState::Promised, beat());
     a.stand();
     assert_eq!(a.offered(), Some((1 << 20) + 1));
     let mut a = Solo::new();
-    a.hear("c", 1 << 20, Standing::Bound, beat());
+    a.hear("c", 1 << 20, PeerState::Promised, beat());
     a.stand();
     assert_eq!(a.offered(), Some((1 << 20) + 1), "an honest one counts in full");
 }
@@ -90,7 +90,7 @@ fn r03_an_epoch_merely_heard_of_counts_as_at_most_so_far_above() {
 #[test]
 fn r03_a_broken_epoch_ends_nobody() {
     let mut a = Solo::new();
-    let reason = a.hear("b", u64::MAX, Standing::Bound, beat());
+    let reason = a.hear("b", u64::MAX, PeerState::Promised, beat());
     assert_eq!(reason, Some(Ignored::EpochTooFar(epoch(u64::MAX))));
     assert_eq!(a.hear_offer("b", 1), None);
     a.commit();
@@ -101,10 +101,10 @@ fn r03_a_broken_epoch_ends_nobody() {
 fn r04_an_older_frame_changes_nothing_but_maxima() {
     let mut a = Solo::new();
     let older = a.frame("b", 9, stands(10), beat());
-    assert_eq!(a.hear("b", 0, Standing::Bound, beat()), None);
+    assert_eq!(a.hear("b", 0, PeerState::Promised, beat()), None);
     assert_eq!(a.deliver("b", &older), Some(Ignored::Older));
-    let free = a.frame("b", 0, Standing::Free, beat());
-    assert_eq!(a.hear("b", 0, Standing::Bound, beat()), None);
+    let free = a.frame("b", 0, PeerState::Free, beat());
+    assert_eq!(a.hear("b", 0, PeerState::Promised, beat()), None);
     assert_eq!(a.deliver("b", &free), Some(Ignored::Older));
     assert_eq!(
         a.blocker(),
@@ -121,7 +121,7 @@ fn r05_a_promise_and_following_end_with_what_is_over() {
     a.follow("b", 3);
     assert_eq!(a.hear("b", 3, leading(3), lead(D)), None);
     assert!(a.leader().is_some(), "leading 3 says that all up to 2 is over");
-    assert_eq!(a.hear("b", 3, Standing::Free, beat()), None);
+    assert_eq!(a.hear("b", 3, PeerState::Free, beat()), None);
     assert_eq!((a.leader(), a.bound_to()), (None, None));
     assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Ended, .. })));
 
@@ -134,7 +134,7 @@ fn r05_a_promise_and_following_end_with_what_is_over() {
 }
 
 #[test]
-fn r05_a_standing_above_the_durable_epoch_ends_no_more_than_that() {
+fn r05_a_state_above_the_durable_epoch_ends_no_more_than_that() {
     let mut a = Solo::new();
     a.follow("b", 3);
     assert_eq!(a.hear("b", 2, stands(9), beat()), None);
@@ -144,7 +144,7 @@ fn r05_a_standing_above_the_durable_epoch_ends_no_more_than_that() {
 #[test]
 fn r05_a_claim_of_an_epoch_that_is_over_is_ignored() {
     let mut a = Solo::new();
-    assert_eq!(a.hear("b", 3, Standing::Bound, beat()), None);
+    assert_eq!(a.hear("b", 3, PeerState::Promised, beat()), None);
     assert_eq!(a.hear_leader("b", 3), Some(Ignored::Ended(epoch(3))));
     assert_eq!(
         a.hear("b", 3, leading(4), lead(D)),
@@ -159,7 +159,7 @@ fn r05_a_claim_of_an_epoch_that_is_over_is_ignored() {
 #[test]
 fn r05_an_offer_of_an_epoch_that_is_over_is_ignored() {
     let mut a = Solo::new();
-    a.hear("b", 5, Standing::Bound, beat());
+    a.hear("b", 5, PeerState::Promised, beat());
     assert_eq!(a.hear("b", 5, stands(5), offer(5)), Some(Ignored::Ended(epoch(5))));
     assert!(a.gate.is_none(), "no vote is spent on it");
     assert_eq!(a.hear("b", 5, stands(6), offer(6)), None);
@@ -171,13 +171,13 @@ fn r05_a_later_life_ends_promises_to_an_earlier_one() {
     let mut a = Solo::new();
     a.give_word("b", 4);
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     assert_eq!(a.bound_to(), None, "its vote for itself was not durable, and nobody leads 4");
     let mut a = Solo::new();
     a.give_word("b", 4);
     let mut a = a.restarted();
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     assert!(a.bound_to().is_some(), "the promise of a restart may have been given to that very life");
 }
 
@@ -192,9 +192,9 @@ fn r05_a_claim_of_the_epoch_led_here_is_ignored() {
 #[test]
 fn r06_a_claim_and_an_offer_count_only_with_a_recent_echo() {
     let claims = [(leading(3), lead(D)), (stands(3), offer(3))];
-    for (standing, body) in claims {
+    for (state, body) in claims {
         let mut a = Solo::new();
-        let frame = a.frame("b", 3, standing, body.clone());
+        let frame = a.frame("b", 3, state, body.clone());
         let mut without = frame.clone();
         without.header.echo = None;
         a.clear();
@@ -224,17 +224,16 @@ fn r06_an_echo_is_recent_for_one_detection_time() {
 
 #[test]
 fn r06_an_echo_is_recent_for_the_detection_time_that_the_claim_carries() {
-    for (standing, body) in [
+    for (state, body) in [
         (leading(3), lead as fn(Duration) -> Body),
         (stands(3), |detection| Body::Offer { epoch: epoch(3), detection, detection_max: OPEN }),
     ] {
         for (detection, reason) in [(ms(200), Some(Ignored::NotFresh)), (ms(400), None)] {
             let mut a = Solo::new();
             let echo = a.last_to("b").header.nonce;
-            a.hear("b", 2, Standing::Bound, beat());
+            a.hear("b", 2, PeerState::Promised, beat());
             a.pass(echo.sent.since(a.now) + ms(300));
-            let mut frame =
-                a.frame("b", 2.max(u64::from(standing == leading(3)) * 3), standing, body(detection));
+            let mut frame = a.frame("b", 2.max(u64::from(state == leading(3)) * 3), state, body(detection));
             frame.header.echo = Some(echo);
             a.clear();
             assert_eq!(a.deliver("b", &frame), reason, "{detection:?}");
@@ -293,7 +292,7 @@ fn r50_witnesses_and_observers_never_claim_and_observers_never_vote() {
         assert_eq!(a.hear_leader(member, 3), Some(Ignored::NotItsPlace));
         assert_eq!(a.hear_offer(member, 4), Some(Ignored::NotItsPlace));
         let release = Body::Release { epoch: epoch(4), target: id("b") };
-        assert_eq!(a.hear(member, 4, Standing::Bound, release), Some(Ignored::NotItsPlace));
+        assert_eq!(a.hear(member, 4, PeerState::Promised, release), Some(Ignored::NotItsPlace));
         assert!(a.gate.is_none());
     }
     let mut a = with_witness_and_observer();
@@ -360,7 +359,7 @@ fn r50_a_witness_sends_no_position_and_counts_with_none() {
         freeze: None,
         genesis_epoch: epoch(0),
     };
-    assert_eq!(a.hear("w", 1, Standing::Bound, body), None);
+    assert_eq!(a.hear("w", 1, PeerState::Promised, body), None);
     assert_eq!(a.take_elected().catch_up_from(), None);
 }
 
@@ -386,7 +385,7 @@ fn r48_nonces_increase_and_never_repeat_across_lives() {
 fn r48_inputs_of_one_moment_have_nonces_of_their_own() {
     let mut a = Solo::new();
     a.clear();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     let first = a.last_to("b").header.nonce.sent;
     a.link("b", elect_core::LinkState::Up);
     let second = a.last_to("b").header.nonce.sent;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, Config, Duty, Frame, Genesis, Ignored, Incarnation, Notice, OtherHistory, Record, Refusal,
-    SavedGenesis, Standing, StartRefused, StepDown, Stopped, Storage, ToldGenesis,
+    Body, Config, Duty, Frame, Genesis, Ignored, Incarnation, Notice, OtherHistory, PeerState, Record,
+    Refusal, SavedGenesis, StartRefused, StepDown, Stopped, Storage, ToldGenesis,
 };
 
 use crate::harness::{Group, builder, id, ms, told_genesis};
@@ -76,7 +76,7 @@ impl Histories for Solo {
     fn win(&mut self, saved_in: u64) -> u64 {
         let number = self.stand();
         self.pass(ms(1)).commit();
-        self.hear("b", number, Standing::Bound, accept_with(number, saved_in));
+        self.hear("b", number, PeerState::Promised, accept_with(number, saved_in));
         assert_eq!(self.leader(), Some((id("a"), epoch(number))));
         number
     }
@@ -138,7 +138,7 @@ fn r59_the_winner_takes_the_one_of_the_highest_epoch() {
     a.tells("c", tentative(9)).hear_free("c", 3);
     let number = a.offered().unwrap();
     a.pass(ms(1)).commit();
-    a.hear("b", number, Standing::Bound, accept_with(number, 0));
+    a.hear("b", number, PeerState::Promised, accept_with(number, 0));
     assert_eq!(a.held(), saved(1, number, false));
 }
 
@@ -178,7 +178,7 @@ fn r59_who_follows_saves_it_with_the_epoch_followed() {
 fn r59_nobody_but_the_leader_followed_is_believed() {
     let mut a = Solo::new();
     a.tells("b", tentative(7)).tells("c", tentative(8));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     assert_eq!(a.held(), None);
     a.follow("b", 4);
     a.hear("c", 4, follows("b", 4), beat());
@@ -216,8 +216,8 @@ fn r59_the_saves_hold_up_neither_acknowledgements_nor_office_nor_elections() {
     a.follow("b", 4);
     assert!(a.saves_a_genesis());
     a.clear().hear_leader("b", 4);
-    assert_eq!(a.last_to("b").header.standing, follows("b", 4));
-    a.hear("b", 4, Standing::Bound, beat());
+    assert_eq!(a.last_to("b").header.state, follows("b", 4));
+    a.hear("b", 4, PeerState::Promised, beat());
     a.clear().tells("c", tentative(7));
     assert_eq!(a.hear("c", 4, stands(5), offer(5)), None);
     assert!(a.saves_a_genesis() && a.sent_to("c").all(|frame| !matches!(frame.body, Body::Accept { .. })));
@@ -242,9 +242,9 @@ fn r59_a_candidate_offers_while_a_genesis_is_saved() {
     a.follow("b", 4);
     assert!(a.saves_a_genesis());
     a.hear("c", 4, follows("b", 4), beat());
-    a.hear("b", 4, Standing::Free, beat());
+    a.hear("b", 4, PeerState::Free, beat());
     let number = a.offered().expect("nothing holds the offer up");
-    a.hear("b", number, Standing::Bound, accept_with(number, 4));
+    a.hear("b", number, PeerState::Promised, accept_with(number, 4));
     assert_eq!(a.leader(), None, "its own vote is not durable");
     a.commit().commit();
     assert_eq!(a.leader(), Some((id("a"), epoch(number))));
@@ -268,7 +268,7 @@ fn r59_it_is_final_once_every_voter_and_witness_has_said_so_in_this_epoch() {
     a.hear_acknowledgement("b", number);
     assert_eq!(a.waits_for(), ["c"]);
     // Not who holds none or another, nor who follows somebody else or an earlier epoch, nor who follows nobody.
-    a.hear("c", number, Standing::Free, beat());
+    a.hear("c", number, PeerState::Free, beat());
     a.tells("c", None).hear_acknowledgement("c", number);
     a.tells("c", tentative(9)).hear_acknowledgement("c", number);
     a.tells("c", told).hear("c", number, follows("b", number), beat());
@@ -386,11 +386,11 @@ fn r59_who_lacks_a_final_one_counts_as_replaced() {
         let number = a.offered().unwrap();
         a.pass(ms(1)).commit();
         assert_eq!(
-            a.hear("b", number, Standing::Bound, accept_with(number, 0)),
+            a.hear("b", number, PeerState::Promised, accept_with(number, 0)),
             Some(Ignored::CountsAsReplaced)
         );
         assert_eq!(a.leader(), None);
-        a.hear("c", number, Standing::Bound, accept_with(number, 4));
+        a.hear("c", number, PeerState::Promised, accept_with(number, 4));
         a.enter_office();
         for _ in 0..20 {
             a.pass(ms(30)).hear_acknowledgement("b", number);
@@ -404,8 +404,8 @@ fn r59_who_lacks_a_final_one_counts_as_replaced() {
 fn r59_the_newest_frame_decides() {
     let mut a = settled();
     a.tells("b", None);
-    let late = [0, 1].map(|_| a.frame("b", 0, Standing::Free, beat()));
-    a.tells("b", known_final(7)).hear("b", 4, Standing::Bound, beat());
+    let late = [0, 1].map(|_| a.frame("b", 0, PeerState::Free, beat()));
+    a.tells("b", known_final(7)).hear("b", 4, PeerState::Promised, beat());
     for frame in &late {
         assert_eq!(a.deliver("b", frame), Some(Ignored::Older), "overtaken: it held none then");
     }
@@ -423,7 +423,7 @@ fn r59_the_newest_frame_decides() {
 fn r59_one_broken_frame_proves_nothing() {
     // Of a peer.
     let mut a = settled();
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     a.tells("b", None).pass(ms(1));
     assert_eq!(a.hear_free("b", 4), Some(Ignored::UnprovenGenesis));
     a.tells("b", known_final(7)).pass(ms(1));
@@ -433,7 +433,7 @@ fn r59_one_broken_frame_proves_nothing() {
     // Of this node itself: it neither stands nor votes for a while, and goes on.
     let mut a = holding(saved(7, 4, false));
     a.tells("b", tentative(7)).tells("c", known_final(9));
-    assert_eq!(a.hear("c", 4, Standing::Bound, beat()), Some(Ignored::UnprovenGenesis));
+    assert_eq!(a.hear("c", 4, PeerState::Promised, beat()), Some(Ignored::UnprovenGenesis));
     a.hear_free("b", 4);
     assert_eq!(a.offered(), None);
     assert!(matches!(a.blocker(), Some(elect_core::Blocker::InDoubt(until)) if until == a.now + D));
@@ -451,9 +451,9 @@ fn r59_a_frame_that_left_before_all_held_it_proves_nothing() {
     // `b` was heard last before it held what has become final since; its frames were held up.
     let (mut a, number, told) = led();
     a.tells("b", None);
-    let before = a.frame("b", number, Standing::Free, beat());
+    let before = a.frame("b", number, PeerState::Free, beat());
     a.pass(ms(1));
-    let later = a.frame("b", number, Standing::Free, beat());
+    let later = a.frame("b", number, PeerState::Free, beat());
     a.tells("b", told).hear_acknowledgement("b", number);
     // Another life, so that they are not older than what it said then.
     a.hear_acknowledgement("c", number);
@@ -500,16 +500,16 @@ fn r59_by_its_own_record_too() {
     for held in [None, saved(8, 4, false)] {
         let mut a = holding(held);
         a.tells("b", known_final(7));
-        a.hear("b", 4, Standing::Bound, beat());
+        a.hear("b", 4, PeerState::Promised, beat());
         a.pass(ms(1));
-        assert_eq!(a.hear("b", 4, Standing::Bound, beat()), Some(Ignored::OwnGenesisReplaced));
+        assert_eq!(a.hear("b", 4, PeerState::Promised, beat()), Some(Ignored::OwnGenesisReplaced));
         assert_eq!(a.gate.as_ref().unwrap().record().unwrap().storage, Storage::Replaced);
-        assert_eq!(a.last_to("b").header.standing, Standing::Bound, "it has said nothing else yet");
+        assert_eq!(a.last_to("b").header.state, PeerState::Promised, "it has said nothing else yet");
         a.commit();
         assert_eq!(a.disk.record.storage, Storage::Replaced);
         assert!(a.must(|duty| matches!(duty, Duty::Replaced { told_by, genesis: lacked }
             if *told_by == id("b") && *lacked == genesis(7))));
-        assert_eq!(a.last_to("b").header.standing, Standing::Replaced);
+        assert_eq!(a.last_to("b").header.state, PeerState::Replaced);
         // As a replacement it follows, and takes what is final from the leader.
         a.hear_leader("b", 5);
         a.commit();
@@ -525,8 +525,8 @@ fn r59_whatever_it_was_ends_at_once() {
     let mut a = Solo::new();
     a.lead();
     a.tells("c", known_final(7));
-    a.hear("c", 4, Standing::Bound, beat());
-    a.pass(ms(1)).hear("c", 4, Standing::Bound, beat());
+    a.hear("c", 4, PeerState::Promised, beat());
+    a.pass(ms(1)).hear("c", 4, PeerState::Promised, beat());
     assert_eq!(a.losses.len(), 1);
     assert_eq!(a.losses[0].reason, StepDown::Replaced);
     assert!(!a.holds_lease(), "before anything is saved");
@@ -535,21 +535,21 @@ fn r59_whatever_it_was_ends_at_once() {
     let mut a = Solo::new();
     a.stand();
     a.tells("c", known_final(7));
-    a.hear("c", 4, Standing::Bound, beat());
+    a.hear("c", 4, PeerState::Promised, beat());
     a.commit();
-    a.hear("b", 1, Standing::Bound, accept_with(1, 0));
+    a.hear("b", 1, PeerState::Promised, accept_with(1, 0));
     assert_eq!(a.leader(), None, "one frame ends its round");
-    a.pass(ms(1)).hear("c", 4, Standing::Bound, beat());
+    a.pass(ms(1)).hear("c", 4, PeerState::Promised, beat());
     a.commit();
     assert_eq!(a.disk.record.storage, Storage::Replaced);
     // A follower.
     let mut a = Solo::new();
     a.follow("b", 4);
     a.tells("c", known_final(7));
-    a.hear("c", 4, Standing::Bound, beat());
-    a.pass(ms(1)).hear("c", 4, Standing::Bound, beat());
+    a.hear("c", 4, PeerState::Promised, beat());
+    a.pass(ms(1)).hear("c", 4, PeerState::Promised, beat());
     a.clear().hear_leader("b", 4);
-    assert!(a.sent_to("b").all(|frame| frame.header.standing != follows("b", 4)), "it acknowledges nothing");
+    assert!(a.sent_to("b").all(|frame| frame.header.state != follows("b", 4)), "it acknowledges nothing");
     assert!(a.bound_to().is_some(), "and its promise stays");
 }
 
@@ -558,7 +558,7 @@ fn r59_a_vote_on_its_way_to_the_disk_is_not_given() {
     let mut a = Solo::new();
     a.hear_offer("b", 5);
     a.tells("c", known_final(7));
-    a.hear("c", 4, Standing::Bound, beat());
+    a.hear("c", 4, PeerState::Promised, beat());
     a.clear().commit();
     assert!(a.sent_to("b").all(|frame| !matches!(frame.body, Body::Accept { .. })));
 }
@@ -569,7 +569,7 @@ fn r59_storage_that_is_marked_as_replaced_and_observers_lack_it_lawfully() {
     let record = Record::replacement(&config());
     let mut a = Solo::from_record(config(), record);
     a.tells("b", known_final(7));
-    assert_eq!(a.hear("b", 4, Standing::Bound, beat()), None);
+    assert_eq!(a.hear("b", 4, PeerState::Promised, beat()), None);
     a.follow("b", 5);
     assert_eq!(a.held(), saved(7, 5, true));
     let observer = builder("o", &["a", "b"]).observers([id("o")]).build().unwrap();
@@ -582,7 +582,7 @@ fn r59_storage_that_is_marked_as_replaced_and_observers_lack_it_lawfully() {
     a.tells("b", None);
     for _ in 0..3 {
         a.pass(ms(1));
-        assert_eq!(a.hear("b", 4, Standing::Replaced, beat()), None);
+        assert_eq!(a.hear("b", 4, PeerState::Replaced, beat()), None);
     }
     assert_eq!(a.history_of("b"), None, "it says so itself");
 }
@@ -610,7 +610,7 @@ fn r59_it_is_judged_before_incarnations_hints_and_rejections() {
     // A first boot begins with the first life again; its own record says what becomes of it, not a rejection.
     let mut a = settled();
     a.lives.insert(id("b"), Incarnation { counter: 5, random: 5 });
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     a.lives.insert(id("b"), Incarnation { counter: 1, random: 9 });
     a.tells("b", None).clear().pass(INTERVAL);
     assert_eq!(a.hear_free("b", 0), Some(Ignored::UnprovenGenesis));
@@ -620,11 +620,11 @@ fn r59_it_is_judged_before_incarnations_hints_and_rejections() {
     let own = wiped.disk.record.incarnation;
     let known = Incarnation { counter: 5, random: 5 };
     let reject = Body::Reject { rejected: own, known };
-    assert_eq!(wiped.hear("b", 4, Standing::Bound, reject.clone()), Some(Ignored::UnprovenGenesis));
-    wiped.pass(ms(1)).hear("b", 4, Standing::Bound, reject.clone());
+    assert_eq!(wiped.hear("b", 4, PeerState::Promised, reject.clone()), Some(Ignored::UnprovenGenesis));
+    wiped.pass(ms(1)).hear("b", 4, PeerState::Promised, reject.clone());
     wiped.commit();
     assert!(!wiped.must(|duty| matches!(duty, Duty::Stopped { .. })), "it counts as replaced instead");
-    wiped.pass(ms(1)).hear("b", 4, Standing::Bound, reject);
+    wiped.pass(ms(1)).hear("b", 4, PeerState::Promised, reject);
     wiped.commit();
     assert_eq!(wiped.disk.record.incarnation.counter, 6, "and begins above the lost counter");
 }
@@ -634,7 +634,7 @@ fn r59_it_is_judged_before_incarnations_hints_and_rejections() {
 #[test]
 fn r59_two_groups_under_one_name_hear_nothing_of_each_other() {
     let mut a = settled();
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     a.tells("b", known_final(8)).clear();
     let reject =
         Body::Reject { rejected: a.disk.record.incarnation, known: Incarnation { counter: 99, random: 1 } };
@@ -658,7 +658,7 @@ fn r59_two_groups_under_one_name_hear_nothing_of_each_other() {
     assert_eq!(a.offered(), Some(5));
     // A replaced one of another group is no better.
     a.tells("b", known_final(8));
-    assert_eq!(a.hear("b", 1, Standing::Replaced, beat()), Some(Ignored::TwoGroups));
+    assert_eq!(a.hear("b", 1, PeerState::Replaced, beat()), Some(Ignored::TwoGroups));
 }
 
 // A first boot with a log.

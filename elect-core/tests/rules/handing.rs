@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, HandoverCause, Heartbeat, Ignored, LinkState, Notice, Raised, RoundLost,
-    Stamp, Standing, StepDown,
+    Blocker, Body, Duty, Elector, HandoverCause, Heartbeat, Ignored, LinkState, Notice, PeerState, Raised,
+    RoundLost, Stamp, StepDown,
 };
 
 use crate::harness::{builder, id, ms};
@@ -18,7 +18,7 @@ fn re_offering() -> (Solo, elect_core::Time) {
     let mut a = Solo::new();
     a.lead();
     a.hear_acknowledgement("b", 1);
-    a.hear("c", 5, Standing::Bound, beat());
+    a.hear("c", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6));
     let offered = a.last_to("b").header.nonce.sent;
@@ -27,14 +27,8 @@ fn re_offering() -> (Solo, elect_core::Time) {
 }
 
 /// The answer of `from` to what left at `sent`.
-fn answer(
-    a: &mut Solo,
-    from: &str,
-    standing: Standing,
-    body: Body,
-    sent: elect_core::Time,
-) -> Option<Ignored> {
-    let mut frame = a.frame(from, 6, standing, body);
+fn answer(a: &mut Solo, from: &str, state: PeerState, body: Body, sent: elect_core::Time) -> Option<Ignored> {
+    let mut frame = a.frame(from, 6, state, body);
     frame.header.echo.as_mut().unwrap().sent = sent;
     a.deliver(from, &frame)
 }
@@ -95,7 +89,7 @@ fn r27_a_raise_ends_its_offer_and_is_announced_anew() {
     a.clear().pass(INTERVAL);
     assert_eq!(a.offered(), None);
     // A late accept of the same offer is an acknowledgement; what answers epoch 1 is none.
-    assert_eq!(answer(&mut a, "c", Standing::Bound, accept(6), offered), None);
+    assert_eq!(answer(&mut a, "c", PeerState::Promised, accept(6), offered), None);
     answer(&mut a, "b", follows("a", 6), beat(), offered - ms(1));
     a.clear().pass(INTERVAL);
     assert!(matches!(a.last_to("b").body, Body::Announce { .. }), "an echo from before the offer");
@@ -145,7 +139,7 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
     a.hear(
         "b",
         1,
-        Standing::Bound,
+        PeerState::Promised,
         Body::Accept {
             epoch: epoch(1),
             detection: OPEN,
@@ -193,9 +187,9 @@ fn r24_the_end_of_an_old_lease_disconnects_nobody() {
     let mut a = Solo::new();
     a.lead();
     let end = a.lease_end();
-    a.follow("c", 5).hear("c", 5, Standing::Bound, beat());
+    a.follow("c", 5).hear("c", 5, PeerState::Promised, beat());
     a.pass(ms(400));
-    a.hear("b", 5, Standing::Bound, beat());
+    a.hear("b", 5, PeerState::Promised, beat());
     a.pass(end.since(a.now) + ms(1)).link("b", LinkState::Up);
     assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })), "{:?}", a.blocker());
 }
@@ -204,16 +198,16 @@ fn r24_the_end_of_an_old_lease_disconnects_nobody() {
 fn r53_a_later_leadership_does_not_drain_for_an_earlier_handover() {
     let mut a = Solo::handed_over();
     let frames = a.sent_to("c").count();
-    assert_eq!(frames, 1, "the release says the new standing by itself");
+    assert_eq!(frames, 1, "the release says the new state by itself");
     a.clear().pass(ms(400));
     assert!(a.sent_to("c").count() > 0);
     assert!(a.sent_to("c").all(|frame| matches!(frame.body, Body::Release { .. })), "repeated as it lasts");
     a.pass(ELECTION_TIMEOUT);
     while a.offered().is_none() {
-        a.hear("c", 1, Standing::Free, beat());
+        a.hear("c", 1, PeerState::Free, beat());
         a.pass(ms(10));
     }
-    a.commit().hear("c", 2, Standing::Bound, accept(2));
+    a.commit().hear("c", 2, PeerState::Promised, accept(2));
     let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
     assert!(office.stamp(a.now).is_ok());
 }
@@ -234,12 +228,12 @@ fn r39_a_release_to_this_node_ends_its_waits_and_its_head_start_for_others() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).priority(99));
     a.follow("b", 1);
     a.hear("c", 1, follows("b", 1), beat());
-    a.hear("b", 1, Standing::Free, Body::Release { epoch: epoch(1), target: id("c") });
+    a.hear("b", 1, PeerState::Free, Body::Release { epoch: epoch(1), target: id("c") });
     assert!(matches!(a.blocker(), Some(Blocker::HeadStart(..))));
     a.hear("b", 1, stands(2), beat());
-    a.hear("b", 1, Standing::Free, beat());
+    a.hear("b", 1, PeerState::Free, beat());
     assert!(matches!(a.blocker(), Some(Blocker::HeadStart(..))), "what b does ends no head start of c");
-    a.clear().hear("c", 2, Standing::Free, Body::Release { epoch: epoch(2), target: id("a") });
+    a.clear().hear("c", 2, PeerState::Free, Body::Release { epoch: epoch(2), target: id("a") });
     assert_eq!(a.offered(), Some(3), "{:?}", a.blocker());
 
     let mut a = Solo::new();
@@ -252,7 +246,7 @@ fn r39_a_release_to_this_node_ends_its_waits_and_its_head_start_for_others() {
     a.pass(ms(700));
     a.hear_free("c", 1);
     assert_eq!(a.blocker(), Some(Blocker::Waits(until)));
-    a.hear("c", 2, Standing::Free, Body::Release { epoch: epoch(2), target: id("a") });
+    a.hear("c", 2, PeerState::Free, Body::Release { epoch: epoch(2), target: id("a") });
     assert_eq!(a.offered(), Some(3), "{:?}", a.blocker());
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Duty, Elector, HandoverAborted, HandoverCause, HandoverRequest, Health, Heartbeat,
-    Ignored, Lag, LinkState, NodeId, NotInOffice, RequestRefused, Standing, StepDown, Unfit,
+    Ignored, Lag, LinkState, NodeId, NotInOffice, PeerState, RequestRefused, StepDown, Unfit,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -64,8 +64,8 @@ fn r38_a_handover_admits_no_more_drains_and_waits_for_the_target() {
     assert_eq!(first, Some(&"lost"), "the loss is told before the release leaves");
     let release = a.sent_to("c").find(|frame| matches!(frame.body, Body::Release { .. })).unwrap();
     assert_eq!(
-        (release.header.standing, release.header.epoch),
-        (Standing::Free, epoch(1)),
+        (release.header.state, release.header.epoch),
+        (PeerState::Free, epoch(1)),
         "it has stepped down before"
     );
 }
@@ -146,7 +146,7 @@ fn released(target: &str) -> Solo {
     a.hear("c", 1, follows("b", 1), beat());
     a.clear();
     let release = Body::Release { epoch: epoch(1), target: id(target) };
-    assert_eq!(a.hear("b", 1, Standing::Free, release), None);
+    assert_eq!(a.hear("b", 1, PeerState::Free, release), None);
     a
 }
 
@@ -176,13 +176,13 @@ fn r39_a_head_start_ends_early_when_the_target_disconnects_declines_or_fails() {
         [Heartbeat { eligible: false, ..heartbeat() }, Heartbeat { healthy: false, ..heartbeat() }]
     {
         let mut a = released("c");
-        a.hear("c", 1, Standing::Free, Body::Heartbeat(declined));
+        a.hear("c", 1, PeerState::Free, Body::Heartbeat(declined));
         assert!(has_none(&a), "declined");
     }
     let mut a = released("c");
     a.hear("c", 1, stands(2), beat());
     assert!(!has_none(&a));
-    a.hear("c", 2, Standing::Free, beat());
+    a.hear("c", 2, PeerState::Free, beat());
     assert!(has_none(&a), "its round was lost");
 }
 
@@ -191,19 +191,23 @@ fn r39_one_released_epoch_gives_one_head_start() {
     let mut a = released("c");
     a.link("c", LinkState::Closed).link("c", LinkState::Up);
     a.hear("c", 1, stands(2), beat());
-    a.hear("c", 2, Standing::Free, beat());
+    a.hear("c", 2, PeerState::Free, beat());
     let again = Body::Release { epoch: epoch(1), target: id("c") };
-    assert_eq!(a.hear("b", 1, Standing::Bound, again), Some(Ignored::Ended(epoch(1))));
+    assert_eq!(a.hear("b", 1, PeerState::Promised, again), Some(Ignored::Ended(epoch(1))));
     assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))));
     let unproven = Body::Release { epoch: epoch(7), target: id("c") };
-    assert_eq!(a.hear("b", 2, Standing::Bound, unproven), Some(Ignored::Ended(epoch(7))), "7 is not over");
+    assert_eq!(
+        a.hear("b", 2, PeerState::Promised, unproven),
+        Some(Ignored::Ended(epoch(7))),
+        "7 is not over"
+    );
 }
 
 #[test]
 fn r39_a_release_counts_only_with_a_recent_echo() {
     let mut a = Solo::new();
     a.follow("b", 1);
-    let mut release = a.frame("b", 1, Standing::Free, Body::Release { epoch: epoch(1), target: id("c") });
+    let mut release = a.frame("b", 1, PeerState::Free, Body::Release { epoch: epoch(1), target: id("c") });
     release.header.echo = None;
     assert_eq!(a.deliver("b", &release), Some(Ignored::NotFresh));
     assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))));
@@ -346,50 +350,50 @@ fn release(number: u64, target: &str) -> Body {
 fn r39_a_favour_ends_with_the_election_that_it_is_for() {
     type Input = fn(&mut Solo);
     let stands_at_once = |b: &mut Solo| {
-        b.hear("a", 5, Standing::Free, beat());
-        b.hear("d", 5, Standing::Free, beat());
+        b.hear("a", 5, PeerState::Free, beat());
+        b.hear("d", 5, PeerState::Free, beat());
         b.offered().is_some()
     };
     let late: [(&str, Input); 4] = [
         ("it follows somebody", |b| {
             b.follow("c", 4);
-            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.hear("a", 3, PeerState::Free, release(3, "b"));
         }),
         ("it has given its word", |b| {
             b.give_word("c", 4);
-            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.hear("a", 3, PeerState::Free, release(3, "b"));
         }),
         ("it gives its word", |b| {
-            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.hear("a", 3, PeerState::Free, release(3, "b"));
             b.give_word("c", 4);
         }),
         ("its host is unfit for a moment", |b| {
-            b.hear("a", 3, Standing::Free, release(3, "b"));
+            b.hear("a", 3, PeerState::Free, release(3, "b"));
             b.step(|elector, now| elector.set_health(Health::Unfit, now));
             b.step(|elector, now| elector.set_health(Health::Healthy, now));
         }),
     ];
     for (why, story) in late {
         let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
-        b.hear("a", 3, Standing::Bound, beat());
+        b.hear("a", 3, PeerState::Promised, beat());
         story(&mut b);
-        b.clear().hear("c", 5, Standing::Bound, beat());
+        b.clear().hear("c", 5, PeerState::Promised, beat());
         assert!(!stands_at_once(&mut b), "{why}: {:?}", b.blocker());
     }
     let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
-    b.hear("a", 3, Standing::Bound, beat());
-    b.hear("a", 3, Standing::Free, release(3, "b"));
+    b.hear("a", 3, PeerState::Promised, beat());
+    b.hear("a", 3, PeerState::Free, release(3, "b"));
     assert!(stands_at_once(&mut b), "{:?}", b.blocker());
 }
 
 #[test]
 fn r39_a_favour_lasts_as_long_as_the_head_start() {
     let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
-    b.hear("a", 3, Standing::Bound, beat());
-    b.hear("a", 3, Standing::Free, release(3, "b"));
+    b.hear("a", 3, PeerState::Promised, beat());
+    b.hear("a", 3, PeerState::Free, release(3, "b"));
     b.pass(b.elector.config().election_timeout());
-    b.hear("a", 3, Standing::Free, beat());
-    b.hear("d", 3, Standing::Free, beat());
+    b.hear("a", 3, PeerState::Free, beat());
+    b.hear("d", 3, PeerState::Free, beat());
     assert_eq!(b.offered(), None, "{:?}", b.blocker());
 }
 
@@ -398,10 +402,10 @@ fn r39_a_favour_lasts_as_long_as_the_head_start() {
 fn r39_a_late_release_gives_a_leader_nothing() {
     for target in ["a", "c"] {
         let mut a = leader_at(None);
-        a.hear("b", 1, Standing::Free, release(1, target));
+        a.hear("b", 1, PeerState::Free, release(1, target));
         a.hear("b", 1, follows("a", 1), beat());
-        a.pass(ms(600)).hear("c", 1, Standing::Free, beat());
-        a.hear("b", 1, Standing::Free, beat());
+        a.pass(ms(600)).hear("c", 1, PeerState::Free, beat());
+        a.hear("b", 1, PeerState::Free, beat());
         assert_eq!(a.losses.len(), 1, "its lease is over");
         assert_ne!(a.offered(), None, "nobody has a head start: {:?}", a.blocker());
     }

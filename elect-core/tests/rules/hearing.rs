@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Config, Detection, Duty, Health, Heartbeat, Ignored, Incarnation, LinkState, MemberKind,
-    NotRebuilt, Notice, RebuiltTo, Record, RequestRefused, Standing, Unfit,
+    NotRebuilt, Notice, PeerState, RebuiltTo, Record, RequestRefused, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -36,11 +36,11 @@ fn with_others(name: &str) -> elect_core::ConfigBuilder {
 fn r02_an_earlier_life_is_rejected_as_seldom_as_anybody_is_answered() {
     let mut a = Solo::new();
     lives(&mut a, "b", 2);
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(ms(30)).clear();
     lives(&mut a, "b", 1);
     for _ in 0..3 {
-        a.hear("b", 0, Standing::Bound, beat());
+        a.hear("b", 0, PeerState::Promised, beat());
     }
     assert_eq!(a.sent_to("b").count(), 1);
     assert!(matches!(a.last_to("b").body, Body::Reject { .. }));
@@ -52,7 +52,11 @@ fn r02_a_rejection_that_names_no_other_life_stops_nobody() {
     let own = a.disk.record.incarnation;
     for known in [own, Incarnation { counter: own.counter - 1, random: 9 }] {
         let reject = Body::Reject { rejected: own, known };
-        assert_eq!(a.hear("b", 0, Standing::Bound, reject), Some(Ignored::DeadIncarnation(own)), "{known:?}");
+        assert_eq!(
+            a.hear("b", 0, PeerState::Promised, reject),
+            Some(Ignored::DeadIncarnation(own)),
+            "{known:?}"
+        );
     }
     assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })));
 }
@@ -60,7 +64,7 @@ fn r02_a_rejection_that_names_no_other_life_stops_nobody() {
 #[test]
 fn r03_the_epoch_of_the_header_is_heard_of_whatever_the_body_names() {
     let mut a = Solo::new();
-    a.hear("c", 7, Standing::Bound, accept(1));
+    a.hear("c", 7, PeerState::Promised, accept(1));
     a.clear().hear_free("b", 0);
     assert_eq!(a.offered(), Some(8));
 }
@@ -68,16 +72,16 @@ fn r03_the_epoch_of_the_header_is_heard_of_whatever_the_body_names() {
 #[test]
 fn r17_only_an_echo_of_this_life_connects_and_an_older_one_takes_nothing_away() {
     let mut a = Solo::new();
-    let mut frame = a.frame("b", 0, Standing::Bound, beat());
+    let mut frame = a.frame("b", 0, PeerState::Promised, beat());
     frame.header.echo.as_mut().unwrap().incarnation.random ^= 1;
     a.deliver("b", &frame);
     assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })));
 
     let mut a = Solo::new();
-    let early = a.frame("b", 0, Standing::Bound, beat()).header.echo;
+    let early = a.frame("b", 0, PeerState::Promised, beat()).header.echo;
     a.pass(ms(300));
-    a.hear("b", 0, Standing::Bound, beat());
-    let mut late = a.frame("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
+    let mut late = a.frame("b", 0, PeerState::Promised, beat());
     late.header.echo = early;
     a.deliver("b", &late);
     a.pass(ms(300)).link("c", LinkState::Up);
@@ -88,7 +92,7 @@ fn r17_only_an_echo_of_this_life_connects_and_an_older_one_takes_nothing_away() 
 fn r17_connected_lasts_for_the_detection_time_and_no_longer() {
     let mut a = Solo::new();
     let echoed = a.last_to("b").header.nonce.sent;
-    let frame = a.frame("b", 0, Standing::Bound, beat());
+    let frame = a.frame("b", 0, PeerState::Promised, beat());
     a.deliver("b", &frame);
     a.now = echoed + D;
     a.link("c", LinkState::Up);
@@ -101,9 +105,9 @@ fn r17_connected_lasts_for_the_detection_time_and_no_longer() {
 #[test]
 fn r17_a_later_life_has_a_clock_of_its_own_and_must_prove_that_it_hears() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     lives(&mut a, "b", 2);
-    let mut first = a.frame("b", 0, Standing::Free, beat());
+    let mut first = a.frame("b", 0, PeerState::Free, beat());
     first.header.nonce.sent = elect_core::Time::from_nanos(5);
     first.header.echo = None;
     assert_eq!(a.deliver("b", &first), None, "its clock may have begun anew");
@@ -113,9 +117,9 @@ fn r17_a_later_life_has_a_clock_of_its_own_and_must_prove_that_it_hears() {
 #[test]
 fn r18_observers_are_no_part_of_a_free_quorum() {
     let mut a = Solo::with(with_others("a"));
-    a.hear("b", 0, Standing::Free, beat());
-    a.hear("c", 0, Standing::Bound, beat());
-    a.hear("o", 0, Standing::Free, beat());
+    a.hear("b", 0, PeerState::Free, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
+    a.hear("o", 0, PeerState::Free, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
 }
 
@@ -165,7 +169,7 @@ fn r32_a_delay_that_was_interrupted_begins_anew() {
                 Body::Offer { epoch: epoch(1), detection: ms(200), detection_max: OPEN },
             );
             b.commit().pass(ms(202));
-            b.hear("c", 1, Standing::Bound, accept(9)); // it has never said that it may lead
+            b.hear("c", 1, PeerState::Promised, accept(9)); // it has never said that it may lead
         },
     ];
     for interrupt in interruptions {
@@ -186,7 +190,7 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
     b.set_position(at(1, 9));
     let behind = Heartbeat { priority: 255, position: at(1, 1), ..heartbeat() };
-    b.hear("a", 0, Standing::Free, Body::Heartbeat(behind));
+    b.hear("a", 0, PeerState::Free, Body::Heartbeat(behind));
     assert_eq!(b.offered(), Some(1), "{:?}", b.blocker());
 
     // One that is further by its own word stays so while it is not free yet.
@@ -204,12 +208,12 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
 
     // What it says anew holds, downwards too.
     let mut b = Solo::with(builder("b", &["a", "b", "c"]).lag_tolerance(0));
-    b.set_position(at(1, 5)).hear("a", 0, Standing::Bound, beat_at(at(1, 9)));
-    b.hear("a", 0, Standing::Free, beat_at(at(1, 3)));
+    b.set_position(at(1, 5)).hear("a", 0, PeerState::Promised, beat_at(at(1, 9)));
+    b.hear("a", 0, PeerState::Free, beat_at(at(1, 3)));
     assert_eq!(b.offered(), Some(1), "its log was cut back");
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
-    b.hear("c", 0, Standing::Bound, Body::Heartbeat(Heartbeat { priority: 200, ..heartbeat() }));
-    b.hear("c", 0, Standing::Free, beat());
+    b.hear("c", 0, PeerState::Promised, Body::Heartbeat(Heartbeat { priority: 200, ..heartbeat() }));
+    b.hear("c", 0, PeerState::Free, beat());
     assert_eq!(b.offered(), Some(1), "its priority was lowered");
 }
 
@@ -217,7 +221,7 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
 fn r36_a_node_says_how_it_stands_and_whether_it_may_lead() {
     let mut a = Solo::new();
     a.give_word("b", 1);
-    assert_eq!(a.last_to("c").header.standing, Standing::Bound);
+    assert_eq!(a.last_to("c").header.state, PeerState::Promised);
     assert!(said(&a, "c").eligible && said(&a, "c").healthy);
     a.step(|elector, now| elector.set_health(Health::Unfit, now));
     assert!(!said(&a, "c").healthy);
@@ -227,7 +231,7 @@ fn r36_a_node_says_how_it_stands_and_whether_it_may_lead() {
         let other = Solo::with(with_others(name));
         assert!(!said(&other, "b").eligible, "{name}");
         let free = other.elector.config().kind() == MemberKind::Witness;
-        assert_eq!(other.last_to("b").header.standing == Standing::Free, free, "{name}");
+        assert_eq!(other.last_to("b").header.state == PeerState::Free, free, "{name}");
     }
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
     let record = Record::replacement(&config);
@@ -242,7 +246,7 @@ fn r37_a_leader_announces_itself_to_a_later_life() {
     a.pass(INTERVAL);
     assert!(matches!(a.last_to("c").body, Body::Heartbeat(_)));
     lives(&mut a, "c", 2);
-    a.hear("c", 0, Standing::Bound, accept(9));
+    a.hear("c", 0, PeerState::Promised, accept(9));
     a.clear().pass(INTERVAL);
     assert!(matches!(a.last_to("c").body, Body::Announce { .. }), "it has acknowledged nothing");
 }
@@ -251,7 +255,7 @@ fn r37_a_leader_announces_itself_to_a_later_life() {
 fn r38_who_never_said_how_it_is_is_no_target() {
     let mut a = Solo::new();
     a.lead();
-    assert_eq!(a.hear("c", 1, Standing::Bound, accept(1)), None);
+    assert_eq!(a.hear("c", 1, PeerState::Promised, accept(1)), None);
     let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), now));
     assert_eq!(asked, Err(RequestRefused::TargetUnfit(id("c"), Unfit::Ineligible)));
 }
@@ -264,8 +268,8 @@ fn r45_a_replacement_is_taught_by_each_peer_once() {
     let reject = |a: &mut Solo, above: u32| {
         let own = a.disk.record.incarnation;
         let known = Incarnation { counter: own.counter + above, random: 3 };
-        a.hear("b", 0, Standing::Bound, Body::Reject { rejected: own, known });
-        a.hear("c", 0, Standing::Bound, Body::Reject { rejected: own, known }); // while that is saved
+        a.hear("b", 0, PeerState::Promised, Body::Reject { rejected: own, known });
+        a.hear("c", 0, PeerState::Promised, Body::Reject { rejected: own, known }); // while that is saved
     };
     for _ in 0..2 {
         let counter = a.disk.record.incarnation.counter;
@@ -320,19 +324,19 @@ fn r50_who_may_not_lead_neither_stands_nor_offers_nor_announces() {
     let Body::Heartbeat(leads) = lead(D) else { unreachable!("lead is a heartbeat") };
     let announce = Body::Announce { heartbeat: leads, address: elect_core::Address::default() };
     let release = Body::Release { epoch: epoch(0), target: id("b") };
-    for (standing, body) in [
+    for (state, body) in [
         (stands(1), beat()),
         (leading(1), lead(D)),
-        (Standing::Bound, offer(1)),
-        (Standing::Bound, announce),
-        (Standing::Bound, release),
+        (PeerState::Promised, offer(1)),
+        (PeerState::Promised, announce),
+        (PeerState::Promised, release),
     ] {
         for from in ["w", "o"] {
             let mut a = Solo::with(with_others("a"));
-            let ignored = a.hear(from, 0, standing, body.clone());
-            assert!(ignored.is_some() && a.gate.is_none(), "{from}: {standing:?} {body:?}");
-            if !matches!(standing, Standing::Leading(_)) {
-                assert_eq!(ignored, Some(Ignored::NotItsPlace), "{from}: {standing:?} {body:?}");
+            let ignored = a.hear(from, 0, state, body.clone());
+            assert!(ignored.is_some() && a.gate.is_none(), "{from}: {state:?} {body:?}");
+            if !matches!(state, PeerState::Leader(_)) {
+                assert_eq!(ignored, Some(Ignored::NotItsPlace), "{from}: {state:?} {body:?}");
             }
         }
     }
@@ -360,7 +364,7 @@ fn r57_the_host_hears_of_a_raised_epoch_and_of_no_older_version() {
     assert!(a.saw(|event| matches!(event, Notice::Following { epoch: told, .. } if *told == epoch(2))));
     let version = |application| Body::Heartbeat(Heartbeat { application, ..heartbeat() });
     for application in [8, 7] {
-        a.hear("c", 1, Standing::Bound, version(application));
+        a.hear("c", 1, PeerState::Promised, version(application));
     }
     let newer = a.notices.iter().filter(|event| matches!(event, Notice::NewerApplication { .. })).count();
     assert_eq!(newer, 1, "7 is newer than 5, but not news of c");

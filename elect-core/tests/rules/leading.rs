@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Config, Detection, Duty, Elector, Frame, Heartbeat, Ignored, LinkState, Notice, Office,
-    Raised, RequestRefused, Standing, StepDown, Unfit,
+    PeerState, Raised, RequestRefused, StepDown, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -23,8 +23,8 @@ fn leader_of_five() -> Solo {
 }
 
 /// An answer of `from` that echoes the frame which left at `sent`.
-fn echoing(a: &mut Solo, from: &str, standing: Standing, body: Body, sent: elect_core::Time) -> Frame {
-    let mut frame = a.frame(from, 1, standing, body);
+fn echoing(a: &mut Solo, from: &str, state: PeerState, body: Body, sent: elect_core::Time) -> Frame {
+    let mut frame = a.frame(from, 1, state, body);
     frame.header.echo.as_mut().unwrap().sent = sent;
     frame
 }
@@ -44,12 +44,12 @@ fn announced(a: &Solo, to: &str) -> bool {
 #[test]
 fn r27_a_second_re_offer_counts_no_accept_of_the_first() {
     let mut a = leader_of_five();
-    a.hear("d", 5, Standing::Bound, beat());
+    a.hear("d", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6));
     a.commit();
     assert_eq!(a.hear("b", 6, follows("a", 1), accept(6)), None);
-    a.hear("e", 9, Standing::Bound, beat());
+    a.hear("e", 9, PeerState::Promised, beat());
     for peer in ["b", "c"] {
         a.hear_acknowledgement(peer, 1);
     }
@@ -66,7 +66,7 @@ fn r27_a_second_re_offer_counts_no_accept_of_the_first() {
 #[test]
 fn r27_an_accept_that_echoes_what_left_before_the_re_offer_answers_something_else() {
     let mut a = leader_of_five();
-    a.hear("d", 5, Standing::Bound, beat());
+    a.hear("d", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     let beat_left = a.sent_to("b").rev().find(|frame| !matches!(frame.body, Body::Offer { .. })).unwrap();
     let (sent, offered) = (beat_left.header.nonce.sent, a.last_to("b").header.nonce.sent);
@@ -81,7 +81,7 @@ fn r27_an_accept_that_echoes_what_left_before_the_re_offer_answers_something_els
 #[test]
 fn r27_a_raised_epoch_rests_on_its_own_accepts_alone() {
     let mut a = leader_of_five();
-    a.hear("d", 5, Standing::Bound, beat());
+    a.hear("d", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     a.commit();
     let offered = a.last_to("b").header.nonce.sent;
@@ -111,10 +111,10 @@ fn r27_who_holds_no_vote_is_neither_asked_nor_re_offered_above() {
         Config::builder(cluster(), id("a")).voters(["a", "b", "c"].map(id)).observers([id("o")]).seed(7);
     let mut a = Solo::with(config);
     a.lead();
-    a.hear("o", 7, Standing::Bound, beat());
+    a.hear("o", 7, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!((a.offered(), a.gate.is_none()), (None, true), "an observer above is none");
-    a.hear("c", 5, Standing::Bound, beat());
+    a.hear("c", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert!(a.offered().is_some());
     assert!(a.sent_to("o").all(|frame| !matches!(frame.body, Body::Offer { .. })));
@@ -125,7 +125,7 @@ fn r27_a_voter_that_rose_above_during_the_round_is_noticed_at_once() {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();
-    a.hear("c", 9, Standing::Bound, beat());
+    a.hear("c", 9, PeerState::Promised, beat());
     a.hear_accept("b", 1);
     a.enter_office().clear().pass(INTERVAL);
     assert_eq!(a.offered(), Some(10), "without another word of c");
@@ -139,14 +139,14 @@ fn r30_a_host_that_reports_late_is_not_cut_down_to_what_it_reported() {
     *a.tail.0.borrow_mut() = at(0, 9);
     a.stand();
     a.pass(ms(1)).commit();
-    a.hear("b", 1, Standing::Bound, accept_at(1, at(0, 5)));
+    a.hear("b", 1, PeerState::Promised, accept_at(1, at(0, 5)));
     assert_eq!(a.take_elected().catch_up_from(), None, "the gate has pulled more than b holds");
 
     // The other way round: it has caught up since the gate.
     let mut a = Solo::new();
     a.set_position(at(0, 1)).stand();
     a.pass(ms(1)).commit().set_position(at(0, 9));
-    a.hear("b", 1, Standing::Bound, accept_at(1, at(0, 5)));
+    a.hear("b", 1, PeerState::Promised, accept_at(1, at(0, 5)));
     assert_eq!(a.take_elected().catch_up_from(), None);
 }
 
@@ -156,16 +156,16 @@ fn r30_the_source_is_the_best_of_those_above() {
         let mut a = Solo::candidate_of_five();
         a.commit();
         a.set_position(at(0, 5)).pass(ms(1));
-        a.hear("b", 1, Standing::Bound, accept_at(1, at(0, of_b)));
-        a.hear("c", 1, Standing::Bound, accept_at(1, at(0, of_c)));
+        a.hear("b", 1, PeerState::Promised, accept_at(1, at(0, of_b)));
+        a.hear("c", 1, PeerState::Promised, accept_at(1, at(0, of_c)));
         let found = a.take_elected().catch_up_from().expect("both hold more");
         assert_eq!((found.peer, Some(found.position)), (id(source), at(0, 8)));
     }
     let mut a = Solo::candidate_of_five();
     a.commit();
     a.set_position(at(0, 5)).pass(ms(1));
-    a.hear("b", 1, Standing::Bound, accept_at(1, at(0, 5)));
-    a.hear("c", 1, Standing::Bound, accept_at(1, at(0, 5)));
+    a.hear("b", 1, PeerState::Promised, accept_at(1, at(0, 5)));
+    a.hear("c", 1, PeerState::Promised, accept_at(1, at(0, 5)));
     assert_eq!(a.take_elected().catch_up_from(), None, "who holds the same is no source");
 }
 
@@ -211,7 +211,7 @@ fn r22_an_answer_to_the_offer_itself_acknowledges_the_leadership() {
     a.pass(ms(20));
     a.hear_accept("b", 1);
     a.hear_accept("c", 1);
-    let late = echoing(&mut a, "d", Standing::Bound, accept(1), offered);
+    let late = echoing(&mut a, "d", PeerState::Promised, accept(1), offered);
     assert_eq!(a.deliver("d", &late), None, "a late accept of the offer that was won");
     a.clear().pass(INTERVAL);
     assert!(announced(&a, "e"));
@@ -261,7 +261,7 @@ fn r41_the_leader_itself_counts_by_the_detection_time_that_it_chose() {
     }
     let asked = a.request(|elector, now| elector.request_handover(Some(id("c")), now));
     assert_eq!(asked, Err(RequestRefused::TargetUnfit(id("c"), Unfit::NotConnected)), "silent for 300 ms");
-    a.hear("c", 9, Standing::Bound, beat());
+    a.hear("c", 9, PeerState::Promised, beat());
     a.clear().pass(INTERVAL);
     let carried = a.frames.iter().find_map(|(_, frame)| match frame.body {
         Body::Offer { detection, .. } => Some(detection),
@@ -320,7 +320,7 @@ fn r32_after_the_own_leadership_the_bound_are_no_rivals() {
     }
     assert!(b.holds_lease());
     b.pass(D).clear();
-    b.hear("a", 1, Standing::Bound, beat());
+    b.hear("a", 1, PeerState::Promised, beat());
     b.hear_free("c", 1);
     b.hear_free("d", 1);
     assert_eq!(b.offered(), Some(2), "{:?}", b.blocker());
@@ -329,27 +329,27 @@ fn r32_after_the_own_leadership_the_bound_are_no_rivals() {
 #[test]
 fn r39_a_head_start_is_forgotten_with_the_own_election() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.stand();
     a.commit();
     let release = Body::Release { epoch: epoch(1), target: id("c") };
-    assert_eq!(a.hear("b", 1, Standing::Free, release), None);
+    assert_eq!(a.hear("b", 1, PeerState::Free, release), None);
     a.hear_accept("b", 1);
     assert!(a.holds_lease());
     for _ in 0..10 {
         a.pass(INTERVAL);
-        a.hear("c", 1, Standing::Bound, beat());
+        a.hear("c", 1, PeerState::Promised, beat());
     }
     assert!(!a.losses.is_empty());
-    a.hear("c", 1, Standing::Bound, beat());
-    a.hear("c", 1, Standing::Bound, beat());
+    a.hear("c", 1, PeerState::Promised, beat());
+    a.hear("c", 1, PeerState::Promised, beat());
     assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))), "{:?}", a.blocker());
 }
 
 #[test]
 fn r17_whoever_leads_counts_who_was_heard_before_a_lost_round() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.pass(ms(1)).stand();
     a.commit().pass(RANK_STEP * 2);
     assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })));
@@ -368,11 +368,11 @@ fn r24_nothing_of_a_leadership_that_is_over_falls_due() {
     // The end of the lease.
     let mut a = Solo::with(builder("a", &["a", "b", "c"]));
     a.lead();
-    a.hear("c", 1, Standing::Bound, beat());
+    a.hear("c", 1, PeerState::Promised, beat());
     let end = a.lease_end();
     a.request(Elector::resign).unwrap();
     a.pass(ms(400));
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     a.pass(end.since(a.now));
     assert!(!matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "{:?}", a.blocker());
 
@@ -397,7 +397,7 @@ fn r40_a_leadership_that_is_over_leaves_no_cooldown_behind() {
     }
     a.pass(D);
     assert!(!a.holds_lease());
-    a.hear("b", 1, Standing::Bound, better.clone());
+    a.hear("b", 1, PeerState::Promised, better.clone());
     a.hear_free("c", 1);
     a.pass(RANK_STEP);
     a.commit().hear_accept("c", 2);
@@ -435,7 +435,7 @@ fn r56_after_a_handover_a_node_speaks_as_often_as_a_follower() {
 fn raised_on_the_way(a: &mut Solo) -> Office {
     a.stand();
     a.pass(ms(1)).commit();
-    a.hear("b", 1, Standing::Bound, accept_at(1, None));
+    a.hear("b", 1, PeerState::Promised, accept_at(1, None));
     let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
     a.step(Elector::on_source_lost).pass(INTERVAL);
     assert_eq!(a.offered(), Some(2));

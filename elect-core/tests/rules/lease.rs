@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, Config, Detection, Duty, Elector, Heartbeat, Lead, Lease, Loss, NotRebuilt, RebuiltTo,
-    RequestRefused, Requested, Standing, StepDown, Time,
+    Body, Config, Detection, Duty, Elector, Heartbeat, Lead, Lease, Loss, NotRebuilt, PeerState, RebuiltTo,
+    RequestRefused, Requested, StepDown, Time,
 };
 
 use crate::harness::{Group, builder, cluster, id, ms};
@@ -15,7 +15,7 @@ fn r21_a_lease_runs_from_the_send_time_of_the_frame_echoed() {
     let mut a = Solo::new();
     let number = a.stand();
     let offered = a.last_to("b").header.nonce.sent;
-    let accepted = a.frame("b", number, Standing::Bound, crate::solo::accept(number));
+    let accepted = a.frame("b", number, PeerState::Promised, crate::solo::accept(number));
     a.commit().pass(ms(30));
     assert_eq!(a.deliver("b", &accepted), None);
     assert_eq!(a.lease_end(), offered + LEASE, "not from when the answer came");
@@ -27,7 +27,7 @@ fn r21_the_lease_ends_with_the_quorum_th_largest_grant() {
     a.hear_free("b", 0);
     a.hear_free("c", 0);
     let offered = a.last_to("b").header.nonce.sent;
-    let [by_b, by_c] = ["b", "c"].map(|peer| a.frame(peer, 1, Standing::Bound, crate::solo::accept(1)));
+    let [by_b, by_c] = ["b", "c"].map(|peer| a.frame(peer, 1, PeerState::Promised, crate::solo::accept(1)));
     a.pass(ms(1)).commit();
     a.deliver("b", &by_b);
     assert!(!a.holds_lease(), "two of five are no quorum");
@@ -44,7 +44,7 @@ fn r21_the_lease_ends_with_the_quorum_th_largest_grant() {
 fn r21_grants_that_are_over_elect_nobody() {
     let mut a = Solo::new();
     let number = a.stand();
-    let accepted = a.frame("b", number, Standing::Bound, crate::solo::accept(number));
+    let accepted = a.frame("b", number, PeerState::Promised, crate::solo::accept(number));
     a.now = a.now + LEASE + ms(1);
     a.deliver("b", &accepted);
     if a.gate.is_some() {
@@ -63,7 +63,7 @@ fn r22_an_acknowledgement_names_leader_and_epoch_and_echoes_a_frame_of_it() {
     a.pass(INTERVAL);
     a.hear("b", 1, follows("a", 2), beat());
     a.hear("b", 1, follows("c", 1), beat());
-    a.hear("b", 1, Standing::Bound, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
     assert_eq!(a.lease_end(), end, "none of these follows this leader in this epoch");
     let mut early = a.frame("b", 1, follows("a", 1), beat());
     early.header.echo = Some(before);
@@ -123,9 +123,9 @@ fn r24_a_leader_without_a_quorum_steps_down_once_and_falls_silent() {
     assert!(!a.holds_lease());
     assert_eq!(a.losses.len(), 1);
     assert_eq!((a.losses[0].epoch, a.losses[0].reason), (epoch(1), StepDown::LeaseOver));
-    let leads = |frame: &&elect_core::Frame| frame.header.standing == leading(1);
+    let leads = |frame: &&elect_core::Frame| frame.header.state == leading(1);
     assert_eq!(a.sent_to("b").filter(leads).count(), 0);
-    assert_eq!(a.sent_to("b").next().unwrap().header.standing, Standing::Free);
+    assert_eq!(a.sent_to("b").next().unwrap().header.state, PeerState::Free);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn r25_a_request_that_is_refused_hands_out_the_loss_that_was_due() {
         a.now = a.lease_end();
         assert_eq!(a.request(request), Err(refusal));
         assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::LeaseOver }], "{refusal}");
-        assert!(matches!(a.last_to("b").header.standing, Standing::Free), "frames too");
+        assert!(matches!(a.last_to("b").header.state, PeerState::Free), "frames too");
     }
     // A request that is granted after its clock ended the leadership says both.
     let mut a = Solo::new();

@@ -7,7 +7,7 @@ use elect_core::{
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{D, INTERVAL, LEASE, NEEDED, Solo, accept, at, beat, beat_at, epoch, follows, leading};
-use elect_core::Standing;
+use elect_core::PeerState;
 
 /// What a life of a peer began with, on the storage whose first life had this counter.
 fn born(first_life: u32, number: u64, position: Option<Position>) -> Birth {
@@ -26,7 +26,7 @@ fn next_life(a: &mut Solo, birth: Birth) {
 fn knows_b_at(position: Option<Position>) -> Solo {
     let mut a = Solo::new();
     a.births.insert(id("b"), born(1, 0, None));
-    assert_eq!(a.hear("b", 5, Standing::Bound, beat_at(position)), None);
+    assert_eq!(a.hear("b", 5, PeerState::Promised, beat_at(position)), None);
     a
 }
 
@@ -88,12 +88,12 @@ fn r60_a_healthy_life_is_refused_by_nobody() {
 fn r60_only_what_is_durable_and_newest_is_compared() {
     // An offer, a claim and an accept name epochs that their sender's record may not hold yet.
     let mut a = knows_b_at(at(5, 9));
-    a.hear("b", 5, Standing::Standing(epoch(8)), beat_at(at(5, 9)));
-    a.hear("b", 5, Standing::Stopped(epoch(9)), beat_at(at(5, 9)));
-    a.hear("b", 5, Standing::Bound, accept(8));
+    a.hear("b", 5, PeerState::Candidate(epoch(8)), beat_at(at(5, 9)));
+    a.hear("b", 5, PeerState::Stopped(epoch(9)), beat_at(at(5, 9)));
+    a.hear("b", 5, PeerState::Promised, accept(8));
     // A frame that was overtaken tells of an earlier moment.
-    let late = a.frame("b", 5, Standing::Bound, beat_at(at(5, 2)));
-    a.hear("b", 6, Standing::Bound, beat_at(at(5, 9)));
+    let late = a.frame("b", 5, PeerState::Promised, beat_at(at(5, 2)));
+    a.hear("b", 6, PeerState::Promised, beat_at(at(5, 9)));
     assert_eq!(a.deliver("b", &late), Some(Ignored::Older));
     next_life(&mut a, born(1, 6, at(5, 1)));
     assert_eq!(a.hear_free("b", 6), None);
@@ -103,8 +103,8 @@ fn r60_only_what_is_durable_and_newest_is_compared() {
 fn r60_replaced_storage_is_never_compared() {
     let mut a = knows_b_at(at(5, 9));
     next_life(&mut a, born(1, 0, None));
-    assert_eq!(a.hear("b", 0, Standing::Replaced, beat()), None, "it counts for nothing anyway");
-    a.hear("b", 7, Standing::Replaced, beat_at(at(7, 3)));
+    assert_eq!(a.hear("b", 0, PeerState::Replaced, beat()), None, "it counts for nothing anyway");
+    a.hear("b", 7, PeerState::Replaced, beat_at(at(7, 3)));
     next_life(&mut a, born(1, 7, at(7, 1)));
     assert_eq!(a.hear_free("b", 7), None, "its log was being filled");
 }
@@ -114,7 +114,7 @@ fn r60_without_a_synchronous_log_lost_entries_are_a_warning() {
     let mut a = knows_b_at(at(5, 9));
     let asynchronous = |birth| Birth { log: LogSync::Asynchronous, ..birth };
     next_life(&mut a, asynchronous(born(1, 5, at(5, 3))));
-    assert_eq!(a.hear("b", 5, Standing::Free, beat_at(at(5, 3))), None);
+    assert_eq!(a.hear("b", 5, PeerState::Free, beat_at(at(5, 3))), None);
     let warned =
         |a: &Solo| a.saw(|event| matches!(event, Notice::EntriesLost { node, .. } if *node == id("b")));
     assert!(warned(&a));
@@ -127,7 +127,7 @@ fn r60_without_a_synchronous_log_lost_entries_are_a_warning() {
 /// A node that has been told so, by `b`.
 fn told_that_it_held(a: &mut Solo, number: u64, offset: Option<u64>) -> Option<Ignored> {
     let rejected = a.disk.record.incarnation;
-    a.hear("b", 9, Standing::Bound, Body::WentBack { rejected, epoch: epoch(number), offset })
+    a.hear("b", 9, PeerState::Promised, Body::WentBack { rejected, epoch: epoch(number), offset })
 }
 
 #[test]
@@ -165,14 +165,14 @@ fn r60_a_life_tells_what_it_began_with_until_it_is_echoed() {
     };
     let tells = |a: &Solo, peer| a.last_to(peer).header.birth;
     assert_eq!(tells(&a, "b"), Some(Birth { position: None, ..expected }));
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     a.pass(D);
     assert_eq!(tells(&a, "b"), None, "b has echoed it");
     assert_eq!(tells(&a, "c"), Some(expected), "c has not");
     // A later life of b knows nothing, whatever it echoes by chance.
-    let late = a.frame("b", 0, Standing::Bound, beat());
+    let late = a.frame("b", 0, PeerState::Promised, beat());
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
-    let header = Header { nonce: a.frame("b", 0, Standing::Bound, beat()).header.nonce, ..late.header };
+    let header = Header { nonce: a.frame("b", 0, PeerState::Promised, beat()).header.nonce, ..late.header };
     a.deliver("b", &elect_core::Frame { header, ..late });
     a.clear().pass(D);
     assert_eq!(tells(&a, "b"), Some(expected));
@@ -219,7 +219,7 @@ fn r60_a_replacement_is_another_storage() {
     let mut a = Solo::from_record(config.clone(), Record::replacement(&config));
     let rejected = a.disk.record.incarnation;
     let known = Incarnation { counter: 40, random: 3 };
-    a.hear("b", 0, Standing::Free, Body::Reject { rejected, known });
+    a.hear("b", 0, PeerState::Free, Body::Reject { rejected, known });
     a.clear().commit();
     assert_eq!(a.disk.record.first_life, 41);
     assert_eq!(a.last_to("b").header.birth.map(|birth| birth.first_life), Some(41));
@@ -234,7 +234,7 @@ fn r61_a_distant_life_counts_from_its_second_frame() {
     let known = Incarnation { counter: 1, random: 1 };
     let far = Incarnation { counter: u32::MAX, random: 6 };
     a.lives.insert(id("b"), far);
-    let greeting = a.frame("b", 0, Standing::Free, beat());
+    let greeting = a.frame("b", 0, PeerState::Free, beat());
     assert_eq!(a.deliver("b", &greeting), Some(Ignored::FarIncarnation(far)));
     assert_eq!(a.deliver("b", &greeting), Some(Ignored::FarIncarnation(far)), "a copy proves nothing");
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
@@ -260,7 +260,7 @@ fn r61_a_replacement_obeys_a_distant_counter_that_two_frames_name() {
     let rejected = a.disk.record.incarnation;
     let mut told = |counter| {
         let known = Incarnation { counter, random: 3 };
-        a.hear("b", 0, Standing::Free, Body::Reject { rejected, known });
+        a.hear("b", 0, PeerState::Free, Body::Reject { rejected, known });
         a.gate.is_some()
     };
     assert!(!told(u32::MAX) && !told(u32::MAX), "no honest node got there: its own life would be the last");
@@ -307,11 +307,11 @@ fn r05_a_stopped_node_is_through_with_what_it_offered() {
     a.hear("b", 3, leading(3), crate::solo::offer(5));
     a.commit();
     assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
-    a.hear("b", 3, Standing::Stopped(epoch(5)), beat());
+    a.hear("b", 3, PeerState::Stopped(epoch(5)), beat());
     assert_eq!(a.bound_to(), None);
     // Its next life may find that its save took effect, or not: it may offer the same epoch.
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     a.clear().pass(ms(1));
     assert_eq!(a.hear_offer("b", 5), None, "what exceeded its durable epoch was that life's");
 }
@@ -319,7 +319,7 @@ fn r05_a_stopped_node_is_through_with_what_it_offered() {
 #[test]
 fn r05_a_node_that_stops_names_what_it_offered_last() {
     let mut a = Solo::new();
-    a.lead().hear("c", 5, Standing::Bound, beat());
+    a.lead().hear("c", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6), "a re-offer");
     let gate = a.gate.take().expect("its vote for itself");
@@ -327,17 +327,17 @@ fn r05_a_node_that_stops_names_what_it_offered_last() {
     let failed = gate.commit(&mut a.disk, &a.fence);
     a.clear().step(|elector, now| elector.on_gated(failed, now));
     let last = a.last_to("b").header;
-    assert_eq!((last.epoch, last.standing), (epoch(1), Standing::Stopped(epoch(6))));
+    assert_eq!((last.epoch, last.state), (epoch(1), PeerState::Stopped(epoch(6))));
 }
 
 #[test]
 fn r19_an_epoch_that_a_quorum_needs_counts_in_full() {
     let mut a = Solo::new();
-    a.hear("b", 1 << 26, Standing::Free, beat());
+    a.hear("b", 1 << 26, PeerState::Free, beat());
     assert_eq!(a.offered(), Some((1 << 26) + 1), "without b there is no quorum");
 
     let mut a = Solo::new();
-    a.hear("c", 1 << 31, Standing::Bound, beat());
+    a.hear("c", 1 << 31, PeerState::Promised, beat());
     a.hear_free("b", 3);
     assert_eq!(a.offered(), Some((1 << 20) + 1), "b is enough, so that c's is a hint");
 }
@@ -346,11 +346,11 @@ fn r19_an_epoch_that_a_quorum_needs_counts_in_full() {
 fn r19_a_leader_goes_above_a_voter_that_has_said_twice_how_far_it_is() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 1 << 31, Standing::Bound, beat());
+    a.hear("c", 1 << 31, PeerState::Promised, beat());
     a.hear_acknowledgement("b", 1);
     a.pass(INTERVAL).commit();
     assert!(a.offered().is_some_and(|number| number <= (1 << 21)), "one frame may be broken");
-    a.hear("c", 1 << 31, Standing::Bound, beat());
+    a.hear("c", 1 << 31, PeerState::Promised, beat());
     a.hear_acknowledgement("b", 1);
     a.clear().pass(INTERVAL);
     assert_eq!(a.offered(), Some((1 << 31) + 1));

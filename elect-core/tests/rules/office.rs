@@ -1,8 +1,8 @@
 //! R30, R31, R43, R52, R53: the fence, and the way into and out of office.
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office, Raised, RoundLost,
-    Stamp, Standing, StepDown,
+    Blocker, Body, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office, PeerState, Raised,
+    RoundLost, Stamp, StepDown,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -15,7 +15,7 @@ fn elected(position: Option<elect_core::Position>) -> Solo {
     a.pass(ms(1)).commit();
     let body =
         Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None, genesis_epoch: epoch(0) };
-    assert_eq!(a.hear("b", 1, Standing::Bound, body), None);
+    assert_eq!(a.hear("b", 1, PeerState::Promised, body), None);
     a
 }
 
@@ -48,7 +48,7 @@ fn r30_a_winner_learns_whom_to_catch_up_from() {
             freeze: None,
             genesis_epoch: epoch(0),
         };
-        a.hear(peer, 1, Standing::Bound, body);
+        a.hear(peer, 1, PeerState::Promised, body);
     }
     assert_eq!(
         a.take_elected().catch_up_from().map(|source| source.peer),
@@ -169,7 +169,7 @@ fn r43_an_unfit_host_loses_office_or_declines_it() {
 fn r43_a_save_that_takes_longer_than_the_detection_time_counts_as_stalled() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.hear_acknowledgement("b", 1);
     a.pass(ms(50));
     assert!(a.gate.is_some(), "the re-offer is being saved");
@@ -281,9 +281,9 @@ fn r52_a_restart_raises_the_fence_to_the_durable_epoch() {
 }
 
 #[test]
-fn r52_standing_raises_the_own_fence() {
+fn r52_campaigning_raises_the_own_fence() {
     let mut a = Solo::new();
-    a.hear("c", 6, Standing::Bound, beat());
+    a.hear("c", 6, PeerState::Promised, beat());
     a.stand();
     a.commit();
     assert_eq!(a.fence.floor(), epoch(7), "what an older leader sends is refused from here on");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use elect_core::{
     Blocker, Body, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted, HandoverCause, Health,
-    Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, Record, Refusal, RequestRefused,
-    RoundLost, Standing, StepDown,
+    Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, PeerState, Record, Refusal,
+    RequestRefused, RoundLost, StepDown,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -40,8 +40,8 @@ fn pause(after: FreezeNumber, remaining: Duration) -> Body {
     Body::Pause { after, remaining }
 }
 
-fn reserved(leader: &str) -> Standing {
-    Standing::Reserved(id(leader))
+fn reserved(leader: &str) -> PeerState {
+    PeerState::Reserved(id(leader))
 }
 
 /// What the newest frame to `peer` tells of a freeze.
@@ -187,7 +187,7 @@ fn r42_an_old_request_undoes_no_newer_answer() {
 fn r42_without_a_leader_everybody_may_be_thawed_and_nobody_frozen() {
     let mut a = frozen_behind_b(ms(60_000));
     a.pass(PROMISE + ms(1));
-    a.hear("c", 1, Standing::Bound, beat());
+    a.hear("c", 1, PeerState::Promised, beat());
     let refused = a.request(|elector, now| elector.pause(ms(100), now));
     assert_eq!(refused, Err(RequestRefused::NoLeader));
     assert_eq!(a.request(Elector::resume), Ok(()));
@@ -230,7 +230,7 @@ fn r62_a_frozen_node_is_reserved_for_its_last_leader() {
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
     a.pass(D / 3);
-    assert_eq!(a.last_to("c").header.standing, reserved("b"), "that is free for b and for nobody else");
+    assert_eq!(a.last_to("c").header.state, reserved("b"), "that is free for b and for nobody else");
     a.clear().hear_offer("c", 2);
     assert!(refused(&a, "c"));
     assert_eq!(a.hear_offer("b", 2), None);
@@ -262,7 +262,7 @@ fn r62_the_last_leader_stands_again_at_once() {
 fn r62_a_vote_is_no_reservation() {
     let mut a = Solo::new();
     a.follow("b", 1);
-    a.hear("b", 1, Standing::Free, beat());
+    a.hear("b", 1, PeerState::Free, beat());
     a.give_word("c", 2);
     a.hear("b", 2, reserved("b"), beat_with(stamp(1, 1, ms(60_000))));
     a.pass(PROMISE + ms(1));
@@ -274,10 +274,10 @@ fn r62_a_vote_is_no_reservation() {
 fn r62_who_does_not_know_for_whom_believes_those_who_do() {
     let mut a = Solo::new();
     a.follow("b", 1).pass(PROMISE + ms(1));
-    a.hear("c", 2, Standing::Bound, beat_with(stamp(2, 1, ms(60_000))));
+    a.hear("c", 2, PeerState::Promised, beat_with(stamp(2, 1, ms(60_000))));
     assert_eq!(reserved_for(&a), None);
     a.pass(D / 3);
-    assert_eq!(a.last_to("c").header.standing, Standing::Bound);
+    assert_eq!(a.last_to("c").header.state, PeerState::Promised);
     a.hear("c", 2, reserved("c"), beat_with(stamp(2, 1, ms(59_000))));
     assert_eq!(reserved_for(&a), Some(id("c")));
     let mut a = Solo::new();
@@ -306,7 +306,7 @@ fn r62_a_release_moves_the_reservation_while_the_head_start_lasts() {
     a.hear("c", 1, follows("b", 1), beat());
     a.hear("b", 1, reserved("c"), release("c"));
     assert_eq!(reserved_for(&a), Some(id("c")));
-    assert_eq!(a.last_to("c").header.standing, reserved("c"));
+    assert_eq!(a.last_to("c").header.state, reserved("c"));
     assert!(!refused(&a, "c"));
     for _ in 0..16 {
         a.pass(ms(50));
@@ -333,14 +333,14 @@ fn r62_a_witness_is_reserved_and_a_replaced_node_does_not_count() {
     witness.hear("a", 1, follows("b", 1), beat());
     witness.pass(PROMISE + ms(1));
     assert_eq!(witness.elector.status(witness.now).kind, MemberKind::Witness);
-    assert_eq!(witness.last_to("a").header.standing, reserved("b"));
+    assert_eq!(witness.last_to("a").header.state, reserved("b"));
     let config: Config = builder("a", &["a", "b", "c"]).build().unwrap();
     let record = Record::replacement(&config);
     let mut replaced = Solo::from_record(config, record);
     replaced.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
     replaced.hear("c", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
     assert_eq!(replaced.blocker(), Some(Blocker::Replaced));
-    assert_eq!(replaced.last_to("b").header.standing, Standing::Replaced);
+    assert_eq!(replaced.last_to("b").header.state, PeerState::Replaced);
 }
 
 #[test]
@@ -359,13 +359,13 @@ fn r63_the_newest_stamp_counts_whoever_tells_it() {
 #[test]
 fn r63_what_is_not_fresh_or_of_an_epoch_never_heard_of_tells_no_freeze() {
     let mut a = Solo::new();
-    let mut frame = a.frame("b", 1, Standing::Free, beat_with(stamp(1, 1, ms(60_000))));
+    let mut frame = a.frame("b", 1, PeerState::Free, beat_with(stamp(1, 1, ms(60_000))));
     frame.header.echo = None;
     a.deliver("b", &frame);
     assert!(a.elector.status(a.now).freeze.is_none(), "it lay in a buffer since the last maintenance");
-    a.hear("b", 1, Standing::Free, beat_with(stamp(2, 1, ms(60_000))));
+    a.hear("b", 1, PeerState::Free, beat_with(stamp(2, 1, ms(60_000))));
     assert!(a.elector.status(a.now).freeze.is_none(), "it would outlast all later ones");
-    a.hear("b", 1, Standing::Free, beat_with(stamp(1, u32::MAX, ms(60_000))));
+    a.hear("b", 1, PeerState::Free, beat_with(stamp(1, u32::MAX, ms(60_000))));
     assert!(a.elector.status(a.now).freeze.is_none(), "likewise");
 }
 
@@ -378,7 +378,7 @@ fn r63_a_winner_takes_over_the_newest_of_its_accepts() {
     let freeze = Some(stamp(0, 3, ms(60_000)));
     let accept =
         Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze, genesis_epoch: epoch(0) };
-    assert_eq!(a.hear("b", 1, Standing::Bound, accept), None);
+    assert_eq!(a.hear("b", 1, PeerState::Promised, accept), None);
     assert_eq!(a.leader(), Some((id("a"), epoch(1))));
     assert_eq!(told(&a, "c"), freeze, "its first words say so");
     assert_eq!(reserved_for(&a), Some(id("a")));
@@ -408,7 +408,7 @@ fn r63_a_thaw_that_was_asked_for_in_the_dark_ends_the_first_freeze_that_is_heard
     let mut a = Solo::new();
     a.request(Elector::resume).unwrap();
     a.pass(ELECTION_TIMEOUT + ms(1));
-    a.hear("c", 1, Standing::Free, beat());
+    a.hear("c", 1, PeerState::Free, beat());
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
     assert!(a.elector.status(a.now).freeze.is_some(), "and so was this one");
 }
@@ -524,7 +524,7 @@ fn r64_who_resigns_in_a_freeze_steps_down_once_and_names_nobody() {
     assert_eq!(a.losses[0].reason, StepDown::Resigned);
     assert!(a.frames.iter().all(|(_, frame)| !matches!(frame.body, Body::Release { .. })));
     for peer in ["b", "c"] {
-        assert_eq!(a.last_to(peer).header.standing, reserved("a"), "a last frame says that it is over");
+        assert_eq!(a.last_to(peer).header.state, reserved("a"), "a last frame says that it is over");
     }
 }
 
@@ -543,7 +543,7 @@ fn r64_an_operators_handover_goes_on_and_may_begin_in_a_freeze() {
         }
         a.step(Elector::on_drained);
         assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
-        assert_eq!(a.last_to("c").header.standing, reserved("b"));
+        assert_eq!(a.last_to("c").header.state, reserved("b"));
     }
 }
 
@@ -572,7 +572,7 @@ fn r64_an_unfit_leader_that_lost_its_lease_leads_again_in_a_freeze() {
     lose_lease(&mut a);
     a.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(59_000))));
     assert_eq!(a.offered(), Some(2));
-    a.commit().hear("b", 2, Standing::Bound, accept(2));
+    a.commit().hear("b", 2, PeerState::Promised, accept(2));
     a.link("c", LinkState::Up);
     assert_eq!(a.leader(), Some((id("a"), epoch(2))));
     a.enter_office();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice, Record, Refusal, RoundLost,
-    Standing, Word,
+    Blocker, Body, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice, PeerState, Record, Refusal,
+    RoundLost, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -51,11 +51,11 @@ fn r08_nobody_leads_before_its_own_vote_is_durable() {
 fn r08_a_node_does_not_stand_while_it_saves() {
     let mut a = Solo::new();
     a.hear_offer("b", 1);
-    a.hear("b", 1, Standing::Free, beat());
+    a.hear("b", 1, PeerState::Free, beat());
     a.hear_free("c", 0);
     assert!(matches!(a.blocker(), Some(Blocker::Saving(_))));
     assert_eq!(a.offered(), None);
-    assert_eq!(a.last_to("c").header.standing, Standing::Bound, "its vote is being given");
+    assert_eq!(a.last_to("c").header.state, PeerState::Promised, "its vote is being given");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn r09_following_the_winner_does_not_give_the_vote_of_that_epoch_again() {
     let mut a = Solo::new();
     a.follow("b", 4);
     assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     a.pass(PROMISE).clear();
     a.hear("b", 3, stands(4), beat());
     assert_eq!(a.hear_offer("b", 4), None);
@@ -232,7 +232,7 @@ fn r15_the_longest_recorded_promise_never_falls_within_an_epoch() {
     a.hear("b", 4, stands(5), beat());
     a.give_word("b", 5);
     assert_eq!(a.disk.record.detection_max, longer, "the same node's word: the older promise may still run");
-    a.hear("b", 5, Standing::Bound, beat());
+    a.hear("b", 5, PeerState::Promised, beat());
     a.follow("c", 6);
     assert_eq!(a.disk.record.detection_max, D, "another node's word in another epoch begins anew");
 }

@@ -1,6 +1,6 @@
 //! R27, R28: a leader raises its own epoch without a leaderless gap.
 
-use elect_core::{Body, Duty, Elector, Fenced, NotInOffice, Position, Raised, Stamp, Standing, StepDown};
+use elect_core::{Body, Duty, Elector, Fenced, NotInOffice, PeerState, Position, Raised, Stamp, StepDown};
 
 use crate::harness::{id, ms};
 use crate::solo::{INTERVAL, OPEN, Solo, beat, epoch, follows, leading};
@@ -9,7 +9,7 @@ use crate::solo::{INTERVAL, OPEN, Solo, beat, epoch, follows, leading};
 fn below_c() -> Solo {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(INTERVAL);
     a
 }
@@ -23,7 +23,7 @@ fn r27_a_voter_above_makes_the_leader_re_offer_itself_without_a_gap() {
     let mut a = below_c();
     assert!(a.gate.is_some());
     assert_eq!(a.offered(), Some(6));
-    assert_eq!(a.last_to("b").header.standing, leading(1), "it goes on leading");
+    assert_eq!(a.last_to("b").header.state, leading(1), "it goes on leading");
     let accepted = a.frame("b", 6, follows("a", 1), crate::solo::accept(6));
     a.commit();
     assert_eq!(a.deliver("b", &accepted), None);
@@ -34,7 +34,7 @@ fn r27_a_voter_above_makes_the_leader_re_offer_itself_without_a_gap() {
         Duty::EpochRaised { from, raised: Raised::InOffice(stamp) } if (*from, stamp.epoch()) == (epoch(1), epoch(6)))));
     assert!(a.losses.is_empty(), "nobody else led: no loss");
     assert_eq!(a.elector.authority().lease(a.now).map(|lease| lease.epoch), Some(epoch(6)));
-    assert_eq!(a.last_to("c").header.standing, leading(6));
+    assert_eq!(a.last_to("c").header.state, leading(6));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn r27_an_office_goes_on_through_a_raise_that_its_host_never_hears_of() {
     let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
     a.step(|elector, now| elector.on_office(&office, now));
     let before = office.stamp(a.now).unwrap();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(INTERVAL);
     let accepted = a.frame("b", 6, follows("a", 1), crate::solo::accept(6));
     a.commit();
@@ -72,7 +72,7 @@ fn r27_an_office_does_not_follow_a_raise_on_the_way() {
     a.stand();
     a.commit();
     a.hear_accept("b", 1);
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(INTERVAL);
     // The host entered office, and the elector has not heard of it yet.
     let office = a.take_elected().serve_without_log_forgetting_earlier_writes();
@@ -90,7 +90,7 @@ fn r27_an_office_does_not_follow_a_raise_on_the_way() {
 fn r27_without_a_voter_above_nothing_is_offered() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 1, Standing::Free, beat());
+    a.hear("c", 1, PeerState::Free, beat());
     a.hear_acknowledgement("b", 1);
     a.pass(INTERVAL * 4);
     assert_eq!((a.offered(), a.gate.is_none()), (None, true));
@@ -135,7 +135,7 @@ fn r27_ended_stays_below_the_epoch_led() {
     let mut a = below_c();
     a.commit();
     let frame = a.last_to("b");
-    assert_eq!((frame.header.epoch, frame.header.standing), (epoch(6), leading(1)));
+    assert_eq!((frame.header.epoch, frame.header.state), (epoch(6), leading(1)));
     // A follower of this very leader takes that frame for what it is.
     let mut b = Solo::with(crate::harness::builder("b", &["a", "b", "c"]));
     b.follow("a", 1);
@@ -155,7 +155,7 @@ fn r27_an_entry_from_above_means_that_catching_up_comes_first() {
             freeze: None,
             genesis_epoch: epoch(0),
         };
-        let accepted = a.frame("c", 6, Standing::Bound, body);
+        let accepted = a.frame("c", 6, PeerState::Promised, body);
         a.commit();
         a.deliver("c", &accepted);
         a.commit();

@@ -1,8 +1,8 @@
 //! R44, R45: lost, failing and returned storage.
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, Heartbeat, Incarnation, MemberKind, NotRebuilt, RebuiltTo, Record, Refusal,
-    RequestRefused, Standing, StepDown, Stopped, Storage,
+    Blocker, Body, Duty, Elector, Heartbeat, Incarnation, MemberKind, NotRebuilt, PeerState, RebuiltTo,
+    Record, Refusal, RequestRefused, StepDown, Stopped, Storage,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -20,7 +20,7 @@ fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
     ));
     for peer in ["b", "c"] {
         assert!(
-            matches!(a.last_to(peer).header.standing, Standing::Stopped(_)),
+            matches!(a.last_to(peer).header.state, PeerState::Stopped(_)),
             "the last frame to {peer} says so"
         );
     }
@@ -39,14 +39,14 @@ fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
 fn r44_a_leader_whose_save_fails_steps_down() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(ms(50));
     a.disk.fails = true;
     a.commit();
     assert_eq!(a.losses.len(), 1);
     assert_eq!(a.losses[0].reason, StepDown::StorageFailed);
     assert!(!a.holds_lease());
-    assert!(matches!(a.last_to("b").header.standing, Standing::Stopped(_)));
+    assert!(matches!(a.last_to("b").header.state, PeerState::Stopped(_)));
 }
 
 fn replaced() -> Solo {
@@ -58,7 +58,7 @@ fn replaced() -> Solo {
 #[test]
 fn r45_replaced_storage_counts_for_nothing() {
     let mut a = replaced();
-    assert_eq!(a.last_to("b").header.standing, Standing::Replaced);
+    assert_eq!(a.last_to("b").header.state, PeerState::Replaced);
     a.hear_free("b", 0);
     a.hear_free("c", 0);
     assert_eq!(a.blocker(), Some(Blocker::Replaced), "it does not stand");
@@ -67,7 +67,7 @@ fn r45_replaced_storage_counts_for_nothing() {
     let refuses = Body::Refuse { epoch: epoch(1), refusal: Refusal::Replaced, detection_max: D };
     assert!(a.sent_to("b").any(|frame| frame.body == refuses), "it does not vote");
     a.follow("b", 1);
-    assert_eq!(a.last_to("b").header.standing, Standing::Replaced, "its acknowledgement is none");
+    assert_eq!(a.last_to("b").header.state, PeerState::Replaced, "its acknowledgement is none");
     assert_eq!(a.disk.record.storage, Storage::Replaced);
     let a = a.restarted();
     assert_eq!(a.blocker(), Some(Blocker::Replaced), "a restart changes nothing");
@@ -76,13 +76,13 @@ fn r45_replaced_storage_counts_for_nothing() {
 #[test]
 fn r45_others_count_it_for_nothing() {
     let mut a = Solo::new();
-    a.hear("b", 0, Standing::Replaced, beat());
+    a.hear("b", 0, PeerState::Replaced, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
     let mut a = Solo::new();
     a.lead();
     for _ in 0..20 {
         a.pass(ms(50));
-        a.hear("b", 1, Standing::Replaced, beat());
+        a.hear("b", 1, PeerState::Replaced, beat());
     }
     assert_eq!(a.losses[0].reason, StepDown::LeaseOver, "nor does it carry a lease");
 }
@@ -120,7 +120,7 @@ fn r45_the_vote_comes_back_after_one_leader_was_followed_for_longer_than_any_pro
     assert!(a.must(|duty| matches!(duty, Duty::Rebuilt)));
     assert_eq!(a.disk.record.storage, Storage::Intact);
     a.hear_leader("b", 3);
-    assert_eq!(a.last_to("b").header.standing, follows("b", 3));
+    assert_eq!(a.last_to("b").header.state, follows("b", 3));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn r45_an_interruption_begins_the_wait_anew() {
     let mut a = replaced();
     a.follow("b", 3).set_position(at(3, 9));
     led_for(&mut a, ms(500));
-    a.hear("b", 3, Standing::Bound, beat());
+    a.hear("b", 3, PeerState::Promised, beat());
     a.hear_leader("b", 4);
     a.commit();
     a.pass(ms(50));
@@ -186,7 +186,7 @@ fn r45_a_replacement_asks_its_peers_for_the_counter_it_lost() {
     let mut a = replaced();
     let own = a.disk.record.incarnation;
     let known = Incarnation { counter: 40, random: 3 };
-    a.hear("b", 0, Standing::Free, Body::Reject { rejected: own, known });
+    a.hear("b", 0, PeerState::Free, Body::Reject { rejected: own, known });
     assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })), "it is no clone");
     a.clear().commit();
     assert_eq!(a.disk.record.incarnation.counter, 41);

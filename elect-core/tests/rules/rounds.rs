@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     BeyondLagLimit, Blocker, Body, ConfigBuilder, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice,
-    Position, Refusal, RoundLost, Standing,
+    PeerState, Position, Refusal, RoundLost,
 };
 
 use crate::harness::{Group, Seen, builder, ms};
@@ -16,15 +16,15 @@ use crate::solo::{
 #[test]
 fn r18_a_voter_stands_when_a_quorum_is_connected_and_free() {
     let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
-    a.hear("b", 0, Standing::Bound, beat());
+    a.hear("b", 0, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 2, needed: 3 }));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
     a.hear_free("b", 0);
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
-    for standing in [Standing::Replaced, Standing::Stopped(epoch(1)), stands(1), follows("d", 1)] {
-        a.hear("c", 1, standing, beat());
-        assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{standing:?} is not free");
+    for state in [PeerState::Replaced, PeerState::Stopped(epoch(1)), stands(1), follows("d", 1)] {
+        a.hear("c", 1, state, beat());
+        assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{state:?} is not free");
     }
     a.hear_free("c", 1);
     assert!(a.saw(|notice| matches!(notice, Notice::Stood { rank: 0, .. })));
@@ -36,9 +36,9 @@ fn r18_whoever_followed_a_leadership_that_is_over_counts_as_free() {
     a.hear("b", 3, follows("d", 3), beat());
     a.hear("c", 3, follows("d", 3), beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
-    a.hear("d", 2, Standing::Bound, beat());
+    a.hear("d", 2, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }), "only 2 is over");
-    a.hear("d", 3, Standing::Bound, beat());
+    a.hear("d", 3, PeerState::Promised, beat());
     assert_eq!(a.blocker(), Some(Blocker::Stands), "without a word from b and c themselves");
 }
 
@@ -55,13 +55,13 @@ fn r18_a_member_that_may_not_lead_does_not_stand() {
 #[test]
 fn r19_an_offer_is_above_every_epoch_heard_of() {
     let mut a = Solo::new();
-    a.hear("c", 7, Standing::Bound, beat());
+    a.hear("c", 7, PeerState::Promised, beat());
     a.hear("c", 8, stands(9), beat());
     a.hear_free("b", 0);
     a.clear().pass(RANK_STEP);
     assert_eq!(a.offered(), Some(10));
     let frame = a.last_to("b");
-    assert_eq!((frame.header.epoch, frame.header.standing), (epoch(0), stands(10)));
+    assert_eq!((frame.header.epoch, frame.header.state), (epoch(0), stands(10)));
     assert!(a.gate.is_some(), "the offer leaves while the own vote is being saved");
     a.commit();
     assert_eq!(a.disk.record.epoch, epoch(10));
@@ -73,7 +73,7 @@ fn r20_an_accept_counts_only_for_the_open_offer() {
     let number = a.stand();
     a.commit();
     assert_eq!(a.hear_accept("b", number + 1), Some(Ignored::NoSuchOffer(epoch(number + 1))));
-    let mut frame = a.frame("b", number, Standing::Bound, accept(number));
+    let mut frame = a.frame("b", number, PeerState::Promised, accept(number));
     let echo = frame.header.echo.take();
     assert_eq!(a.deliver("b", &frame), Some(Ignored::NotFresh));
     frame.header.nonce.sent = frame.header.nonce.sent + Duration::from_nanos(1);
@@ -113,14 +113,14 @@ fn r32_the_best_candidate_stands_at_once_and_others_by_their_rank() {
 
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
     b.set_position(at(2, 1));
-    b.hear("a", 0, Standing::Free, beat_at(at(1, 900)));
+    b.hear("a", 0, PeerState::Free, beat_at(at(1, 900)));
     assert_eq!(b.offered(), Some(1), "a later epoch beats a longer fork, and any name");
 
     let mut b = Solo::with(builder("b", &["a", "b", "c"]).priority(101));
     b.hear_free("a", 0);
     assert_eq!(b.offered(), Some(1), "priority goes before the name");
     let mut b = Solo::with(builder("b", &["a", "b", "c"]).priority(101));
-    b.hear("a", 0, Standing::Free, beat_at(at(1, 1)));
+    b.hear("a", 0, PeerState::Free, beat_at(at(1, 1)));
     assert_eq!(b.offered(), None, "but behind data");
 }
 
@@ -129,11 +129,11 @@ fn r32_only_whoever_might_stand_is_ranked() {
     let unfit = [Heartbeat { eligible: false, ..heartbeat() }, Heartbeat { healthy: false, ..heartbeat() }];
     for heartbeat in unfit {
         let mut b = Solo::with(builder("b", &["a", "b", "c"]));
-        b.hear("a", 0, Standing::Free, Body::Heartbeat(heartbeat));
+        b.hear("a", 0, PeerState::Free, Body::Heartbeat(heartbeat));
         assert_eq!(b.offered(), Some(1), "{heartbeat:?}");
     }
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
-    b.hear("a", 0, Standing::Replaced, beat_at(at(9, 9)));
+    b.hear("a", 0, PeerState::Replaced, beat_at(at(9, 9)));
     b.hear_free("c", 0);
     assert_eq!(b.offered(), Some(1), "a replaced disk does not stand");
 }
@@ -151,15 +151,15 @@ fn r32_whoever_stands_already_is_ahead() {
 
 #[test]
 fn r32_whoever_may_soon_be_free_may_be_as_far() {
-    for standing in [follows("c", 0), Standing::Bound] {
+    for state in [follows("c", 0), PeerState::Promised] {
         let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
         b.set_position(at(1, 9));
-        b.hear("a", 0, standing, beat_at(at(1, 5)));
+        b.hear("a", 0, state, beat_at(at(1, 5)));
         b.hear_free("d", 0);
         b.hear_free("e", 0);
         let rank = Blocker::Rank { rank: 1, at: b.now + RANK_STEP };
-        assert_eq!(b.blocker(), Some(rank), "{standing:?}: what it told of its position is old");
-        b.hear("a", 0, Standing::Free, beat_at(at(1, 5)));
+        assert_eq!(b.blocker(), Some(rank), "{state:?}: what it told of its position is old");
+        b.hear("a", 0, PeerState::Free, beat_at(at(1, 5)));
         assert_eq!(b.offered(), Some(1), "behind, as its news says");
     }
 }
@@ -184,13 +184,13 @@ fn r32_a_node_is_ranked_by_the_position_that_it_told_everybody_last() {
     let mut b = b_of_five();
     b.set_position(at(1, 5)).pass(D / 3).clear();
     b.set_position(at(1, 9));
-    b.hear("a", 0, Standing::Free, beat_at(at(1, 6)));
+    b.hear("a", 0, PeerState::Free, beat_at(at(1, 6)));
     assert_eq!(told_to(&b, "a"), at(1, 5), "one alone is told no more than everybody was");
-    b.hear("d", 0, Standing::Free, beat_at(at(1, 5)));
+    b.hear("d", 0, PeerState::Free, beat_at(at(1, 5)));
     assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
     let doubtful = follows("c", 1);
     b.hear("d", 0, doubtful, beat_at(at(1, 1)));
-    b.hear("e", 0, Standing::Free, beat_at(at(1, 5)));
+    b.hear("e", 0, PeerState::Free, beat_at(at(1, 5)));
     assert!(
         matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })),
         "d counts as far as b told, not more"
@@ -203,18 +203,18 @@ fn r32_a_node_is_ranked_by_the_position_that_it_told_everybody_last() {
 fn r32_becoming_free_tells_the_position_of_that_step() {
     let mut b = b_of_five();
     b.set_position(at(1, 5)).follow("c", 1);
-    b.hear("a", 1, Standing::Free, beat_at(at(1, 7)));
+    b.hear("a", 1, PeerState::Free, beat_at(at(1, 7)));
     b.set_position(at(1, 9)).clear();
-    b.hear("c", 1, Standing::Free, beat_at(at(1, 2)));
+    b.hear("c", 1, PeerState::Free, beat_at(at(1, 2)));
     assert_eq!(b.offered(), Some(2), "the frame that says so tells 9: {:?}", b.blocker());
 
     let mut b = b_of_five();
     b.set_position(at(1, 5)).follow("c", 1);
     b.set_position(at(1, 9)).clear();
-    b.hear("c", 1, Standing::Free, beat_at(at(1, 2)));
+    b.hear("c", 1, PeerState::Free, beat_at(at(1, 2)));
     assert_eq!(told_to(&b, "a"), at(1, 9));
     b.set_position(at(1, 12));
-    b.hear("a", 1, Standing::Free, beat_at(at(1, 10)));
+    b.hear("a", 1, PeerState::Free, beat_at(at(1, 10)));
     assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "from then on it is fixed");
 }
 
@@ -222,23 +222,23 @@ fn r32_becoming_free_tells_the_position_of_that_step() {
 fn r32_a_first_position_ranks_at_once() {
     let mut b = b_of_five();
     b.set_position(at(1, 9)).set_position(at(1, 12));
-    b.hear("a", 0, Standing::Free, beat_at(at(1, 10)));
+    b.hear("a", 0, PeerState::Free, beat_at(at(1, 10)));
     assert_eq!(told_to(&b, "a"), at(1, 9), "not what came after it");
-    b.hear("d", 0, Standing::Free, beat_at(at(1, 5)));
+    b.hear("d", 0, PeerState::Free, beat_at(at(1, 5)));
     assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
 }
 
 #[test]
 fn r32_a_voter_bound_to_another_is_no_rival_of_one_that_followed() {
     let mut b = Solo::with(builder("b", &["a", "b", "c", "d", "e"]));
-    b.follow("c", 1).hear("a", 1, Standing::Bound, beat());
-    b.hear("d", 1, Standing::Free, beat());
-    b.hear("e", 1, Standing::Free, beat());
-    b.clear().hear("c", 1, Standing::Free, beat());
+    b.follow("c", 1).hear("a", 1, PeerState::Promised, beat());
+    b.hear("d", 1, PeerState::Free, beat());
+    b.hear("e", 1, PeerState::Free, beat());
+    b.clear().hear("c", 1, PeerState::Free, beat());
     assert_eq!(b.offered(), Some(2), "{:?}", b.blocker());
 }
 
-/// A rival that comes and goes, in its connection or its standing, does not put a node off for ever.
+/// A rival that comes and goes, in its connection or its state, does not put a node off for ever.
 #[test]
 fn r32_a_rival_that_flaps_delays_no_longer_than_one_that_stays() {
     let flaps: [fn(&mut Solo, u64); 2] = [
@@ -249,8 +249,8 @@ fn r32_a_rival_that_flaps_delays_no_longer_than_one_that_stays() {
             }
         },
         |c, round| {
-            let standing = if round.is_multiple_of(2) { stands(round) } else { Standing::Free };
-            c.hear("b", round, standing, beat_at(at(1, 5)));
+            let state = if round.is_multiple_of(2) { stands(round) } else { PeerState::Free };
+            c.hear("b", round, state, beat_at(at(1, 5)));
         },
     ];
     for flap in flaps {
@@ -259,7 +259,7 @@ fn r32_a_rival_that_flaps_delays_no_longer_than_one_that_stays() {
         let begin = c.now;
         for round in 1..100 {
             for (peer, offset) in [("a", 9), ("d", 5), ("e", 5)] {
-                c.hear(peer, 0, Standing::Free, beat_at(at(1, offset)));
+                c.hear(peer, 0, PeerState::Free, beat_at(at(1, offset)));
             }
             flap(&mut c, round);
             c.pass(RANK_STEP / 2);
@@ -301,7 +301,7 @@ fn with_a_fast_rival(builder: ConfigBuilder) -> Solo {
     let mut b = Solo::with(builder);
     for _ in 0..60 {
         b.now = b.now.max(b.elector.deadline());
-        b.tick().pass(ms(1)).hear("a", 0, Standing::Bound, beat());
+        b.tick().pass(ms(1)).hear("a", 0, PeerState::Promised, beat());
     }
     b
 }
@@ -365,7 +365,7 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
         });
         let wait = wait.expect("the round is lost");
         assert!(wait <= RANK_STEP * 2);
-        assert_eq!(a.last_to("b").header.standing, Standing::Free, "whoever accepted is freed");
+        assert_eq!(a.last_to("b").header.state, PeerState::Free, "whoever accepted is freed");
         assert_eq!(a.last_to("b").header.epoch, epoch(1));
         a.hear_free("b", 1);
         if !wait.is_zero() {
@@ -404,7 +404,7 @@ fn r33_a_host_that_wavers_does_not_stand_without_a_wait() {
 #[test]
 fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
     let mut a = Solo::new();
-    let before = a.frame("b", 0, Standing::Free, beat());
+    let before = a.frame("b", 0, PeerState::Free, beat());
     let early = before.header.echo;
     a.pass(ms(1)).stand();
     a.commit().pass(RANK_STEP * 2 * 5);
@@ -412,7 +412,7 @@ fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
         matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })),
         "cut off, it adds no epochs"
     );
-    let mut frame = a.frame("b", 1, Standing::Free, beat());
+    let mut frame = a.frame("b", 1, PeerState::Free, beat());
     frame.header.echo = early;
     a.deliver("b", &frame);
     assert!(
@@ -434,16 +434,16 @@ fn is_lost(a: &Solo) -> bool {
 
 #[test]
 fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
-    for (standing, refusal) in [
-        (Standing::Bound, Refusal::VoteSpent),
-        (Standing::Free, Refusal::EpochTooLow),
+    for (state, refusal) in [
+        (PeerState::Promised, Refusal::VoteSpent),
+        (PeerState::Free, Refusal::EpochTooLow),
         (stands(1), Refusal::OwnOffice),
         (leading(3), Refusal::OwnOffice),
     ] {
         let mut a = Solo::new();
         a.stand();
         let begin = a.now;
-        a.hear("b", 3, standing, refuse(refusal));
+        a.hear("b", 3, state, refuse(refusal));
         assert!(is_lost(&a), "{refusal:?}: nobody else is connected");
         let Some(Blocker::Saving(_)) = a.blocker() else { panic!("{:?}", a.blocker()) };
         a.commit();
@@ -454,14 +454,14 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
 
 #[test]
 fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
-    for (standing, refusal) in [
-        (Standing::Bound, Refusal::Bound),
-        (Standing::Bound, Refusal::Paused),
+    for (state, refusal) in [
+        (PeerState::Promised, Refusal::Bound),
+        (PeerState::Promised, Refusal::Paused),
         (leading(0), Refusal::OwnOffice),
     ] {
         let mut a = Solo::new();
         a.stand();
-        a.hear("b", 0, standing, refuse(refusal));
+        a.hear("b", 0, state, refuse(refusal));
         assert!(!is_lost(&a), "{refusal:?} may end");
     }
     let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
@@ -470,10 +470,10 @@ fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
     }
     a.commit().hear_accept("b", 1);
     for _ in 0..3 {
-        a.hear("c", 1, Standing::Bound, refuse(Refusal::VoteSpent));
+        a.hear("c", 1, PeerState::Promised, refuse(Refusal::VoteSpent));
     }
     assert!(!is_lost(&a), "one voter refuses once, and d may accept");
-    a.hear("d", 1, Standing::Bound, refuse(Refusal::VoteSpent));
+    a.hear("d", 1, PeerState::Promised, refuse(Refusal::VoteSpent));
     assert!(is_lost(&a), "e is not connected");
 }
 
@@ -496,11 +496,11 @@ fn r33_a_round_that_is_withdrawn_by_an_isolated_node_is_its_last() {
 #[test]
 fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.stand();
     a.commit().pass(ms(10)).clear();
     let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound, detection_max: OPEN };
-    assert_eq!(a.hear("c", 0, Standing::Bound, refusal.clone()), None);
+    assert_eq!(a.hear("c", 0, PeerState::Promised, refusal.clone()), None);
     assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
     assert_eq!(a.offered(), None);
     a.hear_free("c", 0);
@@ -511,7 +511,7 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
         a.hear(
             "c",
             0,
-            Standing::Free,
+            PeerState::Free,
             Body::Refuse { epoch: epoch(9), refusal: Refusal::Bound, detection_max: OPEN }
         ),
         Some(Ignored::NoSuchOffer(epoch(9)))
@@ -527,17 +527,17 @@ fn with_lag_limit(beyond: BeyondLagLimit) -> Solo {
 #[test]
 fn r46_a_lag_beyond_the_limit_bars_only_where_the_operator_chose_so() {
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
-    a.hear("b", 0, Standing::Free, beat_at(at(1, 111)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(1, 111)));
     assert_eq!(a.blocker(), Some(Blocker::Lags { own: at(1, 100), best: at(1, 111) }));
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
-    a.hear("b", 0, Standing::Free, beat_at(at(2, 1)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(2, 1)));
     assert!(matches!(a.blocker(), Some(Blocker::Lags { .. })), "entries of another epoch exceed any limit");
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
-    a.hear("b", 0, Standing::Free, beat_at(at(1, 110)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(1, 110)));
     assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "within the limit it only ranks");
 
     let mut a = with_lag_limit(BeyondLagLimit::Delays);
-    a.hear("b", 0, Standing::Free, beat_at(at(1, 111)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(1, 111)));
     let delayed = a.now + RANK_STEP + ELECTION_TIMEOUT;
     assert_eq!(
         a.blocker(),
@@ -545,9 +545,9 @@ fn r46_a_lag_beyond_the_limit_bars_only_where_the_operator_chose_so() {
         "availability first: it only waits"
     );
     let mut a = with_lag_limit(BeyondLagLimit::Delays);
-    let mut unconnected = a.frame("c", 0, Standing::Free, beat_at(at(1, 999)));
+    let mut unconnected = a.frame("c", 0, PeerState::Free, beat_at(at(1, 999)));
     unconnected.header.echo = None;
     a.deliver("c", &unconnected);
-    a.hear("b", 0, Standing::Free, beat_at(at(1, 100)));
+    a.hear("b", 0, PeerState::Free, beat_at(at(1, 100)));
     assert_eq!(a.offered(), Some(1), "it is measured against connected voters");
 }

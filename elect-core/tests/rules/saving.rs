@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Detection, Holder, LeaderLost, Notice, Record, Refusal, RoundLost, Standing, StepDown,
+    Blocker, Body, Detection, Holder, LeaderLost, Notice, PeerState, Record, Refusal, RoundLost, StepDown,
     Time, Word,
 };
 
@@ -64,10 +64,10 @@ fn r15_another_leader_of_the_same_epoch_leaves_the_longest_promise() {
 #[test]
 fn r43_a_save_stalls_after_the_detection_time_in_use_and_not_before() {
     let mut a = Solo::new();
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.hear_offer("b", 1);
     a.pass(just_before(PROMISE));
-    a.hear("c", 0, Standing::Bound, beat());
+    a.hear("c", 0, PeerState::Promised, beat());
     a.link("c", elect_core::LinkState::Up);
     assert!(told(&a, "c").0, "not yet");
     a.pass(Duration::from_nanos(1)).link("c", elect_core::LinkState::Up);
@@ -100,7 +100,7 @@ fn r43_a_round_whose_save_stalls_is_withdrawn() {
 fn r43_a_leader_whose_save_stalls_names_a_successor() {
     let mut a = Solo::new();
     a.lead();
-    a.hear("c", 5, Standing::Free, beat());
+    a.hear("c", 5, PeerState::Free, beat());
     a.pass(INTERVAL);
     assert!(a.gate.is_some(), "the re-offer is being saved");
     for _ in 0..12 {
@@ -117,7 +117,7 @@ fn r29_a_log_that_was_cut_back_is_reported_as_it_is() {
     let mut a = Solo::new();
     a.set_position(at(3, 9)).give_word("b", 4);
     assert_eq!(accepted_position(&a, "b"), at(3, 9));
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     *a.tail.0.borrow_mut() = at(3, 5);
     a.give_word("c", 6);
     assert_eq!(accepted_position(&a, "c"), at(3, 5));
@@ -185,7 +185,7 @@ fn r08_an_offer_waits_for_the_save_under_way_for_the_detection_time_at_most() {
 #[test]
 fn r05_an_offer_that_ended_while_it_waited_takes_no_vote() {
     let mut a = deferring();
-    a.hear("c", 2, Standing::Free, beat());
+    a.hear("c", 2, PeerState::Free, beat());
     a.clear().commit();
     assert!(a.gate.is_none());
     assert_eq!(a.sent_to("c").filter(|frame| matches!(frame.body, Body::Refuse { .. })).count(), 0);
@@ -223,7 +223,7 @@ fn r10_an_offer_after_the_one_that_waited_is_refused() {
     a.hear_offer("b", 2);
     assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
     assert!(matches!(a.blocker(), Some(Blocker::Bound(..))));
-    assert_ne!(a.last_to("b").header.standing, follows("b", 2));
+    assert_ne!(a.last_to("b").header.state, follows("b", 2));
 }
 
 #[test]
@@ -245,9 +245,9 @@ fn r44_a_node_that_stops_tells_its_host_what_it_stood_for_or_followed() {
 #[test]
 fn r39_a_head_start_outlasts_a_promise_of_an_earlier_configuration() {
     let mut a = started_from("b", Word::Vote, ms(2_000));
-    a.hear("b", 4, Standing::Bound, beat());
+    a.hear("b", 4, PeerState::Promised, beat());
     a.follow("b", 5).hear("c", 5, follows("b", 5), beat());
-    a.hear("b", 5, Standing::Free, Body::Release { epoch: epoch(5), target: id("c") });
+    a.hear("b", 5, PeerState::Free, Body::Release { epoch: epoch(5), target: id("c") });
     let timeout = ELECTION_TIMEOUT + ms(2_020 - 505);
     assert_eq!(a.blocker(), Some(Blocker::HeadStart(id("c"), a.now + timeout)));
 }

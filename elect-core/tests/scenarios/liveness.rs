@@ -1,6 +1,6 @@
 //! What left a group without a leader, where a text of the simulator cannot say it.
 
-use elect_core::{Body, Elector, Standing};
+use elect_core::{Body, Elector, PeerState};
 
 use crate::harness::{Group, Seen, builder, id, ms};
 use crate::puppets::*;
@@ -42,7 +42,7 @@ fn a_removed_node_disturbs_nobody() {
             "b",
             "c",
             9,
-            Standing::Standing(e(10)),
+            PeerState::Candidate(e(10)),
             Body::Offer { epoch: e(10), detection: D, detection_max: D },
         );
         claim.header.members = elect_core::Digest::from_bits(1);
@@ -98,8 +98,7 @@ fn nothing_happens() {
     let mut group = led_by_a(&["a", "b", "c", "d", "e"]);
     group.sent.clear();
     group.run(ms(1000));
-    let claims =
-        group.sent.iter().filter(|sent| matches!(sent.3.header.standing, Standing::Leading(_))).count();
+    let claims = group.sent.iter().filter(|sent| matches!(sent.3.header.state, PeerState::Leader(_))).count();
     assert_eq!(claims, 80, "twenty heartbeats to four followers");
     group.record_traffic = false;
     group.run(ms(600_000));

@@ -1,6 +1,6 @@
 //! Real electors among puppets: members whose frames the story writes by hand.
 
-use elect_core::{Body, Epoch, Frame, Header, Incarnation, Nonce, Standing};
+use elect_core::{Body, Epoch, Frame, Header, Incarnation, Nonce, PeerState};
 
 use crate::harness::solo::completed;
 pub(crate) use crate::harness::solo::{D, accept, beat, epoch as e, offer};
@@ -25,20 +25,13 @@ pub(crate) fn last_nonce(group: &Group, from: &str, to: &str) -> Option<Nonce> {
 }
 
 /// A frame of the puppet `from`, which echoes the last frame that it got.
-pub(crate) fn frame(
-    group: &Group,
-    from: &str,
-    to: &str,
-    epoch: u64,
-    standing: Standing,
-    body: Body,
-) -> Frame {
+pub(crate) fn frame(group: &Group, from: &str, to: &str, epoch: u64, state: PeerState, body: Body) -> Frame {
     let incarnation = Incarnation { counter: 1, random: 1 };
     let header = Header {
         group: 0,
         members: group.node(to).config.digest(),
         epoch: e(epoch),
-        standing,
+        state,
         nonce: Nonce { incarnation, sent: group.now },
         echo: last_nonce(group, to, from),
         birth: None,
@@ -47,8 +40,8 @@ pub(crate) fn frame(
     Frame { header, body: completed(body, D, D) }
 }
 
-pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, standing: Standing, body: Body) {
-    let frame = frame(group, from, to, epoch, standing, body);
+pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, state: PeerState, body: Body) {
+    let frame = frame(group, from, to, epoch, state, body);
     group.inject(from, to, &frame);
 }
 

@@ -1,6 +1,6 @@
 //! What broke promises, votes and leases, where a text of the simulator cannot say it.
 
-use elect_core::{Body, Detection, Health, LinkState, Record, Standing, Time};
+use elect_core::{Body, Detection, Health, LinkState, PeerState, Record, Time};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::puppets::*;
@@ -17,9 +17,9 @@ fn echo_while_saving_an_accept() {
     let mut group = alone("c", &["a", "b", "c"]);
     group.node_mut("c").hangs = true;
     let received = group.now;
-    says(&mut group, "a", "c", 4, Standing::Standing(e(5)), offer(5));
+    says(&mut group, "a", "c", 4, PeerState::Candidate(e(5)), offer(5));
     group.run(ms(300));
-    says(&mut group, "a", "c", 4, Standing::Standing(e(5)), beat());
+    says(&mut group, "a", "c", 4, PeerState::Candidate(e(5)), beat());
     group.unhang("c").run(ms(2));
     let answer = accepted(&group, "c", "a").expect("it accepts");
     assert_eq!(answer.header.echo.map(|nonce| nonce.sent), Some(received));
@@ -36,10 +36,10 @@ fn a_lease_ends_by_what_the_echoed_frames_granted() {
         Group::with(names.map(|name| builder(name, &names).detection(detection).heartbeat_interval(ms(20))));
     start_alone(&mut group, "a");
     for puppet in ["b", "c"] {
-        says(&mut group, puppet, "a", 0, Standing::Free, beat());
+        says(&mut group, puppet, "a", 0, PeerState::Free, beat());
     }
     group.run(ms(100));
-    says(&mut group, "b", "a", 1, Standing::Bound, accept(1));
+    says(&mut group, "b", "a", 1, PeerState::Promised, accept(1));
     assert_eq!(group.leader(), Some(id("a")), "{}", group.story());
     let mut granted = Time::ZERO;
     let mut seen = std::collections::BTreeSet::new();
@@ -53,7 +53,7 @@ fn a_lease_ends_by_what_the_echoed_frames_granted() {
         seen.insert(detection);
         granted = granted.max(older.header.nonce.sent + group.node("a").config.lease_span(detection));
         let said = crate::harness::solo::lead(detection);
-        let mut answer = frame(&group, "b", "a", 1, Standing::Following(id("a"), e(1)), said);
+        let mut answer = frame(&group, "b", "a", 1, PeerState::Follower(id("a"), e(1)), said);
         answer.header.echo = Some(older.header.nonce);
         group.inject("b", "a", &answer);
         let lease = group.elector("a").authority().lease(group.now).expect("it leads");
@@ -76,12 +76,12 @@ fn lead_of(frame: &elect_core::Frame) -> Option<std::time::Duration> {
 fn vote_forgotten_by_a_failed_save() {
     let mut group = alone("c", &["a", "b", "c"]);
     group.node_mut("c").disk.fails = true;
-    says(&mut group, "a", "c", 4, Standing::Standing(e(5)), offer(5));
+    says(&mut group, "a", "c", 4, PeerState::Candidate(e(5)), offer(5));
     group.run(ms(2));
     assert!(accepted(&group, "c", "a").is_none());
     let last = last_sent(&group, "c", "a", |_| true).unwrap();
-    assert!(matches!(last.header.standing, Standing::Stopped(_)), "a last frame says so");
-    says(&mut group, "a", "c", 4, Standing::Standing(e(6)), offer(6));
+    assert!(matches!(last.header.state, PeerState::Stopped(_)), "a last frame says so");
+    says(&mut group, "a", "c", 4, PeerState::Candidate(e(6)), offer(6));
     group.run(ms(5000));
     assert_eq!(last_sent(&group, "c", "a", |_| true), Some(last), "and nothing after it");
 }

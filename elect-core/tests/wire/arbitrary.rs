@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
-    Standing, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis, Word,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -51,16 +51,16 @@ fn freeze() -> impl Strategy<Value = FreezeStamp> {
     (number(), pause()).prop_map(|(number, remaining)| FreezeStamp { number, remaining })
 }
 
-fn standing() -> impl Strategy<Value = Standing> {
+fn state() -> impl Strategy<Value = PeerState> {
     prop_oneof![
-        epoch().prop_map(Standing::Leading),
-        epoch().prop_map(Standing::Standing),
-        (node(), epoch()).prop_map(|(leader, epoch)| Standing::Following(leader, epoch)),
-        Just(Standing::Bound),
-        Just(Standing::Free),
-        Just(Standing::Replaced),
-        epoch().prop_map(Standing::Stopped),
-        node().prop_map(Standing::Reserved),
+        epoch().prop_map(PeerState::Leader),
+        epoch().prop_map(PeerState::Candidate),
+        (node(), epoch()).prop_map(|(leader, epoch)| PeerState::Follower(leader, epoch)),
+        Just(PeerState::Promised),
+        Just(PeerState::Free),
+        Just(PeerState::Replaced),
+        epoch().prop_map(PeerState::Stopped),
+        node().prop_map(PeerState::Reserved),
     ]
 }
 
@@ -154,13 +154,13 @@ fn saved_genesis() -> impl Strategy<Value = Option<SavedGenesis>> {
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
     let nonces = (nonce(), option::of(nonce()));
     let genesis = (genesis(), epoch());
-    (any::<(u32, u64)>(), epoch(), standing(), nonces, option::of(birth()), genesis, body()).prop_map(
-        |((group, members), epoch, standing, (nonce, echo), birth, (genesis, saved_in), mut body)| {
+    (any::<(u32, u64)>(), epoch(), state(), nonces, option::of(birth()), genesis, body()).prop_map(
+        |((group, members), epoch, state, (nonce, echo), birth, (genesis, saved_in), mut body)| {
             let members = Digest::from_bits(members);
             if let (Some(_), Body::Accept { genesis_epoch, .. }) = (genesis, &mut body) {
                 *genesis_epoch = saved_in;
             }
-            Frame { header: Header { group, members, epoch, standing, nonce, echo, birth, genesis }, body }
+            Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, body }
         },
     )
 }

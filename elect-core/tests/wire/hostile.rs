@@ -188,8 +188,8 @@ fn an_epoch_that_is_the_durable_one_is_refused_where_it_is_said() {
 
 #[test]
 fn unknown_values_are_refused_with_their_place() {
-    let standing = WireError::Standing { at: TAG_AT, found: 15, max: 7 };
-    assert_eq!(with_tag("heartbeat_quiet_free", 15), Err(standing));
+    let state = WireError::State { at: TAG_AT, found: 15, max: 7 };
+    assert_eq!(with_tag("heartbeat_quiet_free", 15), Err(state));
 
     let at = golden("refuse_replaced").len() - 5;
     let refusal = WireError::Refusal { at, found: 7, max: 6 };

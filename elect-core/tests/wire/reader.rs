@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
-    Standing, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis, Word,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -113,7 +113,7 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     assert_eq!(rest.integer(2), bytes.len() as u64, "length");
     let (group, members, epoch) = (rest.half(), Digest::from_bits(rest.integer(8)), rest.epoch());
     let tag = rest.integer(2);
-    let standing = standing(&mut rest, tag, epoch);
+    let state = state(&mut rest, tag, epoch);
     let nonce = rest.nonce();
     let echo = (tag >> 4 & 1 == 1).then(|| rest.nonce());
     let genesis = (tag >> 9 & 1 == 1)
@@ -121,23 +121,23 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let birth = (tag >> 12 & 1 == 1).then(|| rest.birth());
     let body = body(&mut rest, kind, tag, epoch);
     rest.end();
-    Frame { header: Header { group, members, epoch, standing, nonce, echo, birth, genesis }, body }
+    Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, body }
 }
 
-fn standing(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> Standing {
+fn state(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> PeerState {
     match tag & 15 {
-        0 => Standing::Free,
-        1 => Standing::Bound,
+        0 => PeerState::Free,
+        1 => PeerState::Promised,
         2 => {
             let epoch = rest.epoch_or(tag, 13, durable);
-            Standing::Following(rest.node(), epoch)
+            PeerState::Follower(rest.node(), epoch)
         }
-        3 => Standing::Standing(rest.epoch_or(tag, 13, durable)),
-        4 => Standing::Leading(rest.epoch_or(tag, 13, durable)),
-        5 => Standing::Replaced,
-        6 => Standing::Stopped(rest.epoch_or(tag, 13, durable)),
-        7 => Standing::Reserved(rest.node()),
-        standing => panic!("standing {standing}"),
+        3 => PeerState::Candidate(rest.epoch_or(tag, 13, durable)),
+        4 => PeerState::Leader(rest.epoch_or(tag, 13, durable)),
+        5 => PeerState::Replaced,
+        6 => PeerState::Stopped(rest.epoch_or(tag, 13, durable)),
+        7 => PeerState::Reserved(rest.node()),
+        state => panic!("state {state}"),
     }
 }
 

@@ -1,11 +1,11 @@
-//! One frame of every body and every standing, and one record of every form: what the golden vectors pin.
+//! One frame of every body and every state, and one record of every form: what the golden vectors pin.
 
 use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, Position, Record, Refusal, SavedGenesis,
-    Standing, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis, Word,
 };
 
 const NONCE: Nonce = Nonce {
@@ -25,12 +25,12 @@ pub(crate) fn node(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-fn header(standing: Standing, echo: Option<Nonce>) -> Header {
+fn header(state: PeerState, echo: Option<Nonce>) -> Header {
     Header {
         group: 0x0a0b_0c0d,
         members: Digest::from_bits(0xfeed_face_cafe_beef),
         epoch: epoch(41),
-        standing,
+        state,
         nonce: NONCE,
         echo,
         birth: None,
@@ -72,7 +72,7 @@ fn steady_heartbeat(lead: Option<Lead>) -> Heartbeat {
 pub(crate) fn leaders_heartbeat() -> Frame {
     let lead = Lead { detection: Duration::from_micros(500_250) };
     Frame {
-        header: header(Standing::Leading(epoch(41)), Some(ECHO)),
+        header: header(PeerState::Leader(epoch(41)), Some(ECHO)),
         body: Body::Heartbeat(steady_heartbeat(Some(lead))),
     }
 }
@@ -94,14 +94,14 @@ pub(crate) fn frozen_heartbeat() -> Frame {
 
 /// The heartbeat that a follower answers with; its leader's name has 8 bytes.
 pub(crate) fn followers_heartbeat() -> Frame {
-    let standing = Standing::Following(node("berlin-1"), epoch(41));
-    Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(steady_heartbeat(None)) }
+    let state = PeerState::Follower(node("berlin-1"), epoch(41));
+    Frame { header: header(state, Some(ECHO)), body: Body::Heartbeat(steady_heartbeat(None)) }
 }
 
 /// The heartbeat of a follower that has accepted its leader's re-offer: its durable epoch is above the one it follows.
 fn accepted_a_re_offer() -> Frame {
-    let standing = Standing::Following(node("berlin-1"), epoch(40));
-    Frame { header: header(standing, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
+    let state = PeerState::Follower(node("berlin-1"), epoch(40));
+    Frame { header: header(state, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
@@ -111,7 +111,7 @@ fn genesis(is_final: bool) -> Option<ToldGenesis> {
 
 /// What belongs to a history of the group says so in every frame.
 fn of_a_history() -> Vec<(String, Frame)> {
-    let tentative = |standing| Header { genesis: genesis(false), ..header(standing, Some(ECHO)) };
+    let tentative = |state| Header { genesis: genesis(false), ..header(state, Some(ECHO)) };
     let accepted = Body::Accept {
         epoch: epoch(42),
         detection: D,
@@ -122,8 +122,8 @@ fn of_a_history() -> Vec<(String, Frame)> {
     let steady = followers_heartbeat();
     let is_final = Header { genesis: genesis(true), ..steady.header };
     [
-        ("genesis_offer", Frame { header: tentative(Standing::Standing(epoch(42))), body: offer() }),
-        ("genesis_accept", Frame { header: tentative(Standing::Bound), body: accepted }),
+        ("genesis_offer", Frame { header: tentative(PeerState::Candidate(epoch(42))), body: offer() }),
+        ("genesis_accept", Frame { header: tentative(PeerState::Promised), body: accepted }),
         ("genesis_final_heartbeat_following", Frame { header: is_final, body: steady.body }),
     ]
     .map(|(name, frame)| (name.to_owned(), frame))
@@ -151,18 +151,18 @@ fn newborn() -> Vec<(String, Frame)> {
     ];
     let mut frames: Vec<_> = births
         .map(|(name, birth)| {
-            let header = Header { birth, ..header(Standing::Free, None) };
+            let header = Header { birth, ..header(PeerState::Free, None) };
             (format!("birth_{name}"), Frame { header, body: Body::Heartbeat(heartbeat(None)) })
         })
         .into();
-    let header = Header { birth: births[0].1, ..header(Standing::Standing(epoch(42)), Some(ECHO)) };
+    let header = Header { birth: births[0].1, ..header(PeerState::Candidate(epoch(42)), Some(ECHO)) };
     frames.push(("birth_offer".to_owned(), Frame { header, body: offer() }));
     frames
 }
 
 /// The longest frame there is.
 pub(crate) fn longest() -> Frame {
-    let standing = Standing::Following(node(&"n".repeat(32)), epoch(u64::MAX));
+    let state = PeerState::Follower(node(&"n".repeat(32)), epoch(u64::MAX));
     let lead = Lead { detection: Duration::from_micros(1) };
     let thaw = FreezeStamp { remaining: Duration::ZERO, ..freeze() };
     let heartbeat = Heartbeat { freeze: Some(thaw), ..heartbeat(Some(lead)) };
@@ -171,13 +171,13 @@ pub(crate) fn longest() -> Frame {
         header: Header {
             birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
             genesis: genesis(true),
-            ..header(standing, Some(ECHO))
+            ..header(state, Some(ECHO))
         },
         body: Body::Announce { heartbeat, address },
     }
 }
 
-/// A frame of every body and every standing, of every refusal, and each optional part absent once.
+/// A frame of every body and every state, of every refusal, and each optional part absent once.
 pub(crate) fn frames() -> Vec<(String, Frame)> {
     let mut frames = vec![
         ("heartbeat_leading".to_owned(), leaders_heartbeat()),
@@ -197,42 +197,42 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         lead: None,
         freeze: None,
     };
-    for (name, standing) in standings() {
-        let frame = Frame { header: header(standing, None), body: Body::Heartbeat(quiet) };
+    for (name, state) in states() {
+        let frame = Frame { header: header(state, None), body: Body::Heartbeat(quiet) };
         frames.push((format!("heartbeat_quiet_{name}"), frame));
     }
     frames.extend(newborn());
     frames.extend(of_a_history());
-    for (name, standing, body) in bodies() {
-        frames.push((name, Frame { header: header(standing, Some(ECHO)), body }));
+    for (name, state, body) in bodies() {
+        frames.push((name, Frame { header: header(state, Some(ECHO)), body }));
     }
     frames
 }
 
-fn standings() -> [(&'static str, Standing); 9] {
+fn states() -> [(&'static str, PeerState); 9] {
     [
-        ("free", Standing::Free),
-        ("bound", Standing::Bound),
-        ("following", Standing::Following(node("b"), epoch(41))),
-        ("standing", Standing::Standing(epoch(42))),
-        ("leading", Standing::Leading(epoch(41))),
-        ("replaced", Standing::Replaced),
-        ("stopped", Standing::Stopped(epoch(41))),
-        ("stopped_after_an_offer", Standing::Stopped(epoch(42))),
-        ("reserved", Standing::Reserved(node("b"))),
+        ("free", PeerState::Free),
+        ("bound", PeerState::Promised),
+        ("following", PeerState::Follower(node("b"), epoch(41))),
+        ("state", PeerState::Candidate(epoch(42))),
+        ("leading", PeerState::Leader(epoch(41))),
+        ("replaced", PeerState::Replaced),
+        ("stopped", PeerState::Stopped(epoch(41))),
+        ("stopped_after_an_offer", PeerState::Stopped(epoch(42))),
+        ("reserved", PeerState::Reserved(node("b"))),
     ]
 }
 
-fn bodies() -> Vec<(String, Standing, Body)> {
+fn bodies() -> Vec<(String, PeerState, Body)> {
     let position = Some(Position::new(epoch(40), 0x3132_3334));
     let address = Address::new("kv-1.example:6379 ü").unwrap();
     let rejected = Incarnation { counter: 7, random: 0xc0ff_ee11 };
     let known = Incarnation { counter: 8, random: 0x0bad_cafe };
     let mut bodies = vec![
-        ("offer", Standing::Standing(epoch(42)), offer()),
+        ("offer", PeerState::Candidate(epoch(42)), offer()),
         (
             "accept",
-            Standing::Bound,
+            PeerState::Promised,
             Body::Accept {
                 epoch: epoch(42),
                 detection: D,
@@ -243,7 +243,7 @@ fn bodies() -> Vec<(String, Standing, Body)> {
         ),
         (
             "accept_without_position",
-            Standing::Bound,
+            PeerState::Promised,
             Body::Accept {
                 epoch: epoch(42),
                 detection: D,
@@ -252,21 +252,21 @@ fn bodies() -> Vec<(String, Standing, Body)> {
                 genesis_epoch: Epoch::ZERO,
             },
         ),
-        ("announce", Standing::Leading(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
-        ("release", Standing::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
-        ("pause", Standing::Free, Body::Pause { after: number(), remaining: Duration::from_hours(1) }),
-        ("reject", Standing::Free, Body::Reject { rejected, known }),
-        ("went_back", Standing::Free, Body::WentBack { rejected, epoch: epoch(41), offset: None }),
+        ("announce", PeerState::Leader(epoch(42)), Body::Announce { heartbeat: heartbeat(None), address }),
+        ("release", PeerState::Free, Body::Release { epoch: epoch(41), target: node("munich-2") }),
+        ("pause", PeerState::Free, Body::Pause { after: number(), remaining: Duration::from_hours(1) }),
+        ("reject", PeerState::Free, Body::Reject { rejected, known }),
+        ("went_back", PeerState::Free, Body::WentBack { rejected, epoch: epoch(41), offset: None }),
         (
             "went_back_to_an_entry",
-            Standing::Free,
+            PeerState::Free,
             Body::WentBack { rejected, epoch: epoch(41), offset: Some(9) },
         ),
     ];
     for (name, refusal) in refusals() {
-        bodies.push((name, Standing::Free, Body::Refuse { epoch: epoch(42), refusal, detection_max: D }));
+        bodies.push((name, PeerState::Free, Body::Refuse { epoch: epoch(42), refusal, detection_max: D }));
     }
-    bodies.into_iter().map(|(name, standing, body)| (name.to_owned(), standing, body)).collect()
+    bodies.into_iter().map(|(name, state, body)| (name.to_owned(), state, body)).collect()
 }
 
 fn offer() -> Body {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, Elector, Frame, Header, Heartbeat, Ignored, Incarnation, Lead, NodeId, Nonce, Notice, Standing,
+    Body, Elector, Frame, Header, Heartbeat, Ignored, Incarnation, Lead, NodeId, Nonce, Notice, PeerState,
     Time,
 };
 
@@ -13,7 +13,7 @@ use crate::{builder, id};
 
 impl Solo {
     /// A frame of `from` that echoes the newest frame it got.
-    pub fn frame(&mut self, from: &str, durable: u64, standing: Standing, body: Body) -> Frame {
+    pub fn frame(&mut self, from: &str, durable: u64, state: PeerState, body: Body) -> Frame {
         let from = id(from);
         self.peers_clock = self.now.max(Time::from_nanos(self.peers_clock.as_nanos() + 1));
         let life = self.lives.get(&from).copied().unwrap_or(Incarnation { counter: 1, random: 1 });
@@ -21,23 +21,23 @@ impl Solo {
             group: 0,
             members: self.elector.config().digest(),
             epoch: epoch(durable),
-            standing,
+            state,
             nonce: Nonce { incarnation: life, sent: self.peers_clock },
             echo: self.received.get(&from).copied(),
             birth: self.births.get(&from).copied(),
             genesis: self.geneses.get(&from).copied(),
         };
-        Frame { body: self.answered(from, standing, body), header }
+        Frame { body: self.answered(from, state, body), header }
     }
 
     /// What a test leaves open, as an honest peer says it.
-    fn answered(&self, from: NodeId, standing: Standing, body: Body) -> Body {
+    fn answered(&self, from: NodeId, state: PeerState, body: Body) -> Body {
         let own = self.elector.config().detection().ceiling();
         let longest = self.maxima.get(&from).copied().unwrap_or(own);
         let asked = self.asked.get(&from).copied().unwrap_or(longest);
         let mut body = completed(body, longest, asked);
         if let Body::Heartbeat(Heartbeat { detection_max, lead, .. }) = &mut body
-            && matches!(standing, Standing::Following(leader, _) if leader == id("a"))
+            && matches!(state, PeerState::Follower(leader, _) if leader == id("a"))
             && asked != *detection_max
         {
             lead.get_or_insert(Lead { detection: asked });
@@ -57,14 +57,14 @@ impl Solo {
     }
 
     /// A fresh frame of `from` arrives.
-    pub fn hear(&mut self, from: &str, durable: u64, standing: Standing, body: Body) -> Option<Ignored> {
-        let frame = self.frame(from, durable, standing, body);
+    pub fn hear(&mut self, from: &str, durable: u64, state: PeerState, body: Body) -> Option<Ignored> {
+        let frame = self.frame(from, durable, state, body);
         self.deliver(from, &frame)
     }
 
     /// `from` is connected and free.
     pub fn hear_free(&mut self, from: &str, durable: u64) -> Option<Ignored> {
-        self.hear(from, durable, Standing::Free, beat())
+        self.hear(from, durable, PeerState::Free, beat())
     }
 
     /// `from` says that it leads.
@@ -79,7 +79,7 @@ impl Solo {
 
     /// `from` accepts the open offer.
     pub fn hear_accept(&mut self, from: &str, number: u64) -> Option<Ignored> {
-        self.hear(from, number, Standing::Bound, accept(number))
+        self.hear(from, number, PeerState::Promised, accept(number))
     }
 
     /// `from` acknowledges this node as the leader of `number`.

@@ -16,7 +16,7 @@ impl Solo {
         self.elector.explain(self.now).bound_to
     }
 
-    /// What keeps it from standing.
+    /// What keeps it from campaigning.
     pub fn blocker(&self) -> Option<Blocker> {
         self.elector.explain(self.now).blocker
     }

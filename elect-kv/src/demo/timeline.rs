@@ -62,7 +62,7 @@ fn legend(out: &mut String) {
         ("leading", "leads, in office"),
         ("elected", "elected, on its way into office"),
         ("following", "follows"),
-        ("standing", "stands for election"),
+        ("candidate", "campaigns"),
         ("idle", "runs, no leader"),
         ("down", "not running"),
         ("gap", "no write acknowledged"),

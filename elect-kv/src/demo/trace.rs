@@ -123,8 +123,8 @@ pub(crate) enum State {
     Down,
     /// Running, following nobody.
     Leaderless,
-    /// Standing for election.
-    Standing(Epoch),
+    /// Campaigns.
+    Candidate(Epoch),
     /// Elected, on its way into office.
     Elected(Epoch),
     /// In office: it serves.
@@ -192,7 +192,7 @@ impl State {
     fn after(self, what: What) -> Self {
         match what {
             What::Gone => Self::Down,
-            What::Stood { epoch } => Self::Standing(epoch),
+            What::Stood { epoch } => Self::Candidate(epoch),
             What::InOffice { epoch } => Self::Leading(epoch),
             What::Following { leader, epoch } => Self::Following(leader, epoch),
             What::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
@@ -295,13 +295,13 @@ pub(crate) mod tests {
             [
                 State::Down,
                 State::Leaderless,
-                State::Standing(one),
+                State::Candidate(one),
                 State::Elected(one),
                 State::Leading(one),
                 State::Down,
                 State::Leaderless,
                 State::Following(node("n2"), two),
-                State::Standing(three),
+                State::Candidate(three),
                 State::Elected(three),
                 State::Leading(three),
             ]

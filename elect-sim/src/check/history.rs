@@ -8,7 +8,7 @@
 //! * leases disjoint: only the node that led the highest epoch ever led holds a lease, and in that epoch;
 //! * promises kept: what a voter granted is remembered until its leader cannot act on it any more.
 
-use elect_core::{Body, Epoch, Frame, Record, Standing, StateSink, Time, Word};
+use elect_core::{Body, Epoch, Frame, PeerState, Record, StateSink, Time, Word};
 
 use super::bounds::{LEASE, Model, NODES, index, name, node_id};
 use super::fingerprint::Fingerprint;
@@ -169,8 +169,8 @@ impl World {
         let fail = |world: &Self, checker, detail: String| {
             Err(world.violation(checker, node, format!("{detail}: {frame:?}")))
         };
-        let claimed = match header.standing {
-            Standing::Leading(epoch) | Standing::Following(_, epoch) => header.epoch.max(epoch),
+        let claimed = match header.state {
+            PeerState::Leader(epoch) | PeerState::Follower(_, epoch) => header.epoch.max(epoch),
             _ => header.epoch,
         };
         if claimed > disk.epoch {
@@ -182,10 +182,10 @@ impl World {
                 format!("speaks as {}, its disk holds {}", header.nonce.incarnation, disk.incarnation);
             return fail(self, Checker::IncarnationFirst, detail);
         }
-        if stopped && !matches!(header.standing, Standing::Stopped(_)) {
+        if stopped && !matches!(header.state, PeerState::Stopped(_)) {
             return fail(self, Checker::SilentAfterStop, "has stopped".into());
         }
-        if let Standing::Leading(epoch) = header.standing {
+        if let PeerState::Leader(epoch) = header.state {
             self.leads(node, epoch)?;
             if leading != Some(epoch) {
                 let detail = format!("claims to lead {epoch}, its host knows of {leading:?}");
@@ -244,9 +244,9 @@ impl World {
 
     /// A frame that grants something leaves a voter: an accept, or a follower's echo to its leader.
     fn note_grant(&mut self, voter: usize, to: usize, frame: &Frame) {
-        let epoch = match (frame.header.standing, &frame.body) {
+        let epoch = match (frame.header.state, &frame.body) {
             (_, Body::Accept { epoch, .. }) => *epoch,
-            (Standing::Following(leader, epoch), _) => {
+            (PeerState::Follower(leader, epoch), _) => {
                 // The election of a higher epoch's leader proves older leases over.
                 for (other, grant) in self.history.grants[voter].iter_mut().enumerate() {
                     *grant = grant.filter(|grant| other == index(leader) || grant.epoch > epoch);

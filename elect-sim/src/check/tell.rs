@@ -69,6 +69,6 @@ fn tell_flight(flight: &Flight) -> String {
         other => format!("{other:?}"),
     };
     let (from, to) = (name(*from), name(*to));
-    let (standing, epoch, nonce) = (header.standing, header.epoch, header.nonce);
-    format!("{to} hears {from}: {body}, {standing:?}, epoch {epoch}, nonce {nonce:?}, echo {echo:?}")
+    let (state, epoch, nonce) = (header.state, header.epoch, header.nonce);
+    format!("{to} hears {from}: {body}, {state:?}, epoch {epoch}, nonce {nonce:?}, echo {echo:?}")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use elect_core::{Body, Elector, Frame, Gate, Gated, Standing, StorageFailed, Time};
+use elect_core::{Body, Elector, Frame, Gate, Gated, PeerState, StorageFailed, Time};
 
 use super::action::Action;
 use super::bounds::{Model, NODES, Planted, STEP, name, node_id};
@@ -386,7 +386,7 @@ impl World {
         let incarnation = self.nodes[to].disk.incarnation;
         header.nonce = elect_core::Nonce { incarnation, ..header.nonce };
         header.echo = Some(offer.header.nonce);
-        header.standing = Standing::Bound;
+        header.state = PeerState::Promised;
         self.send(
             to,
             from,

@@ -1,6 +1,6 @@
 //! S1 to S5, S8, S11 and L3: who leads, what is durable, what frames claim, when authority ends.
 
-use elect_core::{Body, Epoch, Frame, Incarnation, Loss, Record, Standing, Time, Word};
+use elect_core::{Body, Epoch, Frame, Incarnation, Loss, PeerState, Record, Time, Word};
 
 use super::{Checker, Checkers, Real, ended};
 use crate::clocks::Clocks;
@@ -188,8 +188,8 @@ impl Checkers {
         let Sent { at, node, frame, .. } = *sent;
         let header = &frame.header;
         let durable = self.at(node).durable.map_or(Epoch::ZERO, |record| record.epoch);
-        let claimed = match header.standing {
-            Standing::Leading(epoch) | Standing::Following(_, epoch) => header.epoch.max(epoch),
+        let claimed = match header.state {
+            PeerState::Leader(epoch) | PeerState::Follower(_, epoch) => header.epoch.max(epoch),
             _ => header.epoch,
         };
         if claimed > durable {
@@ -197,10 +197,10 @@ impl Checkers {
                 format!("claims epoch {claimed}, its durable epoch is {durable}: {frame:?}")
             });
         }
-        if let Standing::Leading(epoch) = header.standing {
+        if let PeerState::Leader(epoch) = header.state {
             self.sent_as_leader(sent, epoch);
         }
-        if self.at(node).stopped && !matches!(header.standing, Standing::Stopped(_)) {
+        if self.at(node).stopped && !matches!(header.state, PeerState::Stopped(_)) {
             self.fail(Checker::SilentAfterStop, at, node, || format!("has stopped and sends {frame:?}"));
         }
         match frame.body {

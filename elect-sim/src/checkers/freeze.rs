@@ -3,7 +3,7 @@
 //! Each node is judged by its own frames: whom they said that it follows, and the freeze that they told. Who has
 //! restarted may believe others, but nobody who never led. So a quorum of voters that know of a freeze elects nobody else.
 
-use elect_core::{Body, Epoch, Frame, FreezeNumber, FreezeStamp, Standing};
+use elect_core::{Body, Epoch, Frame, FreezeNumber, FreezeStamp, PeerState};
 
 use super::{Checker, Checkers, Sent};
 use crate::ids::NodeIndex;
@@ -42,9 +42,9 @@ impl Checkers {
     }
 
     fn notes_leader(&mut self, node: NodeIndex, frame: &Frame) {
-        let led = match frame.header.standing {
-            Standing::Following(leader, epoch) => NodeIndex::of(leader).map(|leader| (leader, epoch)),
-            Standing::Leading(epoch) => Some((self.member(node), epoch)),
+        let led = match frame.header.state {
+            PeerState::Follower(leader, epoch) => NodeIndex::of(leader).map(|leader| (leader, epoch)),
+            PeerState::Leader(epoch) => Some((self.member(node), epoch)),
             _ => return,
         };
         self.at(node).freezes.last_leader = led;

@@ -14,7 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use elect_core::{Epoch, Frame, Incarnation, Record, Standing};
+use elect_core::{Epoch, Frame, Incarnation, PeerState, Record};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::clock::Real;
@@ -303,8 +303,8 @@ impl Checkers {
 /// The highest epoch up to which the sender of such a frame never acts again (PROTOCOL.md, "What is over").
 pub(crate) fn ended(frame: &Frame) -> Epoch {
     let header = &frame.header;
-    match header.standing {
-        Standing::Leading(epoch) | Standing::Standing(epoch) => {
+    match header.state {
+        PeerState::Leader(epoch) | PeerState::Candidate(epoch) => {
             Epoch::new(epoch.number().saturating_sub(1)).min(header.epoch)
         }
         _ => header.epoch,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Epoch, Frame, Standing, Time};
+use elect_core::{Body, Epoch, Frame, PeerState, Time};
 
 use super::{Checker, Checkers, Real, Sent};
 use crate::clocks::Clocks;
@@ -57,7 +57,7 @@ impl LeaseRule {
 impl Checkers {
     /// Notes the detection time that a leader's or candidate's frame to `to` carries.
     pub(super) fn sets_detection(&mut self, node: NodeIndex, to: NodeIndex, frame: &Frame) {
-        let leads = matches!(frame.header.standing, Standing::Leading(_));
+        let leads = matches!(frame.header.state, PeerState::Leader(_));
         let detection = match &frame.body {
             Body::Offer { detection, .. } => *detection,
             Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } if leads => match heartbeat.lead {
@@ -75,9 +75,9 @@ impl Checkers {
     /// A frame that grants something leaves a voter: an accept, or a follower's echo to its leader.
     pub(super) fn granted(&mut self, sent: &Sent<'_>) {
         let Sent { node, to, frame, .. } = *sent;
-        let epoch = match (frame.header.standing, &frame.body) {
+        let epoch = match (frame.header.state, &frame.body) {
             (_, Body::Accept { epoch, .. }) => *epoch,
-            (Standing::Following(leader, epoch), _) => {
+            (PeerState::Follower(leader, epoch), _) => {
                 let leader = NodeIndex::of(leader);
                 self.follows(node, leader.unwrap_or(to), epoch);
                 if leader != Some(to) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Body, ClusterId, Config, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Holder, Incarnation,
-    Lead, Loss, NodeId, Nonce, Position, Record, Stamp, Standing, StepDown, Stopped, Time, Word,
+    Lead, Loss, NodeId, Nonce, PeerState, Position, Record, Stamp, StepDown, Stopped, Time, Word,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -48,9 +48,9 @@ fn record(epoch_number: u64, holder: NodeIndex) -> Record {
     Record { epoch: epoch(epoch_number), holder, incarnation: LIFE, ..Record::first_boot(&config) }
 }
 
-fn heartbeat(standing: Standing) -> Body {
+fn heartbeat(state: PeerState) -> Body {
     let detection = D;
-    let lead = matches!(standing, Standing::Leading(_)).then_some(Lead { detection });
+    let lead = matches!(state, PeerState::Leader(_)).then_some(Lead { detection });
     let (position, priority, application) = (None, 100, 0);
     let (eligible, healthy, freeze) = (true, true, None);
     let detection_max = D;
@@ -80,7 +80,7 @@ impl Group {
         self.checks.saved(self.now, voter, &record(number, candidate));
     }
 
-    fn send(&mut self, node: NodeIndex, to: NodeIndex, durable: u64, standing: Standing, body: Body) {
+    fn send(&mut self, node: NodeIndex, to: NodeIndex, durable: u64, state: PeerState, body: Body) {
         let sent = Time::from_nanos(self.now);
         let echo = Some(Nonce { incarnation: LIFE, sent });
         let nonce = Nonce { incarnation: LIFE, sent };
@@ -89,7 +89,7 @@ impl Group {
             group: 0,
             members,
             epoch: epoch(durable),
-            standing,
+            state,
             nonce,
             echo,
             birth: None,
@@ -108,7 +108,7 @@ impl Group {
             A,
             B,
             1,
-            Standing::Standing(epoch(1)),
+            PeerState::Candidate(epoch(1)),
             Body::Offer { epoch: epoch(1), detection: D, detection_max: D },
         );
         group.vote(B, 1, A);
@@ -116,7 +116,7 @@ impl Group {
             B,
             A,
             1,
-            Standing::Bound,
+            PeerState::Promised,
             Body::Accept {
                 epoch: epoch(1),
                 detection: D,
@@ -227,7 +227,7 @@ fn two_machines_of_one_name_have_one_vote_and_one_incarnation() {
     let mut group = twins();
     for (machine, life) in [(C, 2), (TWIN, 1)] {
         group.checks.started(machine, life, record(0, A));
-        group.send(machine, A, 0, Standing::Free, heartbeat(Standing::Free));
+        group.send(machine, A, 0, PeerState::Free, heartbeat(PeerState::Free));
     }
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
 }
@@ -240,7 +240,7 @@ fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
         B,
         A,
         5,
-        Standing::Bound,
+        PeerState::Promised,
         Body::Accept {
             epoch: epoch(5),
             detection: D,
@@ -268,14 +268,14 @@ fn epoch_never_falls_sees_it_fall_and_jump() {
 
 #[test]
 fn claims_durable_sees_each_claim_above_the_disk() {
-    for (durable, standing) in [(1, Standing::Free), (0, Standing::Following(id(A), epoch(1)))] {
+    for (durable, state) in [(1, PeerState::Free), (0, PeerState::Follower(id(A), epoch(1)))] {
         let mut group = Group::new();
-        group.send(B, A, durable, standing, heartbeat(standing));
+        group.send(B, A, durable, state, heartbeat(state));
         assert_eq!(group.found(), Some(Checker::ClaimsDurable));
     }
     let mut group = Group::new();
-    let standing = Standing::Standing(epoch(9));
-    group.send(B, A, 0, standing, heartbeat(standing));
+    let state = PeerState::Candidate(epoch(9));
+    group.send(B, A, 0, state, heartbeat(state));
     assert_eq!(group.found(), None, "what is offered is not claimed");
     let held = Position::new(epoch(1), 5);
     for (reported, found) in [(held, None), (Position::new(epoch(2), 5), Some(Checker::ClaimsDurable))] {
@@ -326,8 +326,8 @@ fn step_down_once_sees_what_is_missing_doubled_or_late() {
     assert_eq!(group.found(), Some(Checker::StepDownOnce));
     let mut group = led();
     group.checks.lost(2, A, loss(1));
-    let standing = Standing::Leading(epoch(1));
-    group.send(A, B, 1, standing, heartbeat(standing));
+    let state = PeerState::Leader(epoch(1));
+    group.send(A, B, 1, state, heartbeat(state));
     assert_eq!(group.found(), Some(Checker::StepDownOnce));
 }
 
@@ -339,7 +339,7 @@ fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
             B,
             C,
             2,
-            Standing::Bound,
+            PeerState::Promised,
             Body::Accept {
                 epoch: epoch(2),
                 detection: D,
@@ -353,15 +353,15 @@ fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
     assert_eq!(word_to_another(Group::promised()), Some(Checker::PromisesKept));
 
     let mut own_offer = Group::promised();
-    let standing = Standing::Standing(epoch(2));
-    own_offer.send(B, A, 1, standing, Body::Offer { epoch: epoch(2), detection: D, detection_max: D });
+    let state = PeerState::Candidate(epoch(2));
+    own_offer.send(B, A, 1, state, Body::Offer { epoch: epoch(2), detection: D, detection_max: D });
     assert_eq!(own_offer.found(), Some(Checker::PromisesKept));
 
     let mut late = Group::promised();
     late.now += 494_000_000;
     assert_eq!(word_to_another(late), None, "its lease of L(500 ms) = 494 ms is over");
     let mut ended = Group::promised();
-    ended.send(A, C, 1, Standing::Free, heartbeat(Standing::Free));
+    ended.send(A, C, 1, PeerState::Free, heartbeat(PeerState::Free));
     assert_eq!(word_to_another(ended), None, "it said that it never acts in epoch 1 again");
     let mut dead = Group::promised();
     dead.checks.died(A);
@@ -425,12 +425,12 @@ fn incarnation_first_sees_a_frame_before_its_save_and_a_second_life() {
     let mut group = Group::new();
     let other = Incarnation { counter: 2, random: 7 };
     group.checks.started(A, 2, Record { incarnation: other, ..record(0, A) });
-    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
     let mut group = Group::new();
-    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
     group.checks.started(A, 2, record(0, A));
-    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
     assert_eq!(group.found(), Some(Checker::IncarnationFirst));
 }
 
@@ -440,11 +440,11 @@ fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
     let cloned = Stopped::Cloned { peer: id(B), known, own: LIFE };
     let turned_away = |rejected, meddle: bool| {
         let mut group = Group::new();
-        group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+        group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
         if meddle {
             group.checks.meddled(A);
         }
-        group.send(B, A, 0, Standing::Free, Body::Reject { rejected, known });
+        group.send(B, A, 0, PeerState::Free, Body::Reject { rejected, known });
         group.found()
     };
     assert_eq!(turned_away(LIFE, false), Some(Checker::HealthyNotRefused));
@@ -465,9 +465,9 @@ fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
 fn silent_after_stop_sees_a_word() {
     let mut group = Group::new();
     group.checks.stopped(A);
-    group.send(A, B, 0, Standing::Stopped(epoch(0)), heartbeat(Standing::Stopped(epoch(0))));
+    group.send(A, B, 0, PeerState::Stopped(epoch(0)), heartbeat(PeerState::Stopped(epoch(0))));
     assert_eq!(group.checks.violation(), None);
-    group.send(A, B, 0, Standing::Free, heartbeat(Standing::Free));
+    group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
     assert_eq!(group.found(), Some(Checker::SilentAfterStop));
 }
 
@@ -476,8 +476,8 @@ fn silent_without_lease_sees_a_claim() {
     let mut group = Group::new();
     group.vote(A, 1, A);
     group.checks.elected(group.now, A, epoch(1));
-    let standing = Standing::Leading(epoch(1));
-    group.send(A, B, 1, standing, heartbeat(standing));
+    let state = PeerState::Leader(epoch(1));
+    group.send(A, B, 1, state, heartbeat(state));
     assert_eq!(group.found(), Some(Checker::SilentWithoutLease));
 }
 
@@ -498,7 +498,7 @@ fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
     for (candidate, expected) in [(A, None), (B, Some(Checker::FrozenStays))] {
         let mut group = Group::new();
         group.vote(C, 1, A);
-        group.send(C, A, 1, Standing::Following(id(A), epoch(1)), heartbeat(Standing::Free));
+        group.send(C, A, 1, PeerState::Follower(id(A), epoch(1)), heartbeat(PeerState::Free));
         group.vote(C, 2, candidate);
         let freeze = Some(frozen(1, 500));
         let body = Body::Accept {
@@ -510,7 +510,7 @@ fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
         };
         // Long after whatever it has granted.
         group.now += 10 * SECOND;
-        group.send(C, candidate, 2, Standing::Bound, body);
+        group.send(C, candidate, 2, PeerState::Promised, body);
         assert_eq!(group.found(), expected);
     }
 }
@@ -520,9 +520,9 @@ fn frozen_stays_sees_a_freeze_that_comes_back() {
     for (first, second) in [(frozen(2, 500), frozen(1, 500)), (frozen(1, 0), frozen(1, 500))] {
         let mut group = Group::new();
         for stamp in [first, second] {
-            let Body::Heartbeat(mut told) = heartbeat(Standing::Free) else { unreachable!() };
+            let Body::Heartbeat(mut told) = heartbeat(PeerState::Free) else { unreachable!() };
             told.freeze = Some(stamp);
-            group.send(C, A, 0, Standing::Free, Body::Heartbeat(told));
+            group.send(C, A, 0, PeerState::Free, Body::Heartbeat(told));
         }
         assert_eq!(group.found(), Some(Checker::FrozenStays));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, Standing, Time};
+use elect_core::{Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, PeerState, Time};
 
 use super::play::Player;
 use super::{Echo, Forged};
@@ -31,15 +31,15 @@ impl Player {
         let detection = Duration::from_millis(500);
         // What the forged sender may be configured with.
         let detection_max = world.config(to, 0).detection().ceiling().max(detection);
-        let (standing, epoch, body) = forged_body(forged, detection, detection_max);
+        let (state, epoch, body) = forged_body(forged, detection, detection_max);
         let members = world.config(to, 0).digest();
-        let header = Header { group: 0, members, epoch, standing, nonce, echo, birth: None, genesis: None };
-        world.note(Some(to), || format!("forged from {from}: {standing:?} {body:?}"));
+        let header = Header { group: 0, members, epoch, state, nonce, echo, birth: None, genesis: None };
+        world.note(Some(to), || format!("forged from {from}: {state:?} {body:?}"));
         world.elector(to, now, |elector| elector.on_message(from.id(), &Frame { header, body }, now).into());
     }
 }
 
-fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> (Standing, Epoch, Body) {
+fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> (PeerState, Epoch, Body) {
     let beat = |lead| Heartbeat {
         position: None,
         eligible: true,
@@ -54,7 +54,7 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
         Forged::Accept(epoch) => {
             let epoch = Epoch::new(epoch);
             (
-                Standing::Bound,
+                PeerState::Promised,
                 epoch,
                 Body::Accept { epoch, detection, position: None, freeze: None, genesis_epoch: Epoch::ZERO },
             )
@@ -62,12 +62,12 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
         Forged::Announce(epoch) => {
             let epoch = Epoch::new(epoch);
             let heartbeat = beat(Some(Lead { detection }));
-            (Standing::Leading(epoch), epoch, Body::Announce { heartbeat, address: Address::default() })
+            (PeerState::Leader(epoch), epoch, Body::Announce { heartbeat, address: Address::default() })
         }
         Forged::Offer(epoch) => {
             let epoch = Epoch::new(epoch);
-            (Standing::Standing(epoch), Epoch::ZERO, Body::Offer { epoch, detection, detection_max })
+            (PeerState::Candidate(epoch), Epoch::ZERO, Body::Offer { epoch, detection, detection_max })
         }
-        Forged::Heartbeat(epoch) => (Standing::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
+        Forged::Heartbeat(epoch) => (PeerState::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
     }
 }

@@ -11,10 +11,11 @@ use crate::duty::Duty;
 use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
 use crate::event::{Health, LinkState, Loss, Notice};
-use crate::frame::{Frame, Standing};
+use crate::frame::Frame;
 use crate::gate::{Gate, NoLog, VoteStore};
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
+use crate::peer_state::PeerState;
 use crate::random::Random;
 use crate::record::Record;
 use crate::step::{Driver, Requested, Step};
@@ -190,8 +191,8 @@ impl World {
         let header = &mut frame.header;
         match self.random.next() % 200 {
             0 => header.epoch = header.epoch.above(1),
-            1 => header.standing = Standing::Leading(header.epoch.above(1)),
-            2 => header.standing = Standing::Leading(header.epoch),
+            1 => header.state = PeerState::Leader(header.epoch.above(1)),
+            2 => header.state = PeerState::Leader(header.epoch),
             3 => header.nonce.incarnation.random ^= 1,
             4 => header.group = 1,
             5 => header.members = Digest::from_bits(7),

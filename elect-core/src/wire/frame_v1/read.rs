@@ -3,21 +3,22 @@
 use core::time::Duration;
 
 use super::{
-    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, ECHO, ELIGIBLE, FOLLOWING, FREE,
-    FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1,
-    POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING,
-    STANDING_EPOCH, STANDS, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
+    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, CANDIDATE, ECHO, ELIGIBLE,
+    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING,
+    NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1,
+    STATE, STATE_EPOCH, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{
     ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Lead, Refusal, Standing,
+    Lead, Refusal,
 };
 use crate::genesis::told::{Genesis, ToldGenesis};
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
+use crate::peer_state::PeerState;
 use crate::wire::section::Reader;
 use crate::wire::{PREFIX_BYTES, WireError};
 
@@ -47,11 +48,11 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
     let front: FrontV1 = reader.section()?;
     let tag = front.tag;
     let allowed = front.flags(kind);
-    if tag & !(STANDING | allowed) != 0 {
-        return Err(WireError::Flags { at: TAG_AT, found: tag & !STANDING, allowed });
+    if tag & !(STATE | allowed) != 0 {
+        return Err(WireError::Flags { at: TAG_AT, found: tag & !STATE, allowed });
     }
     let durable = Epoch::new(front.epoch);
-    let standing = read_standing(reader, tag, durable)?;
+    let state = read_state(reader, tag, durable)?;
     let nonce: NonceV1 = reader.section()?;
     let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
     let genesis = read_genesis(reader, tag)?;
@@ -60,7 +61,7 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         group: front.group,
         members: Digest::from_bits(front.members),
         epoch: durable,
-        standing,
+        state,
         nonce: nonce.into(),
         echo: echo.map(Nonce::from),
         birth,
@@ -96,21 +97,21 @@ fn read_birth(reader: &mut Reader<'_>) -> Result<Birth, WireError> {
 }
 
 #[inline(always)]
-fn read_standing(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<Standing, WireError> {
-    let differs = tag & STANDING_EPOCH != 0;
-    Ok(match tag & STANDING {
-        FREE => Standing::Free,
-        BOUND => Standing::Bound,
+fn read_state(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<PeerState, WireError> {
+    let differs = tag & STATE_EPOCH != 0;
+    Ok(match tag & STATE {
+        FREE => PeerState::Free,
+        BOUND => PeerState::Promised,
         FOLLOWING => {
             let epoch = read_epoch_unless(reader, differs, durable)?;
-            Standing::Following(reader.name(NodeId::from_bytes)?, epoch)
+            PeerState::Follower(reader.name(NodeId::from_bytes)?, epoch)
         }
-        STANDS => Standing::Standing(read_epoch_unless(reader, differs, durable)?),
-        LEADING => Standing::Leading(read_epoch_unless(reader, differs, durable)?),
-        REPLACED => Standing::Replaced,
-        STOPPED => Standing::Stopped(read_epoch_unless(reader, differs, durable)?),
-        RESERVED => Standing::Reserved(reader.name(NodeId::from_bytes)?),
-        found => return Err(WireError::Standing { at: TAG_AT, found, max: RESERVED }),
+        CANDIDATE => PeerState::Candidate(read_epoch_unless(reader, differs, durable)?),
+        LEADING => PeerState::Leader(read_epoch_unless(reader, differs, durable)?),
+        REPLACED => PeerState::Replaced,
+        STOPPED => PeerState::Stopped(read_epoch_unless(reader, differs, durable)?),
+        RESERVED => PeerState::Reserved(reader.name(NodeId::from_bytes)?),
+        found => return Err(WireError::State { at: TAG_AT, found, max: RESERVED }),
     })
 }
 

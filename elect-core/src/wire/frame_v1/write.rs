@@ -3,15 +3,16 @@
 use core::time::Duration;
 
 use super::{
-    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, ECHO, ELIGIBLE,
-    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, MAGIC,
-    NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1, STANDING_EPOCH,
-    STANDS, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
+    AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, CANDIDATE, ECHO,
+    ELIGIBLE, FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD,
+    LEADING, MAGIC, NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1,
+    STATE_EPOCH, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Body, Frame, FreezeStamp, Heartbeat, Standing};
+use crate::frame::{Body, Frame, FreezeStamp, Heartbeat};
 use crate::genesis::told::ToldGenesis;
+use crate::peer_state::PeerState;
 use crate::wire::PREFIX_BYTES;
 use crate::wire::section::Writer;
 
@@ -32,22 +33,22 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         group: header.group,
         members: header.members.to_bits(),
         epoch: header.epoch.number(),
-        tag: standing_bits(header.standing, header.epoch)
+        tag: state_bits(header.state, header.epoch)
             | flag(ECHO, header.echo.is_some())
             | flag(BIRTH, header.birth.is_some())
             | genesis_flags(header.genesis)
             | body_flags(body, header.epoch),
     });
-    match &header.standing {
-        Standing::Leading(epoch) | Standing::Standing(epoch) | Standing::Stopped(epoch) => {
+    match &header.state {
+        PeerState::Leader(epoch) | PeerState::Candidate(epoch) | PeerState::Stopped(epoch) => {
             write_other(writer, *epoch, header.epoch);
         }
-        Standing::Following(leader, epoch) => {
+        PeerState::Follower(leader, epoch) => {
             write_other(writer, *epoch, header.epoch);
             writer.name(leader.as_padded_bytes());
         }
-        Standing::Reserved(leader) => writer.name(leader.as_padded_bytes()),
-        Standing::Bound | Standing::Free | Standing::Replaced => {}
+        PeerState::Reserved(leader) => writer.name(leader.as_padded_bytes()),
+        PeerState::Promised | PeerState::Free | PeerState::Replaced => {}
     }
     writer.section(NonceV1::from(header.nonce));
     if let Some(echo) = header.echo {
@@ -162,16 +163,16 @@ fn write_other(writer: &mut Writer<'_>, epoch: Epoch, durable: Epoch) {
     }
 }
 
-fn standing_bits(standing: Standing, durable: Epoch) -> u16 {
-    match standing {
-        Standing::Free => FREE,
-        Standing::Bound => BOUND,
-        Standing::Following(_, epoch) => FOLLOWING | flag(STANDING_EPOCH, epoch != durable),
-        Standing::Standing(epoch) => STANDS | flag(STANDING_EPOCH, epoch != durable),
-        Standing::Leading(epoch) => LEADING | flag(STANDING_EPOCH, epoch != durable),
-        Standing::Replaced => REPLACED,
-        Standing::Stopped(epoch) => STOPPED | flag(STANDING_EPOCH, epoch != durable),
-        Standing::Reserved(_) => RESERVED,
+fn state_bits(state: PeerState, durable: Epoch) -> u16 {
+    match state {
+        PeerState::Free => FREE,
+        PeerState::Promised => BOUND,
+        PeerState::Follower(_, epoch) => FOLLOWING | flag(STATE_EPOCH, epoch != durable),
+        PeerState::Candidate(epoch) => CANDIDATE | flag(STATE_EPOCH, epoch != durable),
+        PeerState::Leader(epoch) => LEADING | flag(STATE_EPOCH, epoch != durable),
+        PeerState::Replaced => REPLACED,
+        PeerState::Stopped(epoch) => STOPPED | flag(STATE_EPOCH, epoch != durable),
+        PeerState::Reserved(_) => RESERVED,
     }
 }
 

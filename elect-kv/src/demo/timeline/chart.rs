@@ -113,8 +113,8 @@ fn look(node: NodeId, state: State) -> (&'static str, Vec<String>, String) {
     match state {
         State::Down => ("down", vec!["not running".into(), "down".into()], format!("{node} is not running")),
         State::Leaderless => ("idle", vec!["no leader".into()], format!("{node} runs and follows nobody")),
-        State::Standing(epoch) => (
-            "standing",
+        State::Candidate(epoch) => (
+            "candidate",
             vec![format!("stands for epoch {epoch}"), format!("stands {epoch}")],
             format!("{node} stands for election in epoch {epoch}"),
         ),

@@ -1,62 +1,53 @@
-//! Where this node stands, and whom it tells.
+//! The state of this node, and whom it tells.
 
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::Epoch;
 use crate::event::{Health, Notice};
-use crate::frame::{Body, Heartbeat, Standing};
+use crate::frame::{Body, Heartbeat};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
-use crate::standing::Stance;
+use crate::peer_state::PeerState;
 use crate::timers::Timer;
 
 impl Elector {
-    /// Where this node stands.
+    /// The state of this node, with indices for names.
     #[inline]
-    pub(super) fn stance(&self) -> Stance {
+    pub(super) fn own_state(&self) -> PeerState<MemberIndex> {
         if matches!(self.state.life, Life::Stopped(_)) {
-            return Stance::Stopped(self.state.this_life.offered().max(self.state.durable.epoch()));
+            return PeerState::Stopped(self.state.this_life.offered().max(self.state.durable.epoch()));
         }
         if self.is_replaced() {
-            return Stance::Replaced;
+            return PeerState::Replaced;
         }
         match &self.state.role {
-            Role::Leader(leader) => Stance::Leading(leader.epoch()),
-            Role::Candidate(candidate) => Stance::Standing(candidate.epoch()),
+            Role::Leader(leader) => PeerState::Leader(leader.epoch()),
+            Role::Candidate(candidate) => PeerState::Candidate(candidate.epoch()),
             Role::Follower(_) => match self.followed() {
-                Some(followed) => Stance::Following(followed.leader, followed.epoch),
-                None => self.unbound_stance(),
+                Some(followed) => PeerState::Follower(followed.leader, followed.epoch),
+                None => self.unpromised_state(),
             },
         }
     }
 
     /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
-    fn unbound_stance(&self) -> Stance {
+    fn unpromised_state(&self) -> PeerState<MemberIndex> {
         if !self.kind.votes() || self.promise().is_some() || self.state.durable.is_saving() {
-            return Stance::Bound;
+            return PeerState::Promised;
         }
         // R59: it does not know whether it has a vote.
         if self.state.genesis.doubt_until(self.state.now).is_some() {
-            return Stance::Bound;
+            return PeerState::Promised;
         }
         if !self.state.freeze.is_active() {
-            return Stance::Free;
+            return PeerState::Free;
         }
-        self.reserved_for().map_or(Stance::Bound, Stance::Reserved)
+        self.reserved_for().map_or(PeerState::Promised, PeerState::Reserved)
     }
 
     /// The same, as frames say it.
     #[inline]
-    pub(super) fn standing(&self) -> Standing {
-        match self.stance() {
-            Stance::Leading(epoch) => Standing::Leading(epoch),
-            Stance::Standing(epoch) => Standing::Standing(epoch),
-            Stance::Following(leader, epoch) => Standing::Following(self.config.members().id(leader), epoch),
-            Stance::Bound => Standing::Bound,
-            Stance::Free => Standing::Free,
-            Stance::Replaced => Standing::Replaced,
-            Stance::Stopped(epoch) => Standing::Stopped(epoch),
-            Stance::Reserved(leader) => Standing::Reserved(self.config.members().id(leader)),
-        }
+    pub(super) fn told_state(&self) -> PeerState {
+        self.own_state().map(|leader| self.config.members().id(leader))
     }
 
     /// R23: to its leader a node echoes only what its promise covers; to others the newest frame received.
@@ -116,7 +107,7 @@ impl Elector {
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
-        self.state.notices.note_broadcast(self.stance(), self.state.durable.epoch());
+        self.state.notices.note_broadcast(self.own_state(), self.state.durable.epoch());
         self.reset_heartbeat();
     }
 
@@ -128,10 +119,10 @@ impl Elector {
         self.state.timers.set(Timer::Heartbeat, self.state.now + period);
     }
 
-    /// R36: a change of standing is sent to everybody at once.
+    /// R36: a change of state is sent to everybody at once.
     #[inline]
     pub(super) fn tell_everybody(&mut self) {
-        if !self.state.notices.is_broadcast(self.stance(), self.state.durable.epoch()) {
+        if !self.state.notices.is_broadcast(self.own_state(), self.state.durable.epoch()) {
             self.broadcast();
         }
     }
