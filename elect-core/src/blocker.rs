@@ -9,7 +9,7 @@ use crate::time::Time;
 /// The first rule that keeps a node from campaigning now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum Blocker {
+pub enum CampaignBlocker {
     /// It has stopped for good.
     Stopped,
     /// Its incarnation is being saved.
@@ -17,7 +17,7 @@ pub enum Blocker {
     /// It leads already.
     Leads,
     /// It stands already.
-    Stands,
+    Campaigns,
     /// It is a witness or an observer.
     NotAVoter,
     /// Its configuration says so.

@@ -21,7 +21,7 @@ pub(crate) struct Campaign {
     /// Not before this point may this node stand.
     wait_until: Time,
     /// Rounds lost in a row.
-    rounds_lost: u32,
+    campaigns_lost: u32,
     /// Whom this node leaves to stand alone for a while.
     head_start: Option<HeadStart>,
     /// The last released epoch that gave a head start: each gives one.
@@ -47,14 +47,14 @@ impl Campaign {
 
     /// This node leads.
     pub(crate) fn won(&mut self) {
-        self.rounds_lost = 0;
+        self.campaigns_lost = 0;
         self.had_leader = true;
         self.head_start = None;
     }
 
     /// A round was lost: the next one takes longer, and comes after a longer wait.
     pub(crate) fn lost(&mut self) {
-        self.rounds_lost = self.rounds_lost.saturating_add(1);
+        self.campaigns_lost = self.campaigns_lost.saturating_add(1);
     }
 
     /// Another node leads, and this one follows it: whatever it waited for is over.
@@ -62,7 +62,7 @@ impl Campaign {
         self.head_start = None;
         self.favour.end();
         self.wait_until = Time::ZERO;
-        self.rounds_lost = 0;
+        self.campaigns_lost = 0;
         self.had_leader = true;
     }
 
@@ -144,8 +144,8 @@ impl Campaign {
         (self.wait_until > now).then_some(self.wait_until)
     }
 
-    pub(crate) const fn rounds_lost(&self) -> u32 {
-        self.rounds_lost
+    pub(crate) const fn campaigns_lost(&self) -> u32 {
+        self.campaigns_lost
     }
 
     pub(crate) const fn had_leader(&self) -> bool {
@@ -183,7 +183,7 @@ impl Campaign {
 impl Campaign {
     /// No turn is looked back at for longer than `longest`.
     pub(crate) fn describe(&self, sink: &mut impl StateSink, longest: Duration) {
-        let Self { turn, wait_until, rounds_lost, head_start, released, favour, failed_at, had_leader } =
+        let Self { turn, wait_until, campaigns_lost, head_start, released, favour, failed_at, had_leader } =
             self;
         option(sink, head_start.as_ref(), |sink, head_start| {
             sink.word(head_start.target.get() as u64);
@@ -193,7 +193,7 @@ impl Campaign {
         sink.word(released.number());
         option(sink, favour.until().as_ref(), |sink, until| sink.until(*until));
         // More make no difference to waits and rounds.
-        sink.word(u64::from((*rounds_lost).min(4)));
+        sink.word(u64::from((*campaigns_lost).min(4)));
         sink.until(*wait_until);
         sink.word(u64::from(*had_leader));
         option(sink, turn.as_ref(), |sink, turn| {

@@ -207,7 +207,7 @@ impl Config {
     /// How long a round may take where ranks are `step` apart, after `lost` rounds were lost in a row: every voter's answer and both saves, twice
     /// over; then longer and longer, in case the network or a disk is slower than configured. Beyond the lease of
     /// the first answers a round is lost anyway.
-    pub(crate) fn round_timeout(&self, step: Duration, lost: u32) -> Duration {
+    pub(crate) fn campaign_timeout(&self, step: Duration, lost: u32) -> Duration {
         let longest = self.lease_span(self.detection.ceiling()).max(self.rank_step * 2);
         (step * 2 * (1 << lost.min(4))).min(longest)
     }

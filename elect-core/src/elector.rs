@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::durable::DurableState;
 use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
-use crate::event::{Health, LeaderLost, LinkState, Loss, RequestRefused, RoundLost, StepDown, Stopped};
+use crate::event::{CampaignLost, Health, LeaderLost, LinkState, Loss, RequestRefused, StepDown, Stopped};
 use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
@@ -274,10 +274,10 @@ impl Elector {
             Timer::Office => self.on_office_overdue(),
             Timer::Health => self.on_health_over(),
             Timer::Handover => self.on_handover_overdue(),
-            Timer::Round => self.on_round_over(),
+            Timer::Round => self.on_campaign_over(),
             Timer::Promise => self.on_promise_over(),
             Timer::Pause => self.on_pause_over(),
-            Timer::Stand => {}
+            Timer::Campaign => {}
             Timer::Heartbeat => self.on_heartbeat_due(),
         }
     }
@@ -314,7 +314,7 @@ impl Elector {
                 StepDown::Cloned
             }
         });
-        self.give_up_round(RoundLost::Stopped);
+        self.give_up_campaign(CampaignLost::Stopped);
         self.unfollow(LeaderLost::Stopped);
         self.tell_host();
         let spoke = self.state.life == Life::Running;

@@ -118,18 +118,18 @@ pub enum Notice {
         reason: LeaderLost,
     },
     /// This node stands for election.
-    Stood {
+    CampaignStarted {
         /// The epoch it offers.
         epoch: Epoch,
         /// Its rank among those who could stand: zero is the best.
         rank: usize,
     },
     /// This node's round ended without office.
-    RoundLost {
+    CampaignLost {
         /// The epoch it offered.
         epoch: Epoch,
         /// Why.
-        reason: RoundLost,
+        reason: CampaignLost,
     },
     /// This node gave its word.
     Accepted {
@@ -275,7 +275,7 @@ impl fmt::Display for LeaderLost {
 /// Why a round ended without office.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum RoundLost {
+pub enum CampaignLost {
     /// No quorum accepted in time.
     NoQuorum {
         /// How long this node waits before it may stand again.

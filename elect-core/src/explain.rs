@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::blocker::Blocker;
+use crate::blocker::CampaignBlocker;
 use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::genesis::told::Genesis;
@@ -44,7 +44,7 @@ pub struct Explanation {
     /// The slowest round trip to a connected peer, if it takes longer than configured.
     pub slow: Option<SlowRoundTrip>,
     /// The first rule that keeps this node from campaigning.
-    pub blocker: Option<Blocker>,
+    pub blocker: Option<CampaignBlocker>,
     /// Why this node has stopped, if it has.
     pub stopped: Option<String>,
 }
@@ -123,51 +123,51 @@ impl Explanation {
         let Some(blocker) = self.blocker else { return Ok(()) };
         f.write_str(", and it does not stand because ")?;
         match blocker {
-            Blocker::Stopped => {
+            CampaignBlocker::Stopped => {
                 write!(f, "it has stopped: {}", self.stopped.as_deref().unwrap_or("for good"))
             }
-            Blocker::Starting => f.write_str("it is still saving its incarnation"),
-            Blocker::Leads => f.write_str("it leads"),
-            Blocker::Stands => f.write_str("it stands already and waits for a quorum of accepts"),
-            Blocker::NotAVoter => f.write_str("it is a witness or an observer"),
-            Blocker::NeverLeader => f.write_str("its configuration says that it never leads"),
-            Blocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
-            Blocker::Unhealthy => f.write_str("its host reported itself unfit"),
-            Blocker::Paused(until) => {
+            CampaignBlocker::Starting => f.write_str("it is still saving its incarnation"),
+            CampaignBlocker::Leads => f.write_str("it leads"),
+            CampaignBlocker::Campaigns => f.write_str("it stands already and waits for a quorum of accepts"),
+            CampaignBlocker::NotAVoter => f.write_str("it is a witness or an observer"),
+            CampaignBlocker::NeverLeader => f.write_str("its configuration says that it never leads"),
+            CampaignBlocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
+            CampaignBlocker::Unhealthy => f.write_str("its host reported itself unfit"),
+            CampaignBlocker::Paused(until) => {
                 write!(f, "failover is paused for {} more, and not for it", left(until))
             }
-            Blocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
-            Blocker::Bound(to, epoch, until) => {
+            CampaignBlocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
+            CampaignBlocker::Bound(to, epoch, until) => {
                 write!(f, "its word is given to {to} in epoch {epoch} for {} more", left(until))
             }
-            Blocker::Saving(since) => {
+            CampaignBlocker::Saving(since) => {
                 write!(f, "a record has been saving for {}", Readable(self.now.since(since)))
             }
-            Blocker::InDoubt(until) => write!(
+            CampaignBlocker::InDoubt(until) => write!(
                 f,
                 "a frame said that its storage belongs to another history of the group: it waits {} more for a second one",
                 left(until)
             ),
-            Blocker::Waits(until) => {
+            CampaignBlocker::Waits(until) => {
                 write!(f, "it waits {} more after a lost round or a resignation", left(until))
             }
-            Blocker::HeadStart(target, until) => {
+            CampaignBlocker::HeadStart(target, until) => {
                 write!(f, "{target} has a head start of {} after a handover", left(until))
             }
-            Blocker::EpochsExhausted => f.write_str("the epochs are used up"),
-            Blocker::NotConnected { connected, needed } => {
+            CampaignBlocker::EpochsExhausted => f.write_str("the epochs are used up"),
+            CampaignBlocker::NotConnected { connected, needed } => {
                 write!(f, "only {connected} of the {needed} voting members it needs are connected")
             }
-            Blocker::NotFree { free, needed } => {
+            CampaignBlocker::NotFree { free, needed } => {
                 write!(f, "only {free} of the {needed} voting members it needs are free")
             }
-            Blocker::Lags { own, best } => {
+            CampaignBlocker::Lags { own, best } => {
                 write!(f, "its log lags too far: ")?;
                 write_position(f, own)?;
                 f.write_str(", the best connected one ")?;
                 write_position(f, best)
             }
-            Blocker::Rank { rank, at } => {
+            CampaignBlocker::Rank { rank, at } => {
                 write!(f, "{rank} better placed nodes go first; it stands in {}", left(at))
             }
         }

@@ -181,7 +181,7 @@ pub mod wire;
 
 pub use authority::{Authority, Lease};
 pub use birth::{Birth, Durable, LogSync};
-pub use blocker::Blocker;
+pub use blocker::CampaignBlocker;
 pub use config::builder::ConfigBuilder;
 pub use config::{BeyondLagLimit, Config, ConfigError, ConfigWarning, Detection, LagLimit};
 #[cfg(feature = "explore")]
@@ -191,8 +191,8 @@ pub use duty::{Duty, Raised};
 pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
-    HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo, RequestRefused,
-    RoundLost, StepDown, Stopped, Unfit,
+    CampaignLost, HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo,
+    RequestRefused, StepDown, Stopped, Unfit,
 };
 pub use explain::{Explanation, Hearing, OtherHistory};
 #[cfg(feature = "std")]

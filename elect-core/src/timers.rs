@@ -22,7 +22,7 @@ pub(crate) enum Timer {
     /// The freeze of failover ends.
     Pause,
     /// A reason to wait before campaigning may have ended.
-    Stand,
+    Campaign,
     /// The next heartbeat is due.
     Heartbeat,
 }
@@ -38,7 +38,7 @@ impl Timer {
         Self::Round,
         Self::Promise,
         Self::Pause,
-        Self::Stand,
+        Self::Campaign,
         Self::Heartbeat,
     ];
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag, LeaderLost,
-    Loss, NodeId, Notice, Position, Raised, Refusal, RequestRefused, RoundLost, SlowRoundTrip, Stamp,
+    Address, CampaignLost, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag,
+    LeaderLost, Loss, NodeId, Notice, Position, Raised, Refusal, RequestRefused, SlowRoundTrip, Stamp,
     StepDown, Stopped, Time, Unfit,
 };
 use elect_harness::{Group, ms};
@@ -55,10 +55,13 @@ fn notices() -> Vec<(Notice, Value)> {
             Notice::LeaderLost { leader: b, epoch: e, reason: LeaderLost::Silent },
             json!({"leader_lost": {"leader": "b", "epoch": 7, "reason": "silent"}}),
         ),
-        (Notice::Stood { epoch: e, rank: 1 }, json!({"stood": {"epoch": 7, "rank": 1}})),
+        (Notice::CampaignStarted { epoch: e, rank: 1 }, json!({"campaign_started": {"epoch": 7, "rank": 1}})),
         (
-            Notice::RoundLost { epoch: e, reason: RoundLost::NoQuorum { wait: Duration::from_millis(65) } },
-            json!({"round_lost": {"epoch": 7, "reason": {"no_quorum": {"wait_ms": 65}}}}),
+            Notice::CampaignLost {
+                epoch: e,
+                reason: CampaignLost::NoQuorum { wait: Duration::from_millis(65) },
+            },
+            json!({"campaign_lost": {"epoch": 7, "reason": {"no_quorum": {"wait_ms": 65}}}}),
         ),
         (Notice::Accepted { candidate: b, epoch: e }, json!({"accepted": {"candidate": "b", "epoch": 7}})),
         (

@@ -68,7 +68,7 @@ fn group(receiver: Receiver) -> Group {
         }
         Receiver::Candidate | Receiver::Saving => {
             group.start_all();
-            let stands = |group: &Group| group.count("c", |seen| is_event(seen, "Stood")) > 0;
+            let stands = |group: &Group| group.count("c", |seen| is_event(seen, "CampaignStarted")) > 0;
             group.run_until(ms(500), stands).expect("c stands");
             if matches!(receiver, Receiver::Candidate) {
                 group.cut("a", "c").cut("b", "c").run(ms(5)).heal();

@@ -26,7 +26,7 @@ pub enum Kind {
     /// It stands for election.
     Stood,
     /// Its round ended without office.
-    RoundLost,
+    CampaignLost,
     /// It won an election.
     Elected,
     /// It must catch up with a voter before it may serve.

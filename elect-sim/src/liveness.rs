@@ -45,11 +45,11 @@ pub enum Liveness {
     ElectsBehindAnother,
     /// Further candidacies before somebody is elected: then the bounds that hold "when the first round does not
     /// split" are not asked, and only L1 is.
-    FurtherRounds,
+    FurtherCampaigns,
     /// Likewise, while clients write: positions change under way, and so do the ranks that others see.
-    FurtherRoundsAmidWrites,
+    FurtherCampaignsAmidWrites,
     /// Likewise, after a first boot or a power cut of all: a quorum is connected before the best is known.
-    FurtherRoundsAtBoot,
+    FurtherCampaignsAtBoot,
     /// L9, S9: from the step-down of a handover to its target's leadership.
     HandsOver,
     /// From a leader's end or cut to a new leader, by silence.
@@ -110,9 +110,9 @@ impl Liveness {
             Self::PowerCutWithoutLeader => ("L8", "power cut of all, old leader away, to a leader"),
             Self::Elects => ("L9", "resignation to a new leader"),
             Self::ElectsAfterSilence => ("L9", "promises of a quorum over to a new leader"),
-            Self::FurtherRounds => ("L9", "further candidacies before somebody is elected"),
-            Self::FurtherRoundsAmidWrites => ("L9", "likewise, amid writes"),
-            Self::FurtherRoundsAtBoot => ("L9", "likewise, when all boot at once"),
+            Self::FurtherCampaigns => ("L9", "further candidacies before somebody is elected"),
+            Self::FurtherCampaignsAmidWrites => ("L9", "likewise, amid writes"),
+            Self::FurtherCampaignsAtBoot => ("L9", "likewise, when all boot at once"),
             Self::ElectsBehindAnother => ("L9", "likewise, amid writes or behind a better candidate"),
             Self::HandsOver => ("L9", "handover, step-down to the target leading"),
             Self::Detects => ("—", "leader dead or cut off to a new leader"),
@@ -136,9 +136,9 @@ impl Liveness {
             Self::Undisturbed
             | Self::EpochsAlone
             | Self::EpochsOfCutOffCandidate
-            | Self::FurtherRounds
-            | Self::FurtherRoundsAmidWrites
-            | Self::FurtherRoundsAtBoot => Unit::Times,
+            | Self::FurtherCampaigns
+            | Self::FurtherCampaignsAmidWrites
+            | Self::FurtherCampaignsAtBoot => Unit::Times,
             _ => Unit::Milliseconds,
         }
     }
@@ -148,9 +148,9 @@ impl Liveness {
         match self {
             Self::SettlesInFullMesh
             | Self::Settles
-            | Self::FurtherRounds
-            | Self::FurtherRoundsAmidWrites
-            | Self::FurtherRoundsAtBoot => Checker::Settles,
+            | Self::FurtherCampaigns
+            | Self::FurtherCampaignsAmidWrites
+            | Self::FurtherCampaignsAtBoot => Checker::Settles,
             Self::Undisturbed => Checker::Stays,
             Self::StepsDown => Checker::StepsDownInTime,
             Self::EpochsAlone | Self::EpochsOfCutOffCandidate => Checker::AddsNoEpoch,

@@ -31,7 +31,7 @@ impl Stopwatches {
     pub(crate) fn happened(&mut self, at: Real, node: NodeIndex, told: &Told) {
         match told {
             Told::Duty(Duty::Elected(_)) => self.elected = self.elected.or(Some((node, at))),
-            Told::Notice(Notice::Stood { rank, .. }) => {
+            Told::Notice(Notice::CampaignStarted { rank, .. }) => {
                 self.rounds += 1;
                 self.stood = self.stood.or(Some((node, u32::try_from(*rank).unwrap_or(u32::MAX), at)));
             }

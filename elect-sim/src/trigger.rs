@@ -38,7 +38,7 @@ impl Moment {
 
     pub(crate) fn of(told: &Told) -> Option<Self> {
         Some(match told {
-            Told::Notice(Notice::Stood { .. }) => Self::Stands,
+            Told::Notice(Notice::CampaignStarted { .. }) => Self::Stands,
             Told::Notice(Notice::Accepted { .. }) => Self::Accepts,
             Told::Duty(Duty::Elected(_)) => Self::Elected,
             Told::Duty(Duty::EpochRaised { .. }) => Self::Raises,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::blocker::Blocker;
+use crate::blocker::CampaignBlocker;
 use crate::config::BeyondLagLimit;
 use crate::elector::{Elector, Life, Role};
 use crate::epoch::{Epoch, Position};
@@ -25,12 +25,12 @@ impl Elector {
         let Some(blocker) = self.firm_blocker() else { return self.await_turn() };
         self.state.campaign.end_turn();
         let until = match blocker {
-            Blocker::Waits(until) | Blocker::InDoubt(until) => until,
+            CampaignBlocker::Waits(until) | CampaignBlocker::InDoubt(until) => until,
             // Its target may disconnect before: look again after one step.
-            Blocker::HeadStart(_, until) => until.min(self.state.now + self.rank_step()),
+            CampaignBlocker::HeadStart(_, until) => until.min(self.state.now + self.rank_step()),
             _ => Time::NEVER,
         };
-        self.state.timers.set(Timer::Stand, until);
+        self.state.timers.set(Timer::Campaign, until);
     }
 
     fn await_turn(&mut self) {
@@ -41,68 +41,71 @@ impl Elector {
         }
         self.state.campaign.await_turn(at, delay, self.state.now);
         // A better one may disappear before: look again after one step.
-        self.state.timers.set(Timer::Stand, at.min(self.state.now + self.rank_step()));
+        self.state.timers.set(Timer::Campaign, at.min(self.state.now + self.rank_step()));
     }
 
     /// The first rule that keeps this node from campaigning; `Rank` when only the delay of its rank is left, `None`
     /// never.
-    pub(super) fn blocker(&self) -> Option<Blocker> {
+    pub(super) fn blocker(&self) -> Option<CampaignBlocker> {
         self.firm_blocker().or_else(|| {
             let (rank, delay) = self.rank_delay();
-            Some(Blocker::Rank { rank, at: self.state.campaign.turn_after(delay, self.state.now) })
+            Some(CampaignBlocker::Rank { rank, at: self.state.campaign.turn_after(delay, self.state.now) })
         })
     }
 
     /// The first rule that keeps this node from campaigning, its rank apart.
-    fn firm_blocker(&self) -> Option<Blocker> {
+    fn firm_blocker(&self) -> Option<CampaignBlocker> {
         self.own_blocker().or_else(|| self.quorum_blocker()).or_else(|| self.lag_blocker())
     }
 
     /// What this node itself is or has promised.
-    fn own_blocker(&self) -> Option<Blocker> {
+    fn own_blocker(&self) -> Option<CampaignBlocker> {
         let config = &self.config;
         let followed = self.followed();
         let blockers = [
-            matches!(self.state.life, Life::Stopped(_)).then_some(Blocker::Stopped),
-            (self.state.life == Life::Starting).then_some(Blocker::Starting),
-            matches!(self.state.role, Role::Leader(_)).then_some(Blocker::Leads),
-            matches!(self.state.role, Role::Candidate(_)).then_some(Blocker::Stands),
-            (self.kind != MemberKind::Voter).then_some(Blocker::NotAVoter), // R50
-            config.never_leader().then_some(Blocker::NeverLeader),
-            self.is_replaced().then_some(Blocker::Replaced), // R45
+            matches!(self.state.life, Life::Stopped(_)).then_some(CampaignBlocker::Stopped),
+            (self.state.life == Life::Starting).then_some(CampaignBlocker::Starting),
+            matches!(self.state.role, Role::Leader(_)).then_some(CampaignBlocker::Leads),
+            matches!(self.state.role, Role::Candidate(_)).then_some(CampaignBlocker::Campaigns),
+            (self.kind != MemberKind::Voter).then_some(CampaignBlocker::NotAVoter), // R50
+            config.never_leader().then_some(CampaignBlocker::NeverLeader),
+            self.is_replaced().then_some(CampaignBlocker::Replaced), // R45
             // R43. R64: in a freeze the last leader leads on, unfit or not.
             (self.state.health == Health::Unfit && !self.state.freeze.is_active())
-                .then_some(Blocker::Unhealthy),
-            followed.map(|followed| Blocker::Follows(config.members().id(followed.leader), followed.epoch)),
+                .then_some(CampaignBlocker::Unhealthy),
+            followed.map(|followed| {
+                CampaignBlocker::Follows(config.members().id(followed.leader), followed.epoch)
+            }),
             // R10: a promise binds its giver too.
-            self.promise()
-                .map(|promise| Blocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)),
-            self.state.durable.saving_since().map(Blocker::Saving), // R8
-            self.state.genesis.doubt_until(self.state.now).map(Blocker::InDoubt), // R59
-            self.state.campaign.waits_until(self.state.now).map(Blocker::Waits), // R33
+            self.promise().map(|promise| {
+                CampaignBlocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)
+            }),
+            self.state.durable.saving_since().map(CampaignBlocker::Saving), // R8
+            self.state.genesis.doubt_until(self.state.now).map(CampaignBlocker::InDoubt), // R59
+            self.state.campaign.waits_until(self.state.now).map(CampaignBlocker::Waits), // R33
             self.active_head_start().map(|head_start| {
-                Blocker::HeadStart(config.members().id(head_start.target), head_start.until)
+                CampaignBlocker::HeadStart(config.members().id(head_start.target), head_start.until)
             }), // R39
             // R42. R62: only as the last leader.
-            self.state.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(Blocker::Paused),
-            (!self.has_next_epoch()).then_some(Blocker::EpochsExhausted),
+            self.state.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(CampaignBlocker::Paused),
+            (!self.has_next_epoch()).then_some(CampaignBlocker::EpochsExhausted),
         ];
         blockers.into_iter().flatten().next()
     }
 
     /// R18: a quorum, this node included, must be connected and free: by its last heartbeat, or because it last
     /// followed somebody who is known to have ended that epoch.
-    fn quorum_blocker(&self) -> Option<Blocker> {
+    fn quorum_blocker(&self) -> Option<CampaignBlocker> {
         let needed = self.config.members().quorum();
         // R65: a voter whose word cannot carry this node's lease is none that could elect it.
         let counts = |&peer: &MemberIndex| self.is_connected(peer) && self.is_counted(peer);
         let connected = 1 + self.voting_peers().filter(counts).count();
         if connected < needed {
-            return Some(Blocker::NotConnected { connected, needed });
+            return Some(CampaignBlocker::NotConnected { connected, needed });
         }
         let is_free = |&peer: &MemberIndex| self.counts_as_free(peer);
         let free = 1 + self.voting_peers().filter(counts).filter(is_free).count();
-        (free < needed).then_some(Blocker::NotFree { free, needed })
+        (free < needed).then_some(CampaignBlocker::NotFree { free, needed })
     }
 
     fn counts_as_free(&self, peer: MemberIndex) -> bool {
@@ -124,11 +127,11 @@ impl Elector {
     }
 
     /// R46: the lag limit is measured against connected voters, and bars only where the operator says so.
-    fn lag_blocker(&self) -> Option<Blocker> {
+    fn lag_blocker(&self) -> Option<CampaignBlocker> {
         let limit = self.config.lag_limit()?;
         let (own, best) = (self.state.position, self.best_connected_position());
         (limit.beyond == BeyondLagLimit::Bars && limit.is_exceeded(own, best))
-            .then_some(Blocker::Lags { own, best })
+            .then_some(CampaignBlocker::Lags { own, best })
     }
 
     fn best_connected_position(&self) -> Option<Position> {

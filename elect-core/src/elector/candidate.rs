@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::candidate::Candidate;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX};
-use crate::event::{Ignored, Notice, RoundLost};
+use crate::event::{CampaignLost, Ignored, Notice};
 use crate::follower::Follower;
 use crate::frame::{Body, Header, Refusal};
 use crate::members::{MemberIndex, MemberKind};
@@ -27,11 +27,11 @@ impl Elector {
         self.state.role = Role::Candidate(Candidate::new(offer));
         self.state.this_life.note_offered(epoch);
         self.state.campaign.begun();
-        self.state.timers.clear(Timer::Stand);
+        self.state.timers.clear(Timer::Campaign);
         let holder = Holder { node: self.config.node(), word: Word::Vote };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
-        self.out.happened(Notice::Stood { epoch, rank });
-        self.state.timers.set(Timer::Round, self.state.now + self.round_timeout());
+        self.out.happened(Notice::CampaignStarted { epoch, rank });
+        self.state.timers.set(Timer::Round, self.state.now + self.campaign_timeout());
         self.state.notices.note_broadcast(PeerState::Candidate(epoch), self.state.durable.epoch());
         self.offer_to_everybody();
     }
@@ -197,19 +197,19 @@ impl Elector {
     }
 
     /// R33: a round without a quorum in time, or without hope of one, is given up, which frees those who accepted; then a wait at random.
-    pub(super) fn on_round_over(&mut self) {
+    pub(super) fn on_campaign_over(&mut self) {
         if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
-            self.lose_round(wait, RoundLost::NoQuorum { wait });
+            self.lose_campaign(wait, CampaignLost::NoQuorum { wait });
         }
     }
 
     /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
-    pub(super) fn lose_round(&mut self, wait: Duration, reason: RoundLost) {
+    pub(super) fn lose_campaign(&mut self, wait: Duration, reason: CampaignLost) {
         let Role::Candidate(candidate) = &self.state.role else { return };
         self.state.connected_floor = candidate.offer().first();
         self.state.campaign.wait_until(self.state.now + wait);
-        self.give_up_round(reason);
+        self.give_up_campaign(reason);
     }
 
     /// Uniform up to the longest wait.
@@ -220,15 +220,15 @@ impl Elector {
     }
 
     /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
-    pub(super) fn withdraw_round(&mut self, reason: RoundLost) {
+    pub(super) fn withdraw_campaign(&mut self, reason: CampaignLost) {
         if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
-            self.lose_round(wait, reason);
+            self.lose_campaign(wait, reason);
         }
     }
 
     /// Stands no more. The own vote stays spent, and `ended` follows from the state and the durable epoch.
-    pub(super) fn give_up_round(&mut self, reason: RoundLost) {
+    pub(super) fn give_up_campaign(&mut self, reason: CampaignLost) {
         let Role::Candidate(candidate) = &self.state.role else { return };
         let epoch = candidate.epoch();
         self.state.freeze.end_favour();
@@ -236,6 +236,6 @@ impl Elector {
         self.silence(|state| matches!(state, PeerState::Candidate(_)));
         self.state.timers.clear(Timer::Round);
         self.reset_heartbeat();
-        self.out.happened(Notice::RoundLost { epoch, reason });
+        self.out.happened(Notice::CampaignLost { epoch, reason });
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
-use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
+use crate::event::{CampaignLost, Ignored, LeaderLost, Notice, StepDown};
 use crate::follower::{Followed, Follower, LeaderClaim, OfferInHand};
 use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
@@ -82,7 +82,7 @@ impl Elector {
         let node = self.config.members().id(leader);
         self.state.freeze.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
-        self.give_up_round(RoundLost::LeaderAppeared { leader: node, epoch });
+        self.give_up_campaign(CampaignLost::LeaderAppeared { leader: node, epoch });
         let named = epoch == self.state.durable.epoch()
             && self.state.durable.record().holder.is_some_and(|holder| holder.node == node);
         if named && self.state.durable.exempt_epoch().is_none() {
@@ -307,7 +307,7 @@ impl Elector {
     fn adopt_candidate(&mut self, accepting: OfferInHand) {
         let OfferInHand { candidate, epoch, .. } = accepting;
         let node = self.config.members().id(candidate);
-        self.give_up_round(RoundLost::HigherOffer { candidate: node, epoch });
+        self.give_up_campaign(CampaignLost::HigherOffer { candidate: node, epoch });
         let exempt_epoch = match self.followed() {
             Some(followed) if followed.leader == candidate => Some(followed.epoch),
             Some(_) => {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
-use crate::event::{Ignored, LeaderLost, Notice, RoundLost, StepDown};
+use crate::event::{CampaignLost, Ignored, LeaderLost, Notice, StepDown};
 use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::genesis::told::{Genesis, SavedGenesis, ToldGenesis};
 use crate::genesis::{Circumstances, Place, Verdict};
@@ -45,7 +45,7 @@ impl Elector {
             Verdict::Unclear => {
                 if own.is_none_or(|own| !own.is_final) {
                     self.state.genesis.begin_doubt(self.state.now + self.config.detection().ceiling());
-                    self.withdraw_round(RoundLost::Replaced);
+                    self.withdraw_campaign(CampaignLost::Replaced);
                 }
                 self.answer(peer);
                 Err(Ignored::UnprovenGenesis)
@@ -96,7 +96,7 @@ impl Elector {
         }
         let told_by = self.config.members().id(peer);
         self.lose_office(StepDown::Replaced);
-        self.give_up_round(RoundLost::Replaced);
+        self.give_up_campaign(CampaignLost::Replaced);
         self.unfollow(LeaderLost::Replaced);
         self.state.campaign.end_favour();
         let record = Record { storage: Storage::Replaced, genesis: None, ..*self.state.durable.record() };

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
-use crate::event::{HandoverAborted, Health, Ignored, RequestRefused, RoundLost, StepDown, Unfit};
+use crate::event::{CampaignLost, HandoverAborted, Health, Ignored, RequestRefused, StepDown, Unfit};
 use crate::frame::{Body, Header};
 use crate::handover::HandoverCause;
 use crate::handover::{HANDOVER_TIMEOUTS, Handover, HandoverRequest, HeadStart, Lag};
@@ -308,7 +308,7 @@ impl Elector {
         if self.state.freeze.is_active() {
             return;
         }
-        self.withdraw_round(RoundLost::Withdrawn);
+        self.withdraw_campaign(CampaignLost::Withdrawn);
         self.lose_office_to_successor(StepDown::Unhealthy);
     }
 
@@ -319,7 +319,7 @@ impl Elector {
         let resigned = self.check_resign().map(|()| {
             let wait = self.election_timeout();
             self.state.campaign.wait_until(self.state.now + wait);
-            self.lose_round(wait, RoundLost::Withdrawn);
+            self.lose_campaign(wait, CampaignLost::Withdrawn);
             // R64: in a freeze nobody is named, since nobody but an operator replaces the leader.
             if self.state.freeze.is_active() {
                 self.lose_office(StepDown::Resigned);

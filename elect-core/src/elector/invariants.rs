@@ -65,7 +65,7 @@ impl Elector {
         assert!(self.authority.is_draining() == leader.handover().is_some(), "what drains is a handover");
         assert!(self.state.campaign.favour().until().is_none(), "a leader needs no favour");
         assert!(self.state.campaign.waits_until(self.state.now).is_none(), "a leader waits for nothing");
-        assert!(self.state.campaign.rounds_lost() == 0, "a leader has lost no rounds");
+        assert!(self.state.campaign.campaigns_lost() == 0, "a leader has lost no rounds");
         assert!(self.state.campaign.head_start().is_none(), "a leader leaves nobody a head start");
         assert!(self.state.freeze.request().is_none(), "a leader asks nobody for a freeze");
         assert!(self.state.connected_floor == Time::ZERO, "to a leader every fresh echo counts");
@@ -96,7 +96,7 @@ impl Elector {
             let is_set = self.state.timers.get(timer) != Time::NEVER;
             assert!(is_set == is_for, "{timer:?} is set exactly while there is something to wait for");
         }
-        let waits = self.state.timers.get(Timer::Stand) != Time::NEVER;
+        let waits = self.state.timers.get(Timer::Campaign) != Time::NEVER;
         assert!(waits || self.state.campaign.turn().is_none(), "whoever has a turn waits for it");
     }
 

@@ -75,15 +75,15 @@ impl Elector {
     }
 
     /// R33: how long a round may take. Other disks may be slower than this node's, so it is never shorter than configured.
-    pub(super) fn round_timeout(&self) -> Duration {
+    pub(super) fn campaign_timeout(&self) -> Duration {
         let step = self.rank_step().max(self.config.rank_step());
-        self.config.round_timeout(step, self.state.campaign.rounds_lost())
+        self.config.campaign_timeout(step, self.state.campaign.campaigns_lost())
     }
 
     /// R33: the longest wait after a lost round: it doubles with each round lost in a row, to at most 32 steps. Longer
     /// steps than the configured ones do not make it longer than D.
     pub(super) fn longest_wait(&self) -> Duration {
-        let doublings = 2 << self.state.campaign.rounds_lost().min(4);
+        let doublings = 2 << self.state.campaign.campaigns_lost().min(4);
         let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step() * doublings);
         wait.min(configured.max(self.config.detection().ceiling()))
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
-use crate::event::{HandoverAborted, Health, Ignored, Notice, RequestRefused, RoundLost, StepDown};
+use crate::event::{CampaignLost, HandoverAborted, Health, Ignored, Notice, RequestRefused, StepDown};
 use crate::frame::{Body, FreezeNumber, FreezeStamp, Header};
 use crate::freeze::{Noted, PAUSE_MAX, PauseRequest};
 use crate::handover::HandoverCause;
@@ -181,7 +181,7 @@ impl Elector {
     /// R62: a round goes on in a freeze only if it is for the leader that the freeze keeps in office.
     fn withdraw_unless_reserved(&mut self) {
         if self.state.freeze.is_active() && !self.is_reserved_for(self.me) {
-            self.withdraw_round(RoundLost::Paused);
+            self.withdraw_campaign(CampaignLost::Paused);
         }
     }
 

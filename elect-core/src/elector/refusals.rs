@@ -9,14 +9,14 @@ impl Elector {
     pub(super) fn note_refusal(&mut self, voter: MemberIndex, header: &Header, refusal: Refusal) {
         if let Role::Candidate(candidate) = &mut self.state.role {
             candidate.note_refusal(voter, header, refusal);
-            if self.is_round_over() {
-                self.on_round_over();
+            if self.is_campaign_over() {
+                self.on_campaign_over();
             }
         }
     }
 
     /// Whether the own vote, the accepts and those who may still accept are no quorum.
-    fn is_round_over(&self) -> bool {
+    fn is_campaign_over(&self) -> bool {
         let Role::Candidate(candidate) = &self.state.role else { return false };
         // R65: of one that is left out nothing is expected.
         let is_there = |peer| self.is_connected(peer) && self.is_counted(peer);

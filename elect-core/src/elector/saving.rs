@@ -4,7 +4,7 @@ use crate::birth::Birth;
 use crate::duty::Duty;
 use crate::elector::{Elector, Life};
 use crate::epoch::Epoch;
-use crate::event::{RoundLost, StepDown, Stopped};
+use crate::event::{CampaignLost, StepDown, Stopped};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
 use crate::genesis::told::SavedGenesis;
 use crate::nonce::Incarnation;
@@ -87,7 +87,7 @@ impl Elector {
     /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
     pub(super) fn on_save_stalled(&mut self) {
         if self.state.durable.stall() {
-            self.withdraw_round(RoundLost::SaveStalled);
+            self.withdraw_campaign(CampaignLost::SaveStalled);
             // R64: in a freeze it is only told, and costs office when that ends.
             if self.state.freeze.is_active() {
                 self.broadcast();

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{HandoverAborted, LinkState, Loss, Notice, RoundLost};
+use super::{CampaignLost, HandoverAborted, LinkState, Loss, Notice};
 use crate::frame::Address;
 use crate::handover::HandoverCause;
 use crate::time::Readable;
@@ -25,11 +25,15 @@ impl fmt::Display for Notice {
             Self::LeaderLost { leader, epoch, reason } => {
                 write!(f, "this node no longer follows {leader}, which led epoch {epoch}: {reason}")
             }
-            Self::Stood { epoch, rank: 0 } => write!(f, "this node stands for epoch {epoch}, as the best"),
-            Self::Stood { epoch, rank } => {
+            Self::CampaignStarted { epoch, rank: 0 } => {
+                write!(f, "this node stands for epoch {epoch}, as the best")
+            }
+            Self::CampaignStarted { epoch, rank } => {
                 write!(f, "this node stands for epoch {epoch}, with rank {rank} behind the best")
             }
-            Self::RoundLost { epoch, reason } => write!(f, "this node does not win epoch {epoch}: {reason}"),
+            Self::CampaignLost { epoch, reason } => {
+                write!(f, "this node does not win epoch {epoch}: {reason}")
+            }
             Self::Accepted { candidate, epoch } => {
                 write!(f, "this node votes for {candidate} in epoch {epoch}")
             }
@@ -99,7 +103,7 @@ impl fmt::Display for Notice {
     }
 }
 
-impl fmt::Display for RoundLost {
+impl fmt::Display for CampaignLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoQuorum { wait } => {

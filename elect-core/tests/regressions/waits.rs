@@ -1,6 +1,6 @@
 //! How long a group goes without a leader, on slow disks and networks and after earlier elections.
 
-use elect_core::{Blocker, Detection, Elector, Health, PeerState, Step, Time};
+use elect_core::{CampaignBlocker, Detection, Elector, Health, PeerState, Step, Time};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{PROMISE, Solo, beat};
@@ -55,7 +55,7 @@ fn nodes_that_disagree_about_the_detection_time_stay_connected() {
         let mut group = calm(Group::with(names.map(|name| builder(name, &names).detection(detection))));
         group.run(ms(60_000)).kill("a").kill("e").input("d", unfit);
         for name in ["b", "c"] {
-            let stood = group.run_until(ms(9_000), |group| events(group, name, "Stood") > 0);
+            let stood = group.run_until(ms(9_000), |group| events(group, name, "CampaignStarted") > 0);
             assert!(stood.is_some(), "{}", group.story());
             group.input(name, unfit);
         }
@@ -73,7 +73,7 @@ fn a_wait_of_an_earlier_election_does_not_delay_the_next() {
     let mut a = Solo::new();
     // Nobody accepts, round after round, until it has drawn a long wait.
     let start = a.now;
-    while !matches!(a.blocker(), Some(Blocker::Waits(until)) if until.since(a.now) > ms(1_000)) {
+    while !matches!(a.blocker(), Some(CampaignBlocker::Waits(until)) if until.since(a.now) > ms(1_000)) {
         a.hear_free("b", 0);
         if a.gate.is_some() {
             a.commit();

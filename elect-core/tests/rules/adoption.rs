@@ -1,7 +1,7 @@
 //! R23, R26, R28, R29: taking up another's epoch.
 
 use elect_core::{
-    Blocker, Body, Fenced, Holder, Ignored, LeaderLost, Notice, PeerState, RoundLost, Stamp, Word,
+    Body, CampaignBlocker, CampaignLost, Fenced, Holder, Ignored, LeaderLost, Notice, PeerState, Stamp, Word,
 };
 
 use crate::harness::{id, ms};
@@ -96,7 +96,7 @@ fn r26_a_candidate_that_hears_a_leader_follows_it() {
     a.stand();
     a.commit();
     assert_eq!(a.hear_leader("c", 1), None, "c won that very epoch");
-    let lost = |notice: &Notice| matches!(notice, Notice::RoundLost { reason: RoundLost::LeaderAppeared { leader, .. }, .. } if *leader == id("c"));
+    let lost = |notice: &Notice| matches!(notice, Notice::CampaignLost { reason: CampaignLost::LeaderAppeared { leader, .. }, .. } if *leader == id("c"));
     assert!(a.saw(lost));
     a.commit();
     assert_eq!(a.leader(), Some((id("c"), epoch(1))));
@@ -110,7 +110,10 @@ fn r26_a_new_leader_supersedes_the_old_one() {
     assert_eq!(a.hear_leader("c", 4), None);
     assert_eq!(a.leader(), None);
     assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Superseded, .. })));
-    assert!(matches!(a.blocker(), Some(Blocker::Bound(to, _, _)) if to == id("b")), "until the save is done");
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::Bound(to, _, _)) if to == id("b")),
+        "until the save is done"
+    );
     a.commit();
     assert_eq!(a.leader(), Some((id("c"), epoch(4))));
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use elect_core::{Blocker, Body, Config, Duty, Ignored, Notice, PeerState, Refusal, RoundLost, Stamp};
+use elect_core::{
+    Body, CampaignBlocker, CampaignLost, Config, Duty, Ignored, Notice, PeerState, Refusal, Stamp,
+};
 
 use crate::harness::{builder, cluster, id, ms};
 use crate::solo::{
@@ -11,11 +13,11 @@ use crate::solo::{
 };
 
 fn lost(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Notice::RoundLost { .. }))
+    a.saw(|event| matches!(event, Notice::CampaignLost { .. }))
 }
 
 /// Gives up rounds from epoch `number` on, `count` of them, and returns the epoch after the last one.
-fn lose_rounds(a: &mut Solo, mut number: u64, count: u64) -> u64 {
+fn lose_campaigns(a: &mut Solo, mut number: u64, count: u64) -> u64 {
     for _ in 0..count {
         stand_again(a, number);
         a.commit().pass(ms(500));
@@ -218,7 +220,7 @@ fn r33_the_wait_is_drawn_up_to_a_limit_that_doubles_to_32_rank_steps() {
             stand_again(&mut a, round as u64 + 1);
             a.commit().pass(ms(500));
             let wait = a.notices.iter().find_map(|event| match event {
-                Notice::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
+                Notice::CampaignLost { reason: CampaignLost::NoQuorum { wait }, .. } => Some(*wait),
                 _ => None,
             });
             *longest = (*longest).max(wait.expect("nobody answers"));
@@ -242,15 +244,18 @@ fn r33_a_voter_that_answered_the_lost_round_stays_connected() {
     a.deliver("c", &answer);
     a.pass(RANK_STEP * 2);
     assert!(lost(&a));
-    assert_eq!(a.blocker().map(|blocker| matches!(blocker, Blocker::NotConnected { .. })), Some(false));
+    assert_eq!(
+        a.blocker().map(|blocker| matches!(blocker, CampaignBlocker::NotConnected { .. })),
+        Some(false)
+    );
     a.pass(ms(160));
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 2 }));
 }
 
 #[test]
 fn r33_following_a_leader_ends_the_row_of_lost_rounds_and_the_wait() {
     let mut a = Solo::new();
-    let number = lose_rounds(&mut a, 1, 4);
+    let number = lose_campaigns(&mut a, 1, 4);
     a.follow("b", number);
     a.hear("b", number, PeerState::Promised, beat());
     a.hear_free("c", number);
@@ -341,7 +346,7 @@ fn r39_a_favour_and_a_head_start_end_when_somebody_leads() {
         a
     };
     let a = released("a");
-    assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
     let a = released("c");
-    assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Blocker, Body, Frame, Heartbeat, LinkState, Notice, PeerState};
+use elect_core::{Address, Body, CampaignBlocker, Frame, Heartbeat, LinkState, Notice, PeerState};
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, heartbeat, lead, leading};
@@ -15,20 +15,20 @@ fn announces(frame: &Frame) -> bool {
 fn r17_a_closed_connection_ends_connected_at_once() {
     let mut a = Solo::new();
     a.hear("b", 0, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 2 }));
     a.link("b", LinkState::Closed);
-    assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 1, needed: 2 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 1, needed: 2 }));
     a.link("b", LinkState::Up);
     assert!(
-        matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
+        matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })),
         "what it echoed before says nothing of now"
     );
     a.hear("b", 0, PeerState::Promised, beat());
-    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotFree { .. })));
     a.link("b", LinkState::Closed);
     a.hear("b", 0, PeerState::Promised, beat());
     assert!(
-        matches!(a.blocker(), Some(Blocker::NotConnected { .. })),
+        matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })),
         "nor does a frame without a connection"
     );
 }
@@ -39,14 +39,17 @@ fn r17_connected_takes_an_echo_of_the_last_detection_time() {
     let mut frame = a.frame("b", 0, PeerState::Promised, beat());
     frame.header.echo = None;
     a.deliver("b", &frame);
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "it is heard, but does it hear?");
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })),
+        "it is heard, but does it hear?"
+    );
     let echoed = a.last_to("b").header.nonce.sent;
     a.hear("b", 0, PeerState::Promised, beat());
     a.now = echoed + D;
-    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotFree { .. })));
     a.now = a.now + Duration::from_nanos(1);
     a.tick();
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })));
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Birth, Blocker, Body, Config, Detection, Frame, Heartbeat, Ignored, Incarnation, Lead, LogSync, Notice,
-    PeerState, RebuiltTo, Record, Refusal,
+    Birth, Body, CampaignBlocker, Config, Detection, Frame, Heartbeat, Ignored, Incarnation, Lead, LogSync,
+    Notice, PeerState, RebuiltTo, Record, Refusal,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -210,7 +210,7 @@ fn r65_an_offer_that_was_refused_for_its_length_is_repeated_at_once_with_less() 
     assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { .. })));
     a.clear().hear("c", 0, PeerState::Free, refusal);
     assert_eq!(a.sent_to("c").count(), 0, "once: the voter has not changed its mind");
-    assert_eq!(a.blocker(), Some(Blocker::Stands), "no lost round");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "no lost round");
 }
 
 #[test]
@@ -233,9 +233,9 @@ fn r65_a_voter_that_allows_less_than_the_minimum_is_left_out() {
     let short = Duration::from_micros(142_424);
     let mut a = solo(D, short, D);
     a.hear_free("b", 0);
-    assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 1, needed: 2 }), "R18");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 1, needed: 2 }), "R18");
     a.hear("c", 0, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 2 }));
     a.hear_free("c", 0);
     a.pass(ms(1)).commit();
     assert_eq!(a.hear_accept("b", 1), None);
@@ -264,7 +264,7 @@ fn r65_the_offers_of_a_voter_that_is_left_out_are_accepted_as_anybodys() {
 fn r65_exactly_the_minimum_is_enough_and_so_is_what_was_not_told() {
     let mut a = solo(D, NEEDED, D);
     a.hear_free("b", 0);
-    assert_eq!(a.blocker(), Some(Blocker::Stands));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns));
     a.commit();
     a.hear_accept("b", 1);
     assert_eq!(a.leader(), Some((id("a"), epoch(1))));
@@ -279,7 +279,11 @@ fn r33_a_round_is_over_without_the_voter_that_is_left_out() {
     a.commit();
     let spent = Body::Refuse { epoch: epoch(1), refusal: Refusal::VoteSpent, detection_max: OPEN };
     a.hear("c", 1, PeerState::Promised, spent);
-    assert!(matches!(a.blocker(), Some(Blocker::Waits(_))), "b alone elects nobody: {:?}", a.blocker());
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::Waits(_))),
+        "b alone elects nobody: {:?}",
+        a.blocker()
+    );
 }
 
 #[test]
@@ -336,7 +340,7 @@ fn r65_both_sides_warn_with_both_figures() {
     );
     let status = a.elector.status(a.now).peers[0].detection;
     assert!(status.is_left_out && !status.leaves_out);
-    assert_eq!(a.blocker(), Some(Blocker::Stands), "a can be elected by b all the same");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "a can be elected by b all the same");
 }
 
 #[test]
@@ -356,7 +360,7 @@ fn r65_a_life_that_allows_more_is_asked_for_more() {
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
     a.maxima.insert(id("b"), ms(800));
     a.hear_free("b", 0);
-    assert_eq!(a.blocker(), Some(Blocker::Stands), "and counts from then on");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "and counts from then on");
     a.pass(INTERVAL);
     assert_eq!(asked(&a, "b"), ms(800));
 }

@@ -240,7 +240,7 @@ fn r17_a_refused_connection_is_a_closed_one() {
     let mut a = Solo::new();
     a.hear("b", 0, PeerState::Promised, beat());
     a.link("b", LinkState::Refused { attempt_began: a.now });
-    assert!(matches!(a.blocker(), Some(elect_core::Blocker::NotConnected { .. })));
+    assert!(matches!(a.blocker(), Some(elect_core::CampaignBlocker::NotConnected { .. })));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Digest, Duty, Elector, Ignored, Incarnation, LeaderLost, MemberKind, Nonce, Notice,
-    PeerState, Position, Record, Refusal, StepDown, Stopped, Time,
+    Body, CampaignBlocker, Digest, Duty, Elector, Ignored, Incarnation, LeaderLost, MemberKind, Nonce,
+    Notice, PeerState, Position, Record, Refusal, StepDown, Stopped, Time,
 };
 
 use crate::harness::{builder, id, ms};
@@ -24,9 +24,13 @@ fn r01_only_members_of_this_very_group_count() {
     assert_eq!(a.deliver("b", &foreign), Some(Ignored::OtherGroup));
     foreign.header = elect_core::Header { group: 1, ..frame.header };
     assert_eq!(a.deliver("b", &foreign), Some(Ignored::OtherGroup));
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 1, .. })));
     assert_eq!(a.deliver("b", &frame), None);
-    assert_eq!(a.blocker(), Some(Blocker::Stands), "the same frame from its own sender makes a quorum");
+    assert_eq!(
+        a.blocker(),
+        Some(CampaignBlocker::Campaigns),
+        "the same frame from its own sender makes a quorum"
+    );
 }
 
 #[test]
@@ -108,7 +112,7 @@ fn r04_an_older_frame_changes_nothing_but_maxima() {
     assert_eq!(a.deliver("b", &free), Some(Ignored::Older));
     assert_eq!(
         a.blocker(),
-        Some(Blocker::NotFree { free: 1, needed: 2 }),
+        Some(CampaignBlocker::NotFree { free: 1, needed: 2 }),
         "it said free before it was bound"
     );
     a.hear_free("c", 0);
@@ -299,7 +303,7 @@ fn r50_witnesses_and_observers_never_claim_and_observers_never_vote() {
     a.hear_free("o", 0);
     assert_eq!(
         a.blocker(),
-        Some(Blocker::NotConnected { connected: 1, needed: 2 }),
+        Some(CampaignBlocker::NotConnected { connected: 1, needed: 2 }),
         "an observer is no quorum"
     );
     a.hear_free("w", 0);
@@ -325,7 +329,7 @@ fn r50_witnesses_and_observers_do_not_stand_and_observers_refuse_to_vote() {
         for voter in ["a", "b", "c", "v"] {
             node.hear_free(voter, 0);
         }
-        assert_eq!(node.blocker(), Some(Blocker::NotAVoter), "{kind:?}");
+        assert_eq!(node.blocker(), Some(CampaignBlocker::NotAVoter), "{kind:?}");
         let offered = node.hear_offer("a", 1);
         assert_eq!(offered, (kind == MemberKind::Observer).then_some(Ignored::NotItsPlace));
     }
@@ -404,7 +408,7 @@ fn r48_nothing_leaves_before_the_incarnation_is_saved() {
     a.step(|elector, now| elector.set_health(elect_core::Health::Unfit, now));
     let _ = a.request(Elector::resume);
     a.pass(ms(10_000));
-    assert_eq!(a.blocker(), Some(Blocker::Starting));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Starting));
     assert!(a.frames.is_empty());
     a.commit();
     assert_eq!(a.disk.record.incarnation.counter, 8);

@@ -436,7 +436,7 @@ fn r59_one_broken_frame_proves_nothing() {
     assert_eq!(a.hear("c", 4, PeerState::Promised, beat()), Some(Ignored::UnprovenGenesis));
     a.hear_free("b", 4);
     assert_eq!(a.offered(), None);
-    assert!(matches!(a.blocker(), Some(elect_core::Blocker::InDoubt(until)) if until == a.now + D));
+    assert!(matches!(a.blocker(), Some(elect_core::CampaignBlocker::InDoubt(until)) if until == a.now + D));
     a.clear().hear_offer("b", 6);
     assert!(matches!(a.last_to("b").body, Body::Refuse { refusal: Refusal::Replaced, .. }));
     a.pass(D);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, HandoverCause, Heartbeat, Ignored, LinkState, Notice, PeerState, Raised,
-    RoundLost, Stamp, StepDown,
+    Body, CampaignBlocker, CampaignLost, Duty, Elector, HandoverCause, Heartbeat, Ignored, LinkState, Notice,
+    PeerState, Raised, Stamp, StepDown,
 };
 
 use crate::harness::{builder, id, ms};
@@ -191,7 +191,7 @@ fn r24_the_end_of_an_old_lease_disconnects_nobody() {
     a.pass(ms(400));
     a.hear("b", 5, PeerState::Promised, beat());
     a.pass(end.since(a.now) + ms(1)).link("b", LinkState::Up);
-    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotFree { .. })), "{:?}", a.blocker());
 }
 
 #[test]
@@ -229,10 +229,13 @@ fn r39_a_release_to_this_node_ends_its_waits_and_its_head_start_for_others() {
     a.follow("b", 1);
     a.hear("c", 1, follows("b", 1), beat());
     a.hear("b", 1, PeerState::Free, Body::Release { epoch: epoch(1), target: id("c") });
-    assert!(matches!(a.blocker(), Some(Blocker::HeadStart(..))));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))));
     a.hear("b", 1, stands(2), beat());
     a.hear("b", 1, PeerState::Free, beat());
-    assert!(matches!(a.blocker(), Some(Blocker::HeadStart(..))), "what b does ends no head start of c");
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))),
+        "what b does ends no head start of c"
+    );
     a.clear().hear("c", 2, PeerState::Free, Body::Release { epoch: epoch(2), target: id("a") });
     assert_eq!(a.offered(), Some(3), "{:?}", a.blocker());
 
@@ -245,7 +248,7 @@ fn r39_a_release_to_this_node_ends_its_waits_and_its_head_start_for_others() {
     let until = a.now + ELECTION_TIMEOUT;
     a.pass(ms(700));
     a.hear_free("c", 1);
-    assert_eq!(a.blocker(), Some(Blocker::Waits(until)));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Waits(until)));
     a.hear("c", 2, PeerState::Free, Body::Release { epoch: epoch(2), target: id("a") });
     assert_eq!(a.offered(), Some(3), "{:?}", a.blocker());
 }
@@ -255,7 +258,7 @@ fn r43_a_candidate_that_resigns_gives_its_round_up() {
     let mut a = Solo::new();
     a.stand();
     a.request(Elector::resign).unwrap();
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::Withdrawn, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { reason: CampaignLost::Withdrawn, .. })));
     a.commit().hear_accept("b", 1);
     assert!(!a.holds_lease());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, HandoverAborted, HandoverCause, HandoverRequest, Health, Heartbeat,
+    Body, CampaignBlocker, Duty, Elector, HandoverAborted, HandoverCause, HandoverRequest, Health, Heartbeat,
     Ignored, Lag, LinkState, NodeId, NotInOffice, PeerState, RequestRefused, StepDown, Unfit,
 };
 
@@ -155,7 +155,7 @@ fn r39_the_target_stands_without_rank_delay_and_others_leave_it_a_head_start() {
     let target = released("a");
     assert_eq!(target.offered(), Some(2), "its priority is the lowest");
     let mut other = released("c");
-    assert_eq!(other.blocker(), Some(Blocker::HeadStart(id("c"), other.now + ELECTION_TIMEOUT)));
+    assert_eq!(other.blocker(), Some(CampaignBlocker::HeadStart(id("c"), other.now + ELECTION_TIMEOUT)));
     let until = other.now + ELECTION_TIMEOUT;
     while other.now < until {
         assert_eq!(other.offered(), None);
@@ -168,7 +168,7 @@ fn r39_the_target_stands_without_rank_delay_and_others_leave_it_a_head_start() {
 
 #[test]
 fn r39_a_head_start_ends_early_when_the_target_disconnects_declines_or_fails() {
-    let has_none = |a: &Solo| !matches!(a.blocker(), Some(Blocker::HeadStart(..)));
+    let has_none = |a: &Solo| !matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..)));
     let mut a = released("c");
     a.link("c", LinkState::Closed);
     assert!(has_none(&a), "disconnected");
@@ -194,7 +194,7 @@ fn r39_one_released_epoch_gives_one_head_start() {
     a.hear("c", 2, PeerState::Free, beat());
     let again = Body::Release { epoch: epoch(1), target: id("c") };
     assert_eq!(a.hear("b", 1, PeerState::Promised, again), Some(Ignored::Ended(epoch(1))));
-    assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))));
+    assert!(!matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))));
     let unproven = Body::Release { epoch: epoch(7), target: id("c") };
     assert_eq!(
         a.hear("b", 2, PeerState::Promised, unproven),
@@ -210,7 +210,7 @@ fn r39_a_release_counts_only_with_a_recent_echo() {
     let mut release = a.frame("b", 1, PeerState::Free, Body::Release { epoch: epoch(1), target: id("c") });
     release.header.echo = None;
     assert_eq!(a.deliver("b", &release), Some(Ignored::NotFresh));
-    assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))));
+    assert!(!matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Detection, Duty, Health, Heartbeat, Ignored, Incarnation, LinkState, MemberKind,
-    NotRebuilt, Notice, PeerState, RebuiltTo, Record, RequestRefused, Unfit,
+    Body, CampaignBlocker, Config, Detection, Duty, Health, Heartbeat, Ignored, Incarnation, LinkState,
+    MemberKind, NotRebuilt, Notice, PeerState, RebuiltTo, Record, RequestRefused, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -75,7 +75,7 @@ fn r17_only_an_echo_of_this_life_connects_and_an_older_one_takes_nothing_away() 
     let mut frame = a.frame("b", 0, PeerState::Promised, beat());
     frame.header.echo.as_mut().unwrap().incarnation.random ^= 1;
     a.deliver("b", &frame);
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })));
 
     let mut a = Solo::new();
     let early = a.frame("b", 0, PeerState::Promised, beat()).header.echo;
@@ -85,7 +85,7 @@ fn r17_only_an_echo_of_this_life_connects_and_an_older_one_takes_nothing_away() 
     late.header.echo = early;
     a.deliver("b", &late);
     a.pass(ms(300)).link("c", LinkState::Up);
-    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotFree { .. })), "{:?}", a.blocker());
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn r17_connected_lasts_for_the_detection_time_and_no_longer() {
     a.deliver("b", &frame);
     a.now = echoed + D;
     a.link("c", LinkState::Up);
-    assert!(matches!(a.blocker(), Some(Blocker::NotFree { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotFree { .. })));
     a.now = a.now + Duration::from_nanos(1);
     a.link("c", LinkState::Up);
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn r17_a_later_life_has_a_clock_of_its_own_and_must_prove_that_it_hears() {
     first.header.nonce.sent = elect_core::Time::from_nanos(5);
     first.header.echo = None;
     assert_eq!(a.deliver("b", &first), None, "its clock may have begun anew");
-    assert!(matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })), "{:?}", a.blocker());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn r18_observers_are_no_part_of_a_free_quorum() {
     a.hear("b", 0, PeerState::Free, beat());
     a.hear("c", 0, PeerState::Promised, beat());
     a.hear("o", 0, PeerState::Free, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 2, needed: 3 }));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn r19_at_the_end_of_all_epochs_nobody_stands() {
     let record = Record { epoch: epoch(u64::MAX), ..Record::first_boot(&config) };
     let mut a = Solo::from_record(config, record);
     a.hear_free("b", 5);
-    assert_eq!(a.blocker(), Some(Blocker::EpochsExhausted));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::EpochsExhausted));
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn r32_a_delay_that_was_interrupted_begins_anew() {
     for interrupt in interruptions {
         let mut b = Solo::with(builder("b", &["a", "b", "c"]));
         b.hear_free("a", 0);
-        assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })));
+        assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })));
         b.pass(ms(40));
         interrupt(&mut b);
         b.clear().hear_free("a", 1);
-        assert_eq!(b.blocker(), Some(Blocker::Rank { rank: 1, at: b.now + RANK_STEP }));
+        assert_eq!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, at: b.now + RANK_STEP }));
         assert_eq!(b.offered(), None);
     }
 }
@@ -198,13 +198,13 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
     b.set_position(at(1, 5)).hear("c", 0, follows("a", 0), beat_at(at(1, 9)));
     b.hear_free("d", 0);
     b.hear_free("e", 0);
-    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
+    assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
 
     // One that stands is ahead, even if it said before that it is unfit.
     let mut a = Solo::new();
     a.hear("b", 0, stands(1), Body::Heartbeat(Heartbeat { healthy: false, ..heartbeat() }));
     a.hear_free("c", 0);
-    assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", a.blocker());
 
     // What it says anew holds, downwards too.
     let mut b = Solo::with(builder("b", &["a", "b", "c"]).lag_tolerance(0));

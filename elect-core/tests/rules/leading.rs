@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Detection, Duty, Elector, Frame, Heartbeat, Ignored, LinkState, Notice, Office,
-    PeerState, Raised, RequestRefused, StepDown, Unfit,
+    Body, CampaignBlocker, Config, Detection, Duty, Elector, Frame, Heartbeat, Ignored, LinkState, Notice,
+    Office, PeerState, Raised, RequestRefused, StepDown, Unfit,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -305,7 +305,7 @@ fn r33_a_leadership_ends_the_row_of_lost_rounds() {
     a.pass(D).clear().hear_free("b", number);
     assert_eq!(a.offered(), Some(number + 1));
     a.commit().pass(RANK_STEP * 2);
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })), "a first round is short");
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { .. })), "a first round is short");
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn r39_a_head_start_is_forgotten_with_the_own_election() {
     assert!(!a.losses.is_empty());
     a.hear("c", 1, PeerState::Promised, beat());
     a.hear("c", 1, PeerState::Promised, beat());
-    assert!(!matches!(a.blocker(), Some(Blocker::HeadStart(..))), "{:?}", a.blocker());
+    assert!(!matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))), "{:?}", a.blocker());
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn r17_whoever_leads_counts_who_was_heard_before_a_lost_round() {
     a.hear("c", 0, PeerState::Promised, beat());
     a.pass(ms(1)).stand();
     a.commit().pass(RANK_STEP * 2);
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })));
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { .. })));
     while a.offered() != Some(2) {
         a.hear_free("b", 1);
         a.pass(ms(10));
@@ -374,7 +374,7 @@ fn r24_nothing_of_a_leadership_that_is_over_falls_due() {
     a.pass(ms(400));
     a.hear("b", 1, PeerState::Promised, beat());
     a.pass(end.since(a.now));
-    assert!(!matches!(a.blocker(), Some(Blocker::NotConnected { .. })), "{:?}", a.blocker());
+    assert!(!matches!(a.blocker(), Some(CampaignBlocker::NotConnected { .. })), "{:?}", a.blocker());
 
     // The deadline of the way into office.
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).office_timeout(ms(600)));

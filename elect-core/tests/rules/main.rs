@@ -4,6 +4,7 @@
 //! tests use the harness on virtual time.
 
 mod adoption;
+mod campaigns;
 mod candidacy;
 mod connection;
 mod detection;
@@ -21,7 +22,6 @@ mod operation;
 mod promises;
 mod re_offer;
 mod restart;
-mod rounds;
 mod saving;
 
 use elect_harness::{self as harness, solo};

@@ -1,8 +1,8 @@
 //! R30, R31, R43, R52, R53: the fence, and the way into and out of office.
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office, PeerState, Raised,
-    RoundLost, Stamp, StepDown,
+    Body, CampaignBlocker, CampaignLost, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office,
+    PeerState, Raised, Stamp, StepDown,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -115,7 +115,7 @@ fn r31_whoever_does_not_serve_in_time_resigns_and_stands_behind_the_others() {
         a
     };
     let a = lonely(at(0, 1));
-    assert_eq!(a.blocker(), Some(Blocker::Rank { rank: 0, at: a.now + ELECTION_TIMEOUT }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Rank { rank: 0, at: a.now + ELECTION_TIMEOUT }));
     let a = lonely(at(0, 2));
     assert_eq!(a.offered(), Some(2), "its position moved: nothing holds it back");
 }
@@ -153,14 +153,14 @@ fn r43_an_unfit_host_loses_office_or_declines_it() {
     assert!(a.sent_to("c").any(|frame| frame.body == release), "it hands over, as it can");
     a.pass(PROMISE);
     a.hear_free("b", 1);
-    assert_eq!(a.blocker(), Some(Blocker::Unhealthy));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Unhealthy));
     a.step(|elector, now| elector.set_health(Health::Healthy, now));
-    assert_ne!(a.blocker(), Some(Blocker::Unhealthy));
+    assert_ne!(a.blocker(), Some(CampaignBlocker::Unhealthy));
 
     let mut a = Solo::new();
     a.stand();
     unfit(&mut a);
-    assert!(a.saw(|notice| matches!(notice, Notice::RoundLost { reason: RoundLost::Withdrawn, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::CampaignLost { reason: CampaignLost::Withdrawn, .. })));
     a.commit().hear_accept("b", 1);
     assert!(!a.holds_lease());
 }
@@ -181,7 +181,7 @@ fn r43_a_save_that_takes_longer_than_the_detection_time_counts_as_stalled() {
         a.pass(ms(40).min(left));
     }
     assert_eq!(a.losses[0].reason, StepDown::SaveStalled);
-    assert!(matches!(a.blocker(), Some(Blocker::Saving(since)) if since == began));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Saving(since)) if since == began));
     a.commit();
     assert!(!a.must(|duty| matches!(duty, Duty::EpochRaised { .. })), "too late is too late");
 }
@@ -204,7 +204,7 @@ fn r66_health_that_is_not_renewed_costs_office() {
     assert!(a.losses.is_empty());
     a.pass(ms(1));
     assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }]);
-    assert!(matches!(a.blocker(), Some(Blocker::Unhealthy)));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Unhealthy)));
     assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Release { .. })), "for whoever is fit");
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted, HandoverCause, Health,
-    Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, PeerState, Record, Refusal,
-    RequestRefused, RoundLost, StepDown,
+    Body, CampaignBlocker, CampaignLost, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted,
+    HandoverCause, Health, Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, PeerState,
+    Record, Refusal, RequestRefused, StepDown,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -100,7 +100,7 @@ fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
     assert!(a.saw(|notice| matches!(notice, Notice::Paused { until } if *until == thaws)));
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
-    assert_eq!(a.blocker(), Some(Blocker::Paused(thaws)));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Paused(thaws)));
     a.clear().hear_offer("c", 2);
     assert!(refused(&a, "c"));
     a.pass(thaws.since(a.now));
@@ -290,7 +290,8 @@ fn r62_a_freeze_that_comes_in_a_round_ends_it_and_withholds_an_accept() {
     let mut a = Solo::new();
     a.stand();
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
-    let withdrawn = |event: &Notice| matches!(event, Notice::RoundLost { reason: RoundLost::Paused, .. });
+    let withdrawn =
+        |event: &Notice| matches!(event, Notice::CampaignLost { reason: CampaignLost::Paused, .. });
     assert!(a.saw(withdrawn));
     let mut a = Solo::new();
     a.hear_offer("b", 1);
@@ -320,7 +321,7 @@ fn r62_a_release_moves_the_reservation_while_the_head_start_lasts() {
     a.hear("b", 1, reserved("a"), release("a"));
     assert_eq!(a.offered(), Some(2));
     a.commit().pass(ELECTION_TIMEOUT * 2);
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { .. })));
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { .. })));
     assert_eq!(reserved_for(&a), Some(id("b")));
 }
 
@@ -339,7 +340,7 @@ fn r62_a_witness_is_reserved_and_a_replaced_node_does_not_count() {
     let mut replaced = Solo::from_record(config, record);
     replaced.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
     replaced.hear("c", 1, reserved("a"), beat_with(stamp(1, 1, ms(60_000))));
-    assert_eq!(replaced.blocker(), Some(Blocker::Replaced));
+    assert_eq!(replaced.blocker(), Some(CampaignBlocker::Replaced));
     assert_eq!(replaced.last_to("b").header.state, PeerState::Replaced);
 }
 

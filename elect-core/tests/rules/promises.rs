@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice, PeerState, Record, Refusal,
-    RoundLost, Word,
+    Body, CampaignBlocker, CampaignLost, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice,
+    PeerState, Record, Refusal, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -53,7 +53,7 @@ fn r08_a_node_does_not_stand_while_it_saves() {
     a.hear_offer("b", 1);
     a.hear("b", 1, PeerState::Free, beat());
     a.hear_free("c", 0);
-    assert!(matches!(a.blocker(), Some(Blocker::Saving(_))));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Saving(_))));
     assert_eq!(a.offered(), None);
     assert_eq!(a.last_to("c").header.state, PeerState::Promised, "its vote is being given");
 }
@@ -106,7 +106,7 @@ fn r10_a_promise_binds_against_everybody_else_and_oneself() {
     assert_eq!(refusal(&a, "c"), Some(Refusal::Bound));
     assert!(a.saw(|notice| matches!(notice, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
     a.hear_free("c", 0);
-    assert!(matches!(a.blocker(), Some(Blocker::Bound(to, _, _)) if to == id("b")));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Bound(to, _, _)) if to == id("b")));
     a.hear_offer("b", 3);
     a.commit();
     assert_eq!(accepts(&a, "b"), 1, "the one it is promised to may offer again");
@@ -134,7 +134,7 @@ fn r11_a_candidate_gives_way_to_a_higher_offer_only() {
         a.commit();
         assert_eq!(a.hear_offer("c", offered), None);
         assert_eq!(refusal(&a, "c"), (!gives_way).then_some(Refusal::OwnOffice));
-        let lost = |notice: &Notice| matches!(notice, Notice::RoundLost { reason: RoundLost::HigherOffer { candidate, .. }, .. } if *candidate == id("c"));
+        let lost = |notice: &Notice| matches!(notice, Notice::CampaignLost { reason: CampaignLost::HigherOffer { candidate, .. }, .. } if *candidate == id("c"));
         assert_eq!(a.saw(lost), gives_way);
         if gives_way {
             a.commit();

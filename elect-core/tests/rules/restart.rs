@@ -1,8 +1,8 @@
 //! R44, R45: lost, failing and returned storage.
 
 use elect_core::{
-    Blocker, Body, Duty, Elector, Heartbeat, Incarnation, MemberKind, NotRebuilt, PeerState, RebuiltTo,
-    Record, Refusal, RequestRefused, StepDown, Stopped, Storage,
+    Body, CampaignBlocker, Duty, Elector, Heartbeat, Incarnation, MemberKind, NotRebuilt, PeerState,
+    RebuiltTo, Record, Refusal, RequestRefused, StepDown, Stopped, Storage,
 };
 
 use crate::harness::{builder, cluster, id, ms};
@@ -31,7 +31,7 @@ fn r44_after_a_failed_save_a_node_votes_offers_and_leads_no_more() {
     a.step(|elector, now| elector.set_health(elect_core::Health::Unfit, now));
     a.pass(ms(60_000));
     assert!(a.frames.is_empty() && a.gate.is_none(), "and it was the last");
-    assert_eq!(a.blocker(), Some(Blocker::Stopped));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Stopped));
     assert_eq!(a.request(Elector::resume), Err(RequestRefused::Stopped));
 }
 
@@ -61,7 +61,7 @@ fn r45_replaced_storage_counts_for_nothing() {
     assert_eq!(a.last_to("b").header.state, PeerState::Replaced);
     a.hear_free("b", 0);
     a.hear_free("c", 0);
-    assert_eq!(a.blocker(), Some(Blocker::Replaced), "it does not stand");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Replaced), "it does not stand");
     a.clear().hear_offer("b", 1);
     assert!(a.gate.is_none());
     let refuses = Body::Refuse { epoch: epoch(1), refusal: Refusal::Replaced, detection_max: D };
@@ -70,14 +70,14 @@ fn r45_replaced_storage_counts_for_nothing() {
     assert_eq!(a.last_to("b").header.state, PeerState::Replaced, "its acknowledgement is none");
     assert_eq!(a.disk.record.storage, Storage::Replaced);
     let a = a.restarted();
-    assert_eq!(a.blocker(), Some(Blocker::Replaced), "a restart changes nothing");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Replaced), "a restart changes nothing");
 }
 
 #[test]
 fn r45_others_count_it_for_nothing() {
     let mut a = Solo::new();
     a.hear("b", 0, PeerState::Replaced, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 2 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 2 }));
     let mut a = Solo::new();
     a.lead();
     for _ in 0..20 {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Blocker, Body, Detection, Holder, LeaderLost, Notice, PeerState, Record, Refusal, RoundLost, StepDown,
-    Time, Word,
+    Body, CampaignBlocker, CampaignLost, Detection, Holder, LeaderLost, Notice, PeerState, Record, Refusal,
+    StepDown, Time, Word,
 };
 
 use crate::harness::{builder, id, ms};
@@ -93,7 +93,7 @@ fn r43_a_round_whose_save_stalls_is_withdrawn() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).rank_step(ms(400)));
     a.stand();
     a.pass(PROMISE);
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::SaveStalled, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { reason: CampaignLost::SaveStalled, .. })));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn r10_an_offer_after_the_one_that_waited_is_refused() {
     a.commit();
     a.hear_offer("b", 2);
     assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
-    assert!(matches!(a.blocker(), Some(Blocker::Bound(..))));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Bound(..))));
     assert_ne!(a.last_to("b").header.state, follows("b", 2));
 }
 
@@ -232,7 +232,7 @@ fn r44_a_node_that_stops_tells_its_host_what_it_stood_for_or_followed() {
     a.stand();
     a.disk.fails = true;
     a.commit();
-    assert!(a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::Stopped, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::CampaignLost { reason: CampaignLost::Stopped, .. })));
     let mut a = Solo::new();
     a.follow("b", 3).hear("b", 3, leading(3), offer(5));
     a.disk.fails = true;
@@ -249,5 +249,5 @@ fn r39_a_head_start_outlasts_a_promise_of_an_earlier_configuration() {
     a.follow("b", 5).hear("c", 5, follows("b", 5), beat());
     a.hear("b", 5, PeerState::Free, Body::Release { epoch: epoch(5), target: id("c") });
     let timeout = ELECTION_TIMEOUT + ms(2_020 - 505);
-    assert_eq!(a.blocker(), Some(Blocker::HeadStart(id("c"), a.now + timeout)));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::HeadStart(id("c"), a.now + timeout)));
 }

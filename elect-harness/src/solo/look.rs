@@ -1,6 +1,6 @@
 //! What a test sees of a lone elector.
 
-use elect_core::{Blocker, Body, Duty, Epoch, Frame, NodeId, Notice, Time};
+use elect_core::{Body, CampaignBlocker, Duty, Epoch, Frame, NodeId, Notice, Time};
 
 use super::Solo;
 use crate::id;
@@ -17,7 +17,7 @@ impl Solo {
     }
 
     /// What keeps it from campaigning.
-    pub fn blocker(&self) -> Option<Blocker> {
+    pub fn blocker(&self) -> Option<CampaignBlocker> {
         self.elector.explain(self.now).blocker
     }
 

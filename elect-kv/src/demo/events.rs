@@ -35,8 +35,8 @@ pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<See
     let epoch = || epoch.map(Epoch::new).ok_or(LineError::Missing("epoch"));
     let leader = || Ok::<_, LineError>(NodeId::new(&leader.ok_or(LineError::Missing("leader"))?)?);
     let what = match kind.as_str() {
-        "stood" => What::Stood { epoch: epoch()? },
-        "round_lost" => What::RoundLost,
+        "campaign_started" => What::Stood { epoch: epoch()? },
+        "campaign_lost" => What::CampaignLost,
         "elected" => What::Elected { epoch: epoch()? },
         "in_office" => What::InOffice { epoch: epoch()? },
         "epoch_raised" => What::EpochRaised { epoch: epoch()? },
@@ -68,7 +68,7 @@ mod tests {
         let (epoch, leader) = (Epoch::new(3), node("n2"));
         let table = [
             (Kind::Stood, Some(What::Stood { epoch })),
-            (Kind::RoundLost, Some(What::RoundLost)),
+            (Kind::CampaignLost, Some(What::CampaignLost)),
             (Kind::Elected, Some(What::Elected { epoch })),
             (Kind::InOffice, Some(What::InOffice { epoch })),
             (Kind::EpochRaised, Some(What::EpochRaised { epoch })),

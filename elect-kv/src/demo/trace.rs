@@ -41,7 +41,7 @@ pub(crate) enum What {
     /// It stands for election.
     Stood { epoch: Epoch },
     /// Its round ended without office.
-    RoundLost,
+    CampaignLost,
     /// It won an election; it serves once it is in office.
     Elected { epoch: Epoch },
     /// It serves.
@@ -200,7 +200,7 @@ impl State {
             What::Draining | What::HandoverOff => self,
             // A candidate that loses sight of an old leader still stands.
             What::LeaderLost if !matches!(self, Self::Following(..)) => self,
-            What::Started | What::RoundLost | What::SteppedDown | What::LeaderLost => Self::Leaderless,
+            What::Started | What::CampaignLost | What::SteppedDown | What::LeaderLost => Self::Leaderless,
         }
     }
 }

@@ -92,13 +92,13 @@ impl Host {
                 let text = format!("{own} no longer follows {leader}: {reason}");
                 self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
             }
-            Notice::Stood { epoch, rank } => {
+            Notice::CampaignStarted { epoch, rank } => {
                 let text = format!("{own} stands for epoch {epoch}, rank {rank}");
                 self.log.tell(Kind::Stood, Some(epoch), None, &text);
             }
-            Notice::RoundLost { epoch, reason } => {
+            Notice::CampaignLost { epoch, reason } => {
                 let text = format!("{own} does not win epoch {epoch}: {reason}");
-                self.log.tell(Kind::RoundLost, Some(epoch), None, &text);
+                self.log.tell(Kind::CampaignLost, Some(epoch), None, &text);
             }
             Notice::Accepted { candidate, epoch } => {
                 let text = format!("{own} gives {candidate} its word in epoch {epoch}");

@@ -190,7 +190,7 @@ impl Run {
             _ => 0,
         };
         let bound = 4 * steady.delay + steady.save + rank * self.world.rank_step(steady);
-        if self.in_one_round_of(Liveness::FurtherRoundsAtBoot) {
+        if self.in_one_round_of(Liveness::FurtherCampaignsAtBoot) {
             self.measure(what, elected.saturating_sub(connected), bound);
         }
     }

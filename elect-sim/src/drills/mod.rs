@@ -203,7 +203,11 @@ impl Run {
     /// Whether the first candidacy was the only one: what "the first round does not split" means.
     pub(super) fn in_one_round(&mut self) -> bool {
         let rests = self.world.do_clients_rest();
-        self.in_one_round_of(if rests { Liveness::FurtherRounds } else { Liveness::FurtherRoundsAmidWrites })
+        self.in_one_round_of(if rests {
+            Liveness::FurtherCampaigns
+        } else {
+            Liveness::FurtherCampaignsAmidWrites
+        })
     }
 
     pub(super) fn in_one_round_of(&mut self, what: Liveness) -> bool {

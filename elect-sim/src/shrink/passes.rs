@@ -90,7 +90,7 @@ impl Shrinker<'_> {
         self.rounder_world();
         self.fewer_deeds();
         self.rounder_times();
-        self.round_end();
+        self.campaign_end();
     }
 
     /// What led to it mostly happened shortly before: 0, 1, 2, 4, … last actions, after a quiet beginning.
@@ -246,7 +246,7 @@ impl Shrinker<'_> {
     }
 
     /// The last wait only has to be long enough.
-    fn round_end(&mut self) {
+    fn campaign_end(&mut self) {
         if self.best.calm.is_none() {
             let last = self.best.actions.last().map_or(0, |&(at, _)| at);
             self.best.end = last + (self.best.end - last).next_multiple_of(100 * MILLI);

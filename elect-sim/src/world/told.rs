@@ -81,11 +81,11 @@ impl World {
             Told::Duty(Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. }) => {
                 Marked::Leads(elected.epoch().number())
             }
-            Told::Notice(Notice::Stood { epoch, .. }) => Marked::Stands(epoch.number()),
+            Told::Notice(Notice::CampaignStarted { epoch, .. }) => Marked::Stands(epoch.number()),
             Told::Notice(Notice::Following { leader, epoch, .. }) => {
                 Marked::Follows(NodeIndex::of(*leader).unwrap_or(node), epoch.number())
             }
-            Told::Notice(Notice::RoundLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
+            Told::Notice(Notice::CampaignLost { .. } | Notice::LeaderLost { .. }) => Marked::Free,
             Told::Duty(Duty::Stopped { .. }) => Marked::Stops,
             _ => return,
         };
@@ -124,8 +124,8 @@ fn describe(told: &Told) -> String {
         Told::Notice(Notice::LeaderLost { leader, epoch, reason }) => {
             format!("follows {leader} in {epoch} no longer: {reason}")
         }
-        Told::Notice(Notice::Stood { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
-        Told::Notice(Notice::RoundLost { epoch, reason }) => {
+        Told::Notice(Notice::CampaignStarted { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
+        Told::Notice(Notice::CampaignLost { epoch, reason }) => {
             format!("ends its round in {epoch}: {reason:?}")
         }
         Told::Notice(Notice::Accepted { candidate, epoch }) => format!("accepts {candidate} in {epoch}"),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    BeyondLagLimit, Blocker, Body, ConfigBuilder, Health, Heartbeat, Ignored, LagLimit, LinkState, Notice,
-    PeerState, Position, Refusal, RoundLost,
+    BeyondLagLimit, Body, CampaignBlocker, CampaignLost, ConfigBuilder, Health, Heartbeat, Ignored, LagLimit,
+    LinkState, Notice, PeerState, Position, Refusal,
 };
 
 use crate::harness::{Group, Seen, builder, ms};
@@ -17,17 +17,21 @@ use crate::solo::{
 fn r18_a_voter_stands_when_a_quorum_is_connected_and_free() {
     let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
     a.hear("b", 0, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotConnected { connected: 2, needed: 3 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 2, needed: 3 }));
     a.hear("c", 0, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 3 }));
     a.hear_free("b", 0);
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 2, needed: 3 }));
     for state in [PeerState::Replaced, PeerState::Stopped(epoch(1)), stands(1), follows("d", 1)] {
         a.hear("c", 1, state, beat());
-        assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 2, needed: 3 }), "{state:?} is not free");
+        assert_eq!(
+            a.blocker(),
+            Some(CampaignBlocker::NotFree { free: 2, needed: 3 }),
+            "{state:?} is not free"
+        );
     }
     a.hear_free("c", 1);
-    assert!(a.saw(|notice| matches!(notice, Notice::Stood { rank: 0, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::CampaignStarted { rank: 0, .. })));
 }
 
 #[test]
@@ -35,18 +39,18 @@ fn r18_whoever_followed_a_leadership_that_is_over_counts_as_free() {
     let mut a = Solo::with(builder("a", &["a", "b", "c", "d", "e"]));
     a.hear("b", 3, follows("d", 3), beat());
     a.hear("c", 3, follows("d", 3), beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 3 }));
     a.hear("d", 2, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::NotFree { free: 1, needed: 3 }), "only 2 is over");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NotFree { free: 1, needed: 3 }), "only 2 is over");
     a.hear("d", 3, PeerState::Promised, beat());
-    assert_eq!(a.blocker(), Some(Blocker::Stands), "without a word from b and c themselves");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "without a word from b and c themselves");
 }
 
 #[test]
 fn r18_a_member_that_may_not_lead_does_not_stand() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).never_leader(true));
     a.hear_free("b", 0);
-    assert_eq!(a.blocker(), Some(Blocker::NeverLeader));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::NeverLeader));
     assert_eq!(a.hear_offer("b", 1), None);
     a.commit();
     assert!(a.sent_to("b").any(|frame| frame.body == given(1)), "but it votes");
@@ -105,7 +109,7 @@ fn r32_the_best_candidate_stands_at_once_and_others_by_their_rank() {
     let mut b = Solo::with(builder("b", &["a", "b", "c"]));
     b.hear_free("a", 0);
     let at_start = b.now;
-    assert_eq!(b.blocker(), Some(Blocker::Rank { rank: 1, at: at_start + RANK_STEP }));
+    assert_eq!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, at: at_start + RANK_STEP }));
     b.pass(just_before(RANK_STEP));
     assert_eq!(b.offered(), None);
     b.pass(Duration::from_nanos(1));
@@ -144,7 +148,11 @@ fn r32_whoever_stands_already_is_ahead() {
     a.hear("b", 0, stands(1), beat());
     let at = a.now + RANK_STEP;
     a.hear_free("c", 0);
-    assert_eq!(a.blocker(), Some(Blocker::Rank { rank: 1, at }), "two offers at a time split the votes");
+    assert_eq!(
+        a.blocker(),
+        Some(CampaignBlocker::Rank { rank: 1, at }),
+        "two offers at a time split the votes"
+    );
     a.pass(RANK_STEP);
     assert_eq!(a.offered(), Some(2), "it stands itself when nothing came of that");
 }
@@ -157,7 +165,7 @@ fn r32_whoever_may_soon_be_free_may_be_as_far() {
         b.hear("a", 0, state, beat_at(at(1, 5)));
         b.hear_free("d", 0);
         b.hear_free("e", 0);
-        let rank = Blocker::Rank { rank: 1, at: b.now + RANK_STEP };
+        let rank = CampaignBlocker::Rank { rank: 1, at: b.now + RANK_STEP };
         assert_eq!(b.blocker(), Some(rank), "{state:?}: what it told of its position is old");
         b.hear("a", 0, PeerState::Free, beat_at(at(1, 5)));
         assert_eq!(b.offered(), Some(1), "behind, as its news says");
@@ -187,12 +195,12 @@ fn r32_a_node_is_ranked_by_the_position_that_it_told_everybody_last() {
     b.hear("a", 0, PeerState::Free, beat_at(at(1, 6)));
     assert_eq!(told_to(&b, "a"), at(1, 5), "one alone is told no more than everybody was");
     b.hear("d", 0, PeerState::Free, beat_at(at(1, 5)));
-    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
+    assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
     let doubtful = follows("c", 1);
     b.hear("d", 0, doubtful, beat_at(at(1, 1)));
     b.hear("e", 0, PeerState::Free, beat_at(at(1, 5)));
     assert!(
-        matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })),
+        matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })),
         "d counts as far as b told, not more"
     );
     b.pass(D / 3).tick();
@@ -215,7 +223,7 @@ fn r32_becoming_free_tells_the_position_of_that_step() {
     assert_eq!(told_to(&b, "a"), at(1, 9));
     b.set_position(at(1, 12));
     b.hear("a", 1, PeerState::Free, beat_at(at(1, 10)));
-    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "from then on it is fixed");
+    assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "from then on it is fixed");
 }
 
 #[test]
@@ -225,7 +233,7 @@ fn r32_a_first_position_ranks_at_once() {
     b.hear("a", 0, PeerState::Free, beat_at(at(1, 10)));
     assert_eq!(told_to(&b, "a"), at(1, 9), "not what came after it");
     b.hear("d", 0, PeerState::Free, beat_at(at(1, 5)));
-    assert!(matches!(b.blocker(), Some(Blocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
+    assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
 }
 
 #[test]
@@ -289,7 +297,7 @@ fn r32_those_behind_a_better_one_that_disappears_stay_apart() {
     let at = c.now + RANK_STEP;
     assert_eq!(
         c.blocker(),
-        Some(Blocker::Rank { rank: 1, at }),
+        Some(CampaignBlocker::Rank { rank: 1, at }),
         "the third does not stand at the same moment"
     );
     c.pass(RANK_STEP);
@@ -309,7 +317,7 @@ fn with_a_fast_rival(builder: ConfigBuilder) -> Solo {
 fn delay_behind_a(b: &mut Solo) -> Duration {
     b.hear_free("a", 0);
     match b.blocker() {
-        Some(Blocker::Rank { rank: 1, at }) => at.since(b.now),
+        Some(CampaignBlocker::Rank { rank: 1, at }) => at.since(b.now),
         other => panic!("{other:?}"),
     }
 }
@@ -357,10 +365,10 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
         let mut a = Solo::with(builder("a", &["a", "b", "c"]).seed(seed));
         a.stand();
         a.commit().pass(just_before(RANK_STEP * 2));
-        assert_eq!(a.blocker(), Some(Blocker::Stands));
+        assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns));
         a.pass(Duration::from_nanos(1));
         let wait = a.notices.iter().find_map(|notice| match notice {
-            Notice::RoundLost { reason: RoundLost::NoQuorum { wait }, .. } => Some(*wait),
+            Notice::CampaignLost { reason: CampaignLost::NoQuorum { wait }, .. } => Some(*wait),
             _ => None,
         });
         let wait = wait.expect("the round is lost");
@@ -369,7 +377,7 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
         assert_eq!(a.last_to("b").header.epoch, epoch(1));
         a.hear_free("b", 1);
         if !wait.is_zero() {
-            assert_eq!(a.blocker(), Some(Blocker::Waits(a.now + wait)));
+            assert_eq!(a.blocker(), Some(CampaignBlocker::Waits(a.now + wait)));
             a.clear().pass(just_before(wait));
             assert_eq!(a.offered(), None);
         }
@@ -409,14 +417,14 @@ fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
     a.pass(ms(1)).stand();
     a.commit().pass(RANK_STEP * 2 * 5);
     assert!(
-        matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })),
+        matches!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 1, .. })),
         "cut off, it adds no epochs"
     );
     let mut frame = a.frame("b", 1, PeerState::Free, beat());
     frame.header.echo = early;
     a.deliver("b", &frame);
     assert!(
-        matches!(a.blocker(), Some(Blocker::NotConnected { connected: 1, .. })),
+        matches!(a.blocker(), Some(CampaignBlocker::NotConnected { connected: 1, .. })),
         "an echo from before the round"
     );
     assert_eq!(a.disk.record.epoch, epoch(1), "one epoch at most");
@@ -429,7 +437,7 @@ fn refuse(refusal: Refusal) -> Body {
 }
 
 fn is_lost(a: &Solo) -> bool {
-    a.saw(|event| matches!(event, Notice::RoundLost { reason: RoundLost::NoQuorum { .. }, .. }))
+    a.saw(|event| matches!(event, Notice::CampaignLost { reason: CampaignLost::NoQuorum { .. }, .. }))
 }
 
 #[test]
@@ -445,9 +453,12 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
         let begin = a.now;
         a.hear("b", 3, state, refuse(refusal));
         assert!(is_lost(&a), "{refusal:?}: nobody else is connected");
-        let Some(Blocker::Saving(_)) = a.blocker() else { panic!("{:?}", a.blocker()) };
+        let Some(CampaignBlocker::Saving(_)) = a.blocker() else { panic!("{:?}", a.blocker()) };
         a.commit();
-        assert!(matches!(a.blocker(), Some(Blocker::Waits(_) | Blocker::NotFree { .. })), "a lost round");
+        assert!(
+            matches!(a.blocker(), Some(CampaignBlocker::Waits(_) | CampaignBlocker::NotFree { .. })),
+            "a lost round"
+        );
         assert_eq!(a.now, begin);
     }
 }
@@ -528,20 +539,26 @@ fn with_lag_limit(beyond: BeyondLagLimit) -> Solo {
 fn r46_a_lag_beyond_the_limit_bars_only_where_the_operator_chose_so() {
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
     a.hear("b", 0, PeerState::Free, beat_at(at(1, 111)));
-    assert_eq!(a.blocker(), Some(Blocker::Lags { own: at(1, 100), best: at(1, 111) }));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Lags { own: at(1, 100), best: at(1, 111) }));
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
     a.hear("b", 0, PeerState::Free, beat_at(at(2, 1)));
-    assert!(matches!(a.blocker(), Some(Blocker::Lags { .. })), "entries of another epoch exceed any limit");
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::Lags { .. })),
+        "entries of another epoch exceed any limit"
+    );
     let mut a = with_lag_limit(BeyondLagLimit::Bars);
     a.hear("b", 0, PeerState::Free, beat_at(at(1, 110)));
-    assert!(matches!(a.blocker(), Some(Blocker::Rank { rank: 1, .. })), "within the limit it only ranks");
+    assert!(
+        matches!(a.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })),
+        "within the limit it only ranks"
+    );
 
     let mut a = with_lag_limit(BeyondLagLimit::Delays);
     a.hear("b", 0, PeerState::Free, beat_at(at(1, 111)));
     let delayed = a.now + RANK_STEP + ELECTION_TIMEOUT;
     assert_eq!(
         a.blocker(),
-        Some(Blocker::Rank { rank: 1, at: delayed }),
+        Some(CampaignBlocker::Rank { rank: 1, at: delayed }),
         "availability first: it only waits"
     );
     let mut a = with_lag_limit(BeyondLagLimit::Delays);
