@@ -16,7 +16,7 @@ pub enum CampaignBlocker {
     Starting,
     /// It leads already.
     Leads,
-    /// It stands already.
+    /// It campaigns already.
     Campaigns,
     /// It is a witness or an observer.
     NotAVoter,
@@ -34,9 +34,10 @@ pub enum CampaignBlocker {
     Bound(NodeId, Epoch, Time),
     /// A record is being saved since then.
     Saving(Time),
-    /// One frame said that its storage lacks what the group has held: until then it does not know whether it has a vote.
+    /// One frame said that its storage lacks what the group has held: until then it does not know whether it has a
+    /// vote.
     InDoubt(Time),
-    /// It waits until then after a lost round or a resignation.
+    /// It waits until then after a lost campaign or a resignation.
     Waits(Time),
     /// It leaves this node a head start until then.
     HeadStart(NodeId, Time),
@@ -63,16 +64,16 @@ pub enum CampaignBlocker {
         /// The best connected voter's.
         best: Option<Position>,
     },
-    /// Only its rank: it stands at this point.
+    /// Only its rank: it campaigns at this point.
     Rank {
-        /// How many others should stand first.
+        /// How many others should campaign first.
         rank: usize,
-        /// When it stands.
+        /// When it campaigns.
         at: Time,
     },
 }
 
-/// When a node stands that nothing but its rank keeps from it.
+/// When a node campaigns that nothing but its rank keeps from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CampaignAt {
     pub(crate) since: Time,

@@ -1,4 +1,4 @@
-//! When this node stands for election, and what it waits for before.
+//! When this node campaigns, and what it waits for before.
 
 use core::time::Duration;
 
@@ -16,19 +16,19 @@ use crate::time::nanos;
 /// What elections of the past and of the moment leave behind for this node's next one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Campaign {
-    /// When this node stands, while nothing but its rank keeps it from that.
+    /// When this node campaigns, while nothing but its rank keeps it from that.
     turn: Option<CampaignAt>,
-    /// Not before this point may this node stand.
+    /// Not before this point may this node campaign.
     wait_until: Time,
     /// Rounds lost in a row.
     campaigns_lost: u32,
-    /// Whom this node leaves to stand alone for a while.
+    /// Whom this node leaves to campaign alone for a while.
     head_start: Option<HeadStart>,
     /// The last released epoch that gave a head start: each gives one.
     released: Epoch,
-    /// This node is the target of a handover and stands without delay.
+    /// This node is the target of a handover and campaigns without delay.
     favour: Favour,
-    /// The position with which this node failed to enter office: it stands behind the others until that moves.
+    /// The position with which this node failed to enter office: it campaigns behind the others until that moves.
     failed_at: Option<FailedAt>,
     /// Somebody has led since this life began, this node or another.
     had_leader: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Campaign {
 struct FailedAt(Option<Position>);
 
 impl Campaign {
-    /// This node stands.
+    /// This node campaigns.
     pub(crate) fn begun(&mut self) {
         self.turn = None;
         self.favour.end();
@@ -52,7 +52,7 @@ impl Campaign {
         self.head_start = None;
     }
 
-    /// A round was lost: the next one takes longer, and comes after a longer wait.
+    /// A campaign was lost: the next one takes longer, and comes after a longer wait.
     pub(crate) fn lost(&mut self) {
         self.campaigns_lost = self.campaigns_lost.saturating_add(1);
     }
@@ -66,12 +66,12 @@ impl Campaign {
         self.had_leader = true;
     }
 
-    /// This node gave its vote to another, or is unfit: it does not stand by a handover any more.
+    /// This node gave its vote to another, or is unfit: it does not campaign by a handover any more.
     pub(crate) fn end_favour(&mut self) {
         self.favour.end();
     }
 
-    /// This node does not stand before that.
+    /// This node does not campaign before that.
     pub(crate) fn wait_until(&mut self, until: Time) {
         self.wait_until = until;
     }
@@ -102,8 +102,8 @@ impl Campaign {
         self.head_start = Some(HeadStart { target, until, released: None });
     }
 
-    /// R39: this node is the target of a handover. It `may_use` that unless it stands already, has given its vote, or is
-    /// unfit: else it would outlive the election that it is for.
+    /// R39: this node is the target of a handover. It `may_use` that unless it campaigns already, has given its vote,
+    /// or is unfit: else it would outlive the election that it is for.
     pub(crate) fn become_target(&mut self, until: Time, may_use: bool) {
         if may_use {
             self.favour.give(until);
@@ -167,7 +167,7 @@ impl Campaign {
         self.turn = Some(CampaignAt { since, at, delay });
     }
 
-    /// R32: when a node of this delay stands. When a better one disappears, all behind it move up together, and none
+    /// R32: when a node of this delay campaigns. When a better one disappears, all behind it move up together, and none
     /// may catch up with the next: the delay left starts anew, and never ends later than before. When one appears, it
     /// is longer, and never ends later than if it had been there from the beginning.
     pub(crate) fn turn_after(&self, delay: Duration, now: Time) -> Time {
@@ -192,7 +192,7 @@ impl Campaign {
         });
         sink.word(released.number());
         option(sink, favour.until().as_ref(), |sink, until| sink.until(*until));
-        // More make no difference to waits and rounds.
+        // More make no difference to waits and campaigns.
         sink.word(u64::from((*campaigns_lost).min(4)));
         sink.until(*wait_until);
         sink.word(u64::from(*had_leader));

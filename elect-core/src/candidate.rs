@@ -1,4 +1,4 @@
-//! What a candidate keeps of its one round.
+//! What a candidate keeps of its one campaign.
 
 #[cfg(feature = "explore")]
 use crate::describe::StateSink;

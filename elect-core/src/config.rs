@@ -72,9 +72,9 @@ impl LagLimit {
 /// What a lag beyond the limit means for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BeyondLagLimit {
-    /// It stands one election timeout after the others: availability first.
+    /// It campaigns one election timeout after the others: availability first.
     Delays,
-    /// It never stands: data first. If only such nodes are left there is no leader.
+    /// It never campaigns: data first. If only such nodes are left there is no leader.
     Bars,
 }
 
@@ -204,9 +204,9 @@ impl Config {
         self.promise_span(detection) + self.rank_step * ranks + self.round_trip * 2 + self.save * 2
     }
 
-    /// How long a round may take where ranks are `step` apart, after `lost` rounds were lost in a row: every voter's answer and both saves, twice
-    /// over; then longer and longer, in case the network or a disk is slower than configured. Beyond the lease of
-    /// the first answers a round is lost anyway.
+    /// How long a campaign may take where ranks are `step` apart, after `lost` campaigns were lost in a row: every
+    /// voter's answer and both saves, twice over; then longer and longer, in case the network or a disk is slower than
+    /// configured. Beyond the lease of the first answers a campaign is lost anyway.
     pub(crate) fn campaign_timeout(&self, step: Duration, lost: u32) -> Duration {
         let longest = self.lease_span(self.detection.ceiling()).max(self.rank_step * 2);
         (step * 2 * (1 << lost.min(4))).min(longest)

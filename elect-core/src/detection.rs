@@ -1,8 +1,8 @@
 //! Members may be configured with different detection times: what each pair of them makes of that (R65).
 //!
-//! A leader or candidate has one D of its own. What it sends to a member is the smaller of that and the longest that the
-//! member allows, so nobody promises more than its configuration says; and what it counts is what the answer says was
-//! promised. So the two never have to know each other's configuration to be safe, only to be useful.
+//! A leader or candidate has one D of its own. What it sends to a member is the smaller of that and the longest that
+//! the member allows, so nobody promises more than its configuration says; and what it counts is what the answer says
+//! was promised. So the two never have to know each other's configuration to be safe, only to be useful.
 
 use core::time::Duration;
 
@@ -35,7 +35,8 @@ impl Warned {
         Self { leaves_out, is_left_out }
     }
 
-    /// Of which the host was not told before: that this node leaves the peer's word out, that the peer leaves this node's.
+    /// Of which the host was not told before: that this node leaves the peer's word out, that the peer leaves this
+    /// node's.
     pub(crate) const fn beyond(self, told: Self) -> (bool, bool) {
         (self.leaves_out && !told.leaves_out, self.is_left_out && !told.is_left_out)
     }
@@ -98,7 +99,8 @@ impl PairTerms {
         self.longest = Some(longest.clamp(DETECTION_MIN, DETECTION_MAX));
     }
 
-    /// Whether the promise that the peer allows is long enough for whoever needs `shortest`. One that has not told counts.
+    /// Whether the promise that the peer allows is long enough for whoever needs `shortest`. One that has not told
+    /// counts.
     #[inline]
     pub(crate) fn suffices(&self, shortest: Duration) -> bool {
         self.longest.is_none_or(|longest| longest >= shortest)

@@ -45,8 +45,8 @@ impl Detector {
         self.samples = self.samples.saturating_add(1);
     }
 
-    /// At `now` a peer acknowledged the frame that left at `sent`; of those that it had acknowledged before, `last` left
-    /// last. An age above `ceiling` says that the peer was away, not that the network is slow.
+    /// At `now` a peer acknowledged the frame that left at `sent`; of those that it had acknowledged before, `last`
+    /// left last. An age above `ceiling` says that the peer was away, not that the network is slow.
     pub(crate) fn note_acknowledgement(
         &mut self,
         last: &mut Option<Time>,

@@ -28,8 +28,8 @@ pub enum Duty {
         raised: Raised,
     },
     /// A handover began: admit nothing new, finish what began, then call
-    /// [`on_drained`](crate::Elector::on_drained). Otherwise it is aborted at the deadline, and nothing is admitted until
-    /// then.
+    /// [`on_drained`](crate::Elector::on_drained). Otherwise it is aborted at the deadline, and nothing is admitted
+    /// until then.
     HandoverBegan {
         /// Who shall lead.
         target: NodeId,
@@ -49,8 +49,8 @@ pub enum Duty {
     /// This node's replaced storage has caught up: it votes again, and acknowledges what it holds.
     Rebuilt,
     /// This node's storage counts as replaced from now on, and its record says so: it lacks the genesis that the group
-    /// agreed upon, as a disk does that was lost and given a first boot. Acknowledge nothing, and fill it from the leader
-    /// as a replacement's; then call [`on_rebuilt`](crate::Elector::on_rebuilt).
+    /// agreed upon, as a disk does that was lost and given a first boot. Acknowledge nothing, and fill it from the
+    /// leader as a replacement's; then call [`on_rebuilt`](crate::Elector::on_rebuilt).
     Replaced {
         /// The member that told this node.
         told_by: NodeId,
@@ -73,8 +73,8 @@ pub enum Raised {
     /// A host with a log appends an entry under this stamp, and sends again under it what a write quorum has not
     /// acknowledged yet: only acknowledgements given under the new stamp count. A host without a log has nothing to do.
     InOffice(Stamp),
-    /// It was not in office yet: the way begins again, with fresh positions. What the host holds of the earlier one leads
-    /// nowhere any more.
+    /// It was not in office yet: the way begins again, with fresh positions. What the host holds of the earlier one
+    /// leads nowhere any more.
     OnTheWay(Elected),
 }
 

@@ -197,7 +197,8 @@ impl Elector {
 
     /// A frame arrived from the peer that the transport has authenticated as `from`.
     ///
-    /// A frame that counts for nothing yields [`Notice::Ignored`](crate::Notice::Ignored) with the reason; never an error or a panic.
+    /// A frame that counts for nothing yields [`Notice::Ignored`](crate::Notice::Ignored) with the reason; never an
+    /// error or a panic.
     pub fn on_message(&mut self, from: NodeId, frame: &Frame, now: Time) -> Step<'_> {
         if let Some(claim) = self.repeated(from, frame, now) {
             self.on_repeated(&claim);

@@ -86,8 +86,8 @@ impl fmt::Display for StepDown {
     }
 }
 
-/// What is worth knowing: to be logged, counted or shown, and to tell clients who leads. Nothing goes wrong in a host that
-/// hears none of it; what it must act on is a [`Duty`](crate::Duty).
+/// What is worth knowing: to be logged, counted or shown, and to tell clients who leads. Nothing goes wrong in a host
+/// that hears none of it; what it must act on is a [`Duty`](crate::Duty).
 #[derive(Debug)]
 #[non_exhaustive]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
@@ -117,14 +117,14 @@ pub enum Notice {
         /// Why it is not followed any more.
         reason: LeaderLost,
     },
-    /// This node stands for election.
+    /// This node campaigns.
     CampaignStarted {
         /// The epoch it offers.
         epoch: Epoch,
-        /// Its rank among those who could stand: zero is the best.
+        /// Its rank among those who could campaign: zero is the best.
         rank: usize,
     },
-    /// This node's round ended without office.
+    /// This node's campaign ended without office.
     CampaignLost {
         /// The epoch it offered.
         epoch: Epoch,
@@ -156,11 +156,11 @@ pub enum Notice {
         /// Why.
         refusal: Refusal,
     },
-    /// A round trip takes longer than the configuration allows for: elections are slower. Once for each peer, until it is
-    /// fast again.
+    /// A round trip takes longer than the configuration allows for: elections are slower. Once for each peer, until it
+    /// is fast again.
     SlowerThanConfigured(SlowRoundTrip),
-    /// A voter allows no promise that is long enough for a leader's lease, so its word does not carry one (R65). Told on
-    /// both, once for each life of the other.
+    /// A voter allows no promise that is long enough for a leader's lease, so its word does not carry one (R65). Told
+    /// on both, once for each life of the other.
     PromiseTooShort {
         /// The voter.
         voter: NodeId,
@@ -207,11 +207,12 @@ pub enum Notice {
         genesis: Genesis,
         /// The epoch that this node led or followed when it took it.
         epoch: Epoch,
-        /// Whether every voter and witness is known to have held it: from then on a disk that lacks it counts as replaced.
+        /// Whether every voter and witness is known to have held it: from then on a disk that lacks it counts as
+        /// replaced.
         is_final: bool,
     },
-    /// A peer's storage lacks the final genesis: it was lost, and given a first boot in place of `replace-lost`. It counts
-    /// as replaced. Once, until it says something else.
+    /// A peer's storage lacks the final genesis: it was lost, and given a first boot in place of `replace-lost`. It
+    /// counts as replaced. Once, until it says something else.
     CountsAsReplaced {
         /// The peer.
         node: NodeId,
@@ -272,13 +273,13 @@ impl fmt::Display for LeaderLost {
     }
 }
 
-/// Why a round ended without office.
+/// Why a campaign ended without office.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum CampaignLost {
     /// No quorum accepted in time.
     NoQuorum {
-        /// How long this node waits before it may stand again.
+        /// How long this node waits before it may campaign again.
         #[cfg_attr(feature = "wire", serde(rename = "wait_ms", serialize_with = "crate::millis::span"))]
         wait: Duration,
     },

@@ -121,14 +121,16 @@ impl Explanation {
     fn write_blocker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let left = |until: Time| Readable(until.since(self.now));
         let Some(blocker) = self.blocker else { return Ok(()) };
-        f.write_str(", and it does not stand because ")?;
+        f.write_str(", and it does not campaign because ")?;
         match blocker {
             CampaignBlocker::Stopped => {
                 write!(f, "it has stopped: {}", self.stopped.as_deref().unwrap_or("for good"))
             }
             CampaignBlocker::Starting => f.write_str("it is still saving its incarnation"),
             CampaignBlocker::Leads => f.write_str("it leads"),
-            CampaignBlocker::Campaigns => f.write_str("it stands already and waits for a quorum of accepts"),
+            CampaignBlocker::Campaigns => {
+                f.write_str("it campaigns already and waits for a quorum of accepts")
+            }
             CampaignBlocker::NotAVoter => f.write_str("it is a witness or an observer"),
             CampaignBlocker::NeverLeader => f.write_str("its configuration says that it never leads"),
             CampaignBlocker::Replaced => f.write_str("its storage was replaced and has not caught up"),
@@ -149,7 +151,7 @@ impl Explanation {
                 left(until)
             ),
             CampaignBlocker::Waits(until) => {
-                write!(f, "it waits {} more after a lost round or a resignation", left(until))
+                write!(f, "it waits {} more after a lost campaign or a resignation", left(until))
             }
             CampaignBlocker::HeadStart(target, until) => {
                 write!(f, "{target} has a head start of {} after a handover", left(until))
@@ -168,7 +170,7 @@ impl Explanation {
                 write_position(f, best)
             }
             CampaignBlocker::Rank { rank, at } => {
-                write!(f, "{rank} better placed nodes go first; it stands in {}", left(at))
+                write!(f, "{rank} better placed nodes go first; it campaigns in {}", left(at))
             }
         }
     }

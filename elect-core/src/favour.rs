@@ -2,7 +2,7 @@
 
 use crate::time::Time;
 
-/// R39: this node is the target of a handover and stands without delay, for as long as the others leave it alone.
+/// R39: this node is the target of a handover and campaigns without delay, for as long as the others leave it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Favour(Option<Time>);
 

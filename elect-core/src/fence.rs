@@ -63,7 +63,8 @@ pub enum Fenced {
 pub struct Fence<L> {
     log: Mutex<L>,
     floor: AtomicU64,
-    /// While a leader, this node or the one it follows, re-offers itself: the epoch below the floor whose stamps still pass, zero for none.
+    /// While a leader, this node or the one it follows, re-offers itself: the epoch below the floor whose stamps still
+    /// pass, zero for none.
     exempt_epoch: AtomicU64,
 }
 
@@ -87,8 +88,8 @@ impl<L: Log> Fence<L> {
         Ok(write(&mut log))
     }
 
-    /// Runs `note` with the log, whatever the floor is: entries that were written before have become durable, which is a
-    /// fact and needs no stamp. The floor does not move meanwhile.
+    /// Runs `note` with the log, whatever the floor is: entries that were written before have become durable, which is
+    /// a fact and needs no stamp. The floor does not move meanwhile.
     ///
     /// For what [`Log::last_durable`] tells from here on, and for nothing else: what is *written* passes
     /// [`apply`](Self::apply). An entry that was cut since does not become durable again: compare with what is there.
@@ -141,8 +142,8 @@ impl<L: Log> Floor for Fence<L> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let exempt_epoch = raise.exempt_epoch().map_or(0, Epoch::number);
-        // R28: an exception begins with a higher floor and is not opened again. It comes first: whoever sees the new floor also
-        // sees what passes below it.
+        // R28: an exception begins with a higher floor and is not opened again. It comes first: whoever sees the new
+        // floor also sees what passes below it.
         if exempt_epoch == 0 || raise.floor().number() > self.floor.load(Ordering::SeqCst) {
             self.exempt_epoch.store(exempt_epoch, Ordering::SeqCst);
         }

@@ -12,7 +12,7 @@ use crate::time::Time;
 #[cfg(feature = "explore")]
 use crate::time::nanos;
 
-/// Neither leads nor stands. A promise exists here alone, and whoever is followed has it.
+/// Neither leads nor campaigns. A promise exists here alone, and whoever is followed has it.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Follower {
     /// It is bound to nobody.
@@ -165,7 +165,7 @@ impl OfferInHand {
     }
 }
 
-/// One round of one life of a candidate.
+/// One campaign of one life of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidacy {
     pub(crate) candidate: MemberIndex,

@@ -180,7 +180,7 @@ pub enum Refusal {
     EpochTooLow,
     /// The voter's vote in the offered epoch is spent.
     VoteSpent,
-    /// The voter leads or stands itself.
+    /// The voter leads or campaigns itself.
     OwnOffice,
     /// Failover is frozen.
     Paused,
@@ -196,7 +196,7 @@ impl fmt::Display for Refusal {
             Self::Bound => "its word is given to another node",
             Self::EpochTooLow => "its own epoch is above the offered one",
             Self::VoteSpent => "its vote in that epoch is spent",
-            Self::OwnOffice => "it leads or stands itself",
+            Self::OwnOffice => "it leads or campaigns itself",
             Self::Paused => "failover is paused",
             Self::Replaced => "its storage was replaced, so it does not vote yet",
             Self::DetectionTooLong => "the offer asks for a longer promise than its configuration allows",
@@ -272,7 +272,7 @@ impl serde::Serialize for Address {
 impl Header {
     /// The highest epoch up to which the sender never acts again (R5).
     ///
-    /// The lowest epoch that it leads or stands in, less one, and never above its durable epoch; for a
+    /// The lowest epoch that it leads or campaigns in, less one, and never above its durable epoch; for a
     /// sender that does neither, its durable epoch. What one that has stopped offered last is beside this: it says so
     /// for its life only.
     pub(crate) fn ended(&self) -> Epoch {

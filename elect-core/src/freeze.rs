@@ -26,7 +26,7 @@ pub(crate) struct Freeze {
     /// Only the leader that took it knows.
     asked_by: Option<MemberIndex>,
     last_leader: Option<LastLeader>,
-    /// The last leader handed over to this very node, which may stand in its place until then.
+    /// The last leader handed over to this very node, which may campaign in its place until then.
     favoured_until: Option<Time>,
     request: Option<PauseRequest>,
 }
@@ -100,7 +100,8 @@ impl Freeze {
         self.number.map(|number| FreezeStamp { number, remaining })
     }
 
-    /// The number of a freeze or thaw that is newer than every known one and `than`, and that a leader of `epoch` takes.
+    /// The number of a freeze or thaw that is newer than every known one and `than`, and that a leader of `epoch`
+    /// takes.
     pub(crate) fn next_number(&self, epoch: Epoch, than: FreezeNumber) -> FreezeNumber {
         let newest = self.number.unwrap_or_default().max(than);
         if newest.epoch < epoch {
@@ -185,7 +186,7 @@ impl Freeze {
         self.favoured_until = Some(until);
     }
 
-    /// Somebody leads, or the round of a favoured node is over.
+    /// Somebody leads, or the campaign of a favoured node is over.
     pub(crate) fn end_favour(&mut self) {
         self.favoured_until = None;
     }

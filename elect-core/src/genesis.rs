@@ -38,8 +38,8 @@ pub(crate) struct Circumstances {
 }
 
 impl Circumstances {
-    /// Of a frame with this nonce, that echoes what left this node's present life at `echoed`. `is_older` if a newer one
-    /// of the sender's life was seen.
+    /// Of a frame with this nonce, that echoes what left this node's present life at `echoed`. `is_older` if a newer
+    /// one of the sender's life was seen.
     pub(crate) const fn new(nonce: Nonce, echoed: Option<Time>, is_older: bool) -> Self {
         Self { nonce, echoed, is_older, peer_may_lack: false, self_may_lack: false }
     }
@@ -50,7 +50,7 @@ impl Circumstances {
     }
 }
 
-/// Where a node stands, as far as its genesis depends on it.
+/// What is known of a node, as far as its genesis depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Leads(Epoch),
@@ -216,13 +216,13 @@ impl GenesisBook {
         }
     }
 
-    /// One frame told a final genesis that this node lacks: it neither stands nor votes until another one has had the
-    /// time to come.
+    /// One frame told a final genesis that this node lacks: it neither campaigns nor votes until another one has had
+    /// the time to come.
     pub(crate) fn begin_doubt(&mut self, until: Time) {
         self.doubt_until = self.doubt_until.max(until);
     }
 
-    /// Until when this node neither stands nor votes for that reason.
+    /// Until when this node neither campaigns nor votes for that reason.
     #[inline]
     pub(crate) fn doubt_until(&self, now: Time) -> Option<Time> {
         (self.doubt_until > now).then_some(self.doubt_until)
@@ -315,8 +315,8 @@ impl GenesisBook {
             }
             Place::Follows(epoch, told) => {
                 let told = told?;
-                // Who may lack a final one takes it from the leader as it is. Anybody else counts as replaced first, and
-                // who holds it waits for a second frame.
+                // Who may lack a final one takes it from the leader as it is. Anybody else counts as replaced first,
+                // and who holds it waits for a second frame.
                 let adopted =
                     SavedGenesis { genesis: told.genesis, epoch, is_final: told.is_final && may_lack };
                 (own != Some(adopted) && (!told.is_final || may_lack)).then_some(adopted)

@@ -102,7 +102,7 @@ impl fmt::Display for Lag {
     }
 }
 
-/// R39: the target of a handover is left to stand alone for a while.
+/// R39: the target of a handover is left to campaign alone for a while.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadStart {
     pub(crate) target: MemberIndex,

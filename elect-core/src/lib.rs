@@ -1,8 +1,8 @@
 //! Leader election as a pure state machine: who may lead, since when, until when, and why not.
 //!
-//! [`Elector`] knows no clock, no socket, no disk and no thread. A driver feeds it time, frames and results, and carries
-//! out what each [`Step`] says, in the only safe order. Everything that must not precede the disk comes out of it only
-//! after a [`Gate`] was committed. `elect-tcp` is such a driver; this is a whole one, for a group of one node:
+//! [`Elector`] knows no clock, no socket, no disk and no thread. A driver feeds it time, frames and results, and
+//! carries out what each [`Step`] says, in the only safe order. Everything that must not precede the disk comes out of
+//! it only after a [`Gate`] was committed. `elect-tcp` is such a driver; this is a whole one, for a group of one node:
 //!
 //! ```
 //! use std::time::{Duration, Instant};

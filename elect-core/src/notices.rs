@@ -25,7 +25,7 @@ impl Notices {
         self.broadcast = Some((own_state, epoch));
     }
 
-    /// Whether everybody knows that this node stands there, at that durable epoch.
+    /// Whether everybody knows this state of this node, at that durable epoch.
     #[inline]
     pub(crate) fn is_broadcast(&self, own_state: PeerState<MemberIndex>, epoch: Epoch) -> bool {
         self.broadcast == Some((own_state, epoch))

@@ -65,8 +65,8 @@ impl Offer {
         self.is_saved
     }
 
-    /// Nothing, where the voter is left out (R65). A voter's later accept of the same offer renews its grant; its position stays the first one's, which was
-    /// pulled when its fence was raised.
+    /// Nothing, where the voter is left out (R65). A voter's later accept of the same offer renews its grant; its
+    /// position stays the first one's, which was pulled when its fence was raised.
     pub(crate) fn note_ballot(&mut self, voter: MemberIndex, ballot: Option<Ballot>) {
         let Some(ballot) = ballot else { return };
         let slot = &mut self.ballots[voter.get()];

@@ -77,7 +77,8 @@ pub struct NotOwnEntry {
 /// Why a stamp or a read was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotInOffice {
-    /// The lease ran out, or another leadership came: the request must not take effect. The epoch in which office began.
+    /// The lease ran out, or another leadership came: the request must not take effect. The epoch in which office
+    /// began.
     #[error("the office that began in epoch {0} is over")]
     LeaseOver(Epoch),
     /// The leader has raised its own epoch since the write was stamped: it must be acknowledged under the new stamp.
@@ -210,8 +211,8 @@ impl Office {
         self.led(now).map(|_| ())
     }
 
-    /// R53: the last act before the primary acknowledges a write: the lease must still run at `now`, in the very epoch of
-    /// the write's stamp. After a raise only what a write quorum acknowledges under the new stamp counts.
+    /// R53: the last act before the primary acknowledges a write: the lease must still run at `now`, in the very epoch
+    /// of the write's stamp. After a raise only what a write quorum acknowledges under the new stamp counts.
     ///
     /// The host's fence must be passed as well: see [`Fence::ack`](crate::Fence::ack).
     pub fn check_write(&self, stamp: Stamp, now: Time) -> Result<(), NotInOffice> {

@@ -1,4 +1,4 @@
-//! How fast the links and the own disk really are, and what follows from that for steps, rounds and waits.
+//! How fast the links and the own disk really are, and what follows from that for steps, campaigns and waits.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::time::{Readable, Time, nanos};
 
-/// What rank steps, rounds and waits go by.
+/// What rank steps, campaigns and waits go by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pacing {
     /// The round trips and saves that are measured.
@@ -120,7 +120,7 @@ impl SaveTime {
         self.0 = Some(took.max(kept));
     }
 
-    /// At most the configured one: that a disk is slower lengthens rounds by their number (R33).
+    /// At most the configured one: that a disk is slower lengthens campaigns by their number (R33).
     pub(crate) fn taken(self, configured: Duration) -> Duration {
         self.0.map_or(configured, |taken| taken.min(configured))
     }

@@ -1,4 +1,4 @@
-//! Who should stand first: a hint that spreads offers in time. Votes are the safety.
+//! Who should campaign first: a hint that spreads offers in time. Votes are the safety.
 
 use core::cmp::{Ordering, Reverse};
 
@@ -11,17 +11,17 @@ pub(crate) struct Merit {
     pub(crate) id: NodeId,
     pub(crate) priority: u8,
     pub(crate) position: Option<Position>,
-    /// It stands already: an offer against its own would split the votes.
-    pub(crate) stands: bool,
+    /// It campaigns already: an offer against its own would split the votes.
+    pub(crate) campaigns: bool,
 }
 
-/// R32: how many of `others` should stand before `own`: who stands already, then by (within the lag tolerance of
+/// R32: how many of `others` should campaign before `own`: who campaigns already, then by (within the lag tolerance of
 /// the best, priority, position, name).
 pub(crate) fn rank(own: Merit, others: impl Iterator<Item = Merit> + Clone, lag_tolerance: u64) -> usize {
     let best = others.clone().map(|merit| merit.position).fold(own.position, Option::max);
     let key = |merit: &Merit| {
         let fresh = lag(merit.position, best).is_some_and(|lag| lag <= lag_tolerance);
-        (Reverse(merit.stands), Reverse(fresh), Reverse(merit.priority), Reverse(merit.position), merit.id)
+        (Reverse(merit.campaigns), Reverse(fresh), Reverse(merit.priority), Reverse(merit.position), merit.id)
     };
     others.filter(|other| key(other).cmp(&key(&own)) == Ordering::Less).count()
 }
@@ -44,13 +44,13 @@ mod tests {
 
     fn merit(id: &str, priority: u8, position: Option<(u64, u64)>) -> Merit {
         let position = position.map(|(epoch, offset)| Position::new(Epoch::new(epoch), offset));
-        Merit { id: NodeId::new(id).unwrap(), priority, position, stands: false }
+        Merit { id: NodeId::new(id).unwrap(), priority, position, campaigns: false }
     }
 
     #[test]
     fn rank_lookup_table() {
         let at = |epoch, offset| Some((epoch, offset));
-        let stands = |merit| Merit { stands: true, ..merit };
+        let campaigns = |merit| Merit { campaigns: true, ..merit };
         let table = [
             // (own, others, tolerance, rank)
             (merit("a", 1, at(1, 9)), vec![], 0, 0),
@@ -61,7 +61,7 @@ mod tests {
             (merit("a", 9, at(1, 900)), vec![merit("b", 1, at(2, 1))], 1000, 1),
             (merit("a", 9, None), vec![merit("b", 1, at(0, 0))], 1000, 1),
             (merit("a", 1, None), vec![merit("b", 2, None), merit("c", 0, None)], 0, 1),
-            (merit("a", 9, at(1, 9)), vec![stands(merit("b", 1, at(1, 8)))], 0, 1),
+            (merit("a", 9, at(1, 9)), vec![campaigns(merit("b", 1, at(1, 8)))], 0, 1),
         ];
         for (own, others, tolerance, expected) in table {
             assert_eq!(rank(own, others.iter().copied(), tolerance), expected, "{own:?} among {others:?}");

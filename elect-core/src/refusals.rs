@@ -25,7 +25,7 @@ impl FinalRefusals {
 }
 
 /// A spent vote and a higher epoch stay what they are, and so does an office at or above the offer. A promise, a freeze
-/// or a leadership below the offer may end while the round lasts.
+/// or a leadership below the offer may end while the campaign lasts.
 fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
     match refusal {
         Refusal::VoteSpent | Refusal::EpochTooLow => true,

@@ -53,8 +53,8 @@ pub enum StartRefused {
         /// The longest that a configuration allows.
         max: Duration,
     },
-    /// The log holds entries of an epoch above the durable one: they do not belong together. Not so where the record says
-    /// that the storage was replaced.
+    /// The log holds entries of an epoch above the durable one: they do not belong together. Not so where the record
+    /// says that the storage was replaced.
     #[error("{}", LogAhead::new(*position, *epoch))]
     LogAhead {
         /// The last durable entry.

@@ -74,8 +74,8 @@ pub struct Status {
 pub struct GenesisStatus {
     /// Which one; none before the first election.
     pub genesis: Option<Genesis>,
-    /// Whether it is final: a disk that lacks it counts as replaced. Before that a lost disk that is given a first boot is
-    /// not noticed.
+    /// Whether it is final: a disk that lacks it counts as replaced. Before that a lost disk that is given a first boot
+    /// is not noticed.
     pub is_final: bool,
     /// Who keeps it from being final: on a leader the voters and witnesses that have not said that they hold it,
     /// elsewhere those that have not told it here.

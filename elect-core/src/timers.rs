@@ -15,7 +15,7 @@ pub(crate) enum Timer {
     Health,
     /// The handover must be done.
     Handover,
-    /// The round must be won.
+    /// The campaign must be won.
     Round,
     /// The promise ends.
     Promise,

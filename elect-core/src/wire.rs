@@ -48,10 +48,11 @@
 //! The tag's bits 0–3 are the state: 0 free, 1 bound, 2 following, 3 state, 4 leading, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
-//! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is present; bit 13: the epoch that is led, stood in or followed,
-//! or that a stopped node offered last, is not the durable one, and follows; bit 14: likewise for the
-//! epoch of the position. Without them it is the durable one, and must not be written. A flag that does not belong to
-//! the kind, or to the state, or bit 14 without bit 5, or bit 10 without bit 9, is zero, and so are the other bits.
+//! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is
+//! present; bit 13: the epoch that is led, campaigned in or followed, or that a stopped node offered last, is not the
+//! durable one, and follows; bit 14: likewise for the epoch of the position. Without them it is the durable one, and
+//! must not be written. A flag that does not belong to the kind, or to the state, or bit 14 without bit 5, or bit 10
+//! without bit 9, is zero, and so are the other bits.
 //!
 //! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A freeze is its number (epoch 8, count
 //! 4) and how long it remains, 4 in ms: zero for a thaw.

@@ -169,8 +169,8 @@ fn parts_own_their_fields() {
     let files = files_of("elect-core/src");
     let open = open_fields(&files);
     assert!(open.len() < 60, "{} fields of the core are open: {open:?}", open.len());
-    // Plain facts may be read anywhere, and are written in their own file alone. Frames and records are anybody's to fill
-    // in, and a file's own field of the same name is another one.
+    // Plain facts may be read anywhere, and are written in their own file alone. Frames and records are anybody's to
+    // fill in, and a file's own field of the same name is another one.
     let is_filled_in = |line: &str| line.contains("frame.header.") || line.contains(" record.");
     for (module, text) in &files {
         let parent = module.split_once("::").and_then(|(parent, _)| files.get(parent));

@@ -41,7 +41,7 @@ pub fn leading(number: u64) -> PeerState {
     PeerState::Leader(epoch(number))
 }
 
-/// It stands in this epoch.
+/// It campaigns in this epoch.
 pub fn stands(number: u64) -> PeerState {
     PeerState::Candidate(epoch(number))
 }

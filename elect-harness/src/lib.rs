@@ -1,6 +1,6 @@
 //! What the tests, benchmarks and examples of elect share, defined once: a [`MemoryStore`], a driver that keeps what it
-//! is given ([`Collected`]), one elector whose peers the test plays ([`Solo`](solo::Solo)), and a [`Group`] of electors on
-//! virtual time. It is not published.
+//! is given ([`Collected`]), one elector whose peers the test plays ([`Solo`](solo::Solo)), and a [`Group`] of electors
+//! on virtual time. It is not published.
 //!
 //! The property world of elect-core and the simulator share nothing with it on purpose: they are second opinions.
 #![allow(clippy::missing_panics_doc, reason = "what does not hold in a test panics")]

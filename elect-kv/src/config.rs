@@ -8,7 +8,8 @@
 //! listen_replication = "127.0.0.1:7201"   # other nodes: the log
 //! listen_client = "127.0.0.1:7001"        # clients: RESP
 //! advertise_client = "127.0.0.1:7001"     # where clients reach this node; default: listen_client
-//! detection_ms = 500                      # how long silence lasts before a leader counts as gone; may differ between nodes:
+//! detection_ms = 500                      # how long silence lasts before a leader counts as gone; may differ between
+//! nodes:
 //!                                         # between any two the smaller one counts
 //! heartbeat_ms = 50
 //!

@@ -23,9 +23,9 @@ pub enum Kind {
     Started,
     /// It gave its word to a candidate.
     Accepted,
-    /// It stands for election.
+    /// It campaigns.
     Stood,
-    /// Its round ended without office.
+    /// Its campaign ended without office.
     CampaignLost,
     /// It won an election.
     Elected,

@@ -57,7 +57,7 @@ pub(crate) enum Action {
     Rule(Rule),
     /// Something happens to a node as soon as it does something.
     On(Trigger),
-    /// A dead node stood so far above everybody's epoch, and nobody heard of it.
+    /// A dead node campaigned so far above everybody's epoch, and nobody heard of it.
     RaiseRecord(NodeIndex, u64),
     /// A node is configured with this detection time, from its next start on.
     Configure(NodeIndex, Detection),

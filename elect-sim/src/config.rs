@@ -37,7 +37,8 @@ impl Options {
         self.overrides(node).and_then(|overrides| overrides.heartbeat).unwrap_or(self.heartbeat)
     }
 
-    /// Whether nodes differ in their detection times or heartbeats, so that bounds that are measured in them say nothing.
+    /// Whether nodes differ in their detection times or heartbeats, so that bounds that are measured in them say
+    /// nothing.
     pub(crate) fn is_mixed(&self) -> bool {
         self.overrides.iter().any(|overrides| overrides.detection.is_some() || overrides.heartbeat.is_some())
     }

@@ -20,9 +20,9 @@ pub enum Drill {
     IsolateLeader,
     /// Another node is cut off, in one direction or both, and returns.
     IsolateFollower,
-    /// A voter restarts with a higher epoch than anybody's: a candidate whose round nobody heard of.
+    /// A voter restarts with a higher epoch than anybody's: a candidate whose campaign nobody heard of.
     HigherEpoch,
-    /// A candidate is cut off when it has just stood, and returns.
+    /// A candidate is cut off when it has just campaigned, and returns.
     CutOffCandidate,
     /// Every machine loses power, and all return at once.
     PowerCut,

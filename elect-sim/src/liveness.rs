@@ -43,7 +43,7 @@ pub enum Liveness {
     /// L9: likewise, while clients write or a deaf leader still counts as a candidate: then a rank delay may come on
     /// top, for one that cannot win or has lost its rank under way.
     ElectsBehindAnother,
-    /// Further candidacies before somebody is elected: then the bounds that hold "when the first round does not
+    /// Further candidacies before somebody is elected: then the bounds that hold "when the first campaign does not
     /// split" are not asked, and only L1 is.
     FurtherCampaigns,
     /// Likewise, while clients write: positions change under way, and so do the ranks that others see.

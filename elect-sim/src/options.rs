@@ -56,7 +56,7 @@ pub enum Fault {
     AtEvent,
     /// Offers and what answers them are lost, a re-offer's too.
     LostOffers,
-    /// A node returns that stood in a higher epoch: its leader must offer itself anew, and may be refused.
+    /// A node returns that campaigned in a higher epoch: its leader must offer itself anew, and may be refused.
     HigherEpoch,
     /// Every message takes longer for a while, also longer than configured.
     SlowNetwork,

@@ -14,7 +14,7 @@ use crate::input::Told;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Moment {
-    /// It stands for election.
+    /// It campaigns.
     Stands,
     /// It accepts a candidate.
     Accepts,

@@ -29,7 +29,7 @@ fn figures(settings: &str, seeds: u64) -> Figures {
             .nth(1)
             .unwrap_or_default()
             .lines()
-            .filter_map(|line| Some(line.split_once(" stands in ")?.1.split_once(", rank ")?.1.to_owned()))
+            .filter_map(|line| Some(line.split_once(" campaigns in ")?.1.split_once(", rank ")?.1.to_owned()))
             .collect();
         figures.split += u32::from(stood.len() > 1);
         figures.waited += u32::from(stood.first().is_some_and(|rank| rank != "0"));

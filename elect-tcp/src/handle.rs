@@ -92,9 +92,9 @@ impl NodeHandle {
 
     /// Who leads, and at which address, as one answer. Lock-free: any thread may ask for every request.
     ///
-    /// This node itself only while it holds a lease by the clock at the call; another one for as long as this node follows
-    /// it. A leader that was cut off may be named until the promise to it ends: it is a hint for redirects, and proves
-    /// nothing.
+    /// This node itself only while it holds a lease by the clock at the call; another one for as long as this node
+    /// follows it. A leader that was cut off may be named until the promise to it ends: it is a hint for redirects, and
+    /// proves nothing.
     pub fn leader(&self) -> Option<Arc<KnownLeader>> {
         let known = self.shared.leader.read()?;
         let is_so = if known.node == self.shared.leader.own_name() {
@@ -115,7 +115,7 @@ impl NodeHandle {
         clock::now()
     }
 
-    /// Where the node stands.
+    /// Where the node campaigns.
     pub fn status(&self) -> Result<Status, NodeGone> {
         self.ask(|desk| desk.elector.status(desk.now))
     }
@@ -201,14 +201,14 @@ impl NodeHandle {
         self.request(Elector::cancel_handover)
     }
 
-    /// Gives leadership up. In a freeze nobody takes over, and this node stands again an election timeout later.
+    /// Gives leadership up. In a freeze nobody takes over, and this node campaigns again an election timeout later.
     pub fn resign(&self) -> Result<(), RequestError> {
         self.request(Elector::resign)
     }
 
     /// Freezes failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
-    /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when it has
-    /// taken the freeze.
+    /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when
+    /// it has taken the freeze.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.pause(span, now))
     }

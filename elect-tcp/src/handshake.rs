@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! magic "elect-hs" | verdict u8 | oldest version u16 | newest version u16 | length u16 | body
-//! body: cluster, node, addressee (each: length u8, bytes) | incarnation counter u32, random u32 | address (length u8, bytes)
+//! body: cluster, node, addressee (each: length u8, bytes) | incarnation counter u32, random u32 | address (length u8,
+//! bytes)
 //! ```
 //!
 //! Numbers are little-endian. The dialler sends verdict 0; the answer is a welcome with the answering node's body, or

@@ -1,8 +1,9 @@
 //! What waits to be sent to one peer: the newest frame of each kind, never a backlog.
 //!
-//! One batch at most lies between the orchestrator, which fills it, and the peer's thread, which takes it whole. A frame
-//! replaces an older one of its own kind and goes to the end, so frames leave in the order in which the elector made
-//! them, an accept is not lost to the heartbeat after it, and a peer that does not read costs eight frames of memory.
+//! One batch at most lies between the orchestrator, which fills it, and the peer's thread, which takes it whole. A
+//! frame replaces an older one of its own kind and goes to the end, so frames leave in the order in which the elector
+//! made them, an accept is not lost to the heartbeat after it, and a peer that does not read costs eight frames of
+//! memory.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Frame, Time};

@@ -1,4 +1,4 @@
-//! The thread that commits gates, so that no sync ever stands in the orchestrator's way.
+//! The thread that commits gates, so that no sync ever campaigns in the orchestrator's way.
 
 use std::sync::Arc;
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 
-/// Dials and accepts streams. [`TcpTransport`](crate::TcpTransport) is one; TLS, QUIC streams, pipes in a test and a wrapper that
-/// injects faults are others.
+/// Dials and accepts streams. [`TcpTransport`](crate::TcpTransport) is one; TLS, QUIC streams, pipes in a test and a
+/// wrapper that injects faults are others.
 pub trait Transport: Send + Sync + 'static {
     /// What it dials and accepts.
     type Stream: Stream;
@@ -48,7 +48,8 @@ pub trait Stream: Read + Write + Send + 'static {
     /// Sets how long one read and one write may block; `None` is for ever.
     fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()>;
 
-    /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the handshake's word is taken.
+    /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the handshake's word is
+    /// taken.
     fn proven(&self) -> Option<NodeId> {
         None
     }

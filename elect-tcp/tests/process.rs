@@ -87,7 +87,8 @@ fn idle_cost() {
         // other follower.
         let frames = if index == leader { 4 * beats } else { 3 * beats };
         assert!(sent + received <= frames + 10, "{sent} sent, {received} received in {beats} heartbeats");
-        // A frame that leaves wakes its sender; one that comes in its reader and the orchestrator; a deadline the latter.
+        // A frame that leaves wakes its sender; one that comes in its reader and the orchestrator; a deadline the
+        // latter.
         assert!(
             wakes <= sent + 2 * received + 2 * beats + 10,
             "{wakes} wakes, {sent} sent, {received} received"

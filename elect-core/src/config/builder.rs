@@ -132,8 +132,8 @@ impl ConfigBuilder {
         self.members(ids.into_iter().map(|id| Member { id, kind: MemberKind::Observer }))
     }
 
-    /// The delay per rank; it must exceed one round trip plus one save. Default: twice that, and as much less or more as
-    /// the round trips and saves that are measured take; one that is set here stays, and so do rounds and waits.
+    /// The delay per rank; it must exceed one round trip plus one save. Default: twice that, and as much less or more
+    /// as the round trips and saves that are measured take; one that is set here stays, and so do campaigns and waits.
     pub fn rank_step(mut self, rank_step: Duration) -> Self {
         self.rank_step = Some(rank_step);
         self
@@ -158,14 +158,14 @@ impl ConfigBuilder {
         address: Address,
         /// How often a leader sends heartbeats. Default 50 ms; 1 ms to 60 s.
         heartbeat_interval: Duration,
-        /// How long silence lasts before a leader counts as gone. Default 500 ms, fixed; at most 1 h, whole microseconds.
-        /// Members may differ: a promise lasts for the smaller of what its leader and its giver are configured with, so it
-        /// is changed on a running group node by node.
+        /// How long silence lasts before a leader counts as gone. Default 500 ms, fixed; at most 1 h, whole
+        /// microseconds. Members may differ: a promise lasts for the smaller of what its leader and its giver are
+        /// configured with, so it is changed on a running group node by node.
         detection: Detection,
         /// ρ: how far the clock's rate may be off, in parts per million. Default 10,000 (1 %); at most 200,000.
         drift_ppm: u32,
-        /// σ: twice the step in which the coarsest clock of the group is read, since a lease and a promise are each read
-        /// once. Default 1 ms; 10 µs to 1 s.
+        /// σ: twice the step in which the coarsest clock of the group is read, since a lease and a promise are each
+        /// read once. Default 1 ms; 10 µs to 1 s.
         clock_granularity: Duration,
         /// A round trip on a bad day: dimensions leases and delays, is never waited for. Default 20 ms. Longer ones are
         /// reported ([`Notice::SlowerThanConfigured`](crate::Notice::SlowerThanConfigured)).
@@ -189,11 +189,11 @@ impl ConfigBuilder {
         crash_evidence: bool,
         /// The host's version number: peers report a newer one as an event. Default 0.
         application: u32,
-        /// Whether entries survive a crash once their position was told. If not, peers that see a restarted node hold fewer
-        /// only warn ([`Notice::EntriesLost`](crate::Notice::EntriesLost)). Default: they do.
+        /// Whether entries survive a crash once their position was told. If not, peers that see a restarted node hold
+        /// fewer only warn ([`Notice::EntriesLost`](crate::Notice::EntriesLost)). Default: they do.
         log_sync: LogSync,
-        /// Whether the transport proves who sent a frame. If not, no frame stops this node by saying that its life is over;
-        /// [`Elector::on_rejected`](crate::Elector::on_rejected) does. Default true.
+        /// Whether the transport proves who sent a frame. If not, no frame stops this node by saying that its life is
+        /// over; [`Elector::on_rejected`](crate::Elector::on_rejected) does. Default true.
         transport_authenticates: bool,
         /// Everything random comes from this. Draw it from the operating system at every start.
         seed: u64,

@@ -49,8 +49,8 @@ impl Config {
         pub heartbeat_interval: Duration,
         /// The detection time.
         pub detection: Detection,
-        /// The shortest detection time that this node can lead with: its lease outlasts two heartbeats, a round trip and a
-        /// save. A voter that allows no longer promise carries no lease of this node.
+        /// The shortest detection time that this node can lead with: its lease outlasts two heartbeats, a round trip
+        /// and a save. A voter that allows no longer promise carries no lease of this node.
         pub detection_min: Duration,
         /// Twice the step in which the coarsest clock of the group is read.
         pub clock_granularity: Duration,

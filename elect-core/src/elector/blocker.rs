@@ -1,4 +1,4 @@
-//! What keeps this node from campaigning, and when it stands.
+//! What keeps this node from campaigning, and when it campaigns.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
-    /// R18: stands when nothing blocks it any more, after the delay of its rank.
+    /// R18: campaigns when nothing blocks it any more, after the delay of its rank.
     #[inline]
     pub(super) fn consider_state(&mut self) {
         if !matches!(self.state.role, Role::Follower(_)) || self.promise().is_some() {
@@ -140,8 +140,8 @@ impl Elector {
     }
 
     /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a freeze keeps in
-    /// office: nobody else stands. R31 and R46: whoever failed to
-    /// enter office at this position, or lags beyond the limit, stands one election timeout behind the others.
+    /// office: nobody else campaigns. R31 and R46: whoever failed to
+    /// enter office at this position, or lags beyond the limit, campaigns one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
         let reserved = self.state.freeze.is_active() && self.is_reserved_for(self.me);
         if self.state.campaign.favour().holds(self.state.now) || reserved {
@@ -150,7 +150,7 @@ impl Elector {
         let others = self.voting_peers().filter(|&peer| self.is_connected(peer) && self.may_stand(peer));
         let others = others.map(|peer| self.rival(peer));
         let (id, priority) = (self.config.node(), self.config.priority());
-        let own = Merit { id, priority, position: self.ranked_position(), stands: false };
+        let own = Merit { id, priority, position: self.ranked_position(), campaigns: false };
         let rank = rank(own, others, self.config.lag_tolerance());
         let steps = u32::try_from(rank).unwrap_or(u32::MAX);
         let mut delay = self.rank_step().saturating_mul(steps);
@@ -170,7 +170,7 @@ impl Elector {
     fn rival(&self, peer: MemberIndex) -> Merit {
         let merit = self.merit(peer);
         match self.state.peers.view(peer).state() {
-            PeerState::Candidate(_) => Merit { stands: true, ..merit },
+            PeerState::Candidate(_) => Merit { campaigns: true, ..merit },
             PeerState::Follower(..) | PeerState::Promised => {
                 Merit { position: merit.position.max(self.ranked_position()), ..merit }
             }
@@ -178,7 +178,7 @@ impl Elector {
         }
     }
 
-    /// Whether `peer` stands, or is an eligible voter that is free or may be so at about the same time as this node:
+    /// Whether `peer` campaigns, or is an eligible voter that is free or may be so at about the same time as this node:
     /// one that still follows, or after a restart of all one that is still bound by its record.
     fn may_stand(&self, peer: MemberIndex) -> bool {
         let view = self.state.peers.view(peer);

@@ -1,4 +1,4 @@
-//! A campaign: one round.
+//! A campaign: the offer, the accepts, and how it ends.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -97,7 +97,7 @@ impl Elector {
         Body::Offer { epoch, detection, detection_max }
     }
 
-    /// R34: to a voter that became free while the round lasts.
+    /// R34: to a voter that became free while the campaign lasts.
     pub(super) fn repeat_offer(&mut self, peer: MemberIndex) {
         if let Role::Candidate(candidate) = &self.state.role
             && self.config.members().get(peer).kind.votes()
@@ -112,7 +112,7 @@ impl Elector {
         self.offer_to_everybody();
     }
 
-    /// The own vote is durable: it counts from now on. A round that is over meanwhile stays over.
+    /// The own vote is durable: it counts from now on. A campaign that is over meanwhile stays over.
     pub(super) fn on_own_vote_saved(&mut self, epoch: Epoch) {
         if let Role::Candidate(candidate) = &mut self.state.role
             && candidate.offer_mut().note_saved(epoch)
@@ -196,7 +196,8 @@ impl Elector {
         Ok(())
     }
 
-    /// R33: a round without a quorum in time, or without hope of one, is given up, which frees those who accepted; then a wait at random.
+    /// R33: a campaign without a quorum in time, or without hope of one, is given up, which frees those who accepted;
+    /// then a wait at random.
     pub(super) fn on_campaign_over(&mut self) {
         if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();
@@ -204,7 +205,7 @@ impl Elector {
         }
     }
 
-    /// Gives a round up and waits. From then on only an echo of that round or later makes a peer connected (L4).
+    /// Gives a campaign up and waits. From then on only an echo of that campaign or later makes a peer connected (L4).
     pub(super) fn lose_campaign(&mut self, wait: Duration, reason: CampaignLost) {
         let Role::Candidate(candidate) = &self.state.role else { return };
         self.state.connected_floor = candidate.offer().first();
@@ -219,7 +220,7 @@ impl Elector {
         Duration::from_nanos(self.state.random.up_to(longest))
     }
 
-    /// R33: a round that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
+    /// R33: a campaign that its own node withdraws is a lost one too: a host that wavers spends no epoch each time.
     pub(super) fn withdraw_campaign(&mut self, reason: CampaignLost) {
         if matches!(self.state.role, Role::Candidate(_)) {
             let wait = self.draw_wait();

@@ -12,8 +12,8 @@ use crate::name::NodeId;
 use crate::timers::Timer;
 
 impl Elector {
-    /// R65: the detection time of a frame to `peer` that leads or offers: the smaller of this node's and the longest that
-    /// the peer allows.
+    /// R65: the detection time of a frame to `peer` that leads or offers: the smaller of this node's and the longest
+    /// that the peer allows.
     #[inline]
     pub(super) fn detection_towards(&self, peer: MemberIndex) -> Duration {
         self.state.peers.pair(peer).terms().limit(self.own_detection())
@@ -42,15 +42,16 @@ impl Elector {
         }
     }
 
-    /// R21: how long the promise runs that an acknowledgement speaks of. None is longer than what this node may ask for.
+    /// R21: how long the promise runs that an acknowledgement speaks of. None is longer than what this node may ask
+    /// for.
     #[inline]
     pub(super) fn acknowledged_detection(&self, heartbeat: &Heartbeat) -> Duration {
         let said = heartbeat.lead.map_or(heartbeat.detection_max, |lead| lead.detection);
         said.min(self.config.detection().ceiling())
     }
 
-    /// R65: whether the word of `peer` can carry a lease of this node: the promise that it allows is long enough to lead
-    /// with (R54). Whoever has not told counts as usual: what it promises it will say.
+    /// R65: whether the word of `peer` can carry a lease of this node: the promise that it allows is long enough to
+    /// lead with (R54). Whoever has not told counts as usual: what it promises it will say.
     #[inline]
     pub(super) fn is_counted(&self, peer: MemberIndex) -> bool {
         self.state.peers.pair(peer).terms().suffices(self.config.detection_min())

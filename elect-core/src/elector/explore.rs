@@ -64,8 +64,8 @@ impl Elector {
     /// fields stand here one by one: a new one does not compile until somebody has decided.
     ///
     /// # Panics
-    /// If the detection time adapts, the rank step follows the network, or the storage was replaced: these depend on more
-    /// than is described.
+    /// If the detection time adapts, the rank step follows the network, or the storage was replaced: these depend on
+    /// more than is described.
     pub fn describe(&self, sink: &mut impl StateSink) {
         let Self {
             // What does not change in one life, and what is only scratch space.

@@ -16,8 +16,8 @@ use crate::record::{Record, Storage};
 use crate::saving::Purpose;
 
 impl Elector {
-    /// R59: whether the frame counts, and how: before incarnations, hints and rejections. `true` if its sender counts as
-    /// replaced.
+    /// R59: whether the frame counts, and how: before incarnations, hints and rejections. `true` if its sender counts
+    /// as replaced.
     #[inline]
     pub(super) fn judge_genesis(&mut self, peer: MemberIndex, header: &Header) -> Result<bool, Ignored> {
         let own = self.state.durable.genesis();
@@ -82,7 +82,8 @@ impl Elector {
         }
     }
 
-    /// Whether this node lacks a final genesis lawfully: nobody waits for an observer, and replaced storage begins without.
+    /// Whether this node lacks a final genesis lawfully: nobody waits for an observer, and replaced storage begins
+    /// without.
     pub(super) fn may_lack_genesis(&self) -> bool {
         !self.kind.votes() || self.is_replaced()
     }
@@ -230,7 +231,7 @@ pub(super) fn as_replaced(frame: &Frame) -> Result<Frame, Ignored> {
         | Body::Release { .. }
         | Body::Pause { .. } => return Err(Ignored::CountsAsReplaced),
     };
-    // What it leads or stands in is not over: it may hold a lease.
+    // What it leads or campaigns in is not over: it may hold a lease.
     let header = Header { state: PeerState::Replaced, epoch: frame.header.ended(), ..frame.header };
     Ok(Frame { header, body })
 }

@@ -20,8 +20,8 @@ use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
-    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover. A freeze does not
-    /// keep an operator from it: then it is for the new leader.
+    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover. A freeze does
+    /// not keep an operator from it: then it is for the new leader.
     ///
     /// The host sees [`Duty::HandoverBegan`], admits nothing new, finishes what began and calls
     /// [`on_drained`](Self::on_drained). Refused with the figures if the target is behind by more than the tolerance
@@ -39,7 +39,8 @@ impl Elector {
         Requested::new(Step::new(&mut self.out), begun)
     }
 
-    /// Takes a handover back: the host admits again. Refused once this node has stepped down, or where none is under way.
+    /// Takes a handover back: the host admits again. Refused once this node has stepped down, or where none is under
+    /// way.
     pub fn cancel_handover(&mut self, now: Time) -> Requested<'_> {
         self.begin_input(now);
         let cancelled = self.check_cancel().map(|()| self.abort_handover(HandoverAborted::Cancelled));
@@ -231,7 +232,7 @@ impl Elector {
             self.note_returned_office();
             let is_free = matches!(self.state.role, Role::Follower(_)) && self.promise().is_none();
             self.state.campaign.become_target(until, is_free && self.state.health == Health::Healthy);
-            // R62: in a freeze it stands in the place of the last leader.
+            // R62: in a freeze it campaigns in the place of the last leader.
             self.state.freeze.favour(until);
         } else {
             self.state.campaign.leave_alone(target, until);
@@ -290,7 +291,7 @@ impl Elector {
             id: self.config.members().id(peer),
             priority: view.priority(),
             position: view.position(),
-            stands: false,
+            campaigns: false,
         }
     }
 
@@ -312,8 +313,8 @@ impl Elector {
         self.lose_office_to_successor(StepDown::Unhealthy);
     }
 
-    /// Gives office up, or the round, and leaves the others one election timeout to elect somebody else. In a freeze
-    /// they elect nobody, and this node stands again after it.
+    /// Gives office up, or the campaign, and leaves the others one election timeout to elect somebody else. In a freeze
+    /// they elect nobody, and this node campaigns again after it.
     pub fn resign(&mut self, now: Time) -> Requested<'_> {
         self.begin_input(now);
         let resigned = self.check_resign().map(|()| {

@@ -65,7 +65,7 @@ impl Elector {
         assert!(self.authority.is_draining() == leader.handover().is_some(), "what drains is a handover");
         assert!(self.state.campaign.favour().until().is_none(), "a leader needs no favour");
         assert!(self.state.campaign.waits_until(self.state.now).is_none(), "a leader waits for nothing");
-        assert!(self.state.campaign.campaigns_lost() == 0, "a leader has lost no rounds");
+        assert!(self.state.campaign.campaigns_lost() == 0, "a leader has lost no campaigns");
         assert!(self.state.campaign.head_start().is_none(), "a leader leaves nobody a head start");
         assert!(self.state.freeze.request().is_none(), "a leader asks nobody for a freeze");
         assert!(self.state.connected_floor == Time::ZERO, "to a leader every fresh echo counts");

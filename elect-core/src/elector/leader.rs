@@ -84,8 +84,8 @@ impl Elector {
         self.proceed_with_handover();
     }
 
-    /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame), as the peer says it. R65: no
-    /// grant of a peer whose word cannot carry this node's lease.
+    /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame), as the peer says it. R65:
+    /// no grant of a peer whose word cannot carry this node's lease.
     pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time, detection: Duration) {
         if !self.is_counted(peer) {
             return;
@@ -117,7 +117,7 @@ impl Elector {
     pub(super) fn on_lease_over(&mut self) {
         self.lose_office(StepDown::LeaseOver);
         // R33: only an echo of what it says from here on makes a peer connected. Otherwise an isolated leader would
-        // count everybody as connected for the rest of D, stand, and add an epoch (L4).
+        // count everybody as connected for the rest of D, campaign, and add an epoch (L4).
         self.state.connected_floor = self.state.nonces.last();
     }
 
@@ -186,7 +186,7 @@ impl Elector {
         Step::new(&mut self.out)
     }
 
-    /// R31: whoever does not serve by the deadline resigns, and stands behind the others until its position moves.
+    /// R31: whoever does not serve by the deadline resigns, and campaigns behind the others until its position moves.
     pub(super) fn on_office_overdue(&mut self) {
         // R64: in a freeze it is told as unhealthy, and resigns when that ends.
         if self.state.freeze.is_active()

@@ -82,7 +82,7 @@ impl Elector {
         }
     }
 
-    /// R5: a later life of a node proves that the earlier one is over: it leads and stands no more, and what the
+    /// R5: a later life of a node proves that the earlier one is over: it leads and campaigns no more, and what the
     /// later one wants it must win anew. The promise of a restart stays: nobody knows to which life it was given.
     fn end_promise_to_earlier_life(&mut self, peer: MemberIndex, later: Incarnation) {
         let to_earlier = |promise: &Promise| {
@@ -129,8 +129,8 @@ impl Elector {
         }
     }
 
-    /// R2: a peer says that this life of this node does not count, and a node that is told so stops. R61: on a transport
-    /// that authenticates nobody the frame alone is no proof of it.
+    /// R2: a peer says that this life of this node does not count, and a node that is told so stops. R61: on a
+    /// transport that authenticates nobody the frame alone is no proof of it.
     pub(super) fn on_rejection(
         &mut self,
         peer: MemberIndex,

@@ -1,4 +1,4 @@
-//! How fast the links and the own disk really are: what follows from that for steps, rounds and waits.
+//! How fast the links and the own disk really are: what follows from that for steps, campaigns and waits.
 
 use core::time::Duration;
 
@@ -54,8 +54,8 @@ impl Elector {
         (slow.measured > configured).then_some(slow)
     }
 
-    /// R32: twice a round trip and a save, as measured: at most the configured step, unless the round trip is longer than
-    /// configured, and then within D. A step that was set by hand stays.
+    /// R32: twice a round trip and a save, as measured: at most the configured step, unless the round trip is longer
+    /// than configured, and then within D. A step that was set by hand stays.
     pub(super) fn rank_step(&self) -> Duration {
         let (config, configured) = (&self.config, self.config.rank_step());
         if config.pacing() == Pacing::ByHand {
@@ -74,14 +74,15 @@ impl Elector {
         }
     }
 
-    /// R33: how long a round may take. Other disks may be slower than this node's, so it is never shorter than configured.
+    /// R33: how long a campaign may take. Other disks may be slower than this node's, so it is never shorter than
+    /// configured.
     pub(super) fn campaign_timeout(&self) -> Duration {
         let step = self.rank_step().max(self.config.rank_step());
         self.config.campaign_timeout(step, self.state.campaign.campaigns_lost())
     }
 
-    /// R33: the longest wait after a lost round: it doubles with each round lost in a row, to at most 32 steps. Longer
-    /// steps than the configured ones do not make it longer than D.
+    /// R33: the longest wait after a lost campaign: it doubles with each campaign lost in a row, to at most 32 steps.
+    /// Longer steps than the configured ones do not make it longer than D.
     pub(super) fn longest_wait(&self) -> Duration {
         let doublings = 2 << self.state.campaign.campaigns_lost().min(4);
         let (wait, configured) = (self.rank_step() * doublings, self.config.rank_step() * doublings);

@@ -1,4 +1,5 @@
-//! Freezing failover for maintenance: visibly, group-wide, with an expiry. It stops automatic replacement, nothing else.
+//! Freezing failover for maintenance: visibly, group-wide, with an expiry. It stops automatic replacement, nothing
+//! else.
 
 use core::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
-    /// Freezes failover for `span` (1 ms to 24 h) in the whole group: the leader stays in office, and if it goes, nobody
-    /// but it is elected until the freeze ends or an operator hands over. Works on the leader and on whoever follows it.
+    /// Freezes failover for `span` (1 ms to 24 h) in the whole group: the leader stays in office, and if it goes,
+    /// nobody but it is elected until the freeze ends or an operator hands over. Works on the leader and on whoever
+    /// follows it.
     pub fn pause(&mut self, span: Duration, now: Time) -> Requested<'_> {
         self.begin_input(now);
         let paused = self.check_pause(span).map(|()| {
@@ -178,7 +180,7 @@ impl Elector {
         }
     }
 
-    /// R62: a round goes on in a freeze only if it is for the leader that the freeze keeps in office.
+    /// R62: a campaign goes on in a freeze only if it is for the leader that the freeze keeps in office.
     fn withdraw_unless_reserved(&mut self) {
         if self.state.freeze.is_active() && !self.is_reserved_for(self.me) {
             self.withdraw_campaign(CampaignLost::Paused);

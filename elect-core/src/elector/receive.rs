@@ -171,8 +171,8 @@ impl Elector {
     fn note_state(&mut self, peer: MemberIndex, before: PeerState, after: PeerState, allows_less: bool) {
         self.note_head_start(peer, before, after);
         match &self.state.role {
-            // R34: while the round lasts, an offer is repeated to a voter that becomes free. R65: and, with less, to one
-            // that allows less.
+            // R34: while the campaign lasts, an offer is repeated to a voter that becomes free. R65: and, with less, to
+            // one that allows less.
             Role::Candidate(_) if allows_less || (after != before && self.is_free_here(after)) => {
                 self.repeat_offer(peer);
             }
@@ -214,7 +214,7 @@ impl Elector {
         }
     }
 
-    /// R50: witnesses and observers never lead or stand; observers do not vote.
+    /// R50: witnesses and observers never lead or campaign; observers do not vote.
     #[inline]
     fn check_place(&self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
         let kind = self.config.members().get(peer).kind;
@@ -255,8 +255,8 @@ impl Elector {
     }
 
     /// R6: a claim to lead and an offer must be fresh within the detection time that they carry, too. R35: one that is
-    /// not, or that carries more than R47 allows, is answered whether its sender is connected or not: the answer is what
-    /// the next one can echo.
+    /// not, or that carries more than R47 allows, is answered whether its sender is connected or not: the answer is
+    /// what the next one can echo.
     #[inline]
     pub(super) fn check_claimed(
         &mut self,

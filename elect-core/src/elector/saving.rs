@@ -84,7 +84,7 @@ impl Elector {
             .set(Timer::Save, self.state.now + self.config.promise_span(self.detection_in_use()));
     }
 
-    /// R43: a save that takes longer than D counts as stalled: office is lost, a round is given up.
+    /// R43: a save that takes longer than D counts as stalled: office is lost, a campaign is given up.
     pub(super) fn on_save_stalled(&mut self) {
         if self.state.durable.stall() {
             self.withdraw_campaign(CampaignLost::SaveStalled);

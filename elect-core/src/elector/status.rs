@@ -47,7 +47,8 @@ impl Elector {
         }
     }
 
-    /// Whether this node and those whom it is connected with both ways, as of `now`, are a quorum of voters and witnesses.
+    /// Whether this node and those whom it is connected with both ways, as of `now`, are a quorum of voters and
+    /// witnesses.
     ///
     /// Without one nobody here is elected, and whoever leads here loses its lease. That there is one is no lease: see
     /// [`Authority`](crate::Authority).

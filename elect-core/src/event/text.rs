@@ -26,10 +26,10 @@ impl fmt::Display for Notice {
                 write!(f, "this node no longer follows {leader}, which led epoch {epoch}: {reason}")
             }
             Self::CampaignStarted { epoch, rank: 0 } => {
-                write!(f, "this node stands for epoch {epoch}, as the best")
+                write!(f, "this node campaigns for epoch {epoch}, as the best")
             }
             Self::CampaignStarted { epoch, rank } => {
-                write!(f, "this node stands for epoch {epoch}, with rank {rank} behind the best")
+                write!(f, "this node campaigns for epoch {epoch}, with rank {rank} behind the best")
             }
             Self::CampaignLost { epoch, reason } => {
                 write!(f, "this node does not win epoch {epoch}: {reason}")
@@ -59,7 +59,8 @@ impl fmt::Display for Notice {
             Self::NewerApplication { peer, version } => {
                 write!(f, "{peer} runs version {version} of the host, newer than this node's")
             }
-            // It thaws at a point of this node's clock, which says nothing to a person; `explain` says how long that is.
+            // It thaws at a point of this node's clock, which says nothing to a person; `explain` says how long that
+            // is.
             Self::Paused { .. } => {
                 f.write_str("failover is paused: the leader stays, and nobody else is elected")
             }
@@ -107,7 +108,7 @@ impl fmt::Display for CampaignLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoQuorum { wait } => {
-                write!(f, "no quorum accepted in time, it waits {} before the next round", Readable(*wait))
+                write!(f, "no quorum accepted in time, it waits {} before the next campaign", Readable(*wait))
             }
             Self::HigherOffer { candidate, epoch } => {
                 write!(f, "{candidate} offers the higher epoch {epoch}")

@@ -44,7 +44,8 @@ impl serde::Serialize for Genesis {
 pub struct SavedGenesis {
     /// Which one.
     pub genesis: Genesis,
-    /// The epoch that this node led or followed when it saved it: of two tentative ones the one of the higher epoch counts.
+    /// The epoch that this node led or followed when it saved it: of two tentative ones the one of the higher epoch
+    /// counts.
     pub epoch: Epoch,
     /// Whether it is final: every voter and witness of the list is known to have held it.
     pub is_final: bool,

@@ -165,7 +165,8 @@ struct FrontV1 {
 }
 
 impl FrontV1 {
-    /// The flags that may be set in this tag of a frame of this kind: an epoch's or that a genesis is final, only beside what it belongs to.
+    /// The flags that may be set in this tag of a frame of this kind: an epoch's or that a genesis is final, only
+    /// beside what it belongs to.
     const fn flags(&self, kind: Kind) -> u16 {
         let state_epoch = match self.tag & STATE {
             FOLLOWING | CANDIDATE | LEADING | STOPPED => STATE_EPOCH,

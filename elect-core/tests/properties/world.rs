@@ -331,7 +331,8 @@ impl World {
         }
     }
 
-    /// Whether the log of this member may lawfully end there: no higher than its durable epoch, or its storage is replaced.
+    /// Whether the log of this member may lawfully end there: no higher than its durable epoch, or its storage is
+    /// replaced.
     pub(crate) fn may_hold(&self, index: usize, position: Option<Position>) -> bool {
         let record = &self.members[index].store.record;
         record.storage == Storage::Replaced || position.is_none_or(|position| position.epoch <= record.epoch)

@@ -70,7 +70,7 @@ fn no_claim_is_acknowledged_without_a_promise_behind_it() {
     assert_eq!(a.bound_to(), Some((id("b"), epoch(7), a.now + PROMISE)));
 }
 
-/// An offer that had waited behind a save of a minute was accepted for a round that was long over: a vote and an
+/// An offer that had waited behind a save of a minute was accepted for a campaign that was long over: a vote and an
 /// epoch spent for nothing.
 #[test]
 fn an_offer_that_waited_too_long_behind_a_save_is_dropped() {

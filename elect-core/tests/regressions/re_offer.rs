@@ -61,7 +61,7 @@ fn an_accept_reports_everything_that_was_acknowledged_before_it() {
     let stamp = Stamp::received(epoch(5));
     a.fence.apply(stamp, |tail| *tail.0.borrow_mut() = at(5, 20)).unwrap();
     a.fence.ack(stamp).unwrap();
-    // It is killed, and stands in its next life, in the same epoch by chance.
+    // It is killed, and campaigns in its next life, in the same epoch by chance.
     a.pass(ms(20)).clear();
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 1 });
     assert_eq!(a.hear("b", 5, stands(7), offer(7)), None);

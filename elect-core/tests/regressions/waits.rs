@@ -15,7 +15,7 @@ fn healthy(elector: &mut Elector, now: Time) -> Step<'_> {
 }
 
 /// Every round was given up after two rank steps, however often it had been too short: a disk or a network slower
-/// than that meant no leader, ever, and an epoch spent for each round.
+/// than that meant no leader, ever, and an epoch spent for each campaign.
 #[test]
 fn slow_saves_and_slow_links_delay_an_election_but_do_not_prevent_it() {
     let settings = [20, 60, 120, 200, 300].map(|save| (ms(save), ms(1)));
@@ -45,8 +45,8 @@ fn a_hundred_and_one_members_elect_once() {
     assert_eq!(group.leaders.len(), 2, "one round each");
 }
 
-/// A node that had once stood sent its heartbeats at a third of the ceiling, others counted it as connected for the
-/// floor only: two such nodes were never connected at the same moment, and the last eligible one never stood.
+/// A node that had once campaigned sent its heartbeats at a third of the ceiling, others counted it as connected for
+/// the floor only: two such nodes were never connected at the same moment, and the last eligible one never stood.
 #[test]
 fn nodes_that_disagree_about_the_detection_time_stay_connected() {
     let names = ["a", "b", "c", "d", "e"];
@@ -66,12 +66,12 @@ fn nodes_that_disagree_about_the_detection_time_stay_connected() {
     }
 }
 
-/// The wait that a node drew after a lost round outlived the election that somebody else won: at the next failure
+/// The wait that a node drew after a lost campaign outlived the election that somebody else won: at the next failure
 /// the only eligible node sat it out.
 #[test]
 fn a_wait_of_an_earlier_election_does_not_delay_the_next() {
     let mut a = Solo::new();
-    // Nobody accepts, round after round, until it has drawn a long wait.
+    // Nobody accepts, campaign after campaign, until it has drawn a long wait.
     let start = a.now;
     while !matches!(a.blocker(), Some(CampaignBlocker::Waits(until)) if until.since(a.now) > ms(1_000)) {
         a.hear_free("b", 0);

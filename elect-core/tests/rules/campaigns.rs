@@ -1,4 +1,4 @@
-//! R18–R20, R32–R34, R46: who stands, when, and how a round ends.
+//! R18–R20, R32–R34, R46: who campaigns, when, and how a campaign ends.
 
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ fn r32_whoever_may_soon_be_free_may_be_as_far() {
     }
 }
 
-/// Five voters, so that nobody stands before a second one is free.
+/// Five voters, so that nobody campaigns before a second one is free.
 fn b_of_five() -> Solo {
     Solo::with(builder("b", &["a", "b", "c", "d", "e"]))
 }
@@ -388,7 +388,8 @@ fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
     assert!(waits.len() > 15, "one draw per seed: {waits:?}");
 }
 
-/// Three voters, nobody dead, the others lag behind and wait longer. The host of the best wavers faster than a round.
+/// Three voters, nobody dead, the others lag behind and wait longer. The host of the best wavers faster than a
+/// campaign.
 #[test]
 fn r33_a_host_that_wavers_does_not_stand_without_a_wait() {
     let names = ["a", "b", "c"];
@@ -457,7 +458,7 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
         a.commit();
         assert!(
             matches!(a.blocker(), Some(CampaignBlocker::Waits(_) | CampaignBlocker::NotFree { .. })),
-            "a lost round"
+            "a lost campaign"
         );
         assert_eq!(a.now, begin);
     }

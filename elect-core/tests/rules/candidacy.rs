@@ -1,4 +1,4 @@
-//! R19–R21, R28, R32–R34, R36, R39: what counts in a round, and what a round leaves behind.
+//! R19–R21, R28, R32–R34, R36, R39: what counts in a campaign, and what a campaign leaves behind.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn lost(a: &Solo) -> bool {
     a.saw(|event| matches!(event, Notice::CampaignLost { .. }))
 }
 
-/// Gives up rounds from epoch `number` on, `count` of them, and returns the epoch after the last one.
+/// Gives up campaigns from epoch `number` on, `count` of them, and returns the epoch after the last one.
 fn lose_campaigns(a: &mut Solo, mut number: u64, count: u64) -> u64 {
     for _ in 0..count {
         stand_again(a, number);
@@ -187,7 +187,7 @@ fn r28_campaigning_ends_the_exception_for_the_epoch_followed() {
     assert!(a.fence.ack(Stamp::received(epoch(3))).is_err());
 }
 
-/// How long the round of epoch `number` lasts that this node begins next.
+/// How long the campaign of epoch `number` lasts that this node begins next.
 fn round(a: &mut Solo, number: u64) -> Duration {
     stand_again(a, number);
     let began =
@@ -204,7 +204,7 @@ fn round(a: &mut Solo, number: u64) -> Duration {
 fn r33_a_round_grows_with_the_rounds_lost_in_a_row() {
     let mut a = Solo::new();
     let steps = RANK_STEP * 2;
-    // Until no round outlasts the lease that its first answers make.
+    // Until no campaign outlasts the lease that its first answers make.
     for (number, longest) in (1..).zip([steps, steps * 2, LEASE, LEASE, LEASE, LEASE]) {
         let round = round(&mut a, number);
         assert!(round + ms(1) > longest && round <= longest + ms(1), "{number}: {round:?} of {longest:?}");

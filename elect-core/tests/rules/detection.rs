@@ -100,8 +100,8 @@ fn r65_a_grant_lasts_as_long_as_the_promise_behind_it() {
     assert_eq!(a.losses.len(), 1, "the promise is over, and so is the lease");
 }
 
-/// With the D that this pair has by now: b promised for 300 ms, is set to 2 s meanwhile, and a leads by what it says of the
-/// older frame for 2 s.
+/// With the D that this pair has by now: b promised for 300 ms, is set to 2 s meanwhile, and a leads by what it says of
+/// the older frame for 2 s.
 #[test]
 fn r21_a_pair_that_allows_more_today_lengthens_no_grant_of_yesterday() {
     let mut a = solo(LONG, SHORT, LONG);
@@ -210,7 +210,7 @@ fn r65_an_offer_that_was_refused_for_its_length_is_repeated_at_once_with_less() 
     assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { .. })));
     a.clear().hear("c", 0, PeerState::Free, refusal);
     assert_eq!(a.sent_to("c").count(), 0, "once: the voter has not changed its mind");
-    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "no lost round");
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "no lost campaign");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn r59_the_winner_takes_the_one_of_the_highest_epoch() {
         let number = a.win(of_b.1);
         assert_eq!(a.held(), saved(chosen, number, false), "{own:?} and {of_b:?}");
     }
-    // Accepts of an earlier round say nothing, and neither do heartbeats.
+    // Accepts of an earlier campaign say nothing, and neither do heartbeats.
     let mut a = holding(saved(1, 3, false));
     a.tells("c", tentative(9)).hear_free("c", 3);
     let number = a.offered().unwrap();
@@ -430,7 +430,7 @@ fn r59_one_broken_frame_proves_nothing() {
     assert_eq!(a.hear_free("b", 4), None);
     a.tells("b", None).pass(ms(1));
     assert_eq!(a.hear_free("b", 4), Some(Ignored::UnprovenGenesis), "the count begins anew");
-    // Of this node itself: it neither stands nor votes for a while, and goes on.
+    // Of this node itself: it neither campaigns nor votes for a while, and goes on.
     let mut a = holding(saved(7, 4, false));
     a.tells("b", tentative(7)).tells("c", known_final(9));
     assert_eq!(a.hear("c", 4, PeerState::Promised, beat()), Some(Ignored::UnprovenGenesis));

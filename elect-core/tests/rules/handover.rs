@@ -397,7 +397,7 @@ fn r39_a_favour_lasts_as_long_as_the_head_start() {
     assert_eq!(b.offered(), None, "{:?}", b.blocker());
 }
 
-/// The release names a leader that has stood and won meanwhile, or a node that another one leads.
+/// The release names a leader that has campaigned and won meanwhile, or a node that another one leads.
 #[test]
 fn r39_a_late_release_gives_a_leader_nothing() {
     for target in ["a", "c"] {

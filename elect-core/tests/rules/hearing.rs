@@ -200,7 +200,7 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
     b.hear_free("e", 0);
     assert!(matches!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, .. })), "{:?}", b.blocker());
 
-    // One that stands is ahead, even if it said before that it is unfit.
+    // One that campaigns is ahead, even if it said before that it is unfit.
     let mut a = Solo::new();
     a.hear("b", 0, stands(1), Body::Heartbeat(Heartbeat { healthy: false, ..heartbeat() }));
     a.hear_free("c", 0);

@@ -1,5 +1,5 @@
-//! Short stories on virtual time that a text of the simulator (`elect-sim/scenarios`) cannot tell: frames written by hand,
-//! many seeds, what is seen inside.
+//! Short stories on virtual time that a text of the simulator (`elect-sim/scenarios`) cannot tell: frames written by
+//! hand, many seeds, what is seen inside.
 #![cfg(feature = "std")]
 
 mod liveness;

@@ -86,7 +86,8 @@ fn vote_forgotten_by_a_failed_save() {
     assert_eq!(last_sent(&group, "c", "a", |_| true), Some(last), "and nothing after it");
 }
 
-/// An isolated primary (`isolated-primary`) whose process sleeps through its own deposition, and nothing has told it yet.
+/// An isolated primary (`isolated-primary`) whose process sleeps through its own deposition, and nothing has told it
+/// yet.
 #[test]
 fn isolated_primary_that_was_paused() {
     let mut group = led_by_a(&["a", "b", "c"]);

@@ -102,7 +102,7 @@ impl Solo {
         self
     }
 
-    /// This node stands: `b` is free and connected.
+    /// This node campaigns: `b` is free and connected.
     pub fn stand(&mut self) -> u64 {
         self.hear_free("b", 0);
         self.offered().expect("it stands")

@@ -38,9 +38,9 @@ pub(crate) enum What {
     Started,
     /// Its process is gone.
     Gone,
-    /// It stands for election.
+    /// It campaigns.
     Stood { epoch: Epoch },
-    /// Its round ended without office.
+    /// Its campaign ended without office.
     CampaignLost,
     /// It won an election; it serves once it is in office.
     Elected { epoch: Epoch },

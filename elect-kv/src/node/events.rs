@@ -93,7 +93,7 @@ impl Host {
                 self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
             }
             Notice::CampaignStarted { epoch, rank } => {
-                let text = format!("{own} stands for epoch {epoch}, rank {rank}");
+                let text = format!("{own} campaigns for epoch {epoch}, rank {rank}");
                 self.log.tell(Kind::Stood, Some(epoch), None, &text);
             }
             Notice::CampaignLost { epoch, reason } => {

@@ -232,7 +232,7 @@ impl Lone {
     fn adopt(&mut self, epoch: u64, fence: &Fence<ReplicaLog>) {
         while fence.floor() < Epoch::new(epoch) {
             if self.gate.is_none() {
-                // A leader saves nothing; one that has resigned stands again in a higher epoch.
+                // A leader saves nothing; one that has resigned campaigns again in a higher epoch.
                 // Refused or not, its clock may have made it stand.
                 let mut collected = Collected::default();
                 let _ = self.elector.resign(self.now).resolve(&mut collected);

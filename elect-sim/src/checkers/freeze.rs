@@ -1,7 +1,8 @@
 //! Freezes: while a voter knows of one it accepts nobody but the last leader, or whom that one handed over to.
 //!
 //! Each node is judged by its own frames: whom they said that it follows, and the freeze that they told. Who has
-//! restarted may believe others, but nobody who never led. So a quorum of voters that know of a freeze elects nobody else.
+//! restarted may believe others, but nobody who never led. So a quorum of voters that know of a freeze elects nobody
+//! else.
 
 use elect_core::{Body, Epoch, Frame, FreezeNumber, FreezeStamp, PeerState};
 

@@ -150,7 +150,8 @@ impl Checkers {
         }
     }
 
-    /// Whether somebody may still act on a promise of this node, as far as clocks prove it: then it could not have stood.
+    /// Whether somebody may still act on a promise of this node, as far as clocks prove it: then it could not have
+    /// stood.
     pub(crate) fn is_bound(&self, node: NodeIndex, clocks: &Clocks) -> bool {
         let grants = self.nodes[node].promises.grants;
         let may_act = |leader: NodeIndex| {

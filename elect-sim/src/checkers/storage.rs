@@ -35,8 +35,9 @@ impl Checkers {
         self.at(node).touched = Touched::Lost;
     }
 
-    /// The storage that took the place of a lost one has earned its vote back. The votes that were lost elect nobody any
-    /// more: the leases that they could have made are over (R45), so they may be given anew in epochs that nobody led.
+    /// The storage that took the place of a lost one has earned its vote back. The votes that were lost elect nobody
+    /// any more: the leases that they could have made are over (R45), so they may be given anew in epochs that nobody
+    /// led.
     pub(crate) fn rebuilt(&mut self, node: NodeIndex) {
         if self.at(node).touched == Touched::Lost {
             self.at(node).touched = Touched::Once;

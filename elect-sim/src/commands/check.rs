@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// The smaller bounds of the tests; single bounds can still be changed
     #[arg(long)]
     small: bool,
-    /// The highest epoch that anybody may stand in
+    /// The highest epoch that anybody may campaign in
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=6))]
     epochs: Option<u8>,
     /// Crashes of each node

@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     /// A summary as JSON instead of text
     #[arg(long)]
     json: bool,
-    /// Write the hash of each trace there, a line `seed hash` each: equal before and after a change that changes nothing
+    /// Write the hash of each trace there, a line `seed hash` each: equal before and after a change that changes
+    /// nothing
     #[arg(long, value_name = "FILE", conflicts_with = "kept")]
     hashes: Option<PathBuf>,
 }

@@ -15,7 +15,8 @@ pub(crate) struct Arguments {
     /// Voters in the group
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=5))]
     nodes: u8,
-    /// Only the first node leads at first; the default for five nodes: under another, only its own place among the names differs
+    /// Only the first node leads at first; the default for five nodes: under another, only its own place among the
+    /// names differs
     #[arg(long)]
     one_leader: bool,
     /// Only one link is flipped after each set, going round with the sets; the default for five nodes

@@ -295,7 +295,7 @@ impl World {
         freed.get(self.quorum() - 1).copied()
     }
 
-    /// When some voter that started anew first stood connected with a quorum of others that did.
+    /// When some voter that started anew first campaigned connected with a quorum of others that did.
     fn quorum_connected(&self) -> Option<Real> {
         let stopwatches = self.stopwatches();
         let with = |node: NodeIndex| {

@@ -200,7 +200,7 @@ impl Run {
         self.world.stopwatches().elected()
     }
 
-    /// Whether the first candidacy was the only one: what "the first round does not split" means.
+    /// Whether the first candidacy was the only one: what "the first campaign does not split" means.
     pub(super) fn in_one_round(&mut self) -> bool {
         let rests = self.world.do_clients_rest();
         self.in_one_round_of(if rests {

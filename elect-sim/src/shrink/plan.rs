@@ -199,7 +199,7 @@ impl Plan {
         self.actions.get(index).map_or(self.end, |&(at, _)| at)
     }
 
-    /// The spans that stand inside an action, to be changed.
+    /// The spans that campaign inside an action, to be changed.
     pub(super) fn span_in(&mut self, index: usize) -> Option<&mut u64> {
         match &mut self.actions[index].1 {
             Action::Pause(_, span)

@@ -30,7 +30,7 @@ impl Role {
             Self::Nothing => ("#fff".into(), "#555", same("")),
             Self::Stopped => ("#6b7280".into(), "#fff", ["stopped".into(), "stopped".into(), "■".into()]),
             Self::Stands(epoch) => {
-                let texts = [format!("? stands in epoch {epoch}"), format!("? {epoch}"), "?".into()];
+                let texts = [format!("? campaigns in epoch {epoch}"), format!("? {epoch}"), "?".into()];
                 ("url(#hatch)".into(), "#000", texts)
             }
             Self::Follows(leader, epoch) => {

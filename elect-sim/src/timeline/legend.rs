@@ -22,7 +22,7 @@ impl Canvas {
         let entries = [
             (serves.as_str(), "★ serves"),
             (&leads, "☆ leads, not in office"),
-            ("url(#hatch)", "? stands"),
+            ("url(#hatch)", "? campaigns"),
             (&follows, "→ follows"),
             ("#fff", "follows nobody"),
             ("url(#dots)", "‖ paused"),

@@ -60,12 +60,12 @@ impl World {
         }
     }
 
-    /// A dead node had stood so far above everybody's epoch, if it could have.
+    /// A dead node had campaigned so far above everybody's epoch, if it could have.
     fn stood_unheard(&mut self, node: NodeIndex, by: u64) {
         let stood = self.node(node);
         let votes = stood.record().is_some_and(|record| record.storage == Storage::Intact);
         let could = !stood.has_process() && stood.kind() == MemberKind::Voter && votes;
-        // Nobody stands while another may act on its promise.
+        // Nobody campaigns while another may act on its promise.
         if could && !self.book.checks().is_bound(node, &self.clocks) {
             self.raise_record(node, by);
         }
@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// A dead node stood in an epoch above everybody's, and nobody heard of it.
+    /// A dead node campaigned in an epoch above everybody's, and nobody heard of it.
     pub(crate) fn raise_record(&mut self, node: NodeIndex, by: u64) {
         let everybody = self.machines().map(|node| self.durable_epoch(node));
         let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());

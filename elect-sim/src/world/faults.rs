@@ -285,13 +285,13 @@ impl World {
         }
     }
 
-    /// One or two nodes die that had stood unheard, and return: a leader meets their epochs one after the other.
+    /// One or two nodes die that had campaigned unheard, and return: a leader meets their epochs one after the other.
     fn return_higher(&mut self, node: NodeIndex) {
         let other = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
         let leader = self.leader().map(|(leader, _)| leader);
         let mut above = 0;
         for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
-            // It can have stood only after its promise had ended.
+            // It can have campaigned only after its promise had ended.
             let wait = self.election_timeout() + self.fault_rng.waiting(30 * MILLI);
             self.act(Action::Crash(node));
             above += self.fault_rng.between(1, 3);

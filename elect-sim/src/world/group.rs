@@ -36,7 +36,8 @@ impl World {
         self.node(node).is_intact() && !self.book.checks().is_stopped(node) && !self.lacks_final_genesis(node)
     }
 
-    /// Whether another member that votes holds a final genesis, and this one none: it is about to count as replaced (R59).
+    /// Whether another member that votes holds a final genesis, and this one none: it is about to count as replaced
+    /// (R59).
     fn lacks_final_genesis(&self, node: NodeIndex) -> bool {
         let holds_final = |node: NodeIndex| {
             let genesis = self.node(node).record().and_then(|record| record.genesis);

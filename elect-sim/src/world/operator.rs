@@ -48,8 +48,8 @@ impl World {
         self.note(Some(node), || "is given a first boot".into());
     }
 
-    /// The same where every other member that votes holds the final genesis, or has no vote: before, a second first boot is
-    /// noticed as little as ever (R59), and no checker is right about it.
+    /// The same where every other member that votes holds the final genesis, or has no vote: before, a second first
+    /// boot is noticed as little as ever (R59), and no checker is right about it.
     pub(crate) fn init_if_final(&mut self, node: NodeIndex) {
         if self.would_notice_init(node) {
             self.init(node);

@@ -124,9 +124,9 @@ fn describe(told: &Told) -> String {
         Told::Notice(Notice::LeaderLost { leader, epoch, reason }) => {
             format!("follows {leader} in {epoch} no longer: {reason}")
         }
-        Told::Notice(Notice::CampaignStarted { epoch, rank }) => format!("stands in {epoch}, rank {rank}"),
+        Told::Notice(Notice::CampaignStarted { epoch, rank }) => format!("campaigns in {epoch}, rank {rank}"),
         Told::Notice(Notice::CampaignLost { epoch, reason }) => {
-            format!("ends its round in {epoch}: {reason:?}")
+            format!("ends its campaign in {epoch}: {reason:?}")
         }
         Told::Notice(Notice::Accepted { candidate, epoch }) => format!("accepts {candidate} in {epoch}"),
         Told::Notice(Notice::RefusedOffer { candidate, epoch, refusal }) => {

@@ -33,8 +33,8 @@ impl Elector {
         }
     }
 
-    /// Since when a save is under way only `explain` asks, and how long saves take only where the rank step was not set by
-    /// hand. A gate's number is only compared with that of the gate under way.
+    /// Since when a save is under way only `explain` asks, and how long saves take only where the rank step was not set
+    /// by hand. A gate's number is only compared with that of the gate under way.
     pub(super) fn describe_durable(&self, sink: &mut impl StateSink, durable: &DurableState) {
         option(sink, durable.saving().as_ref(), |sink, (record, exempt_epoch, purpose)| {
             option(sink, *record, |sink, record| self.describe_record(sink, record));

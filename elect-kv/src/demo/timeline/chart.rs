@@ -115,7 +115,7 @@ fn look(node: NodeId, state: State) -> (&'static str, Vec<String>, String) {
         State::Leaderless => ("idle", vec!["no leader".into()], format!("{node} runs and follows nobody")),
         State::Candidate(epoch) => (
             "candidate",
-            vec![format!("stands for epoch {epoch}"), format!("stands {epoch}")],
+            vec![format!("campaigns for epoch {epoch}"), format!("campaigns {epoch}")],
             format!("{node} stands for election in epoch {epoch}"),
         ),
         State::Elected(epoch) => (

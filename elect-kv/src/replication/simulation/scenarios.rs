@@ -16,7 +16,8 @@ fn stamp(epoch: u64) -> Stamp {
     Stamp::received(Epoch::new(epoch))
 }
 
-/// Node `a` of three voters with a log of these epochs, all durable, its fence at the last one; connected to `b` and `c`.
+/// Node `a` of three voters with a log of these epochs, all durable, its fence at the last one; connected to `b` and
+/// `c`.
 fn node_a(epochs: &[u64]) -> (Replica, Disk) {
     node_a_with(epochs, true)
 }
@@ -100,7 +101,8 @@ fn observer_counts_as_holder_in_no_quorum() {
     assert_eq!(a.commit(), 1);
 }
 
-/// A replaced storage confirms nothing until it holds an entry that was written after its return and committed without it.
+/// A replaced storage confirms nothing until it holds an entry that was written after its return and committed without
+/// it.
 #[test]
 fn a_replaced_storage_counts_only_once_it_is_rebuilt() {
     let (mut a, mut disk) = leading(&[], 1, true);
