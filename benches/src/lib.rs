@@ -1,6 +1,6 @@
 //! What the benchmarks measure with: a driver that costs next to nothing.
 
-use elect_core::{Driver, Duty, Frame, Gate, Loss, NodeId, Nonce, Notice};
+use elect_core::{Driver, Duty, Frame, Gate, NodeId, Nonce, Notice, SteppedDown};
 
 /// Counts the frames that a step hands out, and keeps no more than the last one's nonce.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub struct Count {
 }
 
 impl Driver for Count {
-    fn lost(&mut self, _: Loss) {}
+    fn lost(&mut self, _: SteppedDown) {}
 
     fn send(&mut self, _: NodeId, frame: &Frame) {
         self.frames += 1;

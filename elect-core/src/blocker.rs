@@ -30,8 +30,8 @@ pub enum CampaignBlocker {
     Paused(Time),
     /// It follows a leader.
     Follows(NodeId, Epoch),
-    /// Its word is given to this node in this epoch, until then.
-    Bound(NodeId, Epoch, Time),
+    /// Its vote is promised to this node in this epoch, until then.
+    Promised(NodeId, Epoch, Time),
     /// A record is being saved since then.
     Saving(Time),
     /// One frame said that its storage lacks what the group has held: until then it does not know whether it has a

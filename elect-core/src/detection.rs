@@ -20,7 +20,7 @@ pub(crate) struct PairTerms {
     told: Warned,
 }
 
-/// Whose word one of two members leaves out, because the promise that it allows is too short to lead with.
+/// Whose promise one of two members leaves out, because the promise that it allows is too short to lead with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Warned {
     /// This node leaves the peer's out.
@@ -35,7 +35,7 @@ impl Warned {
         Self { leaves_out, is_left_out }
     }
 
-    /// Of which the host was not told before: that this node leaves the peer's word out, that the peer leaves this
+    /// Of which the host was not told before: that this node leaves the peer's promise out, that the peer leaves this
     /// node's.
     pub(crate) const fn beyond(self, told: Self) -> (bool, bool) {
         (self.leaves_out && !told.leaves_out, self.is_left_out && !told.is_left_out)
@@ -67,9 +67,9 @@ pub struct DetectionTerms {
     /// The shortest promise that this node can lead with.
     #[cfg_attr(feature = "wire", serde(rename = "own_min_ms", serialize_with = "crate::millis::span"))]
     pub own_min: Duration,
-    /// The peer's word carries no lease of this node, because what it allows is too short.
+    /// The peer's promise carries no lease of this node, because what it allows is too short.
     pub leaves_out: bool,
-    /// This node's word carries no lease of the peer, for the same reason.
+    /// This node's promise carries no lease of the peer, for the same reason.
     pub is_left_out: bool,
 }
 

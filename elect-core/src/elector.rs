@@ -38,7 +38,9 @@ use crate::config::Config;
 use crate::durable::DurableState;
 use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
-use crate::event::{CampaignLost, Health, LeaderLost, LinkState, Loss, RequestRefused, StepDown, Stopped};
+use crate::event::{
+    CampaignLost, Health, LeaderLost, LinkState, RequestRefused, StepDown, SteppedDown, Stopped,
+};
 use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::freeze::Freeze;
@@ -82,7 +84,7 @@ pub struct Elector {
 #[derive(Clone, Debug)]
 struct State {
     now: Time,
-    life: Life,
+    lifecycle: Lifecycle,
     durable: DurableState,
     /// How many incarnations this elector has saved: one, or a few as a replacement.
     lives_taken: usize,
@@ -114,7 +116,7 @@ impl State {
         let count = config.members().count();
         Self {
             now,
-            life: Life::Starting,
+            lifecycle: Lifecycle::Starting,
             durable: DurableState::new(record),
             lives_taken: 0,
             this_life: ThisLife::default(),
@@ -140,7 +142,7 @@ impl State {
 
 /// Whether the elector takes part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum Lifecycle {
     /// Its incarnation is not durable yet: it says nothing.
     Starting,
     Running,
@@ -259,7 +261,7 @@ impl Elector {
     /// Common end of every input: whatever the input made possible or untrue.
     #[inline]
     fn end_input(&mut self) {
-        if self.state.life == Life::Running {
+        if self.state.lifecycle == Lifecycle::Running {
             self.consider_state();
             self.consider_genesis();
             self.tell_host();
@@ -284,12 +286,12 @@ impl Elector {
     }
 
     fn on_heartbeat_due(&mut self) {
-        match (&self.state.life, &self.state.role) {
-            (Life::Starting, _) => self.save_incarnation(None),
-            (Life::Stopped(_), _) => {}
-            (Life::Running, Role::Follower(_)) => self.on_follower_heartbeat_due(),
-            (Life::Running, Role::Candidate(_)) => self.on_candidate_heartbeat_due(),
-            (Life::Running, Role::Leader(_)) => self.on_leader_heartbeat_due(),
+        match (&self.state.lifecycle, &self.state.role) {
+            (Lifecycle::Starting, _) => self.save_incarnation(None),
+            (Lifecycle::Stopped(_), _) => {}
+            (Lifecycle::Running, Role::Follower(_)) => self.on_follower_heartbeat_due(),
+            (Lifecycle::Running, Role::Candidate(_)) => self.on_candidate_heartbeat_due(),
+            (Lifecycle::Running, Role::Leader(_)) => self.on_leader_heartbeat_due(),
         }
     }
 
@@ -318,8 +320,8 @@ impl Elector {
         self.give_up_campaign(CampaignLost::Stopped);
         self.unfollow(LeaderLost::Stopped);
         self.tell_host();
-        let spoke = self.state.life == Life::Running;
-        self.state.life = Life::Stopped(reason.clone());
+        let spoke = self.state.lifecycle == Lifecycle::Running;
+        self.state.lifecycle = Lifecycle::Stopped(reason.clone());
         self.state.role = Role::Follower(Follower::Free);
         self.state.durable.stop();
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
@@ -344,10 +346,10 @@ impl Elector {
     }
 
     fn is_running(&self) -> Result<(), RequestRefused> {
-        match self.state.life {
-            Life::Starting => Err(RequestRefused::Starting),
-            Life::Running => Ok(()),
-            Life::Stopped(_) => Err(RequestRefused::Stopped),
+        match self.state.lifecycle {
+            Lifecycle::Starting => Err(RequestRefused::Starting),
+            Lifecycle::Running => Ok(()),
+            Lifecycle::Stopped(_) => Err(RequestRefused::Stopped),
         }
     }
 
@@ -391,7 +393,7 @@ impl Elector {
         self.state.nonces.has_sent(self.state.durable.incarnation(), nonce)
     }
 
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.authority.revoke();
         self.authority.set_draining(false);
         self.out.lost(loss);
@@ -414,7 +416,10 @@ impl Elector {
     /// The next frame out, to `peer`, under the current header. Its body is still that of an earlier frame.
     #[inline]
     fn next_frame(&mut self, peer: MemberIndex) -> &mut Frame {
-        assert!(self.state.life != Life::Starting, "R48: nothing is said before the incarnation is durable");
+        assert!(
+            self.state.lifecycle != Lifecycle::Starting,
+            "R48: nothing is said before the incarnation is durable"
+        );
         let nonce = Nonce {
             incarnation: self.state.durable.incarnation(),
             sent: self.state.nonces.current(self.state.now),

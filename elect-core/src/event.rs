@@ -24,7 +24,7 @@ use crate::time::Time;
 /// Authority that ended. Exactly one for every leadership, before any later event (S8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize))]
-pub struct Loss {
+pub struct SteppedDown {
     /// The epoch that this node led until now.
     pub epoch: Epoch,
     /// Why it leads no longer.
@@ -131,7 +131,7 @@ pub enum Notice {
         /// Why.
         reason: CampaignLost,
     },
-    /// This node gave its word.
+    /// This node promised its vote.
     Accepted {
         /// To whom.
         candidate: NodeId,
@@ -159,8 +159,8 @@ pub enum Notice {
     /// A round trip takes longer than the configuration allows for: elections are slower. Once for each peer, until it
     /// is fast again.
     SlowerThanConfigured(SlowRoundTrip),
-    /// A voter allows no promise that is long enough for a leader's lease, so its word does not carry one (R65). Told
-    /// on both, once for each life of the other.
+    /// A voter allows no promise that is long enough for a leader's lease, so its promise does not carry one (R65).
+    /// Told on both, once for each life of the other.
     PromiseTooShort {
         /// The voter.
         voter: NodeId,
@@ -252,7 +252,7 @@ pub enum LeaderLost {
     Ended,
     /// Its process is dead: its connection closed and its address refuses a new one.
     Dead,
-    /// This node gave its word to another candidate or leader.
+    /// This node promised its vote to another candidate or leader.
     Superseded,
     /// This node counts as replaced from now on.
     Replaced,

@@ -34,7 +34,7 @@ pub struct Explanation {
     #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
     pub until: Option<Time>,
     /// Whose promise binds this node, in which epoch and until when.
-    pub bound_to: Option<(NodeId, Epoch, Time)>,
+    pub promised_to: Option<(NodeId, Epoch, Time)>,
     /// Which history of the group its storage belongs to.
     pub genesis: GenesisStatus,
     /// Who is heard and who is not.
@@ -139,8 +139,8 @@ impl Explanation {
                 write!(f, "failover is paused for {} more, and not for it", left(until))
             }
             CampaignBlocker::Follows(leader, epoch) => write!(f, "it follows {leader} in epoch {epoch}"),
-            CampaignBlocker::Bound(to, epoch, until) => {
-                write!(f, "its word is given to {to} in epoch {epoch} for {} more", left(until))
+            CampaignBlocker::Promised(to, epoch, until) => {
+                write!(f, "its vote is promised to {to} in epoch {epoch} for {} more", left(until))
             }
             CampaignBlocker::Saving(since) => {
                 write!(f, "a record has been saving for {}", Readable(self.now.since(since)))
@@ -194,12 +194,12 @@ impl Explanation {
             if let Some(allowed) = allowed.filter(|_| terms.leaves_out) {
                 let needed = Readable(terms.own_min);
                 write!(f, "; {peer} allows only {allowed}, {} needs {needed} to lead: ", self.node)?;
-                write!(f, "it leaves {peer}'s word out")?;
+                write!(f, "it leaves {peer}'s promise out")?;
             }
             if let Some(needed) = terms.peer_min.filter(|_| terms.is_left_out) {
                 let needed = Readable(needed);
                 write!(f, "; {} allows only {own}, {peer} needs {needed} to lead: ", self.node)?;
-                write!(f, "{peer} leaves this node's word out")?;
+                write!(f, "{peer} leaves this node's promise out")?;
             }
         }
         Ok(())

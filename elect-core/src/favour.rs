@@ -12,7 +12,7 @@ impl Favour {
         self.0 = Some(until);
     }
 
-    /// It was used, or somebody else leads or has this node's word.
+    /// It was used, or somebody else leads or has this node's promise.
     pub(crate) fn end(&mut self) {
         self.0 = None;
     }

@@ -1,4 +1,4 @@
-//! What a follower keeps: whom it follows, and what it gave or is giving its word to.
+//! What a follower keeps: whom it follows, and what it promised or is promising its vote to.
 
 use core::time::Duration;
 

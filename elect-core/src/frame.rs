@@ -56,7 +56,7 @@ pub enum Body {
         /// The longest detection time that the sender's configuration allows.
         detection_max: Duration,
     },
-    /// You have my word in `epoch`: I accept nobody else for the offer's detection time from its receipt.
+    /// You have my promise in `epoch`: I accept nobody else for the offer's detection time from its receipt.
     Accept {
         /// The epoch accepted.
         epoch: Epoch,
@@ -174,8 +174,8 @@ impl fmt::Display for FreezeNumber {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Refusal {
-    /// The voter's word is given to another node.
-    Bound,
+    /// The voter's vote is promised to another node.
+    Promised,
     /// The voter's durable epoch is above the offered one.
     EpochTooLow,
     /// The voter's vote in the offered epoch is spent.
@@ -193,7 +193,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Bound => "its word is given to another node",
+            Self::Promised => "its vote is promised to another node",
             Self::EpochTooLow => "its own epoch is above the offered one",
             Self::VoteSpent => "its vote in that epoch is spent",
             Self::OwnOffice => "it leads or campaigns itself",

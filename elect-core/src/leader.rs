@@ -44,7 +44,7 @@ pub(crate) struct Leader {
 /// What a leader keeps of one member.
 #[derive(Clone, Debug, Default)]
 struct Led {
-    /// Until when its word carries the lease.
+    /// Until when its promise carries the lease.
     grant: Time,
     /// Send time of the newest frame of this leadership that it has acknowledged.
     acknowledged: Option<Time>,
@@ -139,8 +139,8 @@ impl Leader {
         self.detector.note_acknowledgement(acknowledged, sent, now, ceiling);
     }
 
-    /// R21: a member's word carries the lease until `until`; whether that can move the lease's end: only a grant that
-    /// crosses it can.
+    /// R21: a member's promise carries the lease until `until`; whether that can move the lease's end: only a grant
+    /// that crosses it can.
     pub(crate) fn note_grant(&mut self, peer: MemberIndex, until: Time) -> bool {
         let grant = &mut self.led[peer.get()].grant;
         let was = core::mem::replace(grant, until.max(*grant));

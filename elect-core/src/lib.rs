@@ -8,7 +8,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use elect_core::{
-//!     ClusterId, Config, Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, Raised, Record, Time,
+//!     ClusterId, Config, Driver, Duty, Elector, Frame, Gate, SteppedDown, NoLog, NodeId, Notice, Raised, Record, Time,
 //!     VoteStore,
 //! };
 //!
@@ -29,7 +29,7 @@
 //!     serves: bool,
 //! }
 //! impl Driver for Host {
-//!     fn lost(&mut self, _: Loss) {
+//!     fn lost(&mut self, _: SteppedDown) {
 //!         self.serves = false; // at once: the lease has already fallen
 //!     }
 //!     fn send(&mut self, to: NodeId, frame: &Frame) {
@@ -191,8 +191,8 @@ pub use duty::{Duty, Raised};
 pub use elector::Elector;
 pub use epoch::{Epoch, Position, Stamp};
 pub use event::{
-    CampaignLost, HandoverAborted, Health, Ignored, LeaderLost, LinkState, Loss, Notice, RebuiltTo,
-    RequestRefused, StepDown, Stopped, Unfit,
+    CampaignLost, HandoverAborted, Health, Ignored, LeaderLost, LinkState, Notice, RebuiltTo, RequestRefused,
+    StepDown, SteppedDown, Stopped, Unfit,
 };
 pub use explain::{Explanation, Hearing, OtherHistory};
 #[cfg(feature = "std")]
@@ -211,7 +211,7 @@ pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Offic
 pub use pace::SlowRoundTrip;
 pub use peer_state::PeerState;
 pub use rebuild::NotRebuilt;
-pub use record::{Holder, Record, Storage, Word};
+pub use record::{Holder, PromiseKind, Record, Storage};
 
 pub use start::StartRefused;
 pub use status::{FreezeStatus, GenesisStatus, KnownLeader, PeerStatus, RoleName, Status};

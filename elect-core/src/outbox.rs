@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::duty::Duty;
 use crate::epoch::Epoch;
-use crate::event::{Loss, Notice};
+use crate::event::{Notice, SteppedDown};
 use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::gate::Gate;
 use crate::members::Digest;
@@ -16,7 +16,7 @@ use crate::peer_state::PeerState;
 /// Its collections keep their capacity: the steady state allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    losses: Vec<Loss>,
+    losses: Vec<SteppedDown>,
     frames: Frames,
     gate: Option<Gate>,
     told: Vec<Told>,
@@ -49,7 +49,7 @@ impl Outbox {
         self.frames.used == 1 && self.losses.is_empty() && self.gate.is_none() && self.told.is_empty()
     }
 
-    pub(crate) fn lost(&mut self, loss: Loss) {
+    pub(crate) fn lost(&mut self, loss: SteppedDown) {
         self.losses.push(loss);
     }
 
@@ -97,7 +97,7 @@ impl Outbox {
         self.frames.retain(keep);
     }
 
-    pub(crate) fn take_losses(&mut self) -> impl Iterator<Item = Loss> + '_ {
+    pub(crate) fn take_losses(&mut self) -> impl Iterator<Item = SteppedDown> + '_ {
         self.losses.drain(..)
     }
 

@@ -1,4 +1,4 @@
-//! A voter's word: whom it has promised to accept nobody else for, and until when.
+//! A voter's promise: whom it has promised to accept nobody else for, and until when.
 
 #[cfg(feature = "explore")]
 use crate::describe::{StateSink, describe_incarnation, option, words};

@@ -28,7 +28,7 @@ pub struct Record {
     pub first_life: u32,
     /// The durable epoch: never falls (S3).
     pub epoch: Epoch,
-    /// Who has this node's word in `epoch`; nobody before the first election.
+    /// Who has this node's promise in `epoch`; nobody before the first election.
     pub holder: Option<Holder>,
     /// The longest promise to `holder` that may still run, in real time.
     pub detection_max: Duration,
@@ -62,20 +62,20 @@ impl Record {
     }
 }
 
-/// Who has a node's word in an epoch, and how it got it.
+/// Whom a node's promise in an epoch is to, and how it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The accepted candidate or the proven leader.
     pub node: NodeId,
-    /// How the word was given.
-    pub word: Word,
+    /// How the promise was given.
+    pub how: PromiseKind,
 }
 
-/// How a node's word was given.
+/// How a promise was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum PromiseKind {
     /// By accepting its offer: a vote.
-    Vote,
+    Voted,
     /// By following it as the proven leader: this epoch's vote, if there was one, stays spent.
     Followed,
 }

@@ -32,6 +32,6 @@ fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
         Refusal::OwnOffice => {
             matches!(header.state, PeerState::Leader(own) | PeerState::Candidate(own) if own >= epoch)
         }
-        Refusal::Bound | Refusal::Paused | Refusal::Replaced | Refusal::DetectionTooLong => false,
+        Refusal::Promised | Refusal::Paused | Refusal::Replaced | Refusal::DetectionTooLong => false,
     }
 }

@@ -1,7 +1,7 @@
 //! What comes out of an input, in the only order in which it may take effect.
 
 use crate::duty::Duty;
-use crate::event::{Loss, Notice, RequestRefused};
+use crate::event::{Notice, RequestRefused, SteppedDown};
 use crate::frame::Frame;
 use crate::gate::Gate;
 use crate::name::NodeId;
@@ -29,7 +29,7 @@ pub struct Step<'a> {
 /// What carries out a step. [`Step::resolve`] calls it in the only safe order.
 pub trait Driver {
     /// Authority ended: demote at once. The lease cell has already fallen.
-    fn lost(&mut self, loss: Loss);
+    fn lost(&mut self, loss: SteppedDown);
 
     /// Send `frame` to `to`, soon and unreliably: a newer frame may replace one that still waits.
     fn send(&mut self, to: NodeId, frame: &Frame);

@@ -33,7 +33,7 @@ impl ThisLife {
         self.offered = self.offered.max(epoch);
     }
 
-    /// The highest epoch that was offered: others may have given their word in it, durable here or not.
+    /// The highest epoch that was offered: others may have voted in it, durable here or not.
     pub(crate) const fn offered(&self) -> Epoch {
         self.offered
     }

@@ -45,7 +45,7 @@
 //! | birth: counter of the storage's first life 4, epoch 8, shortest detection time 4 in µs, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 17 or 33 | tag bit 12 |
 //! | body | | by kind |
 //!
-//! The tag's bits 0–3 are the state: 0 free, 1 bound, 2 following, 3 state, 4 leading, 5 replaced, 6 stopped,
+//! The tag's bits 0–3 are the state: 0 free, 1 promised, 2 follower, 3 candidate, 4 leader, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
 //! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is
@@ -62,7 +62,7 @@
 //! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, freeze if flagged | 4–12, 14 |
 //! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 9, 10, 12 |
 //! | 3 accept | epoch 8, detection 4 in µs, position if flagged, freeze if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14 |
-//! | 4 refuse | epoch 8, reason 1: 0 bound, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12 |
+//! | 4 refuse | epoch 8, reason 1: 0 promised, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12 |
 //! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–12, 14 |
 //! | 6 release | epoch 8, target's name 1 + n | 4, 9, 10, 12 |
 //! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 9, 10, 12 |
@@ -91,7 +91,7 @@
 //! | counter of the first life on this storage | 4 | always |
 //! | durable epoch | 8 | always |
 //! | longest detection time, in ns, at most an hour | 8 | always |
-//! | tag: bit 0 storage replaced, bit 1 a holder is present, bit 2 its word is a vote, bit 3 a genesis is present, bit 4 it is final | 1 | always |
+//! | tag: bit 0 storage replaced, bit 1 a holder is present, bit 2 its promise is a vote, bit 3 a genesis is present, bit 4 it is final | 1 | always |
 //! | cluster's name | 1 + n | always |
 //! | node's name | 1 + n | always |
 //! | holder's name | 1 + n | tag bit 1 |

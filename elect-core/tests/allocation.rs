@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elect_core::wire::{self, FRAME_BYTES_MAX};
-use elect_core::{Driver, Duty, Elector, Frame, Gate, Loss, NoLog, NodeId, Notice, RoleName, Step, Time};
+use elect_core::{
+    Driver, Duty, Elector, Frame, Gate, NoLog, NodeId, Notice, RoleName, Step, SteppedDown, Time,
+};
 use elect_harness::{MemoryStore, builder};
 
 /// How often `work` allocates.
@@ -29,7 +31,7 @@ struct Mail {
 }
 
 impl Driver for Mail {
-    fn lost(&mut self, _: Loss) {
+    fn lost(&mut self, _: SteppedDown) {
         self.losses += 1;
     }
 

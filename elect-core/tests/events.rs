@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elect_core::{
     Address, CampaignLost, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag,
-    LeaderLost, Loss, NodeId, Notice, Position, Raised, Refusal, RequestRefused, SlowRoundTrip, Stamp,
-    StepDown, Stopped, Time, Unfit,
+    LeaderLost, NodeId, Notice, Position, Raised, Refusal, RequestRefused, SlowRoundTrip, Stamp, StepDown,
+    SteppedDown, Stopped, Time, Unfit,
 };
 use elect_harness::{Group, ms};
 use serde::Serialize;
@@ -69,8 +69,8 @@ fn notices() -> Vec<(Notice, Value)> {
             json!({"offer_refused": {"voter": "b", "epoch": 7, "refusal": "vote_spent"}}),
         ),
         (
-            Notice::RefusedOffer { candidate: b, epoch: e, refusal: Refusal::Bound },
-            json!({"refused_offer": {"candidate": "b", "epoch": 7, "refusal": "bound"}}),
+            Notice::RefusedOffer { candidate: b, epoch: e, refusal: Refusal::Promised },
+            json!({"refused_offer": {"candidate": "b", "epoch": 7, "refusal": "promised"}}),
         ),
         (
             Notice::SlowerThanConfigured(slow),
@@ -108,7 +108,7 @@ fn a_notice_is_a_line_and_data() {
         reads_well(&notice);
         assert_eq!(machine(&notice), expected, "{notice}");
     }
-    let loss = Loss { epoch: epoch(3), reason: StepDown::HandedOver(node("c")) };
+    let loss = SteppedDown { epoch: epoch(3), reason: StepDown::HandedOver(node("c")) };
     assert_eq!(machine(&loss), json!({"epoch": 3, "reason": {"handed_over": "c"}}));
     assert_eq!(loss.to_string(), "this node no longer leads epoch 3: it handed over to c");
 }

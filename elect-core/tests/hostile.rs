@@ -20,7 +20,7 @@ enum Receiver {
     Candidate,
     Leader,
     Follower,
-    Bound,
+    Promised,
     Saving,
     Replaced,
     Stopped,
@@ -34,7 +34,7 @@ const RECEIVERS: [Receiver; 11] = [
     Receiver::Candidate,
     Receiver::Leader,
     Receiver::Follower,
-    Receiver::Bound,
+    Receiver::Promised,
     Receiver::Saving,
     Receiver::Replaced,
     Receiver::Stopped,
@@ -74,7 +74,7 @@ fn group(receiver: Receiver) -> Group {
                 group.cut("a", "c").cut("b", "c").run(ms(5)).heal();
             }
         }
-        Receiver::Bound => {
+        Receiver::Promised => {
             group.start_all().run(ms(300));
             group.kill("a").restart("c").run(ms(5));
         }
@@ -206,7 +206,7 @@ fn bodies() -> Vec<Body> {
         }));
         all.extend(SPANS.map(|remaining| Body::Pause { after: number, remaining }));
         all.extend(
-            [Refusal::Bound, Refusal::Paused, Refusal::Replaced, Refusal::DetectionTooLong]
+            [Refusal::Promised, Refusal::Paused, Refusal::Replaced, Refusal::DetectionTooLong]
                 .into_iter()
                 .zip(SPANS)
                 .map(|(refusal, detection_max)| Body::Refuse { epoch, refusal, detection_max }),
@@ -402,7 +402,7 @@ fn what_is_ignored_says_why() {
         (
             "b",
             fresh,
-            Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Bound, detection_max: ms(500) },
+            Body::Refuse { epoch: Epoch::new(9), refusal: Refusal::Promised, detection_max: ms(500) },
             "not open",
         ),
     ];
@@ -423,7 +423,7 @@ fn what_is_ignored_says_why() {
 struct Silent(Option<String>);
 
 impl elect_core::Driver for Silent {
-    fn lost(&mut self, _: elect_core::Loss) {}
+    fn lost(&mut self, _: elect_core::SteppedDown) {}
     fn send(&mut self, _: NodeId, _: &Frame) {}
     fn save(&mut self, gate: elect_core::Gate) {
         drop(gate);

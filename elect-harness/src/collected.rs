@@ -1,12 +1,12 @@
 //! What a step hands out, kept in its order.
 
-use elect_core::{Driver, Duty, Frame, Gate, Loss, NodeId, Notice};
+use elect_core::{Driver, Duty, Frame, Gate, NodeId, Notice, SteppedDown};
 
 /// Keeps what steps hand out, to be carried out or looked at afterwards.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// What this node lost.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<SteppedDown>,
     /// Frames, with their addressees.
     pub frames: Vec<(NodeId, Frame)>,
     /// What must be saved.
@@ -27,7 +27,7 @@ pub enum Told {
 }
 
 impl Driver for Collected {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         assert!(self.told.is_empty(), "S8: a loss comes before anything that the host is told");
         self.losses.push(loss);
         self.order.push("lost");

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elect_core::{
-    Birth, Config, ConfigBuilder, Duty, Elected, Elector, Fence, Frame, Gate, Incarnation, LinkState, Loss,
-    NodeId, Nonce, Notice, Position, Record, RequestRefused, Requested, Step, Time, ToldGenesis,
+    Birth, Config, ConfigBuilder, Duty, Elected, Elector, Fence, Frame, Gate, Incarnation, LinkState, NodeId,
+    Nonce, Notice, Position, Record, RequestRefused, Requested, Step, SteppedDown, Time, ToldGenesis,
 };
 
 use crate::collected::{Collected, Told};
@@ -41,7 +41,7 @@ pub struct Solo {
     /// What the host may want to know.
     pub notices: Vec<Notice>,
     /// What it lost.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<SteppedDown>,
     /// The kinds of outputs, in the order of [`Step::resolve`].
     pub order: Vec<&'static str>,
     /// The newest nonce that each peer got.

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use elect_core::{
-    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log, Loss, MemberKind, NotInOffice, Office, Position,
-    Raised, Stamp, Storage, Time,
+    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log, MemberKind, NotInOffice, Office, Position, Raised,
+    Stamp, SteppedDown, Storage, Time,
 };
 use elect_sim::{Detail, Fault, Host, MILLI, Machine, NodeIndex, Options, Outcome, Run, SECOND, Violation};
 
@@ -315,7 +315,7 @@ impl Host for Ledger {
         machine.wake_in(60 * MILLI, REPLICATE);
     }
 
-    fn lost(&mut self, _: &mut Machine<'_>, _: Loss) {
+    fn lost(&mut self, _: &mut Machine<'_>, _: SteppedDown) {
         self.way = Way::Out;
     }
 

@@ -1,6 +1,6 @@
 //! The book of a run: what is checked, counted, timed and noted down of what happens.
 
-use elect_core::{Duty, Loss, Record};
+use elect_core::{Duty, Record, SteppedDown};
 
 use crate::checkers::{Checkers, Violation};
 use crate::clock::Real;
@@ -80,7 +80,7 @@ impl Book {
     // What several of them want to know.
 
     /// Authority is lost.
-    pub(crate) fn lost(&mut self, at: Real, node: NodeIndex, loss: Loss) {
+    pub(crate) fn lost(&mut self, at: Real, node: NodeIndex, loss: SteppedDown) {
         self.stopwatches.lost(at, node);
         self.checks.lost(at, node, loss);
     }

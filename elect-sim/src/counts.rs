@@ -47,7 +47,7 @@ pub(crate) enum Counted {
         behind: bool,
     },
     Raise,
-    Loss,
+    SteppedDown,
     Fault,
     Start,
     Office,
@@ -71,7 +71,7 @@ impl Counts {
                 self.behind += u64::from(behind);
             }
             Counted::Raise => self.raises += 1,
-            Counted::Loss => self.losses += 1,
+            Counted::SteppedDown => self.losses += 1,
             Counted::Fault => self.faults += 1,
             Counted::Start => self.starts += 1,
             Counted::Office => self.offices += 1,

@@ -6,7 +6,7 @@ mod store_side;
 use std::fmt;
 
 use elect_core::{
-    Duty, Epoch, Floor, Health, Loss, MemberKind, NodeId, Notice, Office, Position, Storage, Time,
+    Duty, Epoch, Floor, Health, MemberKind, NodeId, Notice, Office, Position, SteppedDown, Storage, Time,
 };
 
 use crate::checkers::Checker;
@@ -28,7 +28,7 @@ pub trait Host: fmt::Debug {
     fn started(&mut self, machine: &mut Machine<'_>, storage: Storage);
 
     /// Authority ended.
-    fn lost(&mut self, machine: &mut Machine<'_>, loss: Loss);
+    fn lost(&mut self, machine: &mut Machine<'_>, loss: SteppedDown);
 
     /// It must act on this.
     fn act(&mut self, machine: &mut Machine<'_>, duty: Duty);
@@ -213,7 +213,7 @@ impl Machine<'_> {
 #[derive(Debug)]
 pub(crate) enum Call {
     Started(Storage),
-    Lost(Loss),
+    Lost(SteppedDown),
     Told(Told),
     Message(NodeIndex, Packet),
     Tick(u64),

@@ -1,6 +1,6 @@
 //! What reaches a process, and what its elector asks for in return.
 
-use elect_core::{Duty, Frame, Gate, LinkState, Loss, NodeId, Notice};
+use elect_core::{Duty, Frame, Gate, LinkState, NodeId, Notice, SteppedDown};
 
 use crate::ids::NodeIndex;
 
@@ -73,7 +73,7 @@ pub(crate) enum Told {
 /// One thing that a step asks for.
 #[derive(Debug)]
 pub(crate) enum Output {
-    Lost(Loss),
+    Lost(SteppedDown),
     Send(NodeIndex, Frame),
     Save(Gate),
     Told(Told),

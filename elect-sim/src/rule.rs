@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Its word in scenarios.
+    /// Its promise in scenarios.
     pub(crate) fn name(self) -> &'static str {
         self.into()
     }

@@ -31,7 +31,7 @@ pub(crate) enum Moment {
 }
 
 impl Moment {
-    /// Its word in scenarios.
+    /// Its promise in scenarios.
     pub(crate) fn name(self) -> &'static str {
         self.into()
     }

@@ -1,7 +1,7 @@
 //! What a node tells its host.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use elect_core::{Address, Duty, Incarnation, Loss, NodeId, Notice, Time};
+use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
 
 /// So many events may wait before diagnostics are left out: a host that never reads does not eat the memory.
 const DIAGNOSTICS_MAX: usize = 4096;
@@ -10,7 +10,7 @@ const DIAGNOSTICS_MAX: usize = 4096;
 #[derive(Debug)]
 pub enum HostEvent {
     /// Authority ended: demote at once. The lease cell has already fallen.
-    Lost(Loss),
+    Lost(SteppedDown),
     /// Act on it. Gains ([`Duty::Elected`], [`Duty::EpochRaised`]) move through here to the host.
     Act(Duty),
     /// The node has ended; nothing follows. Whoever leads now, it is not this node.
@@ -140,7 +140,7 @@ mod tests {
         for _ in 0..DIAGNOSTICS_MAX + 10 {
             announcer.tell(ignored());
         }
-        let loss = Loss { epoch: Epoch::new(3), reason: StepDown::LeaseOver };
+        let loss = SteppedDown { epoch: Epoch::new(3), reason: StepDown::LeaseOver };
         announcer.tell(HostEvent::Lost(loss));
         assert_eq!(events.receiver().len(), DIAGNOSTICS_MAX + 2);
         let rest: Vec<_> = events.receiver().try_iter().skip(DIAGNOSTICS_MAX).collect();

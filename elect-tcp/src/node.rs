@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
-    Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, Loss, NodeId, Notice, StartRefused, StorageFailed,
+    Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
+    StorageFailed,
 };
 
 use crate::clock;
@@ -110,7 +111,7 @@ struct Birth {
 }
 
 impl Driver for Birth {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.announcer.tell(HostEvent::Lost(loss));
     }
 

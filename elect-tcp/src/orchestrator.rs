@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, Loss, NodeId, Notice,
-    Position, StorageFailed, Time,
+    Address, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice, Position,
+    SteppedDown, StorageFailed, Time,
 };
 
 use crate::clock;
@@ -72,7 +72,7 @@ pub(crate) struct Hands {
 }
 
 impl Driver for Hands {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.leader.on_lost();
         self.announcer.tell(HostEvent::Lost(loss));
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::blocker::CampaignBlocker;
 use crate::config::BeyondLagLimit;
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
 use crate::members::{MemberIndex, MemberKind};
@@ -63,8 +63,8 @@ impl Elector {
         let config = &self.config;
         let followed = self.followed();
         let blockers = [
-            matches!(self.state.life, Life::Stopped(_)).then_some(CampaignBlocker::Stopped),
-            (self.state.life == Life::Starting).then_some(CampaignBlocker::Starting),
+            matches!(self.state.lifecycle, Lifecycle::Stopped(_)).then_some(CampaignBlocker::Stopped),
+            (self.state.lifecycle == Lifecycle::Starting).then_some(CampaignBlocker::Starting),
             matches!(self.state.role, Role::Leader(_)).then_some(CampaignBlocker::Leads),
             matches!(self.state.role, Role::Candidate(_)).then_some(CampaignBlocker::Campaigns),
             (self.kind != MemberKind::Voter).then_some(CampaignBlocker::NotAVoter), // R50
@@ -78,7 +78,7 @@ impl Elector {
             }),
             // R10: a promise binds its giver too.
             self.promise().map(|promise| {
-                CampaignBlocker::Bound(config.members().id(promise.to), promise.epoch, promise.until)
+                CampaignBlocker::Promised(config.members().id(promise.to), promise.epoch, promise.until)
             }),
             self.state.durable.saving_since().map(CampaignBlocker::Saving), // R8
             self.state.genesis.doubt_until(self.state.now).map(CampaignBlocker::InDoubt), // R59
@@ -97,7 +97,7 @@ impl Elector {
     /// followed somebody who is known to have ended that epoch.
     fn quorum_blocker(&self) -> Option<CampaignBlocker> {
         let needed = self.config.members().quorum();
-        // R65: a voter whose word cannot carry this node's lease is none that could elect it.
+        // R65: a voter whose promise cannot carry this node's lease is none that could elect it.
         let counts = |&peer: &MemberIndex| self.is_connected(peer) && self.is_counted(peer);
         let connected = 1 + self.voting_peers().filter(counts).count();
         if connected < needed {

@@ -12,7 +12,7 @@ use crate::frame::{Body, Header, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::offer::{Ballot, Offer};
 use crate::peer_state::PeerState;
-use crate::record::{Holder, Word};
+use crate::record::{Holder, PromiseKind};
 use crate::saving::Purpose;
 use crate::time::nanos;
 use crate::timers::Timer;
@@ -28,7 +28,7 @@ impl Elector {
         self.state.this_life.note_offered(epoch);
         self.state.campaign.begun();
         self.state.timers.clear(Timer::Campaign);
-        let holder = Holder { node: self.config.node(), word: Word::Vote };
+        let holder = Holder { node: self.config.node(), how: PromiseKind::Voted };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::CampaignStarted { epoch, rank });
         self.state.timers.set(Timer::Round, self.state.now + self.campaign_timeout());
@@ -137,7 +137,7 @@ impl Elector {
         // R21: until the promise is over that the voter says it gave with that very offer.
         let detection = detection.min(self.config.detection().ceiling());
         let grant = echo.sent + self.config.lease_span(detection);
-        // R65: the word of a voter that is left out makes no ballot.
+        // R65: the promise of a voter that is left out makes no ballot.
         let ballot = self.is_counted(peer).then_some(Ballot { grant, position, genesis });
         match &mut self.state.role {
             Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {

@@ -1,4 +1,4 @@
-//! What this node asks of each peer and tells it of detection times, and whose word counts (R65).
+//! What this node asks of each peer and tells it of detection times, and whose promise counts (R65).
 
 use core::time::Duration;
 
@@ -50,7 +50,7 @@ impl Elector {
         said.min(self.config.detection().ceiling())
     }
 
-    /// R65: whether the word of `peer` can carry a lease of this node: the promise that it allows is long enough to
+    /// R65: whether the promise of `peer` can carry a lease of this node: the promise that it allows is long enough to
     /// lead with (R54). Whoever has not told counts as usual: what it promises it will say.
     #[inline]
     pub(super) fn is_counted(&self, peer: MemberIndex) -> bool {

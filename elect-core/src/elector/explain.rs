@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::detection::DetectionTerms;
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::explain::{Explanation, Hearing, OtherHistory};
 use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
@@ -25,7 +25,7 @@ impl Elector {
             freeze: self.freeze_status(now),
             leader: self.leader(),
             until,
-            bound_to: self
+            promised_to: self
                 .promise()
                 .map(|promise| (self.config.members().id(promise.to), promise.epoch, promise.until)),
             genesis: self.genesis_status(),
@@ -33,8 +33,8 @@ impl Elector {
             detections: self.differing_detections(),
             slow: self.slow_round_trip(),
             blocker: self.blocker(),
-            stopped: match &self.state.life {
-                Life::Stopped(reason) => Some(format!("{reason}")),
+            stopped: match &self.state.lifecycle {
+                Lifecycle::Stopped(reason) => Some(format!("{reason}")),
                 _ => None,
             },
         }

@@ -11,13 +11,13 @@ use crate::describe::{
     StateSink, describe_birth, describe_incarnation, describe_node, describe_position, describe_words,
     option, words,
 };
-use crate::elector::{Elector, Life, State};
+use crate::elector::{Elector, Lifecycle, State};
 use crate::frame::{Body, Frame};
 use crate::gate::{Gate, Raise, Ticket};
 use crate::genesis::told::SavedGenesis;
 use crate::outbox::Outbox;
 use crate::pace::Pacing;
-use crate::record::{Holder, Record, Storage, Word};
+use crate::record::{Holder, PromiseKind, Record, Storage};
 use crate::steady::Steady;
 use crate::time::nanos;
 use crate::timers::Timer;
@@ -92,7 +92,7 @@ impl Elector {
             random: _,
             notices: _,
             timers: _,
-            life,
+            lifecycle,
             durable,
             lives_taken,
             this_life,
@@ -107,10 +107,10 @@ impl Elector {
         assert!(matches!(self.config.detection(), Detection::Fixed(_)), "the detection time is fixed");
         assert!(self.config.pacing() == Pacing::ByHand, "the rank step is fixed");
         let own = self.me.get();
-        sink.word(match life {
-            Life::Starting => 0,
-            Life::Running => 1,
-            Life::Stopped(_) => 2,
+        sink.word(match lifecycle {
+            Lifecycle::Starting => 0,
+            Lifecycle::Running => 1,
+            Lifecycle::Stopped(_) => 2,
         });
         self.describe_record(sink, durable.record());
         sink.word(*lives_taken as u64);
@@ -195,9 +195,9 @@ impl Elector {
         option(sink, genesis.as_ref(), |sink, SavedGenesis { genesis, epoch, is_final }| {
             words(sink, [genesis.to_bits(), epoch.number(), u64::from(*is_final)]);
         });
-        option(sink, holder.as_ref(), |sink, Holder { node, word }| {
+        option(sink, holder.as_ref(), |sink, Holder { node, how }| {
             describe_node(sink, self.config.members(), *node);
-            sink.word(u64::from(*word == Word::Vote));
+            sink.word(u64::from(*how == PromiseKind::Voted));
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Following a leader, and giving one's word.
+//! Following a leader, and promising one's vote.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
 use crate::promise::Promise;
-use crate::record::{Holder, Word};
+use crate::record::{Holder, PromiseKind};
 use crate::saving::Purpose;
 use crate::timers::Timer;
 
@@ -93,7 +93,7 @@ impl Elector {
             self.unfollow(LeaderLost::Superseded);
         }
         let record = (!named).then(|| {
-            let holder = Holder { node, word: Word::Followed };
+            let holder = Holder { node, how: PromiseKind::Followed };
             self.next_record(epoch, holder)
         });
         self.save(Purpose::Follow(claim), record, epoch, None);
@@ -204,7 +204,7 @@ impl Elector {
         }
     }
 
-    /// An offer: R6, R7 and R47 first, then whether this node's word is free.
+    /// An offer: R6, R7 and R47 first, then whether this node's promise is free.
     pub(super) fn on_offer(
         &mut self,
         peer: MemberIndex,
@@ -252,7 +252,7 @@ impl Elector {
     fn has_vote(&self, candidate: MemberIndex, epoch: Epoch) -> bool {
         let node = self.config.members().id(candidate);
         epoch == self.state.durable.epoch()
-            && self.state.durable.record().holder == Some(Holder { node, word: Word::Vote })
+            && self.state.durable.record().holder == Some(Holder { node, how: PromiseKind::Voted })
     }
 
     /// Why this node does not accept `candidate` in `epoch`; `None` if it does.
@@ -267,7 +267,7 @@ impl Elector {
             _ => {}
         }
         if self.promise().is_some_and(|promise| promise.to != candidate) {
-            return Some(Refusal::Bound); // R10
+            return Some(Refusal::Promised); // R10
         }
         if self.is_barred(candidate) {
             return Some(Refusal::Paused); // R42, R62
@@ -316,7 +316,7 @@ impl Elector {
             }
             None => None,
         };
-        let record = self.next_record(epoch, Holder { node, word: Word::Vote });
+        let record = self.next_record(epoch, Holder { node, how: PromiseKind::Voted });
         self.save(Purpose::Accept(accepting), Some(record), epoch, exempt_epoch);
     }
 

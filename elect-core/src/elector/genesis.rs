@@ -91,7 +91,7 @@ impl Elector {
     /// R59: by its own record. Whatever this node was ends at once; what it is from now on is durable first.
     fn count_as_replaced(&mut self, peer: MemberIndex, genesis: Genesis) {
         if self.state.durable.is_saving() {
-            // The next such frame finds the disk done. Until then this node gives its word to nobody.
+            // The next such frame finds the disk done. Until then this node promises its vote to nobody.
             self.state.genesis.begin_doubt(self.state.now + self.config.detection().ceiling());
             return;
         }

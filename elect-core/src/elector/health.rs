@@ -1,6 +1,6 @@
 //! Health that ends unless it is renewed: a host that hangs cannot say so.
 
-use crate::elector::{Elector, Life};
+use crate::elector::{Elector, Lifecycle};
 use crate::event::Health;
 use crate::step::Step;
 use crate::time::Time;
@@ -25,7 +25,7 @@ impl Elector {
         // R66: what ended before this renewal came has ended: `begin_input` tells its loss.
         self.begin_input(now);
         let lasts = until > self.state.now;
-        if !matches!(self.state.life, Life::Stopped(_)) {
+        if !matches!(self.state.lifecycle, Lifecycle::Stopped(_)) {
             self.state.timers.set(Timer::Health, if lasts { until } else { Time::NEVER });
         }
         self.become_fit_or_unfit(if lasts { Health::Healthy } else { Health::Unfit });
@@ -47,7 +47,7 @@ impl Elector {
             self.state.campaign.end_favour();
             self.withdraw_unfit();
         }
-        if self.state.life == Life::Running {
+        if self.state.lifecycle == Lifecycle::Running {
             self.broadcast();
         }
     }

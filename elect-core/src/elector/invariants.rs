@@ -1,6 +1,6 @@
 //! What is true after every input, whatever it was.
 
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -18,7 +18,7 @@ impl Elector {
             self.assert_words();
             self.assert_gate();
             self.assert_leading();
-            if self.state.life == Life::Running {
+            if self.state.lifecycle == Lifecycle::Running {
                 self.assert_waits();
                 self.assert_timers();
                 self.assert_told();

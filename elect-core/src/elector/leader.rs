@@ -7,7 +7,7 @@ use crate::config::Detection;
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
-use crate::event::{Loss, StepDown};
+use crate::event::{StepDown, SteppedDown};
 use crate::follower::Follower;
 use crate::frame::Header;
 use crate::leader::Leader;
@@ -85,7 +85,7 @@ impl Elector {
     }
 
     /// R21: a grant runs until the send time of the frame echoed + L(D of that very frame), as the peer says it. R65:
-    /// no grant of a peer whose word cannot carry this node's lease.
+    /// no grant of a peer whose promise cannot carry this node's lease.
     pub(super) fn grant(&mut self, peer: MemberIndex, sent: Time, detection: Duration) {
         if !self.is_counted(peer) {
             return;
@@ -128,7 +128,7 @@ impl Elector {
         let epoch = leader.epoch();
         self.state.role = Role::Follower(Follower::Free);
         self.silence(|state| matches!(state, PeerState::Leader(_)));
-        self.lost(Loss { epoch, reason });
+        self.lost(SteppedDown { epoch, reason });
         for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
             self.state.timers.clear(timer);
         }

@@ -1,6 +1,6 @@
 //! Connections: what the driver learned about them, and who counts as connected.
 
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::event::{LeaderLost, LinkState};
 use crate::members::MemberIndex;
 use crate::time::Time;
@@ -10,7 +10,7 @@ impl Elector {
         match state {
             LinkState::Up => {
                 self.state.peers.pair_mut(peer).open_link();
-                if self.state.life == Life::Running {
+                if self.state.lifecycle == Lifecycle::Running {
                     self.send_heartbeat(peer);
                 }
             }

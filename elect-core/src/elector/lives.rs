@@ -1,7 +1,7 @@
 //! The lives of a peer: which of them count, and what becomes of a node that is told that its own does not.
 
 use crate::birth::{Birth, Durable, Telling};
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::Position;
 use crate::event::{Ignored, LeaderLost, Notice, Stopped};
 use crate::frame::{Body, Header};
@@ -203,7 +203,7 @@ impl Elector {
     pub fn on_rejected(&mut self, peer: NodeId, said: &Body, now: Time) -> Step<'_> {
         self.begin_input(now);
         let index = self.config.members().index(peer).filter(|&index| index != self.me);
-        if let Some(index) = index.filter(|_| self.state.life == Life::Running) {
+        if let Some(index) = index.filter(|_| self.state.lifecycle == Lifecycle::Running) {
             let own = self.state.durable.incarnation();
             // The handshake is no frame of the peer: a replacement, which asks twice, counts each as another.
             let nonce = Nonce { incarnation: own, sent: self.renew_nonce() };
@@ -227,6 +227,6 @@ impl Elector {
 
     /// What this life began with, for the handshakes of a transport; `None` until its incarnation is durable.
     pub fn birth(&self) -> Option<Birth> {
-        (self.state.life != Life::Starting).then(|| self.state.this_life.birth())
+        (self.state.lifecycle != Lifecycle::Starting).then(|| self.state.this_life.birth())
     }
 }

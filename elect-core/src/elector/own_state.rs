@@ -1,6 +1,6 @@
 //! The state of this node, and whom it tells.
 
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::Epoch;
 use crate::event::{Health, Notice};
 use crate::frame::{Body, Heartbeat};
@@ -13,7 +13,7 @@ impl Elector {
     /// The state of this node, with indices for names.
     #[inline]
     pub(super) fn own_state(&self) -> PeerState<MemberIndex> {
-        if matches!(self.state.life, Life::Stopped(_)) {
+        if matches!(self.state.lifecycle, Lifecycle::Stopped(_)) {
             return PeerState::Stopped(self.state.this_life.offered().max(self.state.durable.epoch()));
         }
         if self.is_replaced() {

@@ -7,7 +7,7 @@ use crate::event::StepDown;
 use crate::members::MemberIndex;
 use crate::offer::Offer;
 use crate::office::Elected;
-use crate::record::{Holder, Word};
+use crate::record::{Holder, PromiseKind};
 use crate::saving::Purpose;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -48,7 +48,7 @@ impl Elector {
         self.state.this_life.note_offered(epoch);
         leader.begin_re_offer(Offer::new(epoch, first, self.state.peers.len()));
         let exempt_epoch = Some(leader.epoch());
-        let holder = Holder { node: self.config.node(), word: Word::Vote };
+        let holder = Holder { node: self.config.node(), how: PromiseKind::Voted };
         self.save(Purpose::ReOffer(epoch), Some(self.next_record(epoch, holder)), epoch, exempt_epoch);
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::elector::genesis::as_replaced;
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::{Epoch, HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
 use crate::event::{Ignored, LeaderLost, Notice};
 use crate::follower::Followed;
@@ -19,10 +19,10 @@ impl Elector {
     #[inline]
     pub(super) fn receive(&mut self, from: NodeId, frame: &Frame) -> Result<(), Ignored> {
         let peer = self.check_membership(from, &frame.header)?;
-        match self.state.life {
-            Life::Running => {}
-            Life::Starting => return Err(Ignored::Starting),
-            Life::Stopped(_) => return Err(Ignored::Stopped),
+        match self.state.lifecycle {
+            Lifecycle::Running => {}
+            Lifecycle::Starting => return Err(Ignored::Starting),
+            Lifecycle::Stopped(_) => return Err(Ignored::Stopped),
         }
         // R59: before incarnations, hints and rejections.
         if self.judge_genesis(peer, &frame.header)? {
@@ -302,7 +302,7 @@ impl Elector {
     }
 
     pub(super) fn answer(&mut self, peer: MemberIndex) {
-        if self.state.life == Life::Running && self.may_answer(peer) {
+        if self.state.lifecycle == Lifecycle::Running && self.may_answer(peer) {
             self.send_heartbeat(peer);
         }
     }

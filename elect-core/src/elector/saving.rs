@@ -2,7 +2,7 @@
 
 use crate::birth::Birth;
 use crate::duty::Duty;
-use crate::elector::{Elector, Life};
+use crate::elector::{Elector, Lifecycle};
 use crate::epoch::Epoch;
 use crate::event::{CampaignLost, StepDown, Stopped};
 use crate::gate::{Gate, Gated, Raise, StorageFailed, Ticket};
@@ -53,7 +53,7 @@ impl Elector {
         self.state.random.next() as u32
     }
 
-    /// The record after an adoption. R15: the longest promise it speaks for never falls while the word stays
+    /// The record after an adoption. R15: the longest promise it speaks for never falls while the promise stays
     /// with the same node, since a promise given under an older configuration may still run. R45: while the storage
     /// is marked as replaced it never falls at all.
     pub(super) fn next_record(&self, epoch: Epoch, holder: Holder) -> Record {
@@ -166,8 +166,8 @@ impl Elector {
         let detection_min = self.config.detection_min();
         self.state.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
         self.state.peers.tell_again();
-        if self.state.life == Life::Starting {
-            self.state.life = Life::Running;
+        if self.state.lifecycle == Lifecycle::Starting {
+            self.state.lifecycle = Lifecycle::Running;
         }
         self.broadcast();
     }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::elector::{Elector, Life, Role};
+use crate::elector::{Elector, Lifecycle, Role};
 use crate::frame::Address;
 use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
@@ -86,12 +86,12 @@ impl Elector {
     }
 
     fn role_name(&self) -> RoleName {
-        match (&self.state.life, &self.state.role) {
-            (Life::Starting, _) => RoleName::Starting,
-            (Life::Stopped(_), _) => RoleName::Stopped,
-            (Life::Running, Role::Follower(_)) => RoleName::Follower,
-            (Life::Running, Role::Candidate(_)) => RoleName::Candidate,
-            (Life::Running, Role::Leader(_)) => RoleName::Leader,
+        match (&self.state.lifecycle, &self.state.role) {
+            (Lifecycle::Starting, _) => RoleName::Starting,
+            (Lifecycle::Stopped(_), _) => RoleName::Stopped,
+            (Lifecycle::Running, Role::Follower(_)) => RoleName::Follower,
+            (Lifecycle::Running, Role::Candidate(_)) => RoleName::Candidate,
+            (Lifecycle::Running, Role::Leader(_)) => RoleName::Leader,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-use super::{CampaignLost, HandoverAborted, LinkState, Loss, Notice};
+use super::{CampaignLost, HandoverAborted, LinkState, Notice, SteppedDown};
 use crate::frame::Address;
 use crate::handover::HandoverCause;
 use crate::time::Readable;
 
-impl fmt::Display for Loss {
+impl fmt::Display for SteppedDown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "this node no longer leads epoch {}: {}", self.epoch, self.reason)
     }

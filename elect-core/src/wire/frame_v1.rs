@@ -245,7 +245,7 @@ struct RejectV1 {
 
 /// The reasons of a refusal in the order of their bytes.
 const REFUSALS: [Refusal; 7] = [
-    Refusal::Bound,
+    Refusal::Promised,
     Refusal::EpochTooLow,
     Refusal::VoteSpent,
     Refusal::OwnOffice,
@@ -256,7 +256,7 @@ const REFUSALS: [Refusal; 7] = [
 
 const fn refusal_byte(refusal: Refusal) -> u8 {
     match refusal {
-        Refusal::Bound => 0,
+        Refusal::Promised => 0,
         Refusal::EpochTooLow => 1,
         Refusal::VoteSpent => 2,
         Refusal::OwnOffice => 3,

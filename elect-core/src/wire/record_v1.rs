@@ -13,7 +13,7 @@ use crate::genesis::told::{Genesis, SavedGenesis};
 use crate::members::Digest;
 use crate::name::{ClusterId, NAME_BYTES_MAX, NodeId};
 use crate::nonce::Incarnation;
-use crate::record::{Holder, Record, Storage, Word};
+use crate::record::{Holder, PromiseKind, Record, Storage};
 use crate::time::nanos;
 
 const MAGIC: u8 = 0xed;
@@ -92,10 +92,10 @@ fn tag(record: &Record) -> u8 {
         Storage::Intact => 0,
         Storage::Replaced => REPLACED,
     };
-    let holder = match record.holder.map(|holder| holder.word) {
+    let holder = match record.holder.map(|holder| holder.how) {
         None => 0,
-        Some(Word::Followed) => HOLDER,
-        Some(Word::Vote) => HOLDER | VOTE,
+        Some(PromiseKind::Followed) => HOLDER,
+        Some(PromiseKind::Voted) => HOLDER | VOTE,
     };
     let genesis = match record.genesis.map(|saved| saved.is_final) {
         None => 0,
@@ -114,8 +114,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, WireError> {
     let holder = if front.tag & HOLDER == 0 {
         None
     } else {
-        let word = if front.tag & VOTE == 0 { Word::Followed } else { Word::Vote };
-        Some(Holder { node: reader.name(NodeId::from_bytes)?, word })
+        let how = if front.tag & VOTE == 0 { PromiseKind::Followed } else { PromiseKind::Voted };
+        Some(Holder { node: reader.name(NodeId::from_bytes)?, how })
     };
     let genesis = if front.tag & GENESIS == 0 {
         None

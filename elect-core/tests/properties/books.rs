@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use elect_core::{Body, Epoch, Frame, Incarnation, Nonce, PeerState, Record, Word};
+use elect_core::{Body, Epoch, Frame, Incarnation, Nonce, PeerState, PromiseKind, Record};
 
 type Life = (u32, u32);
 
@@ -81,7 +81,7 @@ impl Books {
         assert!(raise <= (1 << 32) + (1 << 20), "S3: one step raised the epoch by {raise}");
         let lives = (old.incarnation.counter, new.incarnation.counter);
         assert!(lives.0 <= lives.1, "S13: the incarnation fell");
-        if new.holder.is_some_and(|holder| holder.word == Word::Vote) {
+        if new.holder.is_some_and(|holder| holder.how == PromiseKind::Voted) {
             let candidate = index(new);
             let spent = *self.votes.entry((node, new.epoch)).or_insert(candidate);
             assert_eq!(spent, candidate, "S2: {node} voted twice in {}", new.epoch);

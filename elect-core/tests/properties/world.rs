@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{
-    Authority, ClusterId, Config, Detection, Driver, Duty, Elector, Epoch, Fence, Frame, Gate, Loss,
-    MemberKind, NodeId, Notice, PeerState, Position, Raised, Record, Requested, Step, Storage, Time,
+    Authority, ClusterId, Config, Detection, Driver, Duty, Elector, Epoch, Fence, Frame, Gate, MemberKind,
+    NodeId, Notice, PeerState, Position, Raised, Record, Requested, Step, SteppedDown, Storage, Time,
 };
 
 use crate::books::Books;
@@ -78,7 +78,7 @@ pub(crate) struct World {
 /// What one step gave, in the order in which it must come.
 #[derive(Default)]
 struct Output {
-    losses: Vec<Loss>,
+    losses: Vec<SteppedDown>,
     frames: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
     duties: Vec<Duty>,
@@ -86,7 +86,7 @@ struct Output {
 }
 
 impl Driver for Output {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         assert!(
             self.frames.is_empty() && self.gate.is_none() && self.nothing_told(),
             "S8: a loss comes first"
@@ -289,7 +289,7 @@ impl World {
         self.check_leases(index);
     }
 
-    fn note_losses(&mut self, index: usize, losses: &[Loss]) {
+    fn note_losses(&mut self, index: usize, losses: &[SteppedDown]) {
         for loss in losses {
             let member = &mut self.members[index];
             let led = member.led.take();

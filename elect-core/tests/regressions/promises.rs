@@ -1,6 +1,6 @@
 //! What a voter's word is worth when frames repeat, candidates die and disks are slow.
 
-use elect_core::{Holder, LinkState, Word};
+use elect_core::{Holder, LinkState, PromiseKind};
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{D, PROMISE, Solo, epoch, follows, lead, leading, offer, stands};
@@ -16,12 +16,12 @@ fn a_copy_of_a_heartbeat_renews_nothing() {
     let until = a.now + PROMISE;
     for _ in 0..40 {
         a.deliver("b", &last);
-        assert_eq!(a.bound_to(), Some((id("b"), epoch(3), until)));
+        assert_eq!(a.promised_to(), Some((id("b"), epoch(3), until)));
         a.pass(ms(10));
     }
     a.pass(until.since(a.now));
     assert!(a.deliver("b", &last).is_some(), "it counts for nothing");
-    assert_eq!((a.bound_to(), a.leader()), (None, None));
+    assert_eq!((a.promised_to(), a.leader()), (None, None));
 }
 
 /// A dead leader whose last heartbeats kept arriving was missed after two detection times, not one.
@@ -61,13 +61,13 @@ fn no_claim_is_acknowledged_without_a_promise_behind_it() {
         a.commit();
     }
     let acknowledged = a.sent_to("b").any(|frame| frame.header.state == follows("b", 7));
-    let promised = a.bound_to().is_some_and(|(to, number, _)| (to, number) == (id("b"), epoch(7)));
+    let promised = a.promised_to().is_some_and(|(to, number, _)| (to, number) == (id("b"), epoch(7)));
     assert!(promised || !acknowledged, "{:?}", a.frames);
     // The next claim has a nonce of its own.
     a.pass(ms(1));
     assert_eq!(a.hear_leader("b", 7), None);
     a.commit();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(7), a.now + PROMISE)));
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(7), a.now + PROMISE)));
 }
 
 /// An offer that had waited behind a save of a minute was accepted for a campaign that was long over: a vote and an
@@ -82,7 +82,7 @@ fn an_offer_that_waited_too_long_behind_a_save_is_dropped() {
         a.commit();
         assert_eq!(a.gate.is_some(), counts, "a save of {save:?}");
         assert_eq!(a.disk.record.epoch, epoch(1));
-        assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Vote }));
+        assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Voted }));
     }
 }
 

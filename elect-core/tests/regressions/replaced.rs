@@ -12,11 +12,11 @@ use crate::stories::led_by_a;
 fn a_replacement_ends_no_promise_to_the_life_that_it_replaces() {
     let mut a = Solo::new();
     a.follow("b", 5);
-    let bound = a.bound_to();
+    let bound = a.promised_to();
     a.pass(ms(5));
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 9 });
     a.hear("b", 0, PeerState::Replaced, beat());
-    assert_eq!(a.bound_to(), bound);
+    assert_eq!(a.promised_to(), bound);
     assert_eq!(bound.map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
 }
 

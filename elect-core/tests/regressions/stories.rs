@@ -1,6 +1,6 @@
 //! How several stories begin, and what they count.
 
-use elect_core::{Epoch, Holder, Word};
+use elect_core::{Epoch, Holder, PromiseKind};
 
 use crate::harness::{Group, Seen, id, ms};
 
@@ -22,7 +22,7 @@ pub(crate) fn kill_and_raise(group: &mut Group, name: &str, epoch: u64) {
     group.kill(name);
     let record = &mut group.node_mut(name).disk.record;
     record.epoch = Epoch::new(epoch);
-    record.holder = Some(Holder { node: id(name), word: Word::Vote });
+    record.holder = Some(Holder { node: id(name), how: PromiseKind::Voted });
 }
 
 /// How many events of `name` begin with `text`.

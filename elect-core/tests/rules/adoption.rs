@@ -1,7 +1,8 @@
 //! R23, R26, R28, R29: taking up another's epoch.
 
 use elect_core::{
-    Body, CampaignBlocker, CampaignLost, Fenced, Holder, Ignored, LeaderLost, Notice, PeerState, Stamp, Word,
+    Body, CampaignBlocker, CampaignLost, Fenced, Holder, Ignored, LeaderLost, Notice, PeerState, PromiseKind,
+    Stamp,
 };
 
 use crate::harness::{id, ms};
@@ -49,10 +50,10 @@ fn r26_a_leader_whom_the_record_does_not_name_is_saved_before_it_is_followed() {
     assert_eq!(a.leader(), None);
     assert_ne!(a.last_to("b").header.state, follows("b", 3));
     a.commit();
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Followed }));
     assert_eq!(a.leader(), Some((id("b"), epoch(3))));
     let a = a.restarted();
-    assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(3))));
+    assert_eq!(a.promised_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(3))));
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn r26_a_leader_whom_the_record_names_is_followed_without_a_save() {
     assert_eq!(a.leader(), Some((id("b"), epoch(3))));
     assert_eq!(
         a.disk.record.holder,
-        Some(Holder { node: id("b"), word: Word::Vote }),
+        Some(Holder { node: id("b"), how: PromiseKind::Voted }),
         "the vote stays a vote"
     );
 }
@@ -75,7 +76,7 @@ fn r26_another_leader_of_the_epoch_voted_in_is_saved_by_name() {
     a.give_word("c", 3);
     assert_eq!(a.hear_leader("b", 3), None, "c did not win that epoch");
     a.commit();
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Followed }));
     assert_eq!(a.leader(), Some((id("b"), epoch(3))));
 }
 
@@ -111,7 +112,7 @@ fn r26_a_new_leader_supersedes_the_old_one() {
     assert_eq!(a.leader(), None);
     assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Superseded, .. })));
     assert!(
-        matches!(a.blocker(), Some(CampaignBlocker::Bound(to, _, _)) if to == id("b")),
+        matches!(a.blocker(), Some(CampaignBlocker::Promised(to, _, _)) if to == id("b")),
         "until the save is done"
     );
     a.commit();

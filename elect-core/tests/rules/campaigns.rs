@@ -467,7 +467,7 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
 #[test]
 fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
     for (state, refusal) in [
-        (PeerState::Promised, Refusal::Bound),
+        (PeerState::Promised, Refusal::Promised),
         (PeerState::Promised, Refusal::Paused),
         (leading(0), Refusal::OwnOffice),
     ] {
@@ -511,9 +511,9 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
     a.hear("c", 0, PeerState::Promised, beat());
     a.stand();
     a.commit().pass(ms(10)).clear();
-    let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Bound, detection_max: OPEN };
+    let refusal = Body::Refuse { epoch: epoch(1), refusal: Refusal::Promised, detection_max: OPEN };
     assert_eq!(a.hear("c", 0, PeerState::Promised, refusal.clone()), None);
-    assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|notice| matches!(notice, Notice::OfferRefused { refusal: Refusal::Promised, .. })));
     assert_eq!(a.offered(), None);
     a.hear_free("c", 0);
     assert_eq!((a.sent_to("c").count(), a.offered()), (1, Some(1)), "at once, not at the next heartbeat");
@@ -524,7 +524,7 @@ fn r34_an_offer_is_repeated_to_a_voter_that_becomes_free() {
             "c",
             0,
             PeerState::Free,
-            Body::Refuse { epoch: epoch(9), refusal: Refusal::Bound, detection_max: OPEN }
+            Body::Refuse { epoch: epoch(9), refusal: Refusal::Promised, detection_max: OPEN }
         ),
         Some(Ignored::NoSuchOffer(epoch(9)))
     );

@@ -323,10 +323,11 @@ fn r27_a_refusal_of_the_open_re_offer_is_told_and_of_no_other() {
     a.hear("c", 5, PeerState::Promised, beat());
     a.pass(INTERVAL);
     assert_eq!(a.offered(), Some(6));
-    let refuse = |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Bound, detection_max: OPEN };
+    let refuse =
+        |number| Body::Refuse { epoch: epoch(number), refusal: Refusal::Promised, detection_max: OPEN };
     assert_eq!(a.hear("c", 5, PeerState::Promised, refuse(7)), Some(Ignored::NoSuchOffer(epoch(7))));
     assert_eq!(a.hear("c", 5, PeerState::Promised, refuse(6)), None);
-    assert!(a.saw(|event| matches!(event, Notice::OfferRefused { refusal: Refusal::Bound, .. })));
+    assert!(a.saw(|event| matches!(event, Notice::OfferRefused { refusal: Refusal::Promised, .. })));
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn r21_an_answer_says_what_was_promised_for_the_frame_that_it_echoes() {
     a.hear("b", 0, stands(1), Body::Offer { epoch: epoch(1), detection: SHORT, detection_max: OPEN });
     a.commit();
     assert_eq!(a.sent_to("b").find_map(accepted_for), Some(SHORT));
-    assert_eq!(a.bound_to().unwrap().2, a.now + promise(SHORT));
+    assert_eq!(a.promised_to().unwrap().2, a.now + promise(SHORT));
     a.hear("b", 1, leading(1), lead(ms(400)));
     assert_eq!(said(&a.last_to("b").body), Some(ms(400)));
     a.pass(INTERVAL).hear("b", 1, leading(1), lead(LONG));
@@ -149,7 +149,7 @@ fn r21_what_came_while_the_adoption_was_saved_was_not_promised() {
     let answer = a.last_to("b");
     assert_eq!(answer.header.echo, Some(first.header.nonce));
     assert_eq!(said(&answer.body), Some(SHORT));
-    assert_eq!(a.bound_to().unwrap().2, received + promise(SHORT));
+    assert_eq!(a.promised_to().unwrap().2, received + promise(SHORT));
 }
 
 /// Two frames of one step have one nonce: where a member told that it allows more, they carry different times.
@@ -311,7 +311,10 @@ fn r65_both_sides_warn_with_both_figures() {
     a.hear_free("b", 0);
     assert_eq!(warned(&a), [("b".into(), ms(100), "a".into(), NEEDED)]);
     let says = a.elector.explain(a.now).to_string();
-    assert!(says.contains("b allows only 100 ms, a needs 142 ms to lead: it leaves b's word out"), "{says}");
+    assert!(
+        says.contains("b allows only 100 ms, a needs 142 ms to lead: it leaves b's promise out"),
+        "{says}"
+    );
     let status = a.elector.status(a.now).peers[0].detection;
     assert!(status.leaves_out && !status.is_left_out);
     assert_eq!((status.peer_max, status.own_max, status.own_min), (Some(ms(100)), D, NEEDED));
@@ -335,7 +338,7 @@ fn r65_both_sides_warn_with_both_figures() {
     assert_eq!(warned(&a), [("a".into(), ms(200), "b".into(), ms(201))]);
     let says = a.elector.explain(a.now).to_string();
     assert!(
-        says.contains("a allows only 200 ms, b needs 201 ms to lead: b leaves this node's word out"),
+        says.contains("a allows only 200 ms, b needs 201 ms to lead: b leaves this node's promise out"),
         "{says}"
     );
     let status = a.elector.status(a.now).peers[0].detection;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elect_core::{
     Address, Body, Detection, Frame, Holder, Ignored, Incarnation, LinkState, NotRebuilt, Notice, PeerState,
-    RebuiltTo, Record, RequestRefused, Stamp, Word,
+    PromiseKind, RebuiltTo, Record, RequestRefused, Stamp,
 };
 
 use crate::harness::{builder, id, ms};
@@ -30,7 +30,7 @@ fn r05_a_leadership_that_ended_while_it_was_saved_is_not_followed() {
     assert_eq!(a.hear_leader("b", 3), None);
     a.hear("b", 3, PeerState::Promised, beat());
     a.commit();
-    assert_eq!((a.leader(), a.bound_to()), (None, None));
+    assert_eq!((a.leader(), a.promised_to()), (None, None));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn r05_a_candidacy_that_ended_while_the_vote_was_saved_gets_no_word() {
     assert_eq!(a.hear_offer("b", 4), None);
     a.hear("b", 4, PeerState::Promised, beat());
     a.clear().commit();
-    assert_eq!((accepts(&a, "b"), a.bound_to()), (0, None));
+    assert_eq!((accepts(&a, "b"), a.promised_to()), (0, None));
     assert_eq!(a.last_to("c").header.state, PeerState::Free);
     let mut a = Solo::new();
     a.give_word("b", 4);
@@ -53,7 +53,11 @@ fn r05_a_candidacy_whose_life_ended_while_the_vote_was_saved_gets_no_word() {
     lives(&mut a, "b", 2);
     a.hear("b", 3, PeerState::Promised, beat());
     a.clear().commit();
-    assert_eq!((accepts(&a, "b"), a.bound_to()), (0, None), "its own vote was not durable: it offers 4 anew");
+    assert_eq!(
+        (accepts(&a, "b"), a.promised_to()),
+        (0, None),
+        "its own vote was not durable: it offers 4 anew"
+    );
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn r05_a_claim_that_raises_the_epoch_in_vain_ends_what_was_followed() {
     let mut claim = a.frame("b", 5, leading(5), lead(D));
     claim.header.echo = None;
     assert_eq!(a.deliver("b", &claim), Some(Ignored::NotFresh));
-    assert_eq!((a.leader(), a.bound_to()), (None, None), "it leads 3 no more, whatever became of 5");
+    assert_eq!((a.leader(), a.promised_to()), (None, None), "it leads 3 no more, whatever became of 5");
 }
 
 #[test]
@@ -74,13 +78,13 @@ fn r05_what_is_followed_ends_while_a_higher_promise_to_the_same_node_goes_on() {
     a.commit();
     a.hear("b", 3, PeerState::Promised, beat());
     assert_eq!(a.leader(), None);
-    assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
+    assert_eq!(a.promised_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
 }
 
 /// Voter `a` that has just restarted, bound by its record to `b` in epoch 4.
 fn bound_by_its_record() -> Solo {
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
-    let holder = Some(Holder { node: id("b"), word: Word::Vote });
+    let holder = Some(Holder { node: id("b"), how: PromiseKind::Voted });
     Solo::from_record(config.clone(), Record { epoch: epoch(4), holder, ..Record::first_boot(&config) })
 }
 
@@ -90,9 +94,9 @@ fn r05_a_later_life_ends_no_promise_of_a_restart() {
     a.hear("b", 3, PeerState::Promised, beat()); // late, of the first life
     lives(&mut a, "b", 2);
     a.hear("b", 3, PeerState::Promised, beat()); // stale: the promise may be to this life or to a later one
-    assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(4))));
+    assert_eq!(a.promised_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(4))));
     a.hear("b", 4, PeerState::Promised, beat());
-    assert_eq!(a.bound_to(), None, "an epoch that is over ends it");
+    assert_eq!(a.promised_to(), None, "an epoch that is over ends it");
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn r05_a_promise_of_a_restart_that_was_renewed_is_to_the_life_that_renewed_it() 
     assert_eq!(a.leader(), Some((id("b"), epoch(4))));
     lives(&mut a, "b", 2);
     a.hear("b", 3, PeerState::Promised, beat());
-    assert_eq!((a.leader(), a.bound_to()), (None, None));
+    assert_eq!((a.leader(), a.promised_to()), (None, None));
 }
 
 #[test]
@@ -111,25 +115,25 @@ fn r05_a_replacement_ends_no_promise_to_the_life_it_replaces() {
     a.follow("b", 3);
     lives(&mut a, "b", 2);
     a.hear("b", 0, PeerState::Replaced, beat());
-    assert!(a.bound_to().is_some(), "the first may be cut off and hold a lease");
+    assert!(a.promised_to().is_some(), "the first may be cut off and hold a lease");
     lives(&mut a, "b", 3);
     a.hear("b", 0, PeerState::Promised, beat());
-    assert_eq!(a.bound_to(), None, "a restart ends it");
+    assert_eq!(a.promised_to(), None, "a restart ends it");
 }
 
 #[test]
 fn r26_who_claims_the_epoch_of_another_leader_is_not_that_leader() {
     let mut a = Solo::new();
     a.follow("b", 3).pass(ms(100));
-    let bound = a.bound_to();
+    let bound = a.promised_to();
     a.hear_leader("c", 3);
-    assert_eq!(a.bound_to(), bound);
+    assert_eq!(a.promised_to(), bound);
     assert_ne!(a.last_to("c").header.state, follows("b", 3).clone());
     let mut a = Solo::new();
     a.follow("b", 5).pass(ms(100));
-    let bound = a.bound_to();
+    let bound = a.promised_to();
     a.hear("b", 5, leading(4), lead(D));
-    assert_eq!(a.bound_to(), bound, "an epoch below the one followed renews nothing");
+    assert_eq!(a.promised_to(), bound, "an epoch below the one followed renews nothing");
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn r12_a_frame_that_was_covered_once_makes_no_second_promise() {
     let claim = a.frame("b", 1, leading(1), lead(ms(200)));
     a.deliver("b", &claim);
     a.commit().pass(ms(203));
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
     a.hear_free("c", 1);
     a.pass(ms(80));
     assert_eq!(a.offered(), Some(2));
@@ -160,7 +164,7 @@ fn r12_an_accept_binds_for_the_detection_time_of_its_offer() {
     let mut a = Solo::new();
     a.hear("b", 3, stands(4), Body::Offer { epoch: epoch(4), detection: ms(200), detection_max: OPEN });
     a.commit();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(4), a.now + ms(202))));
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(4), a.now + ms(202))));
 }
 
 #[test]
@@ -193,7 +197,7 @@ fn r16_evidence_counts_from_the_receipt_of_what_was_promised() {
     a.pass(ms(5)).commit();
     assert!(a.leader().is_some());
     a.link("b", LinkState::Refused { attempt_began });
-    assert_eq!(a.bound_to(), None, "nothing was heard of it since the attempt began");
+    assert_eq!(a.promised_to(), None, "nothing was heard of it since the attempt began");
 }
 
 #[test]
@@ -225,10 +229,10 @@ fn r16_evidence_speaks_of_one_node_and_of_one_life() {
     assert_eq!(a.leader(), Some((id("b"), epoch(3))), "c is dead, not b");
     a.hear_leader("b", 3);
     a.link("b", LinkState::Refused { attempt_began: a.now });
-    assert!(a.bound_to().is_some(), "renewed at that very moment");
+    assert!(a.promised_to().is_some(), "renewed at that very moment");
     a.pass(ms(1));
     a.link("b", LinkState::Refused { attempt_began: a.now });
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
     a.link("b", LinkState::Up);
     lives(&mut a, "b", 2);
     assert_eq!(a.hear("b", 3, PeerState::Promised, beat()), None);

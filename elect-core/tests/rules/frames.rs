@@ -126,15 +126,15 @@ fn r05_a_promise_and_following_end_with_what_is_over() {
     assert_eq!(a.hear("b", 3, leading(3), lead(D)), None);
     assert!(a.leader().is_some(), "leading 3 says that all up to 2 is over");
     assert_eq!(a.hear("b", 3, PeerState::Free, beat()), None);
-    assert_eq!((a.leader(), a.bound_to()), (None, None));
+    assert_eq!((a.leader(), a.promised_to()), (None, None));
     assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Ended, .. })));
 
     let mut a = Solo::new();
     a.give_word("c", 4);
     assert_eq!(a.hear("c", 4, stands(4), beat()), None);
-    assert!(a.bound_to().is_some(), "a candidate of 4 may still lead 4");
+    assert!(a.promised_to().is_some(), "a candidate of 4 may still lead 4");
     assert_eq!(a.hear("c", 4, stands(5), beat()), None);
-    assert_eq!(a.bound_to(), None, "a candidate of 5 has given 4 up");
+    assert_eq!(a.promised_to(), None, "a candidate of 5 has given 4 up");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn r05_a_state_above_the_durable_epoch_ends_no_more_than_that() {
     let mut a = Solo::new();
     a.follow("b", 3);
     assert_eq!(a.hear("b", 2, stands(9), beat()), None);
-    assert!(a.bound_to().is_some(), "its vote for 9 is not durable: after a crash it may act in 3 again");
+    assert!(a.promised_to().is_some(), "its vote for 9 is not durable: after a crash it may act in 3 again");
 }
 
 #[test]
@@ -176,13 +176,13 @@ fn r05_a_later_life_ends_promises_to_an_earlier_one() {
     a.give_word("b", 4);
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
     a.hear("b", 3, PeerState::Promised, beat());
-    assert_eq!(a.bound_to(), None, "its vote for itself was not durable, and nobody leads 4");
+    assert_eq!(a.promised_to(), None, "its vote for itself was not durable, and nobody leads 4");
     let mut a = Solo::new();
     a.give_word("b", 4);
     let mut a = a.restarted();
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 5 });
     a.hear("b", 3, PeerState::Promised, beat());
-    assert!(a.bound_to().is_some(), "the promise of a restart may have been given to that very life");
+    assert!(a.promised_to().is_some(), "the promise of a restart may have been given to that very life");
 }
 
 #[test]

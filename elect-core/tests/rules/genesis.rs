@@ -550,7 +550,7 @@ fn r59_whatever_it_was_ends_at_once() {
     a.pass(ms(1)).hear("c", 4, PeerState::Promised, beat());
     a.clear().hear_leader("b", 4);
     assert!(a.sent_to("b").all(|frame| frame.header.state != follows("b", 4)), "it acknowledges nothing");
-    assert!(a.bound_to().is_some(), "and its promise stays");
+    assert!(a.promised_to().is_some(), "and its promise stays");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn r32_what_a_rival_has_and_does_decides_its_rank() {
     b.hear("a", 0, PeerState::Free, Body::Heartbeat(behind));
     assert_eq!(b.offered(), Some(1), "{:?}", b.blocker());
 
-    // One that is further by its own word stays so while it is not free yet.
+    // One that is further by its own promise stays so while it is not free yet.
     let mut b = Solo::with(builder("b", &FIVE));
     b.set_position(at(1, 5)).hear("c", 0, follows("a", 0), beat_at(at(1, 9)));
     b.hear_free("d", 0);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, Config, Detection, Duty, Elector, Heartbeat, Lead, Lease, Loss, NotRebuilt, PeerState, RebuiltTo,
-    RequestRefused, Requested, StepDown, Time,
+    Body, Config, Detection, Duty, Elector, Heartbeat, Lead, Lease, NotRebuilt, PeerState, RebuiltTo,
+    RequestRefused, Requested, StepDown, SteppedDown, Time,
 };
 
 use crate::harness::{Group, builder, cluster, id, ms};
@@ -189,7 +189,7 @@ fn r25_a_request_that_is_refused_hands_out_the_loss_that_was_due() {
         a.lead().clear();
         a.now = a.lease_end();
         assert_eq!(a.request(request), Err(refusal));
-        assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::LeaseOver }], "{refusal}");
+        assert_eq!(a.losses, [SteppedDown { epoch: epoch(1), reason: StepDown::LeaseOver }], "{refusal}");
         assert!(matches!(a.last_to("b").header.state, PeerState::Free), "frames too");
     }
     // A request that is granted after its clock ended the leadership says both.
@@ -325,7 +325,7 @@ fn r54_a_lease_ends_before_the_promises_that_carry_it() {
     // The voter's clock fast by ρ: its promise is shortest in real time, and still D.
     let mut a = Solo::new();
     a.follow("b", 1);
-    let until = a.bound_to().unwrap().2;
+    let until = a.promised_to().unwrap().2;
     assert_eq!(until.since(a.now), PROMISE);
     assert!(PROMISE.as_nanos() * 1_000_000 / 1_010_000 >= D.as_nanos());
 }

@@ -306,9 +306,9 @@ fn r05_a_stopped_node_is_through_with_what_it_offered() {
     a.follow("b", 3);
     a.hear("b", 3, leading(3), crate::solo::offer(5));
     a.commit();
-    assert_eq!(a.bound_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
+    assert_eq!(a.promised_to().map(|(to, number, _)| (to, number)), Some((id("b"), epoch(5))));
     a.hear("b", 3, PeerState::Stopped(epoch(5)), beat());
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
     // Its next life may find that its save took effect, or not: it may offer the same epoch.
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
     a.hear("b", 3, PeerState::Promised, beat());

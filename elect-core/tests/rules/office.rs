@@ -1,8 +1,8 @@
 //! R30, R31, R43, R52, R53: the fence, and the way into and out of office.
 
 use elect_core::{
-    Body, CampaignBlocker, CampaignLost, Duty, Elector, Fenced, Health, Loss, NotInOffice, Notice, Office,
-    PeerState, Raised, Stamp, StepDown,
+    Body, CampaignBlocker, CampaignLost, Duty, Elector, Fenced, Health, NotInOffice, Notice, Office,
+    PeerState, Raised, Stamp, StepDown, SteppedDown,
 };
 
 use crate::harness::{Group, Seen, builder, id, ms};
@@ -203,7 +203,7 @@ fn r66_health_that_is_not_renewed_costs_office() {
     a.clear().pass(just_before(left));
     assert!(a.losses.is_empty());
     a.pass(ms(1));
-    assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }]);
+    assert_eq!(a.losses, [SteppedDown { epoch: epoch(1), reason: StepDown::Unhealthy }]);
     assert!(matches!(a.blocker(), Some(CampaignBlocker::Unhealthy)));
     assert!(a.sent_to("c").any(|frame| matches!(frame.body, Body::Release { .. })), "for whoever is fit");
 }
@@ -217,7 +217,7 @@ fn r66_a_loss_is_due_when_health_ends_and_a_late_renewal_undoes_none() {
     a.now = until;
     let later = a.now + ms(500);
     a.step(|elector, now| elector.set_healthy_until(later, now));
-    assert_eq!(a.losses, [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }]);
+    assert_eq!(a.losses, [SteppedDown { epoch: epoch(1), reason: StepDown::Unhealthy }]);
     assert_eq!(a.elector.status(a.now).healthy_for, Some(ms(500)), "from here on it is well again");
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use elect_core::{
     Body, CampaignBlocker, CampaignLost, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted,
-    HandoverCause, Health, Heartbeat, Ignored, Lead, LinkState, Loss, MemberKind, NodeId, Notice, PeerState,
-    Record, Refusal, RequestRefused, StepDown,
+    HandoverCause, Health, Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, PeerState,
+    Record, Refusal, RequestRefused, StepDown, SteppedDown,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -452,7 +452,7 @@ fn r66_an_expiry_in_a_freeze_is_put_off() {
     a.request(Elector::resume).unwrap();
     assert_eq!(
         a.losses,
-        [Loss { epoch: epoch(1), reason: StepDown::Unhealthy }],
+        [SteppedDown { epoch: epoch(1), reason: StepDown::Unhealthy }],
         "it takes effect with the thaw"
     );
     let mut a = frozen_and_hung();

@@ -1,10 +1,10 @@
-//! R8–R16: what a voter's word binds it to, and until when.
+//! R8–R16: what a voter's promise binds it to, and until when.
 
 use std::time::Duration;
 
 use elect_core::{
     Body, CampaignBlocker, CampaignLost, Holder, Ignored, Incarnation, LeaderLost, LinkState, Notice,
-    PeerState, Record, Refusal, Word,
+    PeerState, PromiseKind, Record, Refusal,
 };
 
 use crate::harness::{builder, id, ms};
@@ -31,7 +31,7 @@ fn r08_a_vote_is_durable_before_the_accept_leaves() {
     assert!(a.frames.iter().all(|(_, frame)| frame.header.epoch == epoch(0)));
     a.commit();
     assert_eq!(accepts(&a, "b"), 1);
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Vote }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Voted }));
     assert_eq!((a.disk.record.epoch, a.last_to("b").header.epoch), (epoch(1), epoch(1)));
 }
 
@@ -44,7 +44,7 @@ fn r08_nobody_leads_before_its_own_vote_is_durable() {
     assert!(!a.holds_lease(), "a quorum of others is not enough");
     a.commit();
     assert!(a.holds_lease());
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("a"), word: Word::Vote }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("a"), how: PromiseKind::Voted }));
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn r09_a_repeated_offer_gets_the_same_answer_with_the_new_echo() {
     assert!(a.gate.is_none(), "nothing new is saved");
     let answer = a.sent_to("b").find(|frame| matches!(frame.body, Body::Accept { .. })).unwrap();
     assert_eq!(answer.header.echo, Some(again.header.nonce));
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(4), a.now + PROMISE)), "and renews the promise");
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(4), a.now + PROMISE)), "and renews the promise");
 }
 
 #[test]
 fn r09_following_the_winner_does_not_give_the_vote_of_that_epoch_again() {
     let mut a = Solo::new();
     a.follow("b", 4);
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Followed }));
     a.hear("b", 3, PeerState::Promised, beat());
     a.pass(PROMISE).clear();
     a.hear("b", 3, stands(4), beat());
@@ -103,10 +103,10 @@ fn r10_a_promise_binds_against_everybody_else_and_oneself() {
     let mut a = Solo::new();
     a.give_word("b", 1).clear();
     assert_eq!(a.hear_offer("c", 2), None);
-    assert_eq!(refusal(&a, "c"), Some(Refusal::Bound));
-    assert!(a.saw(|notice| matches!(notice, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
+    assert_eq!(refusal(&a, "c"), Some(Refusal::Promised));
+    assert!(a.saw(|notice| matches!(notice, Notice::RefusedOffer { refusal: Refusal::Promised, .. })));
     a.hear_free("c", 0);
-    assert!(matches!(a.blocker(), Some(CampaignBlocker::Bound(to, _, _)) if to == id("b")));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Promised(to, _, _)) if to == id("b")));
     a.hear_offer("b", 3);
     a.commit();
     assert_eq!(accepts(&a, "b"), 1, "the one it is promised to may offer again");
@@ -151,20 +151,20 @@ fn r12_a_promise_runs_from_receipt_not_from_the_save() {
     assert_eq!(a.hear_offer("b", 1), None);
     let received = a.now;
     a.pass(ms(200)).commit();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(1), received + PROMISE)));
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(1), received + PROMISE)));
     a.pass(just_before(ms(305)));
-    assert!(a.bound_to().is_some());
+    assert!(a.promised_to().is_some());
     a.pass(Duration::from_nanos(1));
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
 
     let mut a = Solo::new();
     a.hear_leader("b", 1);
     let received = a.now;
     a.pass(ms(200)).commit();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(1), received + PROMISE)), "so does one to a leader");
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(1), received + PROMISE)), "so does one to a leader");
     a.pass(ms(50));
     a.hear_leader("b", 1);
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(1), a.now + PROMISE)), "each heartbeat renews it");
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(1), a.now + PROMISE)), "each heartbeat renews it");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn r13_a_promise_is_never_shortened() {
     let until = a.now + PROMISE;
     a.hear("b", 1, leading(1), lead(ms(200)));
     assert_eq!(
-        a.bound_to(),
+        a.promised_to(),
         Some((id("b"), epoch(1), until)),
         "a shorter detection time shortens no promise"
     );
@@ -184,7 +184,7 @@ fn r13_a_promise_is_never_shortened() {
         None
     );
     a.commit();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(2), until)));
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(2), until)));
 }
 
 #[test]
@@ -193,10 +193,10 @@ fn r14_following_a_leader_of_a_higher_epoch_replaces_a_promise() {
     a.give_word("b", 3);
     assert_eq!(a.hear_leader("c", 2), None);
     assert!(a.gate.is_none(), "a lower leader replaces nothing");
-    assert_eq!(a.bound_to().map(|(to, _, _)| to), Some(id("b")));
+    assert_eq!(a.promised_to().map(|(to, _, _)| to), Some(id("b")));
     assert_eq!(a.hear_leader("c", 4), None);
     a.commit();
-    assert_eq!(a.bound_to(), Some((id("c"), epoch(4), a.now + PROMISE)));
+    assert_eq!(a.promised_to(), Some((id("c"), epoch(4), a.now + PROMISE)));
     assert_eq!(a.leader(), Some((id("c"), epoch(4))));
 }
 
@@ -205,36 +205,39 @@ fn r15_a_restart_is_a_promise_to_the_records_holder() {
     let mut a = Solo::new();
     a.give_word("b", 4);
     let a = a.restarted();
-    let (to, number, until) = a.bound_to().expect("it is bound");
+    let (to, number, until) = a.promised_to().expect("it is bound");
     assert_eq!((to, number), (id("b"), epoch(4)));
     assert!(until >= a.now + D, "for the longest time that it may have promised");
     let mut a = a;
     a.pass(PROMISE);
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
 
     let mut a = Solo::new();
     a.lead();
     let a = a.restarted();
-    assert_eq!(a.bound_to(), None, "a promise to oneself is over at once");
-    assert_eq!(Solo::new().bound_to(), None, "before a first boot nothing was promised");
+    assert_eq!(a.promised_to(), None, "a promise to oneself is over at once");
+    assert_eq!(Solo::new().promised_to(), None, "before a first boot nothing was promised");
 }
 
 #[test]
 fn r15_the_longest_recorded_promise_never_falls_within_an_epoch() {
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
     let longer = ms(2_000);
-    let holder = Some(Holder { node: id("b"), word: Word::Vote });
+    let holder = Some(Holder { node: id("b"), how: PromiseKind::Voted });
     let record = Record { epoch: epoch(4), holder, detection_max: longer, ..Record::first_boot(&config) };
     let mut a = Solo::from_record(config, record);
-    let (_, _, until) = a.bound_to().unwrap();
+    let (_, _, until) = a.promised_to().unwrap();
     assert_eq!(until, a.now + ms(2_020), "it was promised under an older, longer configuration");
     assert_eq!(a.disk.record.detection_max, longer);
     a.hear("b", 4, stands(5), beat());
     a.give_word("b", 5);
-    assert_eq!(a.disk.record.detection_max, longer, "the same node's word: the older promise may still run");
+    assert_eq!(
+        a.disk.record.detection_max, longer,
+        "the same node's promise: the older promise may still run"
+    );
     a.hear("b", 5, PeerState::Promised, beat());
     a.follow("c", 6);
-    assert_eq!(a.disk.record.detection_max, D, "another node's word in another epoch begins anew");
+    assert_eq!(a.disk.record.detection_max, D, "another node's promise in another epoch begins anew");
 }
 
 fn with_evidence() -> Solo {
@@ -251,11 +254,11 @@ fn r16_a_refused_connection_ends_a_promise_to_the_dead() {
     a.follow("b", 3).pass(ms(10));
     let evidence = refused_now(&a);
     a.link("b", evidence);
-    assert_eq!((a.bound_to(), a.leader()), (None, None));
+    assert_eq!((a.promised_to(), a.leader()), (None, None));
     assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Dead, .. })));
     let life = Incarnation { counter: 1, random: 1 };
     assert_eq!(a.hear_leader("b", 3), Some(Ignored::DeadIncarnation(life)), "a frame still under way");
-    assert_eq!(a.bound_to(), None);
+    assert_eq!(a.promised_to(), None);
     a.lives.insert(id("b"), Incarnation { counter: 2, random: 1 });
     assert_eq!(a.hear_free("b", 3), None, "its next life is heard");
 }
@@ -268,19 +271,19 @@ fn r16_evidence_older_than_the_promise_or_not_asked_for_ends_nothing() {
     a.pass(ms(10));
     a.hear_leader("b", 3);
     a.link("b", evidence);
-    assert!(a.bound_to().is_some(), "renewed after the attempt began");
+    assert!(a.promised_to().is_some(), "renewed after the attempt began");
 
     let mut a = Solo::new();
     a.follow("b", 3).pass(ms(10));
     let evidence = refused_now(&a);
     a.link("b", evidence);
-    assert!(a.bound_to().is_some(), "crash evidence is opt-in");
+    assert!(a.promised_to().is_some(), "crash evidence is opt-in");
     assert_eq!(a.hear_leader("b", 3), None);
 
     let mut a = with_evidence();
     let evidence = refused_now(&a);
     a.pass(ms(10)).follow("b", 3).link("b", evidence);
-    assert!(a.bound_to().is_some(), "its life began after the attempt");
+    assert!(a.promised_to().is_some(), "its life began after the attempt");
 }
 
 #[test]
@@ -290,10 +293,10 @@ fn r16_evidence_is_not_undone_by_a_save_under_way() {
     a.pass(ms(1));
     let evidence = refused_now(&a);
     a.link("b", evidence).commit();
-    assert_eq!((a.bound_to(), accepts(&a, "b")), (None, 0), "a word given to the dead binds nobody");
+    assert_eq!((a.promised_to(), accepts(&a, "b")), (None, 0), "a promise to the dead binds nobody");
     assert_eq!(
         a.disk.record.holder,
-        Some(Holder { node: id("b"), word: Word::Vote }),
+        Some(Holder { node: id("b"), how: PromiseKind::Voted }),
         "but the vote is spent"
     );
 
@@ -302,5 +305,5 @@ fn r16_evidence_is_not_undone_by_a_save_under_way() {
     a.pass(ms(1));
     let evidence = refused_now(&a);
     a.link("b", evidence).commit();
-    assert_eq!((a.bound_to(), a.leader()), (None, None));
+    assert_eq!((a.promised_to(), a.leader()), (None, None));
 }

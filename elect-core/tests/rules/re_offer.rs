@@ -190,9 +190,9 @@ fn r11_only_the_own_followers_are_exempt_towards_a_re_offer() {
     c.follow("b", 1);
     assert_eq!(c.hear("a", 1, leading(1), crate::solo::offer(6)), None);
     let refused = |frame: &elect_core::Frame| {
-        matches!(frame.body, Body::Refuse { refusal: elect_core::Refusal::Bound, .. })
+        matches!(frame.body, Body::Refuse { refusal: elect_core::Refusal::Promised, .. })
     };
-    assert!(c.sent_to("a").any(refused), "its word is given to b");
+    assert!(c.sent_to("a").any(refused), "its vote is promised to b");
     assert_eq!(c.hear("b", 1, leading(1), crate::solo::offer(7)), None);
     c.commit();
     assert_eq!(c.disk.record.epoch, epoch(7));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, CampaignBlocker, CampaignLost, Detection, Holder, LeaderLost, Notice, PeerState, Record, Refusal,
-    StepDown, Time, Word,
+    Body, CampaignBlocker, CampaignLost, Detection, Holder, LeaderLost, Notice, PeerState, PromiseKind,
+    Record, Refusal, StepDown, Time,
 };
 
 use crate::harness::{builder, id, ms};
@@ -35,30 +35,30 @@ fn told(a: &Solo, peer: &str) -> (bool, Option<elect_core::Position>) {
     }
 }
 
-fn started_from(holder: &str, word: Word, detection_max: Duration) -> Solo {
+fn started_from(holder: &str, how: PromiseKind, detection_max: Duration) -> Solo {
     let config = builder("a", &["a", "b", "c"]).build().unwrap();
-    let holder = Some(Holder { node: id(holder), word });
+    let holder = Some(Holder { node: id(holder), how });
     let record = Record { epoch: epoch(4), holder, detection_max, ..Record::first_boot(&config) };
     Solo::from_record(config, record)
 }
 
 #[test]
 fn r15_a_start_records_the_longest_promise_that_this_life_may_give() {
-    let mut a = started_from("b", Word::Vote, ms(200));
+    let mut a = started_from("b", PromiseKind::Voted, ms(200));
     assert_eq!(a.disk.record.detection_max, D, "the detection time was raised since the last life");
     a.hear_leader("b", 4);
     assert!(a.gate.is_none(), "a leader that the record names is followed without a save");
     let a = a.restarted();
-    assert_eq!(a.bound_to(), Some((id("b"), epoch(4), a.now + PROMISE)));
-    assert_eq!(started_from("b", Word::Vote, ms(2_000)).disk.record.detection_max, ms(2_000));
+    assert_eq!(a.promised_to(), Some((id("b"), epoch(4), a.now + PROMISE)));
+    assert_eq!(started_from("b", PromiseKind::Voted, ms(2_000)).disk.record.detection_max, ms(2_000));
 }
 
 #[test]
 fn r15_another_leader_of_the_same_epoch_leaves_the_longest_promise() {
-    let mut a = started_from("c", Word::Vote, ms(2_000));
+    let mut a = started_from("c", PromiseKind::Voted, ms(2_000));
     a.follow("b", 4);
     assert_eq!(a.disk.record.detection_max, ms(2_000));
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), word: Word::Followed }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("b"), how: PromiseKind::Followed }));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn r08_an_offer_waits_for_the_save_under_way_for_the_detection_time_at_most() {
     assert!(a.gate.is_some(), "it is considered when the disk is done");
     a.commit();
     assert_eq!(accepts(&a, "c"), 1, "once");
-    assert_eq!(a.disk.record.holder, Some(Holder { node: id("c"), word: Word::Vote }));
+    assert_eq!(a.disk.record.holder, Some(Holder { node: id("c"), how: PromiseKind::Voted }));
     let mut a = deferring();
     a.pass(D + Duration::from_nanos(1)).commit();
     assert!(a.gate.is_none(), "an offer of long ago is none");
@@ -221,8 +221,8 @@ fn r10_an_offer_after_the_one_that_waited_is_refused() {
     a.commit();
     a.commit();
     a.hear_offer("b", 2);
-    assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Bound, .. })));
-    assert!(matches!(a.blocker(), Some(CampaignBlocker::Bound(..))));
+    assert!(a.saw(|event| matches!(event, Notice::RefusedOffer { refusal: Refusal::Promised, .. })));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::Promised(..))));
     assert_ne!(a.last_to("b").header.state, follows("b", 2));
 }
 
@@ -238,13 +238,13 @@ fn r44_a_node_that_stops_tells_its_host_what_it_stood_for_or_followed() {
     a.disk.fails = true;
     a.commit();
     assert!(a.saw(|event| matches!(event, Notice::LeaderLost { reason: LeaderLost::Stopped, .. })));
-    assert_eq!((a.leader(), a.bound_to()), (None, None));
+    assert_eq!((a.leader(), a.promised_to()), (None, None));
     assert_eq!(a.elector.deadline(), Time::NEVER, "nothing falls due any more");
 }
 
 #[test]
 fn r39_a_head_start_outlasts_a_promise_of_an_earlier_configuration() {
-    let mut a = started_from("b", Word::Vote, ms(2_000));
+    let mut a = started_from("b", PromiseKind::Voted, ms(2_000));
     a.hear("b", 4, PeerState::Promised, beat());
     a.follow("b", 5).hear("c", 5, follows("b", 5), beat());
     a.hear("b", 5, PeerState::Free, Body::Release { epoch: epoch(5), target: id("c") });

@@ -7,7 +7,7 @@ use crate::puppets::*;
 
 /// How long `name` is bound, and to whom.
 fn bound(group: &Group, name: &str) -> Option<(String, Time)> {
-    let (to, _, until) = group.elector(name).explain(group.now).bound_to?;
+    let (to, _, until) = group.elector(name).explain(group.now).promised_to?;
     Some((to.to_string(), until))
 }
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
+    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -80,7 +80,7 @@ fn address() -> impl Strategy<Value = Address> {
 
 fn refusal() -> impl Strategy<Value = Refusal> {
     prop::sample::select(vec![
-        Refusal::Bound,
+        Refusal::Promised,
         Refusal::EpochTooLow,
         Refusal::VoteSpent,
         Refusal::OwnOffice,
@@ -167,8 +167,8 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
 
 /// Any record.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
-    let word = prop::sample::select(vec![Word::Vote, Word::Followed]);
-    let holder = option::of((node(), word).prop_map(|(node, word)| Holder { node, word }));
+    let word = prop::sample::select(vec![PromiseKind::Voted, PromiseKind::Followed]);
+    let holder = option::of((node(), word).prop_map(|(node, how)| Holder { node, how }));
     let storage = prop::sample::select(vec![Storage::Intact, Storage::Replaced]);
     (
         name(),

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
+    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -176,7 +176,7 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
 
 fn refusal(reason: u8) -> Refusal {
     match reason {
-        0 => Refusal::Bound,
+        0 => Refusal::Promised,
         1 => Refusal::EpochTooLow,
         2 => Refusal::VoteSpent,
         3 => Refusal::OwnOffice,
@@ -199,8 +199,8 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
     let (cluster, node) = (ClusterId::new(rest.text()).unwrap(), rest.node());
     let holder = match tag >> 1 & 3 {
         0 => None,
-        1 => Some(Holder { node: rest.node(), word: Word::Followed }),
-        3 => Some(Holder { node: rest.node(), word: Word::Vote }),
+        1 => Some(Holder { node: rest.node(), how: PromiseKind::Followed }),
+        3 => Some(Holder { node: rest.node(), how: PromiseKind::Voted }),
         _ => panic!("tag {tag}"),
     };
     let genesis = (tag >> 3 & 1 == 1).then(|| SavedGenesis {

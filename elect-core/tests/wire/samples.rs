@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use elect_core::{
     Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis, Word,
+    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
+    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 const NONCE: Nonce = Nonce {
@@ -275,7 +275,7 @@ fn offer() -> Body {
 
 fn refusals() -> [(&'static str, Refusal); 7] {
     [
-        ("refuse_bound", Refusal::Bound),
+        ("refuse_bound", Refusal::Promised),
         ("refuse_epoch_too_low", Refusal::EpochTooLow),
         ("refuse_vote_spent", Refusal::VoteSpent),
         ("refuse_own_office", Refusal::OwnOffice),
@@ -303,16 +303,16 @@ pub(crate) fn records() -> Vec<(String, Record)> {
         let genesis = Genesis::from_bits(0x5152_5354_5556_5758);
         Some(SavedGenesis { genesis, epoch: epoch(38), is_final })
     };
-    let holder = |word| Some(Holder { node: node("munich-2"), word });
+    let holder = |how| Some(Holder { node: node("munich-2"), how });
     [
         ("first_boot", record(Storage::Intact, None)),
         ("replacement", record(Storage::Replaced, None)),
-        ("voted", record(Storage::Intact, holder(Word::Vote))),
-        ("followed", record(Storage::Intact, holder(Word::Followed))),
-        ("replaced_and_followed", record(Storage::Replaced, holder(Word::Followed))),
+        ("voted", record(Storage::Intact, holder(PromiseKind::Voted))),
+        ("followed", record(Storage::Intact, holder(PromiseKind::Followed))),
+        ("replaced_and_followed", record(Storage::Replaced, holder(PromiseKind::Followed))),
         (
             "genesis_tentative",
-            Record { genesis: genesis(false), ..record(Storage::Intact, holder(Word::Vote)) },
+            Record { genesis: genesis(false), ..record(Storage::Intact, holder(PromiseKind::Voted)) },
         ),
         ("genesis_final", Record { genesis: genesis(true), ..record(Storage::Replaced, None) }),
     ]

@@ -12,8 +12,8 @@ impl Solo {
     }
 
     /// Whom this node has promised, in which epoch, until when.
-    pub fn bound_to(&self) -> Option<(NodeId, Epoch, Time)> {
-        self.elector.explain(self.now).bound_to
+    pub fn promised_to(&self) -> Option<(NodeId, Epoch, Time)> {
+        self.elector.explain(self.now).promised_to
     }
 
     /// What keeps it from campaigning.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use elect_core::{
-    Duty, Elected, Epoch, Loss, NodeId, NotRebuilt, Notice, Position, Raised, RebuiltTo, RequestRefused,
-    Stamp,
+    Duty, Elected, Epoch, NodeId, NotRebuilt, Notice, Position, Raised, RebuiltTo, RequestRefused, Stamp,
+    SteppedDown,
 };
 use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
 
@@ -126,7 +126,7 @@ impl Host {
     }
 
     /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its way.
-    fn on_lost(&mut self, loss: Loss) {
+    fn on_lost(&mut self, loss: SteppedDown) {
         let own = self.shared.settings.node();
         self.shared.set_office(None);
         self.abandon_pending();

@@ -8,7 +8,7 @@
 //! * leases disjoint: only the node that led the highest epoch ever led holds a lease, and in that epoch;
 //! * promises kept: what a voter granted is remembered until its leader cannot act on it any more.
 
-use elect_core::{Body, Epoch, Frame, PeerState, Record, StateSink, Time, Word};
+use elect_core::{Body, Epoch, Frame, PeerState, PromiseKind, Record, StateSink, Time};
 
 use super::bounds::{LEASE, Model, NODES, index, name, node_id};
 use super::fingerprint::Fingerprint;
@@ -80,7 +80,7 @@ impl World {
         if let (Some(earlier), Some(holder)) = (before.holder, after.holder)
             && before.epoch == after.epoch
             && holder != earlier
-            && holder.word == Word::Vote
+            && holder.how == PromiseKind::Voted
         {
             let detail = format!("in epoch {} {earlier:?} becomes {holder:?}", after.epoch);
             return fail(Checker::OneAcceptPerEpoch, detail);
@@ -155,7 +155,8 @@ impl World {
             }
             None => self.history.led[slot] = Some(own),
         }
-        let voted = disk.holder.is_some_and(|holder| holder.word == Word::Vote && index(holder.node) == node);
+        let voted =
+            disk.holder.is_some_and(|holder| holder.how == PromiseKind::Voted && index(holder.node) == node);
         if disk.epoch != epoch || !voted {
             let detail = format!("leads epoch {epoch}, its disk holds {:?} in {}", disk.holder, disk.epoch);
             return Err(self.violation(Checker::DurableBeforeSent, node, detail));
@@ -198,7 +199,7 @@ impl World {
         match frame.body {
             Body::Accept { epoch, .. } => {
                 let holds = disk.holder.is_some_and(|holder| {
-                    holder.word == Word::Vote && holder.node == node_id(to) && disk.epoch == epoch
+                    holder.how == PromiseKind::Voted && holder.node == node_id(to) && disk.epoch == epoch
                 });
                 if !holds {
                     let detail = format!("its disk holds {:?} in {}", disk.holder, disk.epoch);
@@ -285,7 +286,7 @@ impl World {
         }
     }
 
-    /// S5: `voter` gives its word to `candidate`: nobody else may still act on what it granted.
+    /// S5: `voter` gives its promise to `candidate`: nobody else may still act on what it granted.
     fn check_promises(
         &mut self,
         voter: usize,
@@ -300,7 +301,7 @@ impl World {
         let Some((leader, grant)) = granted else { return Ok(()) };
         let (candidate, leader, promised) = (name(candidate), name(leader), grant.epoch);
         let detail = format!(
-            "its word goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}"
+            "its promise goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}"
         );
         Err(self.violation(Checker::PromisesKept, voter, detail))
     }

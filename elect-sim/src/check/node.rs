@@ -1,8 +1,8 @@
 //! One node of a model: the real elector, its disk, its fence.
 
 use elect_core::{
-    Config, Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Gated, Loss, NodeId, Notice, Office, Position,
-    Raise, Raised, Record, StorageFailed, Time, VoteStore, Word,
+    Config, Driver, Duty, Elector, Epoch, Floor, Frame, Gate, Gated, NodeId, Notice, Office, Position,
+    PromiseKind, Raise, Raised, Record, SteppedDown, StorageFailed, Time, VoteStore,
 };
 
 use super::bounds::{Planted, index};
@@ -10,7 +10,7 @@ use super::bounds::{Planted, index};
 /// What one input of an elector brought about.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    pub(super) losses: Vec<Loss>,
+    pub(super) losses: Vec<SteppedDown>,
     pub(super) frames: Vec<(usize, Frame)>,
     pub(super) gate: Option<Gate>,
     pub(super) gains: Vec<Gain>,
@@ -27,7 +27,7 @@ pub(super) enum Gain {
 }
 
 impl Driver for Output {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.losses.push(loss);
     }
 
@@ -164,8 +164,9 @@ impl VoteStore for Disk<'_> {
     type Error = std::convert::Infallible;
 
     fn save(&mut self, record: &Record) -> Result<(), Self::Error> {
-        let is_others_vote =
-            record.holder.is_some_and(|holder| holder.word == Word::Vote && holder.node != record.node);
+        let is_others_vote = record
+            .holder
+            .is_some_and(|holder| holder.how == PromiseKind::Voted && holder.node != record.node);
         if self.sabotage != Some(Planted::DiskForgetsVotes) || !is_others_vote {
             *self.record = *record;
         }

@@ -1,6 +1,6 @@
 //! What a state of a model consists of.
 
-use elect_core::{Epoch, Record, StateSink, Word};
+use elect_core::{Epoch, PromiseKind, Record, StateSink};
 
 use super::bounds::{Model, NODES, index};
 use super::fingerprint::Fingerprint;
@@ -64,6 +64,6 @@ fn describe_node(sink: &mut Fingerprint, node: &Node) {
 fn describe_disk(sink: &mut Fingerprint, disk: &Record) {
     let holder = disk
         .holder
-        .map_or(255, |holder| index(holder.node) as u64 | u64::from(holder.word == Word::Vote) << 4);
+        .map_or(255, |holder| index(holder.node) as u64 | u64::from(holder.how == PromiseKind::Voted) << 4);
     sink.word(disk.epoch.number() | holder << 8 | u64::from(disk.incarnation.counter) << 16);
 }

@@ -1,6 +1,6 @@
 //! S1 to S5, S8, S11 and L3: who leads, what is durable, what frames claim, when authority ends.
 
-use elect_core::{Body, Epoch, Frame, Incarnation, Loss, PeerState, Record, Time, Word};
+use elect_core::{Body, Epoch, Frame, Incarnation, PeerState, PromiseKind, Record, SteppedDown, Time};
 
 use super::{Checker, Checkers, Real, ended};
 use crate::clocks::Clocks;
@@ -36,7 +36,7 @@ impl Checkers {
         }
         let Some(holder) = record.holder else { return };
         let Some(candidate) = NodeIndex::of(holder.node) else { return };
-        if holder.word == Word::Vote {
+        if holder.how == PromiseKind::Voted {
             self.voted(at, node, record.epoch, candidate);
         }
     }
@@ -128,7 +128,7 @@ impl Checkers {
     }
 
     /// The elector says that authority ended.
-    pub(crate) fn lost(&mut self, at: Real, node: NodeIndex, loss: Loss) {
+    pub(crate) fn lost(&mut self, at: Real, node: NodeIndex, loss: SteppedDown) {
         let leading = self.at(node).leading.take();
         if leading != Some(loss.epoch) {
             self.fail(Checker::StepDownOnce, at, node, || {

@@ -132,7 +132,7 @@ impl Checkers {
         self.at(node).promises.following = None;
     }
 
-    /// `voter` gives its word to `candidate` (itself included): no other leader may still act on its grant.
+    /// `voter` gives its promise to `candidate` (itself included): no other leader may still act on its grant.
     pub(super) fn promises_allow(&mut self, sent: &Sent<'_>, candidate: NodeIndex, epoch: Epoch) {
         if !self.clocks_are_sound {
             return;
@@ -144,7 +144,7 @@ impl Checkers {
             {
                 self.fail(Checker::PromisesKept, sent.at, voter, || {
                     let promised = grant.epoch;
-                    format!("its word goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}")
+                    format!("its promise goes to {candidate} in {epoch} while {leader} may act on its promise in {promised}")
                 });
             }
         }

@@ -46,7 +46,7 @@ impl Checkers {
             });
             return;
         }
-        // A stamp below the durable epoch passes only while its leader, and nobody else, has the node's word.
+        // A stamp below the durable epoch passes only while its leader, and nobody else, has the node's promise.
         let Some(durable) = durable.filter(|durable| epoch < durable.epoch) else { return };
         let holder = durable.holder.and_then(|holder| NodeIndex::of(holder.node));
         let leader = self.led.get(&epoch).map(|(leader, _)| self.member(*leader));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use elect_core::{
     Body, ClusterId, Config, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Holder, Incarnation,
-    Lead, Loss, NodeId, Nonce, PeerState, Position, Record, Stamp, StepDown, Stopped, Time, Word,
+    Lead, NodeId, Nonce, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown, Stopped,
+    Time,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -44,7 +45,7 @@ fn epoch(number: u64) -> Epoch {
 fn record(epoch_number: u64, holder: NodeIndex) -> Record {
     let config =
         Config::builder(ClusterId::new("sim").unwrap(), id(A)).voters([A, B, C].map(id)).build().unwrap();
-    let holder = (epoch_number > 0).then(|| Holder { node: id(holder), word: Word::Vote });
+    let holder = (epoch_number > 0).then(|| Holder { node: id(holder), how: PromiseKind::Voted });
     Record { epoch: epoch(epoch_number), holder, incarnation: LIFE, ..Record::first_boot(&config) }
 }
 
@@ -100,7 +101,7 @@ impl Group {
         self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
     }
 
-    /// A leader of epoch 1 to whom the second node has just given its word.
+    /// A leader of epoch 1 to whom the second node has just promised its vote.
     fn promised() -> Self {
         let mut group = Self::new();
         group.vote(A, 1, A);
@@ -308,12 +309,12 @@ fn step_down_once_sees_what_is_missing_doubled_or_late() {
         group.checks.elected(group.now, A, epoch(1));
         group
     };
-    let loss = |number| Loss { epoch: epoch(number), reason: StepDown::LeaseOver };
+    let loss = |number| SteppedDown { epoch: epoch(number), reason: StepDown::LeaseOver };
     let plants: [fn(&mut Checkers); 4] = [
         |checks| checks.saving(2, A, &record(3, B)),
         |checks| checks.raised(2, A, epoch(1), epoch(1)),
         |checks| checks.elected(2, A, epoch(1)),
-        |checks| checks.lost(2, A, Loss { epoch: epoch(9), reason: StepDown::LeaseOver }),
+        |checks| checks.lost(2, A, SteppedDown { epoch: epoch(9), reason: StepDown::LeaseOver }),
     ];
     for plant in plants {
         let mut group = led();

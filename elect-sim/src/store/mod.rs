@@ -5,8 +5,8 @@ mod office;
 mod replication;
 
 use elect_core::{
-    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log as _, Loss, Notice, Office, Position, Raised, Stamp,
-    Storage,
+    CaughtUp, Duty, Elected, Epoch, Fence, Floor, Log as _, Notice, Office, Position, Raised, Stamp,
+    SteppedDown, Storage,
 };
 
 use crate::clock::{MICRO, MILLI};
@@ -138,7 +138,7 @@ impl Host for Store {
         self.later(machine, 0, Task::Report);
     }
 
-    fn lost(&mut self, _: &mut Machine<'_>, _: Loss) {
+    fn lost(&mut self, _: &mut Machine<'_>, _: SteppedDown) {
         self.way = Way::Out;
     }
 

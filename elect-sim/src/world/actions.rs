@@ -1,6 +1,6 @@
 //! What is done to a world, done.
 
-use elect_core::{Detection, Epoch, Holder, MemberKind, Record, Storage, Word};
+use elect_core::{Detection, Epoch, Holder, MemberKind, PromiseKind, Record, Storage};
 
 use super::World;
 use crate::action::{Action, Wiped};
@@ -109,7 +109,7 @@ impl World {
         let everybody = self.machines().map(|node| self.durable_epoch(node));
         let highest = everybody.max().unwrap_or(Epoch::ZERO).max(self.book.checks().highest_vote());
         let Some(record) = self.node(node).record().copied() else { return };
-        let holder = Some(Holder { node: node.id(), word: Word::Vote });
+        let holder = Some(Holder { node: node.id(), how: PromiseKind::Voted });
         let record = Record { epoch: Epoch::new(highest.number() + by), holder, ..record };
         self.node_mut(node).disk_mut().install(record);
         let now = self.now();

@@ -1,6 +1,6 @@
 //! What reaches an elector, what it asks for in return, and the agenda of its ticks and saves.
 
-use elect_core::{Driver, Duty, Elector, Frame, Gate, Loss, NodeId, Notice, Requested, Time};
+use elect_core::{Driver, Duty, Elector, Frame, Gate, NodeId, Notice, Requested, SteppedDown, Time};
 
 use super::World;
 use crate::checkers::{Checker, Sent};
@@ -20,7 +20,7 @@ use crate::trigger::Moment;
 struct Collector<'a>(&'a mut Vec<Output>);
 
 impl Driver for Collector<'_> {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.0.push(Output::Lost(loss));
     }
 

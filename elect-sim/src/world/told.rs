@@ -1,6 +1,6 @@
 //! What electors tell: noted, counted, and handed on to the host.
 
-use elect_core::{Duty, Loss, Notice, Raised, Stopped};
+use elect_core::{Duty, Notice, Raised, SteppedDown, Stopped};
 
 use super::World;
 use crate::clock::SECOND;
@@ -13,8 +13,8 @@ use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
 
 impl World {
-    pub(crate) fn on_lost(&mut self, node: NodeIndex, loss: Loss) {
-        self.book.count(Counted::Loss);
+    pub(crate) fn on_lost(&mut self, node: NodeIndex, loss: SteppedDown) {
+        self.book.count(Counted::SteppedDown);
         self.note(Some(node), || format!("LOSES epoch {}: {}", loss.epoch, loss.reason));
         self.call(node, Call::Lost(loss));
         self.mark(node, Marked::Free);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use elect_core::{ClusterId, Epoch, Holder, NodeId, Storage, Word};
+use elect_core::{ClusterId, Epoch, Holder, NodeId, PromiseKind, Storage};
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn abc() -> Config {
 }
 
 fn voted(config: &Config, epoch: u64) -> Record {
-    let holder = Some(Holder { node: config.node(), word: Word::Vote });
+    let holder = Some(Holder { node: config.node(), how: PromiseKind::Voted });
     Record { epoch: Epoch::new(epoch), holder, ..Record::first_boot(config) }
 }
 

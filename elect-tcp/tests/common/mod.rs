@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
 use elect_core::{
-    ClusterId, Config, ConfigBuilder, Detection, Duty, Epoch, Floor, Loss, NoLog, NodeId, Notice, Office,
-    Position, Raise, Raised,
+    ClusterId, Config, ConfigBuilder, Detection, Duty, Epoch, Floor, NoLog, NodeId, Notice, Office, Position,
+    Raise, Raised, SteppedDown,
 };
 pub(crate) use elect_harness::id;
 use elect_tcp::{
@@ -69,7 +69,7 @@ pub(crate) struct Member {
     pub(crate) events: Events,
     pub(crate) office: Option<Office>,
     pub(crate) follows: Option<NodeId>,
-    pub(crate) losses: Vec<Loss>,
+    pub(crate) losses: Vec<SteppedDown>,
 }
 
 /// A group of nodes on loopback.

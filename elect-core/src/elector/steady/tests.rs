@@ -10,7 +10,7 @@ use crate::config::{Config, Detection};
 use crate::duty::Duty;
 use crate::elector::Elector;
 use crate::epoch::{Epoch, Position};
-use crate::event::{Health, LinkState, Loss, Notice};
+use crate::event::{Health, LinkState, Notice, SteppedDown};
 use crate::frame::Frame;
 use crate::gate::{Gate, NoLog, VoteStore};
 use crate::members::Digest;
@@ -42,7 +42,7 @@ struct Seen {
 }
 
 impl Driver for Seen {
-    fn lost(&mut self, loss: Loss) {
+    fn lost(&mut self, loss: SteppedDown) {
         self.told.push(format!("{loss:?}"));
     }
 
