@@ -26,7 +26,7 @@ pub enum CampaignBlocker {
     Replaced,
     /// Its host reported itself unfit.
     Unhealthy,
-    /// Failover is frozen until then, and not for this node.
+    /// Failover is paused until then, and not for this node.
     Paused(Time),
     /// It follows a leader.
     Follows(NodeId, Epoch),

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::birth::Birth;
 use crate::epoch::Position;
-use crate::frame::{Body, Frame, FreezeStamp};
+use crate::frame::{Body, Frame, PauseStamp};
 use crate::members::{MemberIndex, Members};
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
@@ -55,15 +55,15 @@ pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
             option(sink, heartbeat.lead.as_ref(), |sink, lead| {
                 sink.word(nanos(lead.detection));
             });
-            describe_stamp(sink, heartbeat.freeze);
+            describe_stamp(sink, heartbeat.pause);
         }
         Body::Offer { epoch, detection, detection_max } => {
             words(sink, [1, epoch.number(), nanos(*detection), nanos(*detection_max)]);
         }
-        Body::Accept { epoch, detection, position, freeze, genesis_epoch } => {
+        Body::Accept { epoch, detection, position, pause, genesis_epoch } => {
             words(sink, [2, epoch.number(), nanos(*detection), genesis_epoch.number()]);
             describe_position(sink, *position);
-            describe_stamp(sink, *freeze);
+            describe_stamp(sink, *pause);
         }
         Body::Refuse { epoch, refusal, detection_max } => {
             words(sink, [3, epoch.number(), *refusal as u64, nanos(*detection_max)]);
@@ -142,8 +142,8 @@ pub(crate) fn describe_position(sink: &mut impl StateSink, position: Option<Posi
     });
 }
 
-fn describe_stamp(sink: &mut impl StateSink, stamp: Option<FreezeStamp>) {
-    option(sink, stamp.as_ref(), |sink, FreezeStamp { number, remaining }| {
+fn describe_stamp(sink: &mut impl StateSink, stamp: Option<PauseStamp>) {
+    option(sink, stamp.as_ref(), |sink, PauseStamp { number, remaining }| {
         words(sink, [number.epoch.number(), u64::from(number.count), nanos(*remaining)]);
     });
 }

@@ -43,7 +43,6 @@ use crate::event::{
 };
 use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
-use crate::freeze::Freeze;
 use crate::genesis::GenesisBook;
 use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
@@ -52,6 +51,7 @@ use crate::nonce::Nonce;
 use crate::nonces::Nonces;
 use crate::notices::Notices;
 use crate::outbox::Outbox;
+use crate::pause::Pause;
 use crate::peers::Peers;
 use crate::promise::Promise;
 use crate::random::Random;
@@ -96,7 +96,7 @@ struct State {
     health: Health,
     position: Option<Position>,
     told_position: ToldPosition,
-    freeze: Freeze,
+    pause: Pause,
     genesis: GenesisBook,
     campaign: Campaign,
     /// R33: only an echo of a nonce from here on makes a peer connected.
@@ -126,7 +126,7 @@ impl State {
             health: Health::Healthy,
             position: None,
             told_position: ToldPosition::default(),
-            freeze: Freeze::default(),
+            pause: Pause::default(),
             genesis: GenesisBook::new(count),
             campaign: Campaign::default(),
             connected_floor: Time::ZERO,

@@ -186,9 +186,9 @@ pub enum Notice {
         /// Its version.
         version: u32,
     },
-    /// Failover is frozen until then.
+    /// Failover is paused until then.
     Paused {
-        /// When it thaws by itself.
+        /// When it resumes by itself.
         #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
         until: Time,
     },
@@ -301,7 +301,7 @@ pub enum CampaignLost {
     SaveStalled,
     /// The host reported itself unfit or resigned.
     Withdrawn,
-    /// Failover is frozen, and not for this node.
+    /// Failover is paused, and not for this node.
     Paused,
     /// Its storage lacks the genesis that the group agreed upon, or one frame said so.
     Replaced,
@@ -319,7 +319,7 @@ pub enum HandoverAborted {
     TargetUnfit(Unfit),
     /// It was taken back.
     Cancelled,
-    /// Failover is frozen: preference waits until it is thawed.
+    /// Failover is paused: preference waits until it is resumed.
     Paused,
 }
 

@@ -12,7 +12,7 @@ use crate::genesis::told::Genesis;
 use crate::name::NodeId;
 use crate::pace::SlowRoundTrip;
 use crate::peer_state::PeerState;
-use crate::status::{FreezeStatus, GenesisStatus};
+use crate::status::{GenesisStatus, PauseStatus};
 use crate::time::{Readable, Time};
 
 /// A straight answer to "who leads, and if nobody, why". `Display` is one line.
@@ -26,8 +26,8 @@ pub struct Explanation {
     /// The moment explained.
     #[cfg_attr(feature = "wire", serde(rename = "now_ms"))]
     pub now: Time,
-    /// The freeze of failover that is in force.
-    pub freeze: Option<FreezeStatus>,
+    /// The pause of failover that is in force.
+    pub pause: Option<PauseStatus>,
     /// Who leads, as far as this node knows, and in which epoch.
     pub leader: Option<(NodeId, Epoch)>,
     /// Until when: the own lease of a leader, the own promise of a follower.
@@ -80,16 +80,16 @@ pub enum OtherHistory {
 }
 
 impl Explanation {
-    /// A freeze comes first: with its end, who asked for it, and who may lead.
-    fn write_freeze(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(freeze) = &self.freeze else { return Ok(()) };
-        write!(f, "failover is paused for {} more", Readable(freeze.remaining))?;
-        match (freeze.asked_by, freeze.taken_by) {
+    /// A pause comes first: with its end, who asked for it, and who may lead.
+    fn write_pause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(pause) = &self.pause else { return Ok(()) };
+        write!(f, "failover is paused for {} more", Readable(pause.remaining))?;
+        match (pause.asked_by, pause.taken_by) {
             (Some(asker), _) => write!(f, ", asked for on {asker}")?,
             (None, Some(leader)) => write!(f, ", taken by {leader}")?,
-            (None, None) => write!(f, ", taken by the leader of epoch {}", freeze.number.epoch)?,
+            (None, None) => write!(f, ", taken by the leader of epoch {}", pause.number.epoch)?,
         }
-        match freeze.reserved_for {
+        match pause.reserved_for {
             Some(leader) => write!(f, ", and nobody but {leader} is elected meanwhile; "),
             None => f.write_str(", and nobody is elected meanwhile; "),
         }
@@ -250,7 +250,7 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_freeze(f)?;
+        self.write_pause(f)?;
         self.headline(f)?;
         if self.leader.is_none() {
             self.write_blocker(f)?;

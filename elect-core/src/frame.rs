@@ -64,8 +64,8 @@ pub enum Body {
         detection: Duration,
         /// The last durable entry, pulled after the fence was raised.
         position: Option<Position>,
-        /// The newest freeze or thaw that the voter knows of; none if it knows of none.
-        freeze: Option<FreezeStamp>,
+        /// The newest pause or resume that the voter knows of; none if it knows of none.
+        pause: Option<PauseStamp>,
         /// The epoch under which the voter's genesis was saved; zero where the header tells none.
         genesis_epoch: Epoch,
     },
@@ -92,10 +92,10 @@ pub enum Body {
         /// Who gets a head start.
         target: NodeId,
     },
-    /// Freeze failover for this long: asked of the leader.
+    /// Pause failover for this long: asked of the leader.
     Pause {
-        /// The newest freeze or thaw that the asking node knows of: one that is newer is the answer already.
-        after: FreezeNumber,
+        /// The newest pause or resume that the asking node knows of: one that is newer is the answer already.
+        after: PauseNumber,
         /// How long from now.
         remaining: Duration,
     },
@@ -134,8 +134,8 @@ pub struct Heartbeat {
     pub detection_max: Duration,
     /// From a leader; and from its follower, to it, that of the frame echoed, unless it is the follower's maximum.
     pub lead: Option<Lead>,
-    /// The newest freeze or thaw that the sender knows of; none if it knows of none.
-    pub freeze: Option<FreezeStamp>,
+    /// The newest pause or resume that the sender knows of; none if it knows of none.
+    pub pause: Option<PauseStamp>,
 }
 
 /// What a leader's heartbeat carries, and what its follower says again with the echo of it.
@@ -145,26 +145,26 @@ pub struct Lead {
     pub detection: Duration,
 }
 
-/// Which freeze or thaw of failover: the newest one counts, everywhere.
+/// Which pause or resume of failover: the newest one counts, everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize))]
-pub struct FreezeNumber {
-    /// The epoch of the leader that took the freeze.
+pub struct PauseNumber {
+    /// The epoch of the leader that took the pause.
     pub epoch: Epoch,
-    /// Each further freeze or thaw counts one up.
+    /// Each further pause or resume counts one up.
     pub count: u32,
 }
 
-/// A freeze or thaw of failover, as one node knows it.
+/// A pause or resume of failover, as one node knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FreezeStamp {
+pub struct PauseStamp {
     /// Which one.
-    pub number: FreezeNumber,
-    /// How long failover stays frozen; zero if it is thawed. Of two with one number the shorter counts.
+    pub number: PauseNumber,
+    /// How long failover stays paused; zero if it is resumed. Of two with one number the shorter counts.
     pub remaining: Duration,
 }
 
-impl fmt::Display for FreezeNumber {
+impl fmt::Display for PauseNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.epoch, self.count)
     }
@@ -182,7 +182,7 @@ pub enum Refusal {
     VoteSpent,
     /// The voter leads or campaigns itself.
     OwnOffice,
-    /// Failover is frozen.
+    /// Failover is paused.
     Paused,
     /// The voter's storage was replaced.
     Replaced,

@@ -60,7 +60,7 @@ struct Led {
 enum WayIntoOffice {
     /// It finds its way into office.
     Begun,
-    /// It did not serve by the deadline, in a freeze (R64).
+    /// It did not serve by the deadline, in a pause (R64).
     Overdue,
     /// It serves.
     Done,
@@ -195,7 +195,7 @@ impl Leader {
         self.way == WayIntoOffice::Done
     }
 
-    /// R64: the host did not serve by the deadline, in a freeze.
+    /// R64: the host did not serve by the deadline, in a pause.
     pub(crate) fn note_overdue(&mut self) {
         self.way = WayIntoOffice::Overdue;
     }

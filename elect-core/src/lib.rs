@@ -138,7 +138,6 @@ mod favour;
 mod fence;
 mod follower;
 mod frame;
-mod freeze;
 mod gate;
 mod genesis;
 mod handover;
@@ -155,6 +154,7 @@ mod office;
 mod outbox;
 mod pace;
 mod pair;
+mod pause;
 mod peer_state;
 mod peers;
 mod preference;
@@ -198,8 +198,8 @@ pub use explain::{Explanation, Hearing, OtherHistory};
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
 pub use frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Lead, Refusal,
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp,
+    Refusal,
 };
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use genesis::told::{Genesis, SavedGenesis, ToldGenesis};
@@ -214,6 +214,6 @@ pub use rebuild::NotRebuilt;
 pub use record::{Holder, PromiseKind, Record, Storage};
 
 pub use start::StartRefused;
-pub use status::{FreezeStatus, GenesisStatus, KnownLeader, PeerStatus, RoleName, Status};
+pub use status::{GenesisStatus, KnownLeader, PauseStatus, PeerStatus, RoleName, Status};
 pub use step::{Driver, Requested, Step};
 pub use time::Time;

@@ -201,7 +201,7 @@ fn blank_frame() -> Frame {
             application: 0,
             detection_max: Duration::ZERO,
             lead: None,
-            freeze: None,
+            pause: None,
         }),
     }
 }

@@ -24,7 +24,7 @@ impl FinalRefusals {
     }
 }
 
-/// A spent vote and a higher epoch stay what they are, and so does an office at or above the offer. A promise, a freeze
+/// A spent vote and a higher epoch stay what they are, and so does an office at or above the offer. A promise, a pause
 /// or a leadership below the offer may end while the campaign lasts.
 fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
     match refusal {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
-use crate::frame::{Address, FreezeNumber};
+use crate::frame::{Address, PauseNumber};
 use crate::genesis::told::Genesis;
 use crate::members::MemberKind;
 use crate::name::{ClusterId, NodeId};
@@ -21,8 +21,8 @@ pub struct Status {
     pub cluster: ClusterId,
     /// This node.
     pub node: NodeId,
-    /// The freeze of failover that is in force: it comes first in whatever an operator wonders about.
-    pub freeze: Option<FreezeStatus>,
+    /// The pause of failover that is in force: it comes first in whatever an operator wonders about.
+    pub pause: Option<PauseStatus>,
     /// What kind of member it is.
     pub kind: MemberKind,
     /// What it does.
@@ -82,12 +82,12 @@ pub struct GenesisStatus {
     pub waits_for: Vec<NodeId>,
 }
 
-/// A freeze of failover that is in force.
+/// A pause of failover that is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize))]
-pub struct FreezeStatus {
+pub struct PauseStatus {
     /// Which one.
-    pub number: FreezeNumber,
+    pub number: PauseNumber,
     /// When it ends, on this node's clock.
     #[cfg_attr(feature = "wire", serde(rename = "until_ms"))]
     pub until: Time,

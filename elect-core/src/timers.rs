@@ -19,7 +19,7 @@ pub(crate) enum Timer {
     Round,
     /// The promise ends.
     Promise,
-    /// The freeze of failover ends.
+    /// The pause of failover ends.
     Pause,
     /// A reason to wait before campaigning may have ended.
     Campaign,

@@ -48,24 +48,24 @@
 //! The tag's bits 0–3 are the state: 0 free, 1 promised, 2 follower, 3 candidate, 4 leader, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
-//! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a freeze is present; bit 12: the birth is
+//! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a pause is present; bit 12: the birth is
 //! present; bit 13: the epoch that is led, campaigned in or followed, or that a stopped node offered last, is not the
 //! durable one, and follows; bit 14: likewise for the epoch of the position. Without them it is the durable one, and
 //! must not be written. A flag that does not belong to the kind, or to the state, or bit 14 without bit 5, or bit 10
 //! without bit 9, is zero, and so are the other bits.
 //!
-//! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A freeze is its number (epoch 8, count
-//! 4) and how long it remains, 4 in ms: zero for a thaw.
+//! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A pause is its number (epoch 8, count
+//! 4) and how long it remains, 4 in ms: zero for a resume.
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, freeze if flagged | 4–12, 14 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, pause if flagged | 4–12, 14 |
 //! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 9, 10, 12 |
-//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, freeze if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14 |
+//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, pause if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14 |
 //! | 4 refuse | epoch 8, reason 1: 0 promised, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12 |
 //! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–12, 14 |
 //! | 6 release | epoch 8, target's name 1 + n | 4, 9, 10, 12 |
-//! | 7 pause | freeze: the number that it follows, and the remainder asked for | 4, 9, 10, 12 |
+//! | 7 pause | pause: the number that it follows, and the remainder asked for | 4, 9, 10, 12 |
 //! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 9, 10, 12 |
 //! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 9, 10, 12 |
 //!

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Duty, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header, Heartbeat,
-    Incarnation, Lead, NodeId, Nonce, Notice, PeerState, Position, Refusal, RoleName, Time, ToldGenesis,
+    Address, Body, Digest, Duty, Epoch, Frame, Genesis, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce,
+    Notice, PauseNumber, PauseStamp, PeerState, Position, Refusal, RoleName, Time, ToldGenesis,
 };
 use elect_harness::{Group, Seen, builder, id, ms, told_genesis};
 
@@ -153,8 +153,7 @@ fn heartbeats() -> Vec<Heartbeat> {
     for (index, position) in positions().into_iter().enumerate() {
         for detection in SPANS {
             let remaining = SPANS[(index + usize::from(detection.is_zero())) % SPANS.len()];
-            let number =
-                FreezeNumber { epoch: Epoch::new(EPOCHS[index]), count: [0, 1, u32::MAX][index % 3] };
+            let number = PauseNumber { epoch: Epoch::new(EPOCHS[index]), count: [0, 1, u32::MAX][index % 3] };
             all.push(Heartbeat {
                 position,
                 eligible: index % 2 == 0,
@@ -163,7 +162,7 @@ fn heartbeats() -> Vec<Heartbeat> {
                 application: if index == 0 { u32::MAX } else { 0 },
                 detection_max: detection,
                 lead: (index != 1).then_some(Lead { detection }),
-                freeze: (index != 2).then_some(FreezeStamp { number, remaining }),
+                pause: (index != 2).then_some(PauseStamp { number, remaining }),
             });
         }
     }
@@ -189,18 +188,18 @@ fn bodies() -> Vec<Body> {
                 epoch,
                 detection,
                 position,
-                freeze: None,
+                pause: None,
                 genesis_epoch: Epoch::ZERO,
             }));
         }
-        let number = FreezeNumber { epoch, count: 1 };
+        let number = PauseNumber { epoch, count: 1 };
         all.extend(SPANS.map(|remaining| {
-            let freeze = Some(FreezeStamp { number, remaining });
+            let pause = Some(PauseStamp { number, remaining });
             Body::Accept {
                 epoch: Epoch::new(9),
                 detection: remaining,
                 position: None,
-                freeze,
+                pause,
                 genesis_epoch: Epoch::ZERO,
             }
         }));
@@ -394,7 +393,7 @@ fn what_is_ignored_says_why() {
                 epoch: Epoch::new(9),
                 detection: ms(500),
                 position: None,
-                freeze: None,
+                pause: None,
                 genesis_epoch: Epoch::ZERO,
             },
             "not open",

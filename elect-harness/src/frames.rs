@@ -61,7 +61,7 @@ pub fn heartbeat() -> Heartbeat {
         application: 0,
         detection_max: OPEN,
         lead: None,
-        freeze: None,
+        pause: None,
     }
 }
 
@@ -92,14 +92,14 @@ pub fn accept(number: u64) -> Body {
         epoch: epoch(number),
         detection: OPEN,
         position: None,
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(0),
     }
 }
 
 /// The same as the elector sends it: it says what was promised.
 pub fn given(number: u64) -> Body {
-    Body::Accept { epoch: epoch(number), detection: D, position: None, freeze: None, genesis_epoch: epoch(0) }
+    Body::Accept { epoch: epoch(number), detection: D, position: None, pause: None, genesis_epoch: epoch(0) }
 }
 
 /// The detection time that a leader's or candidate's frame carries.

@@ -49,7 +49,7 @@ pub enum Kind {
     HandoverBegan,
     /// A handover is off.
     HandoverAborted,
-    /// Failover is frozen.
+    /// Failover is paused.
     Paused,
     /// Failover works again.
     Resumed,

@@ -201,14 +201,14 @@ impl NodeHandle {
         self.request(Elector::cancel_handover)
     }
 
-    /// Gives leadership up. In a freeze nobody takes over, and this node campaigns again an election timeout later.
+    /// Gives leadership up. In a pause nobody takes over, and this node campaigns again an election timeout later.
     pub fn resign(&self) -> Result<(), RequestError> {
         self.request(Elector::resign)
     }
 
-    /// Freezes failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
+    /// Pauses failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
     /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when
-    /// it has taken the freeze.
+    /// it has taken the pause.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.pause(span, now))
     }

@@ -55,7 +55,7 @@ pub(crate) fn heartbeat(sent: u64) -> Frame {
         application: 0,
         detection_max: D,
         lead: None,
-        freeze: None,
+        pause: None,
     };
     frame(sent, Body::Heartbeat(heartbeat))
 }
@@ -67,7 +67,7 @@ pub(crate) fn accept(sent: u64) -> Frame {
             epoch: Epoch::new(1),
             detection: D,
             position: None,
-            freeze: None,
+            pause: None,
             genesis_epoch: Epoch::ZERO,
         },
     )

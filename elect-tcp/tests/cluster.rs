@@ -59,16 +59,16 @@ fn every_node_knows_who_leads_and_where() {
     });
 }
 
-/// A frozen leader that was shut down told neither its host nor its followers. It is not replaced, and leads again when
-/// it is back, still frozen.
+/// A paused leader that was shut down told neither its host nor its followers. It is not replaced, and leads again when
+/// it is back, still paused.
 #[test]
-fn a_frozen_leader_that_is_shut_down_says_so_and_leads_again() {
+fn a_paused_leader_that_is_shut_down_says_so_and_leads_again() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
     cluster.handle(leader).pause(Duration::from_mins(10)).unwrap();
     let other = (leader + 1) % 3;
-    spin("freeze", || cluster.handle(other).status().unwrap().freeze.is_some());
+    spin("pause", || cluster.handle(other).status().unwrap().pause.is_some());
     let stopped = cluster.stop(leader);
     let told: Vec<_> = stopped.events.receiver().try_iter().collect();
     let lost = told.iter().filter_map(|event| match event {
@@ -84,8 +84,8 @@ fn a_frozen_leader_that_is_shut_down_says_so_and_leads_again() {
     cluster.restart(leader);
     let (next, _) = cluster.wait_for_leader(epoch);
     assert_eq!(next, leader);
-    let freeze = cluster.handle(leader).status().unwrap().freeze.unwrap();
-    assert_eq!(freeze.reserved_for, Some(cluster.names[leader]));
+    let pause = cluster.handle(leader).status().unwrap().pause.unwrap();
+    assert_eq!(pause.reserved_for, Some(cluster.names[leader]));
 }
 
 #[test]

@@ -70,8 +70,8 @@ impl Elector {
             (self.kind != MemberKind::Voter).then_some(CampaignBlocker::NotAVoter), // R50
             config.never_leader().then_some(CampaignBlocker::NeverLeader),
             self.is_replaced().then_some(CampaignBlocker::Replaced), // R45
-            // R43. R64: in a freeze the last leader leads on, unfit or not.
-            (self.state.health == Health::Unfit && !self.state.freeze.is_active())
+            // R43. R64: in a pause the last leader leads on, unfit or not.
+            (self.state.health == Health::Unfit && !self.state.pause.is_active())
                 .then_some(CampaignBlocker::Unhealthy),
             followed.map(|followed| {
                 CampaignBlocker::Follows(config.members().id(followed.leader), followed.epoch)
@@ -87,7 +87,7 @@ impl Elector {
                 CampaignBlocker::HeadStart(config.members().id(head_start.target), head_start.until)
             }), // R39
             // R42. R62: only as the last leader.
-            self.state.freeze.until().filter(|_| !self.is_reserved_for(self.me)).map(CampaignBlocker::Paused),
+            self.state.pause.until().filter(|_| !self.is_reserved_for(self.me)).map(CampaignBlocker::Paused),
             (!self.has_next_epoch()).then_some(CampaignBlocker::EpochsExhausted),
         ];
         blockers.into_iter().flatten().next()
@@ -139,11 +139,11 @@ impl Elector {
         connected.map(|peer| self.state.peers.view(peer).position()).fold(self.state.position, Option::max)
     }
 
-    /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a freeze keeps in
+    /// R32: the delay of this node's rank. R39, R62: the target of a handover has none, nor has whom a pause keeps in
     /// office: nobody else campaigns. R31 and R46: whoever failed to
     /// enter office at this position, or lags beyond the limit, campaigns one election timeout behind the others.
     fn rank_delay(&self) -> (usize, Duration) {
-        let reserved = self.state.freeze.is_active() && self.is_reserved_for(self.me);
+        let reserved = self.state.pause.is_active() && self.is_reserved_for(self.me);
         if self.state.campaign.favour().holds(self.state.now) || reserved {
             return (0, Duration::ZERO);
         }

@@ -128,7 +128,7 @@ impl Elector {
         header: &Header,
         accept: &Body,
     ) -> Result<(), Ignored> {
-        let &Body::Accept { epoch, detection, position, freeze, genesis_epoch } = accept else {
+        let &Body::Accept { epoch, detection, position, pause, genesis_epoch } = accept else {
             return Err(Ignored::NotItsPlace);
         };
         let echo = header.echo.filter(|nonce| self.is_own(nonce)).ok_or(Ignored::NotFresh)?;
@@ -142,7 +142,7 @@ impl Elector {
         match &mut self.state.role {
             Role::Candidate(candidate) if candidate.offer().is_answered_by(epoch, echo.sent) => {
                 candidate.offer_mut().note_ballot(peer, ballot);
-                self.note_voters_freeze(freeze);
+                self.note_voters_pause(pause);
                 self.count_ballots();
             }
             Role::Leader(leader) if leader.is_answered_by(epoch, echo.sent) => {
@@ -232,7 +232,7 @@ impl Elector {
     pub(super) fn give_up_campaign(&mut self, reason: CampaignLost) {
         let Role::Candidate(candidate) = &self.state.role else { return };
         let epoch = candidate.epoch();
-        self.state.freeze.end_favour();
+        self.state.pause.end_favour();
         self.state.role = Role::Follower(Follower::Free);
         self.silence(|state| matches!(state, PeerState::Candidate(_)));
         self.state.timers.clear(Timer::Round);

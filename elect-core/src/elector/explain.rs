@@ -22,7 +22,7 @@ impl Elector {
         Explanation {
             node: self.config.node(),
             now,
-            freeze: self.freeze_status(now),
+            pause: self.pause_status(now),
             leader: self.leader(),
             until,
             promised_to: self

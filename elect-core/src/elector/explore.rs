@@ -86,7 +86,7 @@ impl Elector {
             steady: _,
             is_steady: _,
             // What this node waits for, and what it has said: `describe_waits`.
-            freeze: _,
+            pause: _,
             campaign: _,
             connected_floor: _,
             random: _,
@@ -135,7 +135,7 @@ impl Elector {
 
     fn describe_waits(&self, sink: &mut impl StateSink) {
         let own = self.me.get();
-        self.state.freeze.describe(sink);
+        self.state.pause.describe(sink);
         let ranks = u32::try_from(self.state.peers.len()).unwrap_or(u32::MAX);
         let longest = self.config.rank_step().saturating_mul(ranks) + self.election_timeout();
         self.state.campaign.describe(sink, longest);

@@ -80,7 +80,7 @@ impl Elector {
     fn adopt_leader(&mut self, claim: LeaderClaim) {
         let LeaderClaim { leader, epoch, .. } = claim;
         let node = self.config.members().id(leader);
-        self.state.freeze.note_leader(leader, epoch);
+        self.state.pause.note_leader(leader, epoch);
         self.lose_office(StepDown::Superseded { epoch, leader: node });
         self.give_up_campaign(CampaignLost::LeaderAppeared { leader: node, epoch });
         let named = epoch == self.state.durable.epoch()
@@ -109,7 +109,7 @@ impl Elector {
         follower.follow(&claim);
         self.cover(&claim);
         self.state.campaign.leader_found();
-        self.state.freeze.end_favour();
+        self.state.pause.end_favour();
         self.answer_leader(claim.leader);
         // What ended while the record was being saved is over all the same.
         self.end_what_is_over(claim.leader);
@@ -327,7 +327,7 @@ impl Elector {
         if !self.is_alive(candidate, nonce) {
             return;
         }
-        // R62: a freeze may have come while the vote was being saved.
+        // R62: a pause may have come while the vote was being saved.
         if self.is_barred(candidate) {
             return self.refuse(candidate, epoch, Refusal::Paused);
         }
@@ -350,9 +350,9 @@ impl Elector {
         }
         let node = self.config.members().id(candidate);
         self.out.happened(Notice::Accepted { candidate: node, epoch });
-        let (position, freeze) = (self.reported_position(), self.state.freeze.stamp(self.state.now));
+        let (position, pause) = (self.reported_position(), self.state.pause.stamp(self.state.now));
         let genesis_epoch = self.state.durable.genesis().map_or(Epoch::ZERO, |saved| saved.epoch);
-        let body = Body::Accept { epoch, detection, position, freeze, genesis_epoch };
+        let body = Body::Accept { epoch, detection, position, pause, genesis_epoch };
         // R21: the promise that goes with this echo is that of this offer.
         self.send_echoing(candidate, Some(nonce), body);
     }

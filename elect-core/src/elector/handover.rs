@@ -20,7 +20,7 @@ use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
-    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover. A freeze does
+    /// Hands office over to `to`, or to the best member that is fit (S9). Asking twice is one handover. A pause does
     /// not keep an operator from it: then it is for the new leader.
     ///
     /// The host sees [`Duty::HandoverBegan`], admits nothing new, finishes what began and calls
@@ -232,8 +232,8 @@ impl Elector {
             self.note_returned_office();
             let is_free = matches!(self.state.role, Role::Follower(_)) && self.promise().is_none();
             self.state.campaign.become_target(until, is_free && self.state.health == Health::Healthy);
-            // R62: in a freeze it campaigns in the place of the last leader.
-            self.state.freeze.favour(until);
+            // R62: in a pause it campaigns in the place of the last leader.
+            self.state.pause.favour(until);
         } else {
             self.state.campaign.leave_alone(target, until);
         }
@@ -303,17 +303,17 @@ impl Elector {
         }
     }
 
-    /// R43: a host that reports itself unfit loses or declines office. R64: in a freeze that is only told, and costs
+    /// R43: a host that reports itself unfit loses or declines office. R64: in a pause that is only told, and costs
     /// office when it ends.
     pub(super) fn withdraw_unfit(&mut self) {
-        if self.state.freeze.is_active() {
+        if self.state.pause.is_active() {
             return;
         }
         self.withdraw_campaign(CampaignLost::Withdrawn);
         self.lose_office_to_successor(StepDown::Unhealthy);
     }
 
-    /// Gives office up, or the campaign, and leaves the others one election timeout to elect somebody else. In a freeze
+    /// Gives office up, or the campaign, and leaves the others one election timeout to elect somebody else. In a pause
     /// they elect nobody, and this node campaigns again after it.
     pub fn resign(&mut self, now: Time) -> Requested<'_> {
         self.begin_input(now);
@@ -321,8 +321,8 @@ impl Elector {
             let wait = self.election_timeout();
             self.state.campaign.wait_until(self.state.now + wait);
             self.lose_campaign(wait, CampaignLost::Withdrawn);
-            // R64: in a freeze nobody is named, since nobody but an operator replaces the leader.
-            if self.state.freeze.is_active() {
+            // R64: in a pause nobody is named, since nobody but an operator replaces the leader.
+            if self.state.pause.is_active() {
                 self.lose_office(StepDown::Resigned);
             } else {
                 self.lose_office_to_successor(StepDown::Resigned);
@@ -345,7 +345,7 @@ impl Elector {
     pub(super) fn consider_fail_back(&mut self) {
         let Role::Leader(leader) = &self.state.role else { return };
         let past = leader.past_position();
-        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.state.freeze.is_active();
+        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.state.pause.is_active();
         let mut best: Option<MemberIndex> = None;
         for peer in self.other_members() {
             let keeps_up = self.keeps_up(peer, past);

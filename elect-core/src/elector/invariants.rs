@@ -67,7 +67,7 @@ impl Elector {
         assert!(self.state.campaign.waits_until(self.state.now).is_none(), "a leader waits for nothing");
         assert!(self.state.campaign.campaigns_lost() == 0, "a leader has lost no campaigns");
         assert!(self.state.campaign.head_start().is_none(), "a leader leaves nobody a head start");
-        assert!(self.state.freeze.request().is_none(), "a leader asks nobody for a freeze");
+        assert!(self.state.pause.request().is_none(), "a leader asks nobody for a pause");
         assert!(self.state.connected_floor == Time::ZERO, "to a leader every fresh echo counts");
     }
 
@@ -89,7 +89,7 @@ impl Elector {
             (Timer::Handover, leader.is_some_and(|leader| leader.handover().is_some())),
             (Timer::Round, matches!(self.state.role, Role::Candidate(_))),
             (Timer::Promise, self.promise().is_some()),
-            (Timer::Pause, self.state.freeze.is_active()),
+            (Timer::Pause, self.state.pause.is_active()),
             (Timer::Save, saves),
             (Timer::Heartbeat, true),
         ] {

@@ -26,10 +26,10 @@ impl Elector {
         self.choose_genesis(won);
         self.state.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.state.position)));
         self.state.campaign.won();
-        self.state.freeze.withdraw_request();
-        self.state.freeze.end_favour();
-        // R62: a freeze keeps whoever led last in office.
-        self.state.freeze.note_leader(self.me, epoch);
+        self.state.pause.withdraw_request();
+        self.state.pause.end_favour();
+        // R62: a pause keeps whoever led last in office.
+        self.state.pause.note_leader(self.me, epoch);
         self.state.connected_floor = Time::ZERO;
         self.state.timers.clear(Timer::Round);
         self.state.timers.set(Timer::Lease, lease_end);
@@ -188,8 +188,8 @@ impl Elector {
 
     /// R31: whoever does not serve by the deadline resigns, and campaigns behind the others until its position moves.
     pub(super) fn on_office_overdue(&mut self) {
-        // R64: in a freeze it is told as unhealthy, and resigns when that ends.
-        if self.state.freeze.is_active()
+        // R64: in a pause it is told as unhealthy, and resigns when that ends.
+        if self.state.pause.is_active()
             && let Role::Leader(leader) = &mut self.state.role
         {
             leader.note_overdue();

@@ -29,7 +29,7 @@ impl Elector {
         }
     }
 
-    /// Whom it would accept an offer of now. R62: in a freeze that of the last leader alone.
+    /// Whom it would accept an offer of now. R62: in a pause that of the last leader alone.
     fn unpromised_state(&self) -> PeerState<MemberIndex> {
         if !self.kind.votes() || self.promise().is_some() || self.state.durable.is_saving() {
             return PeerState::Promised;
@@ -38,7 +38,7 @@ impl Elector {
         if self.state.genesis.doubt_until(self.state.now).is_some() {
             return PeerState::Promised;
         }
-        if !self.state.freeze.is_active() {
+        if !self.state.pause.is_active() {
             return PeerState::Free;
         }
         self.reserved_for().map_or(PeerState::Promised, PeerState::Reserved)
@@ -93,7 +93,7 @@ impl Elector {
             detection_max: self.config.detection().ceiling(),
             lead: self.lead_towards(to),
             // R63: in every heartbeat, whoever sends it.
-            freeze: self.state.freeze.stamp(self.state.now),
+            pause: self.state.pause.stamp(self.state.now),
         }
     }
 

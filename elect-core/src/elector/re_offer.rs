@@ -128,8 +128,8 @@ impl Elector {
             self.authority.set_draining(handover);
             Raised::OnTheWay(Elected::new(self.authority.clone(), won.epoch(), source))
         };
-        // R62: a freeze keeps whoever led last in office.
-        self.state.freeze.note_leader(self.me, won.epoch());
+        // R62: a pause keeps whoever led last in office.
+        self.state.pause.note_leader(self.me, won.epoch());
         self.out.act(Duty::EpochRaised { from, raised });
         self.announce();
         self.note_voters_above();

@@ -234,7 +234,7 @@ impl Elector {
         header: &Header,
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
-        self.note_peers_freeze(header, heartbeat.freeze);
+        self.note_peers_pause(header, heartbeat.pause);
         match header.state {
             PeerState::Leader(epoch) => self.on_leader(peer, header, epoch, heartbeat),
             PeerState::Follower(leader, epoch) if leader == self.config.node() => {

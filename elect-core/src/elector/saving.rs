@@ -88,8 +88,8 @@ impl Elector {
     pub(super) fn on_save_stalled(&mut self) {
         if self.state.durable.stall() {
             self.withdraw_campaign(CampaignLost::SaveStalled);
-            // R64: in a freeze it is only told, and costs office when that ends.
-            if self.state.freeze.is_active() {
+            // R64: in a pause it is only told, and costs office when that ends.
+            if self.state.pause.is_active() {
                 self.broadcast();
             } else {
                 self.lose_office_to_successor(StepDown::SaveStalled);

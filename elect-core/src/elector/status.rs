@@ -6,7 +6,7 @@ use crate::elector::{Elector, Lifecycle, Role};
 use crate::frame::Address;
 use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
-use crate::status::{FreezeStatus, GenesisStatus, KnownLeader, PeerStatus, RoleName, Status};
+use crate::status::{GenesisStatus, KnownLeader, PauseStatus, PeerStatus, RoleName, Status};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -24,7 +24,7 @@ impl Elector {
         Status {
             cluster: self.config.cluster(),
             node: self.config.node(),
-            freeze: self.freeze_status(now),
+            pause: self.pause_status(now),
             kind: self.kind,
             role: self.role_name(),
             incarnation: self.state.durable.incarnation(),
@@ -72,15 +72,15 @@ impl Elector {
         }
     }
 
-    pub(super) fn freeze_status(&self, now: Time) -> Option<FreezeStatus> {
-        let (number, until) = (self.state.freeze.number()?, self.state.freeze.until()?);
+    pub(super) fn pause_status(&self, now: Time) -> Option<PauseStatus> {
+        let (number, until) = (self.state.pause.number()?, self.state.pause.until()?);
         let id = |member: MemberIndex| self.config.members().id(member);
-        Some(FreezeStatus {
+        Some(PauseStatus {
             number,
             until,
             remaining: until.since(now),
-            taken_by: self.state.freeze.taken_by().map(id),
-            asked_by: self.state.freeze.asked_by().map(id),
+            taken_by: self.state.pause.taken_by().map(id),
+            asked_by: self.state.pause.asked_by().map(id),
             reserved_for: self.reserved_for().map(id),
         })
     }

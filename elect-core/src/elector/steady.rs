@@ -51,7 +51,7 @@ impl Elector {
     }
 
     /// Promises on, and answers what it answered before. The detection time is the one in use already,
-    /// failover is not frozen, and a nonce newer than all before it is not covered yet.
+    /// failover is not paused, and a nonce newer than all before it is not covered yet.
     #[inline]
     pub(super) fn on_repeated(&mut self, claim: &LeaderClaim) {
         self.state.now = claim.received;
@@ -112,12 +112,12 @@ impl Elector {
         // Neither tells the other what its life began with any more.
         let is_told = header.birth.is_none() && self.state.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
-        // What is left of a freeze is less in each heartbeat.
+        // What is left of a pause is less in each heartbeat.
         // R59: what differs is said by two frames.
         let is_one_history = header.genesis == self.told_genesis();
         let is_quiet = is_one_history
             && !self.is_replaced()
-            && !self.state.freeze.is_active()
+            && !self.state.pause.is_active()
             && self.out.holds_one_frame();
         let (nonce, now) = (header.nonce, self.state.now);
         let binds_for = self.config.promise_span(detection);

@@ -64,8 +64,8 @@ pub enum RequestRefused {
     /// A pause must have an end.
     #[error("a pause must last between 1 ms and 24 h, not {0:?}")]
     PauseSpan(#[cfg_attr(feature = "wire", serde(serialize_with = "crate::millis::span"))] Duration),
-    /// Nobody leads, so there is nothing to freeze.
-    #[error("nobody leads, so there is no failover to freeze")]
+    /// Nobody leads, so there is nothing to pause.
+    #[error("nobody leads, so there is no failover to pause")]
     NoLeader,
     /// A replaced node cannot vote yet.
     #[error("this node cannot vote yet: {0}")]
@@ -142,7 +142,7 @@ pub enum Ignored {
     /// It is not for its sender to say, or not for this node to hear.
     #[error("it is not for this sender to say, or not for this node to hear")]
     NotItsPlace,
-    /// It asks for a freeze before one that has been taken or ended since.
+    /// It asks for a pause before one that has been taken or ended since.
     #[error("a later pause or resume has overtaken it")]
     OldRequest,
     /// This node has stopped.

@@ -59,7 +59,7 @@ impl fmt::Display for Notice {
             Self::NewerApplication { peer, version } => {
                 write!(f, "{peer} runs version {version} of the host, newer than this node's")
             }
-            // It thaws at a point of this node's clock, which says nothing to a person; `explain` says how long that
+            // It resumes at a point of this node's clock, which says nothing to a person; `explain` says how long that
             // is.
             Self::Paused { .. } => {
                 f.write_str("failover is paused: the leader stays, and nobody else is elected")

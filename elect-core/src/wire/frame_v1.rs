@@ -49,8 +49,8 @@ const LEAD: u16 = 1 << 8;
 const GENESIS: u16 = 1 << 9;
 /// It is final.
 const GENESIS_FINAL: u16 = 1 << 10;
-/// A freeze or thaw of failover is known, and follows.
-const FREEZE: u16 = 1 << 11;
+/// A pause or resume of failover is known, and follows.
+const PAUSE: u16 = 1 << 11;
 /// What the sender's life began with.
 const BIRTH: u16 = 1 << 12;
 /// The epoch of the state is not the durable one, and follows.
@@ -120,10 +120,8 @@ impl Kind {
     /// The flags that may be set in its tag, whatever the others are.
     const fn flags(self) -> u16 {
         let of_the_kind = match self {
-            Self::Heartbeat | Self::Announce => {
-                POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD | FREEZE
-            }
-            Self::Accept => POSITION | POSITION_EPOCH | FREEZE,
+            Self::Heartbeat | Self::Announce => POSITION | POSITION_EPOCH | ELIGIBLE | HEALTHY | LEAD | PAUSE,
+            Self::Accept => POSITION | POSITION_EPOCH | PAUSE,
             Self::WentBack => POSITION,
             Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => 0,
         };
@@ -212,7 +210,7 @@ struct VitalsV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct FreezeV1 {
+struct PauseStampV1 {
     epoch: u64,
     count: u32,
     millis: u32,

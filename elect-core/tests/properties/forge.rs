@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Incarnation, Lead,
-    Nonce, PeerState, Position, Refusal, Time,
+    Address, Body, Digest, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, PauseNumber,
+    PauseStamp, PeerState, Position, Refusal, Time,
 };
 
 use crate::world::World;
@@ -92,13 +92,13 @@ fn span(world: &mut World) -> Duration {
     Duration::from_micros(spans[usize::try_from(world.draw(7)).unwrap()])
 }
 
-fn freeze(world: &mut World, near: usize) -> FreezeStamp {
+fn pause(world: &mut World, near: usize) -> PauseStamp {
     let count = [0, 1, 2, u32::MAX][usize::try_from(world.draw(4)).unwrap()];
-    FreezeStamp { number: FreezeNumber { epoch: epoch(world, near), count }, remaining: span(world) }
+    PauseStamp { number: PauseNumber { epoch: epoch(world, near), count }, remaining: span(world) }
 }
 
 fn heartbeat(world: &mut World, from: usize) -> Heartbeat {
-    let freeze = if world.draw(16) == 0 { Some(freeze(world, from)) } else { None };
+    let pause = if world.draw(16) == 0 { Some(pause(world, from)) } else { None };
     Heartbeat {
         position: position(world, from),
         eligible: world.draw(4) > 0,
@@ -107,7 +107,7 @@ fn heartbeat(world: &mut World, from: usize) -> Heartbeat {
         application: u32::try_from(world.draw(3)).unwrap(),
         detection_max: span(world),
         lead: if world.draw(4) > 0 { Some(Lead { detection: span(world) }) } else { None },
-        freeze,
+        pause,
     }
 }
 
@@ -119,12 +119,12 @@ fn body(world: &mut World, from: usize, to: usize, what: u8) -> Body {
             Body::Offer { epoch: epoch(world, near), detection: span(world), detection_max: span(world) }
         }
         8..=10 => {
-            let freeze = if world.draw(8) == 0 { Some(freeze(world, near)) } else { None };
+            let pause = if world.draw(8) == 0 { Some(pause(world, near)) } else { None };
             Body::Accept {
                 epoch: epoch(world, to),
                 detection: span(world),
                 position: position(world, near),
-                freeze,
+                pause,
                 genesis_epoch: Epoch::ZERO,
             }
         }
@@ -135,7 +135,7 @@ fn body(world: &mut World, from: usize, to: usize, what: u8) -> Body {
             Body::Release { epoch: epoch(world, near), target: world.members[target].id }
         }
         14 => {
-            let FreezeStamp { number: after, remaining } = freeze(world, near);
+            let PauseStamp { number: after, remaining } = pause(world, near);
             Body::Pause { after, remaining }
         }
         _ => {

@@ -1,5 +1,5 @@
 //! Real electors under arbitrary schedules: frames delayed, duplicated, reordered, lost and forged; clocks that
-//! drift; crashes, frozen processes, lost disks; saves that are slow, hang and fail; requests at any moment. After
+//! drift; crashes, paused processes, lost disks; saves that are slow, hang and fail; requests at any moment. After
 //! every step the safety clauses are checked against shadow books that share no code with the elector.
 #![cfg(feature = "std")]
 

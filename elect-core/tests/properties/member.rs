@@ -77,7 +77,7 @@ pub(crate) struct Member {
     pub(crate) led: Option<Epoch>,
     pub(crate) stopped: bool,
     /// Nothing reaches the process before this point of real time.
-    pub(crate) frozen_until: u64,
+    pub(crate) paused_until: u64,
     /// The host does not find into office by itself.
     pub(crate) lazy: bool,
     /// Starts so far: each draws another seed.
@@ -109,7 +109,7 @@ impl Member {
         let Some(elector) = &self.elector else { return u64::MAX };
         let tick = self.clock.real(elector.deadline());
         let save = if self.gate.is_some() { self.gate_due } else { u64::MAX };
-        tick.min(save).max(self.frozen_until)
+        tick.min(save).max(self.paused_until)
     }
 
     pub(crate) fn kill(&mut self) {
@@ -119,6 +119,6 @@ impl Member {
         self.elected = None;
         self.led = None;
         self.stopped = false;
-        self.frozen_until = 0;
+        self.paused_until = 0;
     }
 }

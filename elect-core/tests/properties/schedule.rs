@@ -44,7 +44,7 @@ fn act(world: &mut World, [what, who, whom, much]: [u8; 4]) {
             world.run(amount % 8 * MS / 4);
             world.start(who);
         }
-        20 => world.members[who].frozen_until = world.now + amount * MS,
+        20 => world.members[who].paused_until = world.now + amount * MS,
         21 => change_disk(world, who, much),
         22 => link(world, who, whom, much),
         23 => ask(world, who, whom, much),
@@ -175,7 +175,7 @@ fn recover(world: &mut World) {
         let member = &mut world.members[index];
         member.disk = Disk::Works;
         member.lazy = false;
-        member.frozen_until = 0;
+        member.paused_until = 0;
         member.gate_due = member.gate_due.min(world.now);
         if member.stopped {
             member.kill();

@@ -197,7 +197,7 @@ impl World {
                 elected: None,
                 led: None,
                 stopped: false,
-                frozen_until: 0,
+                paused_until: 0,
                 lazy: false,
                 starts: 0,
                 said: vec![None; count],
@@ -495,11 +495,11 @@ impl World {
     }
 
     fn arrive(&mut self, from: usize, to: usize, frame: Frame) {
-        let thaws = self.members[to].frozen_until;
-        if thaws > self.now {
+        let resumes = self.members[to].paused_until;
+        if resumes > self.now {
             // It waits in the socket's buffer.
             self.flown += 1;
-            self.flights.insert((thaws, self.flown), Flight { from, to, frame });
+            self.flights.insert((resumes, self.flown), Flight { from, to, frame });
             return;
         }
         self.deliver(from, to, &frame);

@@ -179,7 +179,7 @@ fn r29_a_heartbeats_position_only_ranks() {
         epoch: epoch(1),
         detection: OPEN,
         position: None,
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(0),
     };
     a.hear("b", 1, PeerState::Promised, body);

@@ -359,7 +359,7 @@ fn r32_a_round_trip_that_is_longer_than_configured_is_told_and_lengthens_steps()
 }
 
 #[test]
-fn r33_a_round_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
+fn r33_a_campaign_without_a_quorum_is_given_up_and_followed_by_a_wait_at_random() {
     let mut waits = Vec::new();
     for seed in 0..20 {
         let mut a = Solo::with(builder("a", &["a", "b", "c"]).seed(seed));
@@ -411,7 +411,7 @@ fn r33_a_host_that_wavers_does_not_stand_without_a_wait() {
 }
 
 #[test]
-fn r33_after_a_lost_round_only_whoever_echoed_it_is_connected() {
+fn r33_after_a_lost_campaign_only_whoever_echoed_it_is_connected() {
     let mut a = Solo::new();
     let before = a.frame("b", 0, PeerState::Free, beat());
     let early = before.header.echo;
@@ -442,7 +442,7 @@ fn is_lost(a: &Solo) -> bool {
 }
 
 #[test]
-fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
+fn r33_a_campaign_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
     for (state, refusal) in [
         (PeerState::Promised, Refusal::VoteSpent),
         (PeerState::Free, Refusal::EpochTooLow),
@@ -465,7 +465,7 @@ fn r33_a_round_that_nobody_can_win_is_over_with_the_refusal_that_says_so() {
 }
 
 #[test]
-fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
+fn r33_a_campaign_goes_on_while_a_quorum_may_come_of_it() {
     for (state, refusal) in [
         (PeerState::Promised, Refusal::Promised),
         (PeerState::Promised, Refusal::Paused),
@@ -491,7 +491,7 @@ fn r33_a_round_goes_on_while_a_quorum_may_come_of_it() {
 
 /// Nobody hears it: its host wavers, and it goes on counting as connected those who echoed what it said before.
 #[test]
-fn r33_a_round_that_is_withdrawn_by_an_isolated_node_is_its_last() {
+fn r33_a_campaign_that_is_withdrawn_by_an_isolated_node_is_its_last() {
     let mut a = Solo::new();
     a.stand();
     a.commit();

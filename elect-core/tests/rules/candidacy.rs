@@ -129,7 +129,7 @@ fn r30_of_the_positions_of_one_voter_the_highest_counts() {
                     epoch: epoch(1),
                     detection: OPEN,
                     position: at(0, offset),
-                    freeze: None,
+                    pause: None,
                     genesis_epoch: epoch(0),
                 },
             );
@@ -201,7 +201,7 @@ fn round(a: &mut Solo, number: u64) -> Duration {
 }
 
 #[test]
-fn r33_a_round_grows_with_the_rounds_lost_in_a_row() {
+fn r33_a_campaign_grows_with_the_rounds_lost_in_a_row() {
     let mut a = Solo::new();
     let steps = RANK_STEP * 2;
     // Until no campaign outlasts the lease that its first answers make.
@@ -234,7 +234,7 @@ fn r33_the_wait_is_drawn_up_to_a_limit_that_doubles_to_32_rank_steps() {
 }
 
 #[test]
-fn r33_a_voter_that_answered_the_lost_round_stays_connected() {
+fn r33_a_voter_that_answered_the_lost_campaign_stays_connected() {
     let mut a = Solo::new();
     a.stand();
     a.commit();

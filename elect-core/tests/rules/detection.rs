@@ -272,7 +272,7 @@ fn r65_exactly_the_minimum_is_enough_and_so_is_what_was_not_told() {
 }
 
 #[test]
-fn r33_a_round_is_over_without_the_voter_that_is_left_out() {
+fn r33_a_campaign_is_over_without_the_voter_that_is_left_out() {
     let mut a = solo(D, ms(100), D);
     a.hear_free("b", 0);
     a.hear_free("c", 0);

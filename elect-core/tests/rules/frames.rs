@@ -360,7 +360,7 @@ fn r50_a_witness_sends_no_position_and_counts_with_none() {
         epoch: epoch(1),
         detection: OPEN,
         position: Some(Position::new(epoch(0), 7)),
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(0),
     };
     assert_eq!(a.hear("w", 1, PeerState::Promised, body), None);

@@ -33,7 +33,7 @@ fn accept_with(number: u64, saved_in: u64) -> Body {
         epoch: epoch(number),
         detection: D,
         position: None,
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(saved_in),
     }
 }

@@ -144,7 +144,7 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
             epoch: epoch(1),
             detection: OPEN,
             position: at(0, 3),
-            freeze: None,
+            pause: None,
             genesis_epoch: epoch(0),
         },
     );
@@ -155,7 +155,7 @@ fn r30_on_the_way_an_entry_from_above_is_the_next_source_and_no_loss() {
         epoch: epoch(2),
         detection: OPEN,
         position: at(5, 1),
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(0),
     };
     let mut frame = a.frame("b", 2, follows("a", 1), body);
@@ -254,7 +254,7 @@ fn r39_a_release_to_this_node_ends_its_waits_and_its_head_start_for_others() {
 }
 
 #[test]
-fn r43_a_candidate_that_resigns_gives_its_round_up() {
+fn r43_a_candidate_that_resigns_gives_its_campaign_up() {
     let mut a = Solo::new();
     a.stand();
     a.request(Elector::resign).unwrap();

@@ -214,7 +214,7 @@ fn r39_a_release_counts_only_with_a_recent_echo() {
 }
 
 #[test]
-fn r38_a_handover_in_a_group_costs_one_round_and_no_gap_in_epochs() {
+fn r38_a_handover_in_a_group_costs_one_campaign_and_no_gap_in_epochs() {
     let mut group = Group::voters(&["a", "b", "c"]);
     group.start_all();
     let old = group.run_to_leader(ms(2_000)).to_string();

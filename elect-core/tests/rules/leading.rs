@@ -30,7 +30,7 @@ fn echoing(a: &mut Solo, from: &str, state: PeerState, body: Body, sent: elect_c
 }
 
 fn accept_at(number: u64, position: Option<elect_core::Position>) -> Body {
-    Body::Accept { epoch: epoch(number), detection: OPEN, position, freeze: None, genesis_epoch: epoch(0) }
+    Body::Accept { epoch: epoch(number), detection: OPEN, position, pause: None, genesis_epoch: epoch(0) }
 }
 
 fn raised(a: &Solo) -> bool {
@@ -121,7 +121,7 @@ fn r27_who_holds_no_vote_is_neither_asked_nor_re_offered_above() {
 }
 
 #[test]
-fn r27_a_voter_that_rose_above_during_the_round_is_noticed_at_once() {
+fn r27_a_voter_that_rose_above_during_the_campaign_is_noticed_at_once() {
     let mut a = Solo::new();
     a.stand();
     a.pass(ms(1)).commit();

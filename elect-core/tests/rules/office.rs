@@ -14,7 +14,7 @@ fn elected(position: Option<elect_core::Position>) -> Solo {
     a.stand();
     a.pass(ms(1)).commit();
     let body =
-        Body::Accept { epoch: epoch(1), detection: OPEN, position, freeze: None, genesis_epoch: epoch(0) };
+        Body::Accept { epoch: epoch(1), detection: OPEN, position, pause: None, genesis_epoch: epoch(0) };
     assert_eq!(a.hear("b", 1, PeerState::Promised, body), None);
     a
 }
@@ -41,13 +41,8 @@ fn r30_a_winner_learns_whom_to_catch_up_from() {
     a.hear_free("c", 0);
     a.commit();
     for (peer, position) in [("b", at(0, 4)), ("c", at(0, 8))] {
-        let body = Body::Accept {
-            epoch: epoch(1),
-            detection: OPEN,
-            position,
-            freeze: None,
-            genesis_epoch: epoch(0),
-        };
+        let body =
+            Body::Accept { epoch: epoch(1), detection: OPEN, position, pause: None, genesis_epoch: epoch(0) };
         a.hear(peer, 1, PeerState::Promised, body);
     }
     assert_eq!(
@@ -72,7 +67,7 @@ fn r30_a_lost_source_means_fresh_positions() {
             epoch: epoch(2),
             detection: OPEN,
             position: None,
-            freeze: None,
+            pause: None,
             genesis_epoch: epoch(0),
         },
     );

@@ -1,10 +1,10 @@
-//! R42: freezing failover. R62: whom a freeze keeps in office. R63: its stamp. R64: what it puts off.
+//! R42: pausing failover. R62: whom a pause keeps in office. R63: its stamp. R64: what it puts off.
 
 use std::time::Duration;
 
 use elect_core::{
-    Body, CampaignBlocker, CampaignLost, Config, Duty, Elector, FreezeNumber, FreezeStamp, HandoverAborted,
-    HandoverCause, Health, Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, PeerState,
+    Body, CampaignBlocker, CampaignLost, Config, Duty, Elector, HandoverAborted, HandoverCause, Health,
+    Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, PauseNumber, PauseStamp, PeerState,
     Record, Refusal, RequestRefused, StepDown, SteppedDown,
 };
 
@@ -13,30 +13,30 @@ use crate::solo::{
     D, ELECTION_TIMEOUT, OPEN, PROMISE, Solo, accept, beat, epoch, follows, heartbeat, leading, offer,
 };
 
-fn number(of: u64, count: u32) -> FreezeNumber {
-    FreezeNumber { epoch: epoch(of), count }
+fn number(of: u64, count: u32) -> PauseNumber {
+    PauseNumber { epoch: epoch(of), count }
 }
 
-fn stamp(of: u64, count: u32, remaining: Duration) -> FreezeStamp {
-    FreezeStamp { number: number(of, count), remaining }
+fn stamp(of: u64, count: u32, remaining: Duration) -> PauseStamp {
+    PauseStamp { number: number(of, count), remaining }
 }
 
-fn thaw(of: u64, count: u32) -> FreezeStamp {
+fn resume(of: u64, count: u32) -> PauseStamp {
     stamp(of, count, Duration::ZERO)
 }
 
-/// A heartbeat that tells a freeze or thaw.
-fn beat_with(freeze: FreezeStamp) -> Body {
-    Body::Heartbeat(Heartbeat { freeze: Some(freeze), ..heartbeat() })
+/// A heartbeat that tells a pause or resume.
+fn beat_with(pause: PauseStamp) -> Body {
+    Body::Heartbeat(Heartbeat { pause: Some(pause), ..heartbeat() })
 }
 
 /// A leader's heartbeat that does.
-fn lead_with(freeze: FreezeStamp) -> Body {
+fn lead_with(pause: PauseStamp) -> Body {
     let lead = Some(Lead { detection: D });
-    Body::Heartbeat(Heartbeat { lead, freeze: Some(freeze), ..heartbeat() })
+    Body::Heartbeat(Heartbeat { lead, pause: Some(pause), ..heartbeat() })
 }
 
-fn pause(after: FreezeNumber, remaining: Duration) -> Body {
+fn pause(after: PauseNumber, remaining: Duration) -> Body {
     Body::Pause { after, remaining }
 }
 
@@ -44,10 +44,10 @@ fn reserved(leader: &str) -> PeerState {
     PeerState::Reserved(id(leader))
 }
 
-/// What the newest frame to `peer` tells of a freeze.
-fn told(a: &Solo, peer: &str) -> Option<FreezeStamp> {
+/// What the newest frame to `peer` tells of a pause.
+fn told(a: &Solo, peer: &str) -> Option<PauseStamp> {
     a.sent_to(peer).rev().find_map(|frame| match &frame.body {
-        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => Some(heartbeat.freeze),
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => Some(heartbeat.pause),
         _ => None,
     })?
 }
@@ -67,16 +67,16 @@ fn refused(a: &Solo, peer: &str) -> bool {
     a.sent_to(peer).any(|frame| matches!(frame.body, Body::Refuse { refusal: Refusal::Paused, .. }))
 }
 
-/// `a` follows `b` in epoch 1, and `b` freezes failover for so long.
-fn frozen_behind_b(span: Duration) -> Solo {
+/// `a` follows `b` in epoch 1, and `b` pauses failover for so long.
+fn paused_behind_b(span: Duration) -> Solo {
     let mut a = Solo::new();
     a.follow("b", 1);
     a.hear("b", 1, leading(1), lead_with(stamp(1, 1, span)));
     a
 }
 
-/// `a` leads epoch 1 and has frozen failover for so long.
-fn frozen_leader(span: Duration) -> Solo {
+/// `a` leads epoch 1 and has paused failover for so long.
+fn paused_leader(span: Duration) -> Solo {
     let mut a = Solo::new();
     a.lead().request(|elector, now| elector.pause(span, now)).unwrap();
     a
@@ -90,35 +90,35 @@ fn lose_lease(a: &mut Solo) {
 }
 
 fn reserved_for(a: &Solo) -> Option<NodeId> {
-    a.elector.status(a.now).freeze.unwrap().reserved_for
+    a.elector.status(a.now).pause.unwrap().reserved_for
 }
 
 #[test]
-fn r42_while_failover_is_frozen_nobody_stands_and_nobody_accepts() {
-    let mut a = frozen_behind_b(ms(5_000));
-    let thaws = a.now + ms(5_000);
-    assert!(a.saw(|notice| matches!(notice, Notice::Paused { until } if *until == thaws)));
+fn r42_while_failover_is_paused_nobody_stands_and_nobody_accepts() {
+    let mut a = paused_behind_b(ms(5_000));
+    let resumes = a.now + ms(5_000);
+    assert!(a.saw(|notice| matches!(notice, Notice::Paused { until } if *until == resumes)));
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
-    assert_eq!(a.blocker(), Some(CampaignBlocker::Paused(thaws)));
+    assert_eq!(a.blocker(), Some(CampaignBlocker::Paused(resumes)));
     a.clear().hear_offer("c", 2);
     assert!(refused(&a, "c"));
-    a.pass(thaws.since(a.now));
+    a.pass(resumes.since(a.now));
     assert!(a.saw(|notice| matches!(notice, Notice::Resumed)));
     a.hear_free("c", 1);
-    assert!(a.offered().is_some(), "a freeze ends by itself");
+    assert!(a.offered().is_some(), "a pause ends by itself");
 }
 
 #[test]
 fn r42_the_own_leaders_re_offer_is_no_failover() {
-    let mut a = frozen_behind_b(ms(5_000));
+    let mut a = paused_behind_b(ms(5_000));
     a.hear("b", 1, leading(1), offer(4));
     a.commit();
     assert_eq!(a.disk.record.epoch, epoch(4));
 }
 
 #[test]
-fn r42_a_request_is_repeated_until_a_newer_freeze_answers_it() {
+fn r42_a_request_is_repeated_until_a_newer_pause_answers_it() {
     let mut a = Solo::new();
     a.follow("b", 1).clear();
     assert_eq!(a.request(|elector, now| elector.pause(ms(5_000), now)), Ok(()));
@@ -128,7 +128,7 @@ fn r42_a_request_is_repeated_until_a_newer_freeze_answers_it() {
         a.hear_leader("b", 1);
     }
     assert!(asks(&a, "b") >= 3);
-    assert!(a.elector.status(a.now).freeze.is_none(), "and decides");
+    assert!(a.elector.status(a.now).pause.is_none(), "and decides");
     a.hear("b", 1, leading(1), lead_with(stamp(1, 1, ms(4_000))));
     a.clear().pass(ms(300));
     assert_eq!(asks(&a, "b"), 0);
@@ -169,14 +169,14 @@ fn r42_a_leader_takes_a_fresh_request_as_its_own() {
     let mut b = Solo::new();
     b.follow("b", 1);
     let asked = b.hear("c", 1, follows("b", 1), pause(number(0, 0), ms(100)));
-    assert_eq!(asked, Some(Ignored::NotItsPlace), "a follower freezes for nobody");
+    assert_eq!(asked, Some(Ignored::NotItsPlace), "a follower pauses for nobody");
 }
 
 #[test]
 fn r42_an_old_request_undoes_no_newer_answer() {
-    let mut a = frozen_leader(ms(60_000));
+    let mut a = paused_leader(ms(60_000));
     a.request(Elector::resume).unwrap();
-    assert_eq!(told(&a, "b"), Some(thaw(1, 2)));
+    assert_eq!(told(&a, "b"), Some(resume(1, 2)));
     let old = a.hear("b", 1, follows("a", 1), pause(number(1, 1), ms(900)));
     assert_eq!(old, Some(Ignored::OldRequest));
     assert_eq!(a.hear("b", 1, follows("a", 1), pause(number(1, 2), ms(900))), None);
@@ -184,15 +184,15 @@ fn r42_an_old_request_undoes_no_newer_answer() {
 }
 
 #[test]
-fn r42_without_a_leader_everybody_may_be_thawed_and_nobody_frozen() {
-    let mut a = frozen_behind_b(ms(60_000));
+fn r42_without_a_leader_everybody_may_be_resumed_and_nobody_paused() {
+    let mut a = paused_behind_b(ms(60_000));
     a.pass(PROMISE + ms(1));
     a.hear("c", 1, PeerState::Promised, beat());
     let refused = a.request(|elector, now| elector.pause(ms(100), now));
     assert_eq!(refused, Err(RequestRefused::NoLeader));
     assert_eq!(a.request(Elector::resume), Ok(()));
-    assert_eq!(told(&a, "c"), Some(thaw(1, 2)), "and tells everybody");
-    assert!(a.elector.status(a.now).freeze.is_none());
+    assert_eq!(told(&a, "c"), Some(resume(1, 2)), "and tells everybody");
+    assert!(a.elector.status(a.now).pause.is_none());
     let mut a = Solo::new();
     a.lead();
     for span in [Duration::ZERO, Duration::from_hours(24) + ms(1)] {
@@ -202,7 +202,7 @@ fn r42_without_a_leader_everybody_may_be_thawed_and_nobody_frozen() {
 }
 
 #[test]
-fn r42_a_leader_that_dies_while_frozen_is_replaced_after_a_resume_on_any_node() {
+fn r42_a_leader_that_dies_while_paused_is_replaced_after_a_resume_on_any_node() {
     let mut group = Group::voters(&["a", "b", "c"]);
     group.start_all();
     let leader = group.run_to_leader(ms(2_000)).to_string();
@@ -225,8 +225,8 @@ fn r42_a_leader_that_dies_while_frozen_is_replaced_after_a_resume_on_any_node() 
 }
 
 #[test]
-fn r62_a_frozen_node_is_reserved_for_its_last_leader() {
-    let mut a = frozen_behind_b(ms(60_000));
+fn r62_a_paused_node_is_reserved_for_its_last_leader() {
+    let mut a = paused_behind_b(ms(60_000));
     a.pass(PROMISE + ms(1));
     a.hear_free("c", 1);
     a.pass(D / 3);
@@ -250,7 +250,7 @@ fn r62_reserved_is_free_for_that_node_alone() {
 
 #[test]
 fn r62_the_last_leader_stands_again_at_once() {
-    let mut a = frozen_leader(ms(60_000));
+    let mut a = paused_leader(ms(60_000));
     lose_lease(&mut a);
     a.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(59_000))));
     assert_eq!(a.offered(), Some(2), "{:?}", a.blocker());
@@ -269,7 +269,7 @@ fn r62_a_vote_is_no_reservation() {
     assert_eq!(reserved_for(&a), Some(id("b")), "it never followed c");
 }
 
-/// Whoever was followed before the leader that took the freeze is not whom it keeps in office.
+/// Whoever was followed before the leader that took the pause is not whom it keeps in office.
 #[test]
 fn r62_who_does_not_know_for_whom_believes_those_who_do() {
     let mut a = Solo::new();
@@ -286,7 +286,7 @@ fn r62_who_does_not_know_for_whom_believes_those_who_do() {
 }
 
 #[test]
-fn r62_a_freeze_that_comes_in_a_round_ends_it_and_withholds_an_accept() {
+fn r62_a_pause_that_comes_in_a_campaign_ends_it_and_withholds_an_accept() {
     let mut a = Solo::new();
     a.stand();
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
@@ -303,7 +303,7 @@ fn r62_a_freeze_that_comes_in_a_round_ends_it_and_withholds_an_accept() {
 #[test]
 fn r62_a_release_moves_the_reservation_while_the_head_start_lasts() {
     let release = |target| Body::Release { epoch: epoch(1), target: id(target) };
-    let mut a = frozen_behind_b(ms(60_000));
+    let mut a = paused_behind_b(ms(60_000));
     a.hear("c", 1, follows("b", 1), beat());
     a.hear("b", 1, reserved("c"), release("c"));
     assert_eq!(reserved_for(&a), Some(id("c")));
@@ -317,7 +317,7 @@ fn r62_a_release_moves_the_reservation_while_the_head_start_lasts() {
     a.clear().hear_offer("c", 2);
     assert!(refused(&a, "c"));
     // The target itself.
-    let mut a = frozen_behind_b(ms(60_000));
+    let mut a = paused_behind_b(ms(60_000));
     a.hear("b", 1, reserved("a"), release("a"));
     assert_eq!(a.offered(), Some(2));
     a.commit().pass(ELECTION_TIMEOUT * 2);
@@ -346,77 +346,77 @@ fn r62_a_witness_is_reserved_and_a_replaced_node_does_not_count() {
 
 #[test]
 fn r63_the_newest_stamp_counts_whoever_tells_it() {
-    let mut a = frozen_behind_b(ms(60_000));
-    a.hear("c", 1, follows("b", 1), beat_with(thaw(1, 2)));
+    let mut a = paused_behind_b(ms(60_000));
+    a.hear("c", 1, follows("b", 1), beat_with(resume(1, 2)));
     assert!(a.saw(|event| matches!(event, Notice::Resumed)), "a resume on c");
     a.hear("b", 1, leading(1), lead_with(stamp(1, 1, ms(59_000))));
-    assert!(a.elector.status(a.now).freeze.is_none(), "b has not heard of it");
-    assert_eq!(told(&a, "b"), Some(thaw(1, 2)), "and does so by the answer");
-    let mut a = frozen_leader(ms(60_000));
-    a.clear().hear("b", 1, follows("a", 1), beat_with(thaw(1, 2)));
-    assert_eq!(told(&a, "c"), Some(thaw(1, 2)), "a leader shows it to everybody at once");
+    assert!(a.elector.status(a.now).pause.is_none(), "b has not heard of it");
+    assert_eq!(told(&a, "b"), Some(resume(1, 2)), "and does so by the answer");
+    let mut a = paused_leader(ms(60_000));
+    a.clear().hear("b", 1, follows("a", 1), beat_with(resume(1, 2)));
+    assert_eq!(told(&a, "c"), Some(resume(1, 2)), "a leader shows it to everybody at once");
 }
 
 #[test]
-fn r63_what_is_not_fresh_or_of_an_epoch_never_heard_of_tells_no_freeze() {
+fn r63_what_is_not_fresh_or_of_an_epoch_never_heard_of_tells_no_pause() {
     let mut a = Solo::new();
     let mut frame = a.frame("b", 1, PeerState::Free, beat_with(stamp(1, 1, ms(60_000))));
     frame.header.echo = None;
     a.deliver("b", &frame);
-    assert!(a.elector.status(a.now).freeze.is_none(), "it lay in a buffer since the last maintenance");
+    assert!(a.elector.status(a.now).pause.is_none(), "it lay in a buffer since the last maintenance");
     a.hear("b", 1, PeerState::Free, beat_with(stamp(2, 1, ms(60_000))));
-    assert!(a.elector.status(a.now).freeze.is_none(), "it would outlast all later ones");
+    assert!(a.elector.status(a.now).pause.is_none(), "it would outlast all later ones");
     a.hear("b", 1, PeerState::Free, beat_with(stamp(1, u32::MAX, ms(60_000))));
-    assert!(a.elector.status(a.now).freeze.is_none(), "likewise");
+    assert!(a.elector.status(a.now).pause.is_none(), "likewise");
 }
 
-/// As landed at first, a restart of the leader thawed everybody.
+/// As landed at first, a restart of the leader resumed everybody.
 #[test]
 fn r63_a_winner_takes_over_the_newest_of_its_accepts() {
     let mut a = Solo::new();
     a.stand();
     a.commit();
-    let freeze = Some(stamp(0, 3, ms(60_000)));
+    let pause = Some(stamp(0, 3, ms(60_000)));
     let accept =
-        Body::Accept { epoch: epoch(1), detection: OPEN, position: None, freeze, genesis_epoch: epoch(0) };
+        Body::Accept { epoch: epoch(1), detection: OPEN, position: None, pause, genesis_epoch: epoch(0) };
     assert_eq!(a.hear("b", 1, PeerState::Promised, accept), None);
     assert_eq!(a.leader(), Some((id("a"), epoch(1))));
-    assert_eq!(told(&a, "c"), freeze, "its first words say so");
+    assert_eq!(told(&a, "c"), pause, "its first words say so");
     assert_eq!(reserved_for(&a), Some(id("a")));
 }
 
 #[test]
-fn r63_an_accept_tells_the_freeze_of_its_voter() {
-    let mut a = frozen_behind_b(ms(60_000));
+fn r63_an_accept_tells_the_pause_of_its_voter() {
+    let mut a = paused_behind_b(ms(60_000));
     a.hear("b", 1, leading(1), offer(4));
     a.commit();
     let told = a.sent_to("b").find_map(|frame| match frame.body {
-        Body::Accept { freeze, .. } => freeze,
+        Body::Accept { pause, .. } => pause,
         _ => None,
     });
     assert_eq!(told, Some(stamp(1, 1, ms(60_000))));
 }
 
 #[test]
-fn r63_a_thaw_that_was_asked_for_in_the_dark_ends_the_first_freeze_that_is_heard_of() {
+fn r63_a_resume_that_was_asked_for_in_the_dark_ends_the_first_pause_that_is_heard_of() {
     let mut a = Solo::new();
     a.request(Elector::resume).unwrap();
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
-    assert!(a.elector.status(a.now).freeze.is_none());
-    assert_eq!(told(&a, "b"), Some(thaw(1, 2)));
+    assert!(a.elector.status(a.now).pause.is_none());
+    assert_eq!(told(&a, "b"), Some(resume(1, 2)));
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 3, ms(60_000))));
-    assert!(a.elector.status(a.now).freeze.is_some(), "that one was asked for later");
+    assert!(a.elector.status(a.now).pause.is_some(), "that one was asked for later");
     let mut a = Solo::new();
     a.request(Elector::resume).unwrap();
     a.pass(ELECTION_TIMEOUT + ms(1));
     a.hear("c", 1, PeerState::Free, beat());
     a.hear("b", 1, reserved("c"), beat_with(stamp(1, 1, ms(60_000))));
-    assert!(a.elector.status(a.now).freeze.is_some(), "and so was this one");
+    assert!(a.elector.status(a.now).pause.is_some(), "and so was this one");
 }
 
 #[test]
-fn r64_unfitness_costs_office_in_the_step_that_thaws() {
-    let mut a = frozen_leader(ms(2_000));
+fn r64_unfitness_costs_office_in_the_step_that_resumes() {
+    let mut a = paused_leader(ms(2_000));
     a.clear().step(|elector, now| elector.set_health(Health::Unfit, now));
     assert!(a.losses.is_empty() && a.holds_lease());
     assert!(!is_told_healthy(&a), "it is told");
@@ -430,7 +430,7 @@ fn r64_unfitness_costs_office_in_the_step_that_thaws() {
     let resumed = a.notices.iter().position(|event| matches!(event, Notice::Resumed));
     assert!(resumed.is_some() && lost > 0);
     // A moment of unfitness costs nothing.
-    let mut a = frozen_leader(ms(2_000));
+    let mut a = paused_leader(ms(2_000));
     a.step(|elector, now| elector.set_health(Health::Unfit, now));
     a.step(|elector, now| elector.set_health(Health::Healthy, now));
     a.request(Elector::resume).unwrap();
@@ -438,24 +438,24 @@ fn r64_unfitness_costs_office_in_the_step_that_thaws() {
 }
 
 #[test]
-fn r66_an_expiry_in_a_freeze_is_put_off() {
-    let frozen_and_hung = || {
-        let mut a = frozen_leader(ms(60_000));
+fn r66_an_expiry_in_a_pause_is_put_off() {
+    let paused_and_hung = || {
+        let mut a = paused_leader(ms(60_000));
         let until = a.now + ms(40);
         a.step(|elector, now| elector.set_healthy_until(until, now));
         a.clear().pass(ms(50));
-        assert!(a.losses.is_empty() && a.holds_lease(), "a freeze keeps it in office");
+        assert!(a.losses.is_empty() && a.holds_lease(), "a pause keeps it in office");
         assert!(!is_told_healthy(&a), "it is told");
         a
     };
-    let mut a = frozen_and_hung();
+    let mut a = paused_and_hung();
     a.request(Elector::resume).unwrap();
     assert_eq!(
         a.losses,
         [SteppedDown { epoch: epoch(1), reason: StepDown::Unhealthy }],
-        "it takes effect with the thaw"
+        "it takes effect with the resume"
     );
-    let mut a = frozen_and_hung();
+    let mut a = paused_and_hung();
     let until = a.now + ms(5_000);
     a.step(|elector, now| elector.set_healthy_until(until, now));
     a.request(Elector::resume).unwrap();
@@ -463,8 +463,8 @@ fn r66_an_expiry_in_a_freeze_is_put_off() {
 }
 
 #[test]
-fn r64_a_stalled_save_costs_office_in_the_step_that_thaws() {
-    let mut a = frozen_leader(ms(60_000));
+fn r64_a_stalled_save_costs_office_in_the_step_that_resumes() {
+    let mut a = paused_leader(ms(60_000));
     a.hear("b", 9, follows("a", 1), beat());
     a.pass(ms(50));
     assert!(a.gate.is_some(), "a re-offer is being saved");
@@ -479,7 +479,7 @@ fn r64_a_stalled_save_costs_office_in_the_step_that_thaws() {
 }
 
 #[test]
-fn r64_a_missed_office_deadline_costs_office_in_the_step_that_thaws() {
+fn r64_a_missed_office_deadline_costs_office_in_the_step_that_resumes() {
     for serves in [false, true] {
         let mut a = Solo::with(builder("a", &["a", "b", "c"]).office_timeout(ms(1_000)));
         a.stand();
@@ -503,9 +503,9 @@ fn r64_a_missed_office_deadline_costs_office_in_the_step_that_thaws() {
 
 #[test]
 fn r64_lease_ends_and_storage_errors_are_never_put_off() {
-    let mut a = frozen_leader(ms(60_000));
+    let mut a = paused_leader(ms(60_000));
     lose_lease(&mut a);
-    let mut a = frozen_leader(ms(60_000));
+    let mut a = paused_leader(ms(60_000));
     a.hear("b", 9, follows("a", 1), beat());
     a.pass(ms(50));
     a.disk.fails = true;
@@ -513,10 +513,10 @@ fn r64_lease_ends_and_storage_errors_are_never_put_off() {
     assert_eq!(a.losses[0].reason, StepDown::StorageFailed);
 }
 
-/// A frozen leader that was shut down told neither its host nor its followers.
+/// A paused leader that was shut down told neither its host nor its followers.
 #[test]
-fn r64_who_resigns_in_a_freeze_steps_down_once_and_names_nobody() {
-    let mut a = frozen_leader(ms(60_000));
+fn r64_who_resigns_in_a_pause_steps_down_once_and_names_nobody() {
+    let mut a = paused_leader(ms(60_000));
     a.hear_acknowledgement("b", 1);
     a.hear_acknowledgement("c", 1);
     a.clear();
@@ -530,17 +530,17 @@ fn r64_who_resigns_in_a_freeze_steps_down_once_and_names_nobody() {
 }
 
 #[test]
-fn r64_an_operators_handover_goes_on_and_may_begin_in_a_freeze() {
-    for frozen_first in [false, true] {
+fn r64_an_operators_handover_goes_on_and_may_begin_in_a_pause() {
+    for paused_first in [false, true] {
         let mut a = Solo::new();
         a.lead().hear_acknowledgement("b", 1);
-        let freeze = |a: &mut Solo| a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
-        if frozen_first {
-            freeze(&mut a);
+        let pause = |a: &mut Solo| a.request(|elector, now| elector.pause(ms(60_000), now)).unwrap();
+        if paused_first {
+            pause(&mut a);
         }
         a.request(|elector, now| elector.request_handover(Some(id("b")), now)).unwrap();
-        if !frozen_first {
-            freeze(&mut a);
+        if !paused_first {
+            pause(&mut a);
         }
         a.step(Elector::on_drained);
         assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
@@ -567,8 +567,8 @@ fn r64_a_handover_by_preference_is_aborted() {
 }
 
 #[test]
-fn r64_an_unfit_leader_that_lost_its_lease_leads_again_in_a_freeze() {
-    let mut a = frozen_leader(ms(60_000));
+fn r64_an_unfit_leader_that_lost_its_lease_leads_again_in_a_pause() {
+    let mut a = paused_leader(ms(60_000));
     a.step(|elector, now| elector.set_health(Health::Unfit, now));
     lose_lease(&mut a);
     a.hear("b", 1, reserved("a"), beat_with(stamp(1, 1, ms(59_000))));

@@ -152,7 +152,7 @@ fn r27_an_entry_from_above_means_that_catching_up_comes_first() {
             epoch: epoch(6),
             detection: OPEN,
             position: Some(position),
-            freeze: None,
+            pause: None,
             genesis_epoch: epoch(0),
         };
         let accepted = a.frame("c", 6, PeerState::Promised, body);

@@ -89,7 +89,7 @@ fn r43_a_save_stalls_after_the_detection_time_in_use_and_not_before() {
 }
 
 #[test]
-fn r43_a_round_whose_save_stalls_is_withdrawn() {
+fn r43_a_campaign_whose_save_stalls_is_withdrawn() {
     let mut a = Solo::with(builder("a", &["a", "b", "c"]).rank_step(ms(400)));
     a.stand();
     a.pass(PROMISE);

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
-    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
+    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -43,12 +43,12 @@ fn pause() -> impl Strategy<Value = Duration> {
     any::<u32>().prop_map(|millis| Duration::from_millis(millis.into()))
 }
 
-fn number() -> impl Strategy<Value = FreezeNumber> {
-    (epoch(), any::<u32>()).prop_map(|(epoch, count)| FreezeNumber { epoch, count })
+fn number() -> impl Strategy<Value = PauseNumber> {
+    (epoch(), any::<u32>()).prop_map(|(epoch, count)| PauseNumber { epoch, count })
 }
 
-fn freeze() -> impl Strategy<Value = FreezeStamp> {
-    (number(), pause()).prop_map(|(number, remaining)| FreezeStamp { number, remaining })
+fn stamp() -> impl Strategy<Value = PauseStamp> {
+    (number(), pause()).prop_map(|(number, remaining)| PauseStamp { number, remaining })
 }
 
 fn state() -> impl Strategy<Value = PeerState> {
@@ -66,10 +66,18 @@ fn state() -> impl Strategy<Value = PeerState> {
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     let lead = detection().prop_map(|detection| Lead { detection });
-    (position(), any::<(bool, bool, u8, u32)>(), detection(), option::of(lead), option::of(freeze()))
-        .prop_map(|(position, (eligible, healthy, priority, application), detection_max, lead, freeze)| {
-            Heartbeat { position, eligible, healthy, priority, application, detection_max, lead, freeze }
-        })
+    (position(), any::<(bool, bool, u8, u32)>(), detection(), option::of(lead), option::of(stamp())).prop_map(
+        |(position, (eligible, healthy, priority, application), detection_max, lead, pause)| Heartbeat {
+            position,
+            eligible,
+            healthy,
+            priority,
+            application,
+            detection_max,
+            lead,
+            pause,
+        },
+    )
 }
 
 fn address() -> impl Strategy<Value = Address> {
@@ -98,12 +106,12 @@ fn body() -> impl Strategy<Value = Body> {
             detection,
             detection_max
         }),
-        (epoch(), detection(), position(), option::of(freeze())).prop_map(
-            |(epoch, detection, position, freeze)| Body::Accept {
+        (epoch(), detection(), position(), option::of(stamp())).prop_map(
+            |(epoch, detection, position, pause)| Body::Accept {
                 epoch,
                 detection,
                 position,
-                freeze,
+                pause,
                 genesis_epoch: Epoch::ZERO
             }
         ),

@@ -5,9 +5,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
-    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
+    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -78,13 +78,13 @@ impl<'a> Bytes<'a> {
             .then(|| Position { epoch: self.epoch_or(tag, 14, durable), offset: self.integer(8) })
     }
 
-    fn freeze(&mut self) -> FreezeStamp {
-        let number = FreezeNumber { epoch: self.epoch(), count: self.half() };
-        FreezeStamp { number, remaining: self.millis() }
+    fn pause(&mut self) -> PauseStamp {
+        let number = PauseNumber { epoch: self.epoch(), count: self.half() };
+        PauseStamp { number, remaining: self.millis() }
     }
 
-    fn freeze_if(&mut self, tag: u64) -> Option<FreezeStamp> {
-        (tag >> 11 & 1 == 1).then(|| self.freeze())
+    fn pause_if(&mut self, tag: u64) -> Option<PauseStamp> {
+        (tag >> 11 & 1 == 1).then(|| self.pause())
     }
 
     fn heartbeat(&mut self, tag: u64, durable: Epoch) -> Heartbeat {
@@ -96,7 +96,7 @@ impl<'a> Bytes<'a> {
             application: self.half(),
             detection_max: self.micros(),
             lead: (tag >> 8 & 1 == 1).then(|| Lead { detection: self.micros() }),
-            freeze: self.freeze_if(tag),
+            pause: self.pause_if(tag),
         }
     }
 
@@ -149,7 +149,7 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
             epoch: rest.epoch(),
             detection: rest.micros(),
             position: rest.position(tag, durable),
-            freeze: rest.freeze_if(tag),
+            pause: rest.pause_if(tag),
             genesis_epoch: if tag >> 9 & 1 == 1 { rest.epoch() } else { Epoch::ZERO },
         },
         4 => {
@@ -161,7 +161,7 @@ fn body(rest: &mut Bytes<'_>, kind: u8, tag: u64, durable: Epoch) -> Body {
         },
         6 => Body::Release { epoch: rest.epoch(), target: rest.node() },
         7 => {
-            let FreezeStamp { number: after, remaining } = rest.freeze();
+            let PauseStamp { number: after, remaining } = rest.pause();
             Body::Pause { after, remaining }
         }
         8 => Body::Reject { rejected: rest.incarnation(), known: rest.incarnation() },

@@ -57,14 +57,14 @@ proptest! {
 
 /// What a span becomes as a leader's detection time and as its pause.
 fn through_the_wire(span: Duration) -> (Duration, Duration) {
-    let mut frame = samples::frozen_heartbeat();
+    let mut frame = samples::paused_heartbeat();
     let Body::Heartbeat(heartbeat) = &mut frame.body else { unreachable!() };
     heartbeat.lead = Some(Lead { detection: span });
-    heartbeat.freeze.as_mut().unwrap().remaining = span;
+    heartbeat.pause.as_mut().unwrap().remaining = span;
     let Ok(Frame { body: Body::Heartbeat(read), .. }) = wire::decode(&bytes_of(&frame)) else {
         unreachable!()
     };
-    (read.lead.unwrap().detection, read.freeze.unwrap().remaining)
+    (read.lead.unwrap().detection, read.pause.unwrap().remaining)
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, FreezeNumber, FreezeStamp, Genesis, Header,
-    Heartbeat, Holder, Incarnation, Lead, LogSync, NodeId, Nonce, PeerState, Position, PromiseKind, Record,
-    Refusal, SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
+    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
+    SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 const NONCE: Nonce = Nonce {
@@ -50,17 +50,17 @@ fn heartbeat(lead: Option<Lead>) -> Heartbeat {
         application: 0x0001_0203,
         detection_max: D,
         lead,
-        freeze: None,
+        pause: None,
     }
 }
 
-/// A freeze in force.
-fn freeze() -> FreezeStamp {
-    FreezeStamp { number: number(), remaining: Duration::from_millis(90_001) }
+/// A pause in force.
+fn pause() -> PauseStamp {
+    PauseStamp { number: number(), remaining: Duration::from_millis(90_001) }
 }
 
-fn number() -> FreezeNumber {
-    FreezeNumber { epoch: epoch(39), count: 0x4142 }
+fn number() -> PauseNumber {
+    PauseNumber { epoch: epoch(39), count: 0x4142 }
 }
 
 /// The same, as in steady state: the last entry is of the durable epoch.
@@ -83,11 +83,11 @@ pub(crate) fn followers_heartbeat_with_less() -> Frame {
     Frame { body: Body::Heartbeat(steady_heartbeat(Some(lead))), ..followers_heartbeat() }
 }
 
-/// The same, with a freeze in force.
-pub(crate) fn frozen_heartbeat() -> Frame {
+/// The same, with a pause in force.
+pub(crate) fn paused_heartbeat() -> Frame {
     let mut frame = leaders_heartbeat();
     if let Body::Heartbeat(heartbeat) = &mut frame.body {
-        heartbeat.freeze = Some(freeze());
+        heartbeat.pause = Some(pause());
     }
     frame
 }
@@ -116,7 +116,7 @@ fn of_a_history() -> Vec<(String, Frame)> {
         epoch: epoch(42),
         detection: D,
         position: None,
-        freeze: None,
+        pause: None,
         genesis_epoch: epoch(38),
     };
     let steady = followers_heartbeat();
@@ -164,8 +164,8 @@ fn newborn() -> Vec<(String, Frame)> {
 pub(crate) fn longest() -> Frame {
     let state = PeerState::Follower(node(&"n".repeat(32)), epoch(u64::MAX));
     let lead = Lead { detection: Duration::from_micros(1) };
-    let thaw = FreezeStamp { remaining: Duration::ZERO, ..freeze() };
-    let heartbeat = Heartbeat { freeze: Some(thaw), ..heartbeat(Some(lead)) };
+    let resume = PauseStamp { remaining: Duration::ZERO, ..pause() };
+    let heartbeat = Heartbeat { pause: Some(resume), ..heartbeat(Some(lead)) };
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
         header: Header {
@@ -181,7 +181,7 @@ pub(crate) fn longest() -> Frame {
 pub(crate) fn frames() -> Vec<(String, Frame)> {
     let mut frames = vec![
         ("heartbeat_leading".to_owned(), leaders_heartbeat()),
-        ("heartbeat_frozen".to_owned(), frozen_heartbeat()),
+        ("heartbeat_paused".to_owned(), paused_heartbeat()),
         ("heartbeat_following".to_owned(), followers_heartbeat()),
         ("heartbeat_following_for_less".to_owned(), followers_heartbeat_with_less()),
         ("announce_longest".to_owned(), longest()),
@@ -195,7 +195,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         application: 0,
         detection_max: D,
         lead: None,
-        freeze: None,
+        pause: None,
     };
     for (name, state) in states() {
         let frame = Frame { header: header(state, None), body: Body::Heartbeat(quiet) };
@@ -237,7 +237,7 @@ fn bodies() -> Vec<(String, PeerState, Body)> {
                 epoch: epoch(42),
                 detection: D,
                 position,
-                freeze: Some(freeze()),
+                pause: Some(pause()),
                 genesis_epoch: Epoch::ZERO,
             },
         ),
@@ -248,7 +248,7 @@ fn bodies() -> Vec<(String, PeerState, Body)> {
                 epoch: epoch(42),
                 detection: D,
                 position: None,
-                freeze: None,
+                pause: None,
                 genesis_epoch: Epoch::ZERO,
             },
         ),

@@ -48,7 +48,7 @@ fn replication(text: &mut String, shared: &Shared) {
         if let Some(remaining) = status.lease_remaining {
             line(text, "lease_remaining_ms:", remaining.as_millis());
         }
-        if let Some(remaining) = status.freeze.map(|freeze| freeze.remaining) {
+        if let Some(remaining) = status.pause.map(|pause| pause.remaining) {
             line(text, "failover_paused_for_ms:", remaining.as_millis());
         }
         for peer in &status.peers {

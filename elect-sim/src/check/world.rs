@@ -396,7 +396,7 @@ impl World {
                     epoch,
                     detection,
                     position: None,
-                    freeze: None,
+                    pause: None,
                     genesis_epoch: elect_core::Epoch::ZERO,
                 },
             },

@@ -4,7 +4,7 @@
 //! restarted may believe others, but nobody who never led. So a quorum of voters that know of a freeze elects nobody
 //! else.
 
-use elect_core::{Body, Epoch, Frame, FreezeNumber, FreezeStamp, PeerState};
+use elect_core::{Body, Epoch, Frame, PauseNumber, PauseStamp, PeerState};
 
 use super::{Checker, Checkers, Sent};
 use crate::ids::NodeIndex;
@@ -13,7 +13,7 @@ use crate::ids::NodeIndex;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Freezes {
     /// The newest freeze or thaw, and whether it was one.
-    told: Option<(FreezeNumber, bool)>,
+    told: Option<(PauseNumber, bool)>,
     /// Whom it led or followed last.
     last_leader: Option<(NodeIndex, Epoch)>,
 }
@@ -52,8 +52,8 @@ impl Checkers {
     }
 
     /// Within one life the newest stamp stays, and what is thawed stays thawed.
-    fn stamps_rise(&mut self, sent: &Sent<'_>, stamp: FreezeStamp) {
-        let FreezeStamp { number, remaining } = stamp;
+    fn stamps_rise(&mut self, sent: &Sent<'_>, stamp: PauseStamp) {
+        let PauseStamp { number, remaining } = stamp;
         let is_frozen = !remaining.is_zero();
         let told = self.at(sent.node).freezes.told.replace((number, is_frozen));
         let Some((earlier, was_frozen)) = told else { return };
@@ -77,10 +77,10 @@ impl Checkers {
     }
 }
 
-fn stamp_of(frame: &Frame) -> Option<FreezeStamp> {
+fn stamp_of(frame: &Frame) -> Option<PauseStamp> {
     match &frame.body {
-        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => heartbeat.freeze,
-        Body::Accept { freeze, .. } => *freeze,
+        Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => heartbeat.pause,
+        Body::Accept { pause, .. } => *pause,
         _ => None,
     }
 }

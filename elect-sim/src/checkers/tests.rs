@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, ClusterId, Config, Epoch, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat, Holder, Incarnation,
-    Lead, NodeId, Nonce, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown, Stopped,
+    Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId, Nonce,
+    PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown, Stopped,
     Time,
 };
 
@@ -63,7 +63,7 @@ fn heartbeat(state: PeerState) -> Body {
         application,
         detection_max,
         lead,
-        freeze,
+        pause: freeze,
     })
 }
 
@@ -122,7 +122,7 @@ impl Group {
                 epoch: epoch(1),
                 detection: D,
                 position: None,
-                freeze: None,
+                pause: None,
                 genesis_epoch: Epoch::ZERO,
             },
         );
@@ -246,7 +246,7 @@ fn durable_before_sent_sees_an_accept_and_a_leader_without_a_vote() {
             epoch: epoch(5),
             detection: D,
             position: None,
-            freeze: None,
+            pause: None,
             genesis_epoch: Epoch::ZERO,
         },
     );
@@ -345,7 +345,7 @@ fn promises_kept_sees_a_word_given_twice_and_knows_when_it_is_over() {
                 epoch: epoch(2),
                 detection: D,
                 position: None,
-                freeze: None,
+                pause: None,
                 genesis_epoch: Epoch::ZERO,
             },
         );
@@ -489,9 +489,9 @@ fn deadline_moves_sees_a_spinning_elector() {
     assert_eq!(group.found(), Some(Checker::DeadlineMoves));
 }
 
-fn frozen(count: u32, millis: u64) -> FreezeStamp {
-    let number = FreezeNumber { epoch: epoch(1), count };
-    FreezeStamp { number, remaining: Duration::from_millis(millis) }
+fn frozen(count: u32, millis: u64) -> PauseStamp {
+    let number = PauseNumber { epoch: epoch(1), count };
+    PauseStamp { number, remaining: Duration::from_millis(millis) }
 }
 
 #[test]
@@ -506,7 +506,7 @@ fn frozen_stays_sees_a_voter_that_accepts_another_than_its_last_leader() {
             epoch: epoch(2),
             detection: D,
             position: None,
-            freeze,
+            pause: freeze,
             genesis_epoch: Epoch::ZERO,
         };
         // Long after whatever it has granted.
@@ -522,7 +522,7 @@ fn frozen_stays_sees_a_freeze_that_comes_back() {
         let mut group = Group::new();
         for stamp in [first, second] {
             let Body::Heartbeat(mut told) = heartbeat(PeerState::Free) else { unreachable!() };
-            told.freeze = Some(stamp);
+            told.pause = Some(stamp);
             group.send(C, A, 0, PeerState::Free, Body::Heartbeat(told));
         }
         assert_eq!(group.found(), Some(Checker::FrozenStays));

@@ -48,7 +48,7 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
         application: 0,
         detection_max,
         lead,
-        freeze: None,
+        pause: None,
     };
     match forged {
         Forged::Accept(epoch) => {
@@ -56,7 +56,7 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
             (
                 PeerState::Promised,
                 epoch,
-                Body::Accept { epoch, detection, position: None, freeze: None, genesis_epoch: Epoch::ZERO },
+                Body::Accept { epoch, detection, position: None, pause: None, genesis_epoch: Epoch::ZERO },
             )
         }
         Forged::Announce(epoch) => {

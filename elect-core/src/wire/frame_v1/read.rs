@@ -4,15 +4,15 @@ use core::time::Duration;
 
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, CANDIDATE, ECHO, ELIGIBLE,
-    FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING,
-    NonceV1, OfferV1, POSITION, POSITION_EPOCH, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1,
-    STATE, STATE_EPOCH, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
+    FOLLOWING, FREE, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, PAUSE,
+    POSITION, POSITION_EPOCH, PauseStampV1, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STATE,
+    STATE_EPOCH, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
 use crate::frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, FreezeNumber, FreezeStamp, Header, Heartbeat,
-    Lead, Refusal,
+    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp,
+    Refusal,
 };
 use crate::genesis::told::{Genesis, ToldGenesis};
 use crate::members::Digest;
@@ -132,7 +132,7 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
                 epoch: Epoch::new(epoch),
                 detection: from_micros(detection_micros),
                 position: read_position(reader, tag, durable)?,
-                freeze: read_freeze(reader, tag)?,
+                pause: read_pause(reader, tag)?,
                 genesis_epoch: if tag & GENESIS == 0 { Epoch::ZERO } else { read_epoch(reader)? },
             }
         }
@@ -154,7 +154,7 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
             Body::Release { epoch: read_epoch(reader)?, target: reader.name(NodeId::from_bytes)? }
         }
         Kind::Pause => {
-            let FreezeStamp { number: after, remaining } = read_stamp(reader)?;
+            let PauseStamp { number: after, remaining } = read_stamp(reader)?;
             Body::Pause { after, remaining }
         }
         Kind::Reject => {
@@ -182,19 +182,19 @@ fn read_heartbeat(reader: &mut Reader<'_>, tag: u16, durable: Epoch) -> Result<H
         application: vitals.application,
         detection_max: from_micros(vitals.detection_max_micros),
         lead: detection.map(|micros| Lead { detection: from_micros(micros) }),
-        freeze: read_freeze(reader, tag)?,
+        pause: read_pause(reader, tag)?,
     })
 }
 
 #[inline(always)]
-fn read_freeze(reader: &mut Reader<'_>, tag: u16) -> Result<Option<FreezeStamp>, WireError> {
-    if tag & FREEZE == 0 { Ok(None) } else { read_stamp(reader).map(Some) }
+fn read_pause(reader: &mut Reader<'_>, tag: u16) -> Result<Option<PauseStamp>, WireError> {
+    if tag & PAUSE == 0 { Ok(None) } else { read_stamp(reader).map(Some) }
 }
 
-fn read_stamp(reader: &mut Reader<'_>) -> Result<FreezeStamp, WireError> {
-    let FreezeV1 { epoch, count, millis } = reader.section()?;
-    let number = FreezeNumber { epoch: Epoch::new(epoch), count };
-    Ok(FreezeStamp { number, remaining: from_millis(millis) })
+fn read_stamp(reader: &mut Reader<'_>) -> Result<PauseStamp, WireError> {
+    let PauseStampV1 { epoch, count, millis } = reader.section()?;
+    let number = PauseNumber { epoch: Epoch::new(epoch), count };
+    Ok(PauseStamp { number, remaining: from_millis(millis) })
 }
 
 #[inline(always)]

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, CANDIDATE, ECHO,
-    ELIGIBLE, FOLLOWING, FREE, FREEZE, FreezeV1, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD,
-    LEADING, MAGIC, NonceV1, OfferV1, POSITION, POSITION_EPOCH, REPLACED, RESERVED, RefuseV1, RejectV1,
+    ELIGIBLE, FOLLOWING, FREE, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1,
+    OfferV1, PAUSE, POSITION, POSITION_EPOCH, PauseStampV1, REPLACED, RESERVED, RefuseV1, RejectV1,
     STATE_EPOCH, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Body, Frame, FreezeStamp, Heartbeat};
+use crate::frame::{Body, Frame, Heartbeat, PauseStamp};
 use crate::genesis::told::ToldGenesis;
 use crate::peer_state::PeerState;
 use crate::wire::PREFIX_BYTES;
@@ -89,10 +89,10 @@ fn write_body(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
             detection_micros: micros(*detection),
             detection_max_micros: micros(*detection_max),
         }),
-        Body::Accept { epoch, detection, position, freeze, genesis_epoch } => {
+        Body::Accept { epoch, detection, position, pause, genesis_epoch } => {
             writer.section(AcceptV1 { epoch: epoch.number(), detection_micros: micros(*detection) });
             write_position(writer, *position, durable);
-            write_freeze(writer, freeze.as_ref());
+            write_pause(writer, pause.as_ref());
             if header.genesis.is_some() {
                 writer.section(genesis_epoch.number());
             }
@@ -111,7 +111,7 @@ fn write_body(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
             writer.name(target.as_padded_bytes());
         }
         Body::Pause { after, remaining } => {
-            write_freeze(writer, Some(&FreezeStamp { number: *after, remaining: *remaining }));
+            write_pause(writer, Some(&PauseStamp { number: *after, remaining: *remaining }));
         }
         Body::Reject { rejected, known } => {
             writer.section(RejectV1 { rejected: (*rejected).into(), known: (*known).into() });
@@ -136,14 +136,14 @@ fn write_heartbeat(writer: &mut Writer<'_>, heartbeat: &Heartbeat, durable: Epoc
     if let Some(lead) = &heartbeat.lead {
         writer.section(micros(lead.detection));
     }
-    write_freeze(writer, heartbeat.freeze.as_ref());
+    write_pause(writer, heartbeat.pause.as_ref());
 }
 
 #[inline(always)]
-fn write_freeze(writer: &mut Writer<'_>, freeze: Option<&FreezeStamp>) {
-    if let Some(FreezeStamp { number, remaining }) = freeze {
+fn write_pause(writer: &mut Writer<'_>, pause: Option<&PauseStamp>) {
+    if let Some(PauseStamp { number, remaining }) = pause {
         let (epoch, count) = (number.epoch.number(), number.count);
-        writer.section(FreezeV1 { epoch, count, millis: millis(*remaining) });
+        writer.section(PauseStampV1 { epoch, count, millis: millis(*remaining) });
     }
 }
 
@@ -183,10 +183,10 @@ fn body_flags(body: &Body, durable: Epoch) -> u16 {
                 | flag(ELIGIBLE, heartbeat.eligible)
                 | flag(HEALTHY, heartbeat.healthy)
                 | flag(LEAD, heartbeat.lead.is_some())
-                | flag(FREEZE, heartbeat.freeze.is_some())
+                | flag(PAUSE, heartbeat.pause.is_some())
         }
-        Body::Accept { position, freeze, .. } => {
-            position_flags(*position, durable) | flag(FREEZE, freeze.is_some())
+        Body::Accept { position, pause, .. } => {
+            position_flags(*position, durable) | flag(PAUSE, pause.is_some())
         }
         Body::WentBack { offset, .. } => flag(POSITION, offset.is_some()),
         Body::Offer { .. }

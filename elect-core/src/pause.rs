@@ -1,26 +1,26 @@
-//! What a node knows of freezes of failover: the newest one, whom it keeps in office, and what was asked for here.
+//! What a node knows of pauses of failover: the newest one, whom it keeps in office, and what was asked for here.
 
 use core::time::Duration;
 
 #[cfg(feature = "explore")]
 use crate::describe::{StateSink, option, words};
 use crate::epoch::Epoch;
-use crate::frame::{FreezeNumber, FreezeStamp};
+use crate::frame::{PauseNumber, PauseStamp};
 use crate::members::MemberIndex;
 use crate::time::Time;
 
-/// The longest freeze.
+/// The longest pause.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_hours(24);
 /// One frame counts at most this far: no broken frame uses the counts of an epoch up.
 const COUNT_DISTANCE_MAX: u32 = 1 << 20;
 
-/// The newest freeze or thaw, the last leader, and the own operator's request.
+/// The newest pause or resume, the last leader, and the own operator's request.
 ///
-/// Invariants: failover is frozen only by a known number · a request is for a freeze that is not known yet.
+/// Invariants: failover is paused only by a known number · a request is for a pause that is not known yet.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Freeze {
-    number: Option<FreezeNumber>,
-    /// Until when failover is frozen; `None` if it is not.
+pub(crate) struct Pause {
+    number: Option<PauseNumber>,
+    /// Until when failover is paused; `None` if it is not.
     until: Option<Time>,
     taken_by: Option<MemberIndex>,
     /// Only the leader that took it knows.
@@ -41,22 +41,22 @@ pub(crate) struct LastLeader {
 /// What this node's operator asked for and the group does not show yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PauseRequest {
-    /// The leader is asked to freeze failover: this is a newer freeze than `after`, and ends then.
-    Freeze { after: FreezeNumber, until: Time, asks_until: Time },
-    /// The first freeze that is heard of is over.
-    Thaw { asks_until: Time },
+    /// The leader is asked to pause failover: this is a newer pause than `after`, and ends then.
+    Pause { after: PauseNumber, until: Time, asks_until: Time },
+    /// The first pause that is heard of is over.
+    Resume { asks_until: Time },
 }
 
 /// What a stamp changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Noted {
     Nothing,
-    Frozen { until: Time, is_new: bool },
-    Thawed { was_frozen: bool },
+    Paused { until: Time, is_new: bool },
+    Resumed { was_paused: bool },
 }
 
-impl Freeze {
-    /// Until when failover is frozen, if it is.
+impl Pause {
+    /// Until when failover is paused, if it is.
     #[inline]
     pub(crate) const fn until(&self) -> Option<Time> {
         self.until
@@ -67,7 +67,7 @@ impl Freeze {
         self.until.is_some()
     }
 
-    pub(crate) const fn number(&self) -> Option<FreezeNumber> {
+    pub(crate) const fn number(&self) -> Option<PauseNumber> {
         self.number
     }
 
@@ -95,27 +95,27 @@ impl Freeze {
 
     /// R63: what each heartbeat and accept says.
     #[inline]
-    pub(crate) fn stamp(&self, now: Time) -> Option<FreezeStamp> {
+    pub(crate) fn stamp(&self, now: Time) -> Option<PauseStamp> {
         let remaining = self.until.map_or(Duration::ZERO, |until| until.since(now));
-        self.number.map(|number| FreezeStamp { number, remaining })
+        self.number.map(|number| PauseStamp { number, remaining })
     }
 
-    /// The number of a freeze or thaw that is newer than every known one and `than`, and that a leader of `epoch`
+    /// The number of a pause or resume that is newer than every known one and `than`, and that a leader of `epoch`
     /// takes.
-    pub(crate) fn next_number(&self, epoch: Epoch, than: FreezeNumber) -> FreezeNumber {
+    pub(crate) fn next_number(&self, epoch: Epoch, than: PauseNumber) -> PauseNumber {
         let newest = self.number.unwrap_or_default().max(than);
         if newest.epoch < epoch {
-            return FreezeNumber { epoch, count: 1 };
+            return PauseNumber { epoch, count: 1 };
         }
-        FreezeNumber { count: newest.count.saturating_add(1), ..newest }
+        PauseNumber { count: newest.count.saturating_add(1), ..newest }
     }
 
-    /// R63: the newest counts, of equals the shorter, and so the thaw.
-    pub(crate) fn note(&mut self, stamp: FreezeStamp, now: Time) -> Noted {
-        let FreezeStamp { number, remaining } = stamp;
+    /// R63: the newest counts, of equals the shorter, and so the resume.
+    pub(crate) fn note(&mut self, stamp: PauseStamp, now: Time) -> Noted {
+        let PauseStamp { number, remaining } = stamp;
         let is_new = self.number.is_none_or(|known| number > known);
         let until = (!remaining.is_zero()).then(|| now + remaining.min(PAUSE_MAX));
-        // Nothing is frozen for as short as not at all.
+        // Nothing is paused for as short as not at all.
         let shortens = self.number == Some(number)
             && self.until.is_some_and(|known| until.is_none_or(|until| until < known));
         if !(is_new || shortens) || !self.is_within_reach(number) {
@@ -128,26 +128,26 @@ impl Freeze {
                 self.last_leader.filter(|last| last.epoch == number.epoch).map(|last| last.leader);
             self.request = None;
         }
-        let was_frozen = core::mem::replace(&mut self.until, until).is_some();
+        let was_paused = core::mem::replace(&mut self.until, until).is_some();
         match until {
-            Some(until) => Noted::Frozen { until, is_new },
-            None => Noted::Thawed { was_frozen },
+            Some(until) => Noted::Paused { until, is_new },
+            None => Noted::Resumed { was_paused },
         }
     }
 
-    fn is_within_reach(&self, number: FreezeNumber) -> bool {
+    fn is_within_reach(&self, number: PauseNumber) -> bool {
         let known = self.number.filter(|known| known.epoch == number.epoch);
         number.count <= known.map_or(0, |known| known.count).saturating_add(COUNT_DISTANCE_MAX)
     }
 
-    /// Whether `stamp` would freeze failover anew.
-    pub(crate) fn would_freeze(&self, stamp: FreezeStamp) -> bool {
+    /// Whether `stamp` would pause failover anew.
+    pub(crate) fn would_pause(&self, stamp: PauseStamp) -> bool {
         !stamp.remaining.is_zero() && self.number.is_none_or(|known| stamp.number > known)
     }
 
-    /// Its end has come: a thaw of the same number, which is told to everybody.
+    /// Its end has come: a resume of the same number, which is told to everybody.
     pub(crate) fn expire(&mut self) -> Noted {
-        Noted::Thawed { was_frozen: self.until.take().is_some() }
+        Noted::Resumed { was_paused: self.until.take().is_some() }
     }
 
     pub(crate) fn note_asker(&mut self, asker: MemberIndex) {
@@ -165,14 +165,14 @@ impl Freeze {
         }
     }
 
-    /// R62: whom the newest freeze keeps in office; `None` if this node does not know: whom it followed before the
-    /// leader that took the freeze, or in an earlier life, says nothing.
+    /// R62: whom the newest pause keeps in office; `None` if this node does not know: whom it followed before the
+    /// leader that took the pause, or in an earlier life, says nothing.
     pub(crate) fn reservation(&self) -> Option<LastLeader> {
         let number = self.number?;
         self.last_leader.filter(|last| last.epoch >= number.epoch)
     }
 
-    /// R62: who does not know for whom failover is frozen believes those who do.
+    /// R62: who does not know for whom failover is paused believes those who do.
     pub(crate) fn learn_reservation(&mut self, leader: MemberIndex) {
         if self.reservation().is_none()
             && let Some(number) = self.number
@@ -205,7 +205,7 @@ impl Freeze {
 
     /// R42: a request that nobody answers in time is given up.
     pub(crate) fn limit_request(&mut self, now: Time) {
-        let Some(PauseRequest::Freeze { asks_until, .. } | PauseRequest::Thaw { asks_until }) = self.request
+        let Some(PauseRequest::Pause { asks_until, .. } | PauseRequest::Resume { asks_until }) = self.request
         else {
             return;
         };
@@ -216,8 +216,8 @@ impl Freeze {
 }
 
 #[cfg(feature = "explore")]
-impl Freeze {
-    /// Who took a freeze, and who asked for it, only `explain` and the status say.
+impl Pause {
+    /// Who took a pause, and who asked for it, only `explain` and the status say.
     pub(crate) fn describe(&self, sink: &mut impl StateSink) {
         option(sink, self.number().as_ref(), |sink, number| {
             words(sink, [number.epoch.number(), u64::from(number.count)]);
@@ -229,12 +229,12 @@ impl Freeze {
             option(sink, point.as_ref(), |sink, until| sink.until(*until));
         }
         option(sink, self.request().as_ref(), |sink, request| match *request {
-            PauseRequest::Freeze { after, until, asks_until } => {
+            PauseRequest::Pause { after, until, asks_until } => {
                 words(sink, [0, after.epoch.number(), u64::from(after.count)]);
                 sink.until(until);
                 sink.until(asks_until);
             }
-            PauseRequest::Thaw { asks_until } => {
+            PauseRequest::Resume { asks_until } => {
                 sink.word(1);
                 sink.until(asks_until);
             }
@@ -246,9 +246,9 @@ impl Freeze {
 mod tests {
     use super::*;
 
-    fn stamp(epoch: u64, count: u32, millis: u64) -> FreezeStamp {
-        let number = FreezeNumber { epoch: Epoch::new(epoch), count };
-        FreezeStamp { number, remaining: Duration::from_millis(millis) }
+    fn stamp(epoch: u64, count: u32, millis: u64) -> PauseStamp {
+        let number = PauseNumber { epoch: Epoch::new(epoch), count };
+        PauseStamp { number, remaining: Duration::from_millis(millis) }
     }
 
     fn at(millis: u64) -> Time {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn r63_the_newest_stamp_counts_lookup_table() {
-        // (known, heard 10 ms later, until when it is frozen then)
+        // (known, heard 10 ms later, until when it is paused then)
         let table = [
             (stamp(1, 1, 100), stamp(1, 1, 100), Some(100)),
             (stamp(1, 1, 100), stamp(1, 1, 80), Some(90)),
@@ -271,36 +271,36 @@ mod tests {
             (stamp(1, 1, 100), stamp(1, 2 + (1 << 20), 0), Some(100)),
         ];
         for (known, heard, until) in table {
-            let mut freeze = Freeze::default();
-            freeze.note(known, at(0));
-            freeze.note(heard, at(10));
-            assert_eq!(freeze.until(), until.map(at), "{heard:?} after {known:?}");
+            let mut pause = Pause::default();
+            pause.note(known, at(0));
+            pause.note(heard, at(10));
+            assert_eq!(pause.until(), until.map(at), "{heard:?} after {known:?}");
         }
     }
 
     #[test]
-    fn r63_an_expired_freeze_is_a_thaw_of_its_number() {
-        let mut freeze = Freeze::default();
-        freeze.note(stamp(1, 1, 100), at(0));
-        assert_eq!(freeze.expire(), Noted::Thawed { was_frozen: true });
-        assert_eq!(freeze.stamp(at(100)), Some(stamp(1, 1, 0)));
-        assert_eq!(freeze.note(stamp(1, 1, 20), at(110)), Noted::Nothing, "another clock is slower");
+    fn r63_an_expired_pause_is_a_resume_of_its_number() {
+        let mut pause = Pause::default();
+        pause.note(stamp(1, 1, 100), at(0));
+        assert_eq!(pause.expire(), Noted::Resumed { was_paused: true });
+        assert_eq!(pause.stamp(at(100)), Some(stamp(1, 1, 0)));
+        assert_eq!(pause.note(stamp(1, 1, 20), at(110)), Noted::Nothing, "another clock is slower");
     }
 
     #[test]
-    fn r62_whom_a_freeze_keeps_in_office() {
+    fn r62_whom_a_pause_keeps_in_office() {
         let [a, b, c] = [0, 1, 2].map(MemberIndex::at);
-        let mut freeze = Freeze::default();
-        freeze.note_leader(a, Epoch::new(3));
-        assert_eq!(freeze.reservation(), None, "there is no freeze");
-        freeze.note(stamp(4, 1, 100), at(0));
-        assert_eq!(freeze.reservation(), None, "somebody has led since");
-        freeze.learn_reservation(b);
-        freeze.learn_reservation(c);
-        assert_eq!(freeze.reservation().map(|last| last.leader), Some(b));
-        freeze.note_leader(a, Epoch::new(3));
-        assert_eq!(freeze.reservation().map(|last| last.leader), Some(b));
-        freeze.note_leader(c, Epoch::new(5));
-        assert_eq!(freeze.reservation(), Some(LastLeader { leader: c, epoch: Epoch::new(5) }));
+        let mut pause = Pause::default();
+        pause.note_leader(a, Epoch::new(3));
+        assert_eq!(pause.reservation(), None, "there is no pause");
+        pause.note(stamp(4, 1, 100), at(0));
+        assert_eq!(pause.reservation(), None, "somebody has led since");
+        pause.learn_reservation(b);
+        pause.learn_reservation(c);
+        assert_eq!(pause.reservation().map(|last| last.leader), Some(b));
+        pause.note_leader(a, Epoch::new(3));
+        assert_eq!(pause.reservation().map(|last| last.leader), Some(b));
+        pause.note_leader(c, Epoch::new(5));
+        assert_eq!(pause.reservation(), Some(LastLeader { leader: c, epoch: Epoch::new(5) }));
     }
 }
