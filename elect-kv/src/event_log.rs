@@ -21,10 +21,10 @@ use serde::Serialize;
 pub enum Kind {
     /// The node runs.
     Started,
-    /// It gave its word to a candidate.
+    /// It promised its vote to a candidate.
     Accepted,
     /// It campaigns.
-    Stood,
+    CampaignStarted,
     /// Its campaign ended without office.
     CampaignLost,
     /// It won an election.

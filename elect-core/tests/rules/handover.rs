@@ -359,11 +359,11 @@ fn r39_a_favour_ends_with_the_election_that_it_is_for() {
             b.follow("c", 4);
             b.hear("a", 3, PeerState::Free, release(3, "b"));
         }),
-        ("it has given its word", |b| {
+        ("it has promised its vote", |b| {
             b.give_word("c", 4);
             b.hear("a", 3, PeerState::Free, release(3, "b"));
         }),
-        ("it gives its word", |b| {
+        ("it promises its vote", |b| {
             b.hear("a", 3, PeerState::Free, release(3, "b"));
             b.give_word("c", 4);
         }),

@@ -155,7 +155,7 @@ fn flags_that_do_not_belong_to_the_kind_are_refused() {
     const ALWAYS: u16 = 1 << 4 | 1 << 9 | 1 << 12;
     for (name, allowed) in [
         ("heartbeat_quiet_free", 0b0001_1011_1111_0000),
-        ("heartbeat_quiet_leading", 0b0011_1011_1111_0000),
+        ("heartbeat_quiet_leader", 0b0011_1011_1111_0000),
         ("heartbeat_leading", 0b0111_1011_1111_0000),
         ("offer", 1 << 13 | ALWAYS),
         ("accept", 1 << 14 | 1 << 11 | 1 << 5 | ALWAYS),

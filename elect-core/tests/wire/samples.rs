@@ -212,10 +212,10 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
 fn states() -> [(&'static str, PeerState); 9] {
     [
         ("free", PeerState::Free),
-        ("bound", PeerState::Promised),
-        ("following", PeerState::Follower(node("b"), epoch(41))),
-        ("state", PeerState::Candidate(epoch(42))),
-        ("leading", PeerState::Leader(epoch(41))),
+        ("promised", PeerState::Promised),
+        ("follower", PeerState::Follower(node("b"), epoch(41))),
+        ("candidate", PeerState::Candidate(epoch(42))),
+        ("leader", PeerState::Leader(epoch(41))),
         ("replaced", PeerState::Replaced),
         ("stopped", PeerState::Stopped(epoch(41))),
         ("stopped_after_an_offer", PeerState::Stopped(epoch(42))),

@@ -35,7 +35,7 @@ pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<See
     let epoch = || epoch.map(Epoch::new).ok_or(LineError::Missing("epoch"));
     let leader = || Ok::<_, LineError>(NodeId::new(&leader.ok_or(LineError::Missing("leader"))?)?);
     let what = match kind.as_str() {
-        "campaign_started" => What::Stood { epoch: epoch()? },
+        "campaign_started" => What::CampaignStarted { epoch: epoch()? },
         "campaign_lost" => What::CampaignLost,
         "elected" => What::Elected { epoch: epoch()? },
         "in_office" => What::InOffice { epoch: epoch()? },
@@ -67,7 +67,7 @@ mod tests {
         let log = EventLog::open(node("n1"), Some(&path)).expect("a file");
         let (epoch, leader) = (Epoch::new(3), node("n2"));
         let table = [
-            (Kind::Stood, Some(What::Stood { epoch })),
+            (Kind::CampaignStarted, Some(What::CampaignStarted { epoch })),
             (Kind::CampaignLost, Some(What::CampaignLost)),
             (Kind::Elected, Some(What::Elected { epoch })),
             (Kind::InOffice, Some(What::InOffice { epoch })),

@@ -39,7 +39,7 @@ pub(crate) enum What {
     /// Its process is gone.
     Gone,
     /// It campaigns.
-    Stood { epoch: Epoch },
+    CampaignStarted { epoch: Epoch },
     /// Its campaign ended without office.
     CampaignLost,
     /// It won an election; it serves once it is in office.
@@ -192,7 +192,7 @@ impl State {
     fn after(self, what: What) -> Self {
         match what {
             What::Gone => Self::Down,
-            What::Stood { epoch } => Self::Candidate(epoch),
+            What::CampaignStarted { epoch } => Self::Candidate(epoch),
             What::InOffice { epoch } => Self::Leading(epoch),
             What::Following { leader, epoch } => Self::Following(leader, epoch),
             What::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
@@ -228,7 +228,7 @@ pub(crate) mod tests {
     fn takes_office(at: u64, name: &str, epoch: u64) -> [Seen; 3] {
         let epoch = Epoch::new(epoch);
         [
-            seen(at - 2, name, What::Stood { epoch }),
+            seen(at - 2, name, What::CampaignStarted { epoch }),
             seen(at, name, What::Elected { epoch }),
             seen(at + 3, name, What::InOffice { epoch }),
         ]

@@ -94,14 +94,14 @@ impl Host {
             }
             Notice::CampaignStarted { epoch, rank } => {
                 let text = format!("{own} campaigns for epoch {epoch}, rank {rank}");
-                self.log.tell(Kind::Stood, Some(epoch), None, &text);
+                self.log.tell(Kind::CampaignStarted, Some(epoch), None, &text);
             }
             Notice::CampaignLost { epoch, reason } => {
                 let text = format!("{own} does not win epoch {epoch}: {reason}");
                 self.log.tell(Kind::CampaignLost, Some(epoch), None, &text);
             }
             Notice::Accepted { candidate, epoch } => {
-                let text = format!("{own} gives {candidate} its word in epoch {epoch}");
+                let text = format!("{own} promises {candidate} its vote in epoch {epoch}");
                 self.log.tell(Kind::Accepted, Some(epoch), None, &text);
             }
             Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, &notice.to_string()),

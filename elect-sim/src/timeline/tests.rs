@@ -55,7 +55,7 @@ fn a_span_tells_what_the_node_said_of_itself() {
     let (world, _) = settled();
     let svg = drawn(&world);
     for wanted in
-        ["(this node) leads epoch 1, its lease runs for", "and has given its word", "✓ no violation"]
+        ["(this node) leads epoch 1, its lease runs for", "and has promised its vote", "✓ no violation"]
     {
         assert!(svg.contains(wanted), "{wanted}");
     }
