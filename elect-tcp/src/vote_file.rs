@@ -9,9 +9,9 @@ use elect_core::{Config, Record, StartRefused, VoteStore};
 
 #[cfg(test)]
 mod faults;
-mod slots;
+mod paired_copies;
 
-use slots::{Disk, Slots, Unreadable};
+use paired_copies::{Disk, PairedCopies, Unreadable};
 
 /// Why a vote file cannot be made, opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ pub enum VoteFileError {
 #[derive(Debug)]
 pub struct VoteFile {
     path: PathBuf,
-    slots: Slots<File>,
+    copies: PairedCopies<File>,
     record: Record,
     repaired: usize,
 }
@@ -119,8 +119,8 @@ impl VoteFile {
     pub fn open(path: impl AsRef<Path>, config: &Config) -> Result<Self, VoteFileError> {
         let path = path.as_ref();
         let file = open_locked(path)?;
-        let opened = Slots::open(file).map_err(|source| failed("read", path, source))?;
-        let (slots, found) = opened.map_err(|unreadable| match unreadable {
+        let opened = PairedCopies::open(file).map_err(|source| failed("read", path, source))?;
+        let (copies, found) = opened.map_err(|unreadable| match unreadable {
             Unreadable::Damaged(what) => VoteFileError::Damaged { path: path.into(), what: what.into() },
             Unreadable::Version(version) => VoteFileError::Version { path: path.into(), version },
         })?;
@@ -130,7 +130,7 @@ impl VoteFile {
         if let Some(refused) = mismatch(&record, config) {
             return Err(VoteFileError::Foreign { path: path.into(), refused });
         }
-        Ok(Self { path: path.into(), slots, record, repaired: found.torn })
+        Ok(Self { path: path.into(), copies, record, repaired: found.torn })
     }
 
     /// The newest durable record.
@@ -149,7 +149,7 @@ impl VoteStore for VoteFile {
     type Error = VoteFileError;
 
     fn save(&mut self, record: &Record) -> Result<(), Self::Error> {
-        let saved = self.slots.save(&wire::encode_record(record));
+        let saved = self.copies.save(&wire::encode_record(record));
         saved.map_err(|source| failed("save a record to", &self.path, source))?;
         self.record = *record;
         Ok(())
@@ -158,10 +158,10 @@ impl VoteStore for VoteFile {
 
 impl Disk for File {
     fn read(&mut self) -> io::Result<Vec<u8>> {
-        let mut content = Vec::with_capacity(slots::FILE_BYTES + 1);
+        let mut content = Vec::with_capacity(paired_copies::FILE_BYTES + 1);
         self.seek(SeekFrom::Start(0))?;
         // One byte more than a sound file has is enough to see that it is not.
-        self.take(slots::FILE_BYTES as u64 + 1).read_to_end(&mut content)?;
+        self.take(paired_copies::FILE_BYTES as u64 + 1).read_to_end(&mut content)?;
         Ok(content)
     }
 
@@ -211,7 +211,7 @@ fn create(path: &Path, record: &Record) -> Result<(), VoteFileError> {
 
 fn write_draft(draft: &Path, record: &Record) -> io::Result<()> {
     let mut file = File::create(draft)?;
-    file.write_all(&slots::initial(&wire::encode_record(record)))?;
+    file.write_all(&paired_copies::initial(&wire::encode_record(record)))?;
     file.sync_all()
 }
 

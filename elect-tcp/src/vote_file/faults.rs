@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::slots::Disk;
+use super::paired_copies::Disk;
 
 /// A disk in memory.
 #[derive(Debug)]

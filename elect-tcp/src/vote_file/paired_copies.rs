@@ -52,7 +52,7 @@ pub(super) enum Unreadable {
 
 /// An open vote file: the algorithm without paths and locks.
 #[derive(Debug)]
-pub(super) struct Slots<D> {
+pub(super) struct PairedCopies<D> {
     disk: D,
     sequence: u64,
     failed: bool,
@@ -67,7 +67,7 @@ pub(super) struct Found {
     pub(super) torn: usize,
 }
 
-impl<D: Disk> Slots<D> {
+impl<D: Disk> PairedCopies<D> {
     /// Reads the newest record and restores all four copies if one is damaged.
     pub(super) fn open(mut disk: D) -> io::Result<Result<(Self, Found), Unreadable>> {
         let content = disk.read()?;
@@ -75,13 +75,13 @@ impl<D: Disk> Slots<D> {
             Ok(newest) => newest,
             Err(unreadable) => return Ok(Err(unreadable)),
         };
-        let mut slots = Self { disk, sequence, failed: false };
+        let mut copies = Self { disk, sequence, failed: false };
         if found.torn > 0 {
             // One save for each pair, the older first: a single copy never stands alone.
-            slots.save(&found.record)?;
-            slots.save(&found.record)?;
+            copies.save(&found.record)?;
+            copies.save(&found.record)?;
         }
-        Ok(Ok((slots, found)))
+        Ok(Ok((copies, found)))
     }
 
     /// Makes `record` durable. After an error nothing is known of the disk, and every later save fails too (S11).
@@ -204,8 +204,8 @@ mod tests {
         Memory { content: initial(record) }
     }
 
-    fn open(disk: Memory) -> Result<(Slots<Memory>, Found), Unreadable> {
-        Slots::open(disk).expect("a disk in memory does not fail")
+    fn open(disk: Memory) -> Result<(PairedCopies<Memory>, Found), Unreadable> {
+        PairedCopies::open(disk).expect("a disk in memory does not fail")
     }
 
     fn record_of(content: &[u8]) -> Result<Vec<u8>, Unreadable> {
@@ -214,11 +214,11 @@ mod tests {
 
     /// A file after saves of `records`, with the last one durable.
     fn saved(records: &[&[u8]]) -> Vec<u8> {
-        let (mut slots, _) = open(memory(b"first")).unwrap();
+        let (mut copies, _) = open(memory(b"first")).unwrap();
         for record in records {
-            slots.save(record).unwrap();
+            copies.save(record).unwrap();
         }
-        slots.disk.content
+        copies.disk.content
     }
 
     #[test]
@@ -236,9 +236,9 @@ mod tests {
             for bit in 0..COPY_BYTES * 8 {
                 let mut rotted = content.clone();
                 rotted[block * BLOCK_BYTES + bit / 8] ^= 1 << (bit % 8);
-                let (slots, found) = open(Memory { content: rotted }).unwrap();
+                let (copies, found) = open(Memory { content: rotted }).unwrap();
                 assert_eq!(found, Found { record: b"three".to_vec(), torn: 1 }, "block {block}, bit {bit}");
-                let (_, repaired) = open(slots.disk).unwrap();
+                let (_, repaired) = open(copies.disk).unwrap();
                 assert_eq!(
                     repaired,
                     Found { record: b"three".to_vec(), torn: 0 },
@@ -305,9 +305,9 @@ mod tests {
     fn saves_go_on_after_a_torn_one() {
         for cut in 0..=COPY_BYTES * 2 {
             let torn = torn_save(&saved(&[b"old"]), 4, b"new", cut, [0, 1]);
-            let (mut slots, _) = open(Memory { content: torn }).unwrap();
-            slots.save(b"next").unwrap();
-            assert_eq!(record_of(&slots.disk.content), Ok(b"next".to_vec()), "{cut}");
+            let (mut copies, _) = open(Memory { content: torn }).unwrap();
+            copies.save(b"next").unwrap();
+            assert_eq!(record_of(&copies.disk.content), Ok(b"next".to_vec()), "{cut}");
         }
     }
 
@@ -337,12 +337,12 @@ mod tests {
         for failing in 0..3 {
             for written in [0, 1, 100, COPY_BYTES] {
                 let disk = Faulty::new(memory(b"old"), failing, written);
-                let (mut slots, _) = Slots::open(disk).unwrap().unwrap();
-                slots.save(b"new").unwrap_err();
-                slots
+                let (mut copies, _) = PairedCopies::open(disk).unwrap().unwrap();
+                copies.save(b"new").unwrap_err();
+                copies
                     .save(b"later")
                     .expect_err("fail stop: the disk works again, but what it holds is unknown");
-                let got = record_of(&slots.disk.inner.content).unwrap();
+                let got = record_of(&copies.disk.inner.content).unwrap();
                 assert!(got == b"old" || got == b"new", "{failing} {written}: {got:?}");
             }
         }
@@ -350,8 +350,8 @@ mod tests {
 
     #[test]
     fn a_save_syncs_once_and_after_its_writes() {
-        let (mut slots, _) = Slots::open(Faulty::healthy(memory(b"old"))).unwrap().unwrap();
-        slots.save(b"new").unwrap();
-        assert_eq!(slots.disk.calls, ["write", "write", "sync"]);
+        let (mut copies, _) = PairedCopies::open(Faulty::healthy(memory(b"old"))).unwrap().unwrap();
+        copies.save(b"new").unwrap();
+        assert_eq!(copies.disk.calls, ["write", "write", "sync"]);
     }
 }
