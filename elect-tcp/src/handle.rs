@@ -127,7 +127,7 @@ impl NodeHandle {
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|desk| desk.hands.links.values().cloned().collect())
+        self.ask(|desk| desk.effects.links.values().cloned().collect())
     }
 
     /// What the node has counted since it started. Lock-free.
@@ -188,7 +188,7 @@ impl NodeHandle {
         self.request(move |elector, now| elector.on_rebuilt(to, now))
     }
 
-    /// Hands leadership over: to a node, to the best one (`None`), or as a [`HandoverRequest`] says.
+    /// Effects leadership over: to a node, to the best one (`None`), or as a [`HandoverRequest`] says.
     ///
     /// Returns when the handover has begun; its end comes as an event.
     pub fn handover(&self, request: impl Into<HandoverRequest>) -> Result<(), RequestError> {
@@ -207,7 +207,7 @@ impl NodeHandle {
     }
 
     /// Pauses failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
-    /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when
+    /// elected, unless an operator effects over. On a follower the leader is asked; [`status`](Self::status) shows when
     /// it has taken the pause.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.pause(span, now))
@@ -252,7 +252,7 @@ impl NodeHandle {
 
     /// Gives the elector an input. A node that has ended needs none.
     fn tell(&self, input: impl FnOnce(&mut Elector, Time) -> Step<'_> + Send + 'static) {
-        let command: Command = Box::new(move |desk| input(desk.elector, desk.now).resolve(desk.hands));
+        let command: Command = Box::new(move |desk| input(desk.elector, desk.now).resolve(desk.effects));
         let _ = self.shared.commands.send(command);
     }
 
@@ -260,6 +260,6 @@ impl NodeHandle {
         &self,
         request: impl FnOnce(&mut Elector, Time) -> Requested<'_> + Send + 'static,
     ) -> Result<(), RequestError> {
-        Ok(self.ask(move |desk| request(desk.elector, desk.now).resolve(desk.hands))??)
+        Ok(self.ask(move |desk| request(desk.elector, desk.now).resolve(desk.effects))??)
     }
 }

@@ -22,7 +22,7 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
 use crate::leader_cell::LeaderCell;
-use crate::orchestrator::{Ears, Hands, Input, Lifelines, Orchestrator};
+use crate::orchestrator::{Ears, Effects, Input, Lifelines, Orchestrator};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
@@ -221,13 +221,13 @@ impl<T: Transport> Assembly<T> {
             counters: Arc::clone(&self.counters),
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
-        let mut hands =
-            Hands { outboxes, gates, announcer: birth.announcer, links, leader, now: clock::now() };
+        let mut effects =
+            Effects { outboxes, gates, announcer: birth.announcer, links, leader, now: clock::now() };
         for (to, frame) in birth.sent {
-            hands.send(to, &frame);
+            effects.send(to, &frame);
         }
         if let Some(gate) = birth.gate {
-            hands.save(gate);
+            effects.save(gate);
         }
         let (inbox_out, inbox) = self.inbox;
         let ears = Ears {
@@ -239,7 +239,7 @@ impl<T: Transport> Assembly<T> {
             saved: committed,
         };
         let orchestrator =
-            Orchestrator { elector, hands, ears, lifelines: self.lifelines, counters: self.counters };
+            Orchestrator { elector, effects, ears, lifelines: self.lifelines, counters: self.counters };
         // It catches its own panics.
         self.crew.spawn("elect-node", drop, move || orchestrator.run())?;
         Ok(NodeHandle { shared: Arc::new(shared) })

@@ -52,7 +52,7 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Desk<'_>) + Send>;
 /// What a command sees.
 pub(crate) struct Desk<'a> {
     pub(crate) elector: &'a mut Elector,
-    pub(crate) hands: &'a mut Hands,
+    pub(crate) effects: &'a mut Effects,
     pub(crate) now: Time,
     /// Set to end the node.
     pub(crate) ending: &'a mut Option<Ended>,
@@ -60,7 +60,7 @@ pub(crate) struct Desk<'a> {
 
 /// Carries out steps.
 #[derive(Debug)]
-pub(crate) struct Hands {
+pub(crate) struct Effects {
     pub(crate) outboxes: BTreeMap<NodeId, Outbox>,
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
@@ -71,7 +71,7 @@ pub(crate) struct Hands {
     pub(crate) now: Time,
 }
 
-impl Driver for Hands {
+impl Driver for Effects {
     fn lost(&mut self, loss: SteppedDown) {
         self.leader.on_lost();
         self.announcer.tell(HostEvent::Lost(loss));
@@ -138,7 +138,7 @@ impl Drop for Lifelines {
 /// Owns the elector.
 pub(crate) struct Orchestrator {
     pub(crate) elector: Elector,
-    pub(crate) hands: Hands,
+    pub(crate) effects: Effects,
     pub(crate) ears: Ears,
     pub(crate) lifelines: Lifelines,
     pub(crate) counters: Arc<Counters>,
@@ -150,15 +150,15 @@ impl Orchestrator {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| {
             let ended = self.listen();
             // Followers are free as soon as they hear it. Who does not lead has nothing to resign.
-            self.hands.now = clock::now();
-            let _ = self.elector.resign(self.hands.now).resolve(&mut self.hands);
+            self.effects.now = clock::now();
+            let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
             ended
         }));
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
-        let Self { elector, hands, ears, lifelines, .. } = self;
+        let Self { elector, effects, ears, lifelines, .. } = self;
         lifelines.ended.store(true, Ordering::SeqCst);
         drop(elector);
-        let Hands { outboxes, gates, mut announcer, .. } = hands;
+        let Effects { outboxes, gates, mut announcer, .. } = effects;
         announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
         drop((outboxes, gates));
@@ -200,35 +200,35 @@ impl Orchestrator {
     fn tick_if_due(&mut self) -> Time {
         let now = clock::now();
         if now >= self.elector.deadline() {
-            self.hands.now = now;
-            self.elector.tick(now).resolve(&mut self.hands);
+            self.effects.now = now;
+            self.elector.tick(now).resolve(&mut self.effects);
         }
         now
     }
 
     fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
-        self.hands.now = clock::now();
-        input(&mut self.elector, self.hands.now).resolve(&mut self.hands);
+        self.effects.now = clock::now();
+        input(&mut self.elector, self.effects.now).resolve(&mut self.effects);
     }
 
     fn on_command(&mut self, command: Command, ending: &mut Option<Ended>) {
         let now = clock::now();
-        self.hands.now = now;
-        command(&mut Desk { elector: &mut self.elector, hands: &mut self.hands, now, ending });
+        self.effects.now = now;
+        command(&mut Desk { elector: &mut self.elector, effects: &mut self.effects, now, ending });
     }
 
     fn on_input(&mut self, input: Input) -> Option<Ended> {
         match input {
             Input::Frame { from, frame } => self.step(|elector, now| elector.on_message(from, &frame, now)),
             Input::Link { peer, state, reason } => {
-                self.hands.on_link(peer, state, reason);
+                self.effects.on_link(peer, state, reason);
                 self.step(|elector, now| elector.on_link(peer, state, now));
             }
             Input::Unreachable { peer, reason } => {
-                self.hands.change(peer, |link| link.reason = Some(reason));
+                self.effects.change(peer, |link| link.reason = Some(reason));
             }
             Input::Greeted { peer, incarnation, address } => {
-                if let Some(link) = self.hands.links.get_mut(&peer) {
+                if let Some(link) = self.effects.links.get_mut(&peer) {
                     (link.incarnation, link.address) = (Some(incarnation), Some(address));
                 }
             }
@@ -238,7 +238,7 @@ impl Orchestrator {
     }
 }
 
-impl Hands {
+impl Effects {
     fn on_link(&mut self, peer: NodeId, state: LinkState, reason: Option<String>) {
         let now = clock::now();
         match state {
