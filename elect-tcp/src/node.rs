@@ -22,7 +22,7 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
 use crate::leader_cell::LeaderCell;
-use crate::orchestrator::{Ears, Effects, Input, Lifelines, Orchestrator};
+use crate::orchestrator::{Effects, Input, Inputs, Lifelines, Orchestrator};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
@@ -230,7 +230,7 @@ impl<T: Transport> Assembly<T> {
             effects.save(gate);
         }
         let (inbox_out, inbox) = self.inbox;
-        let ears = Ears {
+        let inputs = Inputs {
             inbox,
             _inbox_open: inbox_out,
             commands,
@@ -239,7 +239,7 @@ impl<T: Transport> Assembly<T> {
             saved: committed,
         };
         let orchestrator =
-            Orchestrator { elector, effects, ears, lifelines: self.lifelines, counters: self.counters };
+            Orchestrator { elector, effects, inputs, lifelines: self.lifelines, counters: self.counters };
         // It catches its own panics.
         self.crew.spawn("elect-node", drop, move || orchestrator.run())?;
         Ok(NodeHandle { shared: Arc::new(shared) })

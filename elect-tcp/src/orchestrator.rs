@@ -101,7 +101,7 @@ impl Driver for Effects {
 
 /// The channels that the orchestrator listens to.
 #[derive(Debug)]
-pub(crate) struct Ears {
+pub(crate) struct Inputs {
     pub(crate) inbox: Receiver<Input>,
     /// Keeps the inbox connected in a group of one.
     pub(crate) _inbox_open: Sender<Input>,
@@ -139,7 +139,7 @@ impl Drop for Lifelines {
 pub(crate) struct Orchestrator {
     pub(crate) elector: Elector,
     pub(crate) effects: Effects,
-    pub(crate) ears: Ears,
+    pub(crate) inputs: Inputs,
     pub(crate) lifelines: Lifelines,
     pub(crate) counters: Arc<Counters>,
 }
@@ -155,14 +155,14 @@ impl Orchestrator {
             ended
         }));
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
-        let Self { elector, effects, ears, lifelines, .. } = self;
+        let Self { elector, effects, inputs, lifelines, .. } = self;
         lifelines.ended.store(true, Ordering::SeqCst);
         drop(elector);
         let Effects { outboxes, gates, mut announcer, .. } = effects;
         announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
         drop((outboxes, gates));
-        drop(ears);
+        drop(inputs);
         drop(lifelines);
     }
 
@@ -172,17 +172,17 @@ impl Orchestrator {
             let now = self.tick_if_due();
             let sleep = self.elector.deadline().since(now).min(SLEEP_MAX);
             select! {
-                recv(self.ears.inbox) -> input => if let Ok(input) = input {
+                recv(self.inputs.inbox) -> input => if let Ok(input) = input {
                     ending = self.on_input(input);
                 },
-                recv(self.ears.saved) -> saved => match saved {
+                recv(self.inputs.saved) -> saved => match saved {
                     Ok(saved) => self.step(|elector, now| elector.on_gated(saved, now)),
                     Err(_) => ending = Some(Ended::Panicked { thread: "elect-save".into() }),
                 },
-                recv(self.ears.positions) -> position => if let Ok(position) = position {
+                recv(self.inputs.positions) -> position => if let Ok(position) = position {
                     self.step(|elector, now| elector.set_position(position, now));
                 },
-                recv(self.ears.commands) -> command => match command {
+                recv(self.inputs.commands) -> command => match command {
                     Ok(command) => self.on_command(command, &mut ending),
                     // The last handle is gone.
                     Err(_) => ending = Some(Ended::Shutdown),
