@@ -16,7 +16,7 @@ use crate::counters::{Counters, Counts};
 use crate::crew::Crew;
 use crate::event::{Ended, Link};
 use crate::leader_cell::LeaderCell;
-use crate::orchestrator::{Command, Desk};
+use crate::orchestrator::{Command, CommandContext};
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
@@ -107,7 +107,7 @@ impl NodeHandle {
 
     /// Whether this node and those whom it is connected with both ways are a quorum now.
     pub fn has_quorum(&self) -> Result<bool, NodeGone> {
-        self.ask(|desk| desk.elector.has_quorum(desk.now))
+        self.ask(|context| context.elector.has_quorum(context.now))
     }
 
     /// The node's clock, for [`Office::stamp`] and [`Office::finish_read`].
@@ -117,17 +117,17 @@ impl NodeHandle {
 
     /// Where the node campaigns.
     pub fn status(&self) -> Result<Status, NodeGone> {
-        self.ask(|desk| desk.elector.status(desk.now))
+        self.ask(|context| context.elector.status(context.now))
     }
 
     /// Why this node leads or does not, and why nobody does.
     pub fn explain(&self) -> Result<Explanation, NodeGone> {
-        self.ask(|desk| desk.elector.explain(desk.now))
+        self.ask(|context| context.elector.explain(context.now))
     }
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|desk| desk.effects.links.values().cloned().collect())
+        self.ask(|context| context.effects.links.values().cloned().collect())
     }
 
     /// What the node has counted since it started. Lock-free.
@@ -231,17 +231,17 @@ impl NodeHandle {
     /// The same within another bound.
     pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
-        let _ = self.shared.commands.send(Box::new(|desk| *desk.ending = Some(Ended::Shutdown)));
+        let _ = self.shared.commands.send(Box::new(|context| *context.ending = Some(Ended::Shutdown)));
         self.shared.crew.join_all(bound).map_err(|threads| ShutdownError { waited: bound, threads })
     }
 
     /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.
     fn ask<R: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Desk<'_>) -> R + Send + 'static,
+        question: impl FnOnce(&mut CommandContext<'_>) -> R + Send + 'static,
     ) -> Result<R, NodeGone> {
         let (answer, answered) = bounded(1);
-        let command: Command = Box::new(move |desk| drop(answer.send(question(desk))));
+        let command: Command = Box::new(move |context| drop(answer.send(question(context))));
         self.shared.commands.send(command).map_err(|_| NodeGone)?;
         // A bounded channel keeps what nobody received, so a command that came too late is not even dropped.
         select! {
@@ -252,7 +252,8 @@ impl NodeHandle {
 
     /// Gives the elector an input. A node that has ended needs none.
     fn tell(&self, input: impl FnOnce(&mut Elector, Time) -> Step<'_> + Send + 'static) {
-        let command: Command = Box::new(move |desk| input(desk.elector, desk.now).resolve(desk.effects));
+        let command: Command =
+            Box::new(move |context| input(context.elector, context.now).resolve(context.effects));
         let _ = self.shared.commands.send(command);
     }
 
@@ -260,6 +261,6 @@ impl NodeHandle {
         &self,
         request: impl FnOnce(&mut Elector, Time) -> Requested<'_> + Send + 'static,
     ) -> Result<(), RequestError> {
-        Ok(self.ask(move |desk| request(desk.elector, desk.now).resolve(desk.effects))??)
+        Ok(self.ask(move |context| request(context.elector, context.now).resolve(context.effects))??)
     }
 }

@@ -47,10 +47,10 @@ pub(crate) enum Input {
 }
 
 /// What the host asks for, run between two inputs.
-pub(crate) type Command = Box<dyn FnOnce(&mut Desk<'_>) + Send>;
+pub(crate) type Command = Box<dyn FnOnce(&mut CommandContext<'_>) + Send>;
 
 /// What a command sees.
-pub(crate) struct Desk<'a> {
+pub(crate) struct CommandContext<'a> {
     pub(crate) elector: &'a mut Elector,
     pub(crate) effects: &'a mut Effects,
     pub(crate) now: Time,
@@ -214,7 +214,7 @@ impl Orchestrator {
     fn on_command(&mut self, command: Command, ending: &mut Option<Ended>) {
         let now = clock::now();
         self.effects.now = now;
-        command(&mut Desk { elector: &mut self.elector, effects: &mut self.effects, now, ending });
+        command(&mut CommandContext { elector: &mut self.elector, effects: &mut self.effects, now, ending });
     }
 
     fn on_input(&mut self, input: Input) -> Option<Ended> {
