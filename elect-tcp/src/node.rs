@@ -22,7 +22,7 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Guests, Inbound, Places};
 use crate::leader_cell::LeaderCell;
-use crate::orchestrator::{Effects, Input, Inputs, Lifelines, Orchestrator};
+use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
@@ -143,7 +143,7 @@ struct Assembly<T> {
     inbox: (Sender<Input>, Receiver<Input>),
     stop: Receiver<()>,
     flushing: Sender<()>,
-    lifelines: Lifelines,
+    shutdown_guard: ShutdownGuard,
 }
 
 impl<T: Transport> Assembly<T> {
@@ -153,7 +153,7 @@ impl<T: Transport> Assembly<T> {
         let (flushing, flushed) = bounded(0);
         let closers = Closers::default();
         let closing = Arc::clone(&transport);
-        let lifelines = Lifelines {
+        let shutdown_guard = ShutdownGuard {
             stop: Some(stopper),
             flushed,
             closers: closers.clone(),
@@ -170,11 +170,11 @@ impl<T: Transport> Assembly<T> {
             inbox: bounded(INBOX_MAX),
             stop,
             flushing,
-            lifelines,
+            shutdown_guard,
         }
     }
 
-    /// Starts every thread. If one cannot be started, the drop of the lifelines ends the others.
+    /// Starts every thread. If one cannot be started, the drop of the shutdown guard ends the others.
     fn start<F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
@@ -213,7 +213,7 @@ impl<T: Transport> Assembly<T> {
         let shared = Shared {
             authority: elector.authority(),
             leader: leader.clone(),
-            ended: Arc::clone(&self.lifelines.ended),
+            ended: Arc::clone(&self.shutdown_guard.ended),
             commands: commands_out,
             gone,
             positions: positions.clone(),
@@ -238,8 +238,13 @@ impl<T: Transport> Assembly<T> {
             positions: positions.1,
             saved: committed,
         };
-        let orchestrator =
-            Orchestrator { elector, effects, inputs, lifelines: self.lifelines, counters: self.counters };
+        let orchestrator = Orchestrator {
+            elector,
+            effects,
+            inputs,
+            shutdown_guard: self.shutdown_guard,
+            counters: self.counters,
+        };
         // It catches its own panics.
         self.crew.spawn("elect-node", drop, move || orchestrator.run())?;
         Ok(NodeHandle { shared: Arc::new(shared) })

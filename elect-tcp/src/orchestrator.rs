@@ -114,7 +114,7 @@ pub(crate) struct Inputs {
 
 /// What ends the other threads. In this order: the listener goes last, so that a refused connection proves that this
 /// node has done everything it will ever do.
-pub(crate) struct Lifelines {
+pub(crate) struct ShutdownGuard {
     /// Its end wakes every thread that rests.
     pub(crate) stop: Option<Sender<()>>,
     /// Disconnected when the last frame has left.
@@ -125,7 +125,7 @@ pub(crate) struct Lifelines {
     pub(crate) ended: Arc<AtomicBool>,
 }
 
-impl Drop for Lifelines {
+impl Drop for ShutdownGuard {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         drop(self.stop.take());
@@ -140,7 +140,7 @@ pub(crate) struct Orchestrator {
     pub(crate) elector: Elector,
     pub(crate) effects: Effects,
     pub(crate) inputs: Inputs,
-    pub(crate) lifelines: Lifelines,
+    pub(crate) shutdown_guard: ShutdownGuard,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -155,15 +155,15 @@ impl Orchestrator {
             ended
         }));
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
-        let Self { elector, effects, inputs, lifelines, .. } = self;
-        lifelines.ended.store(true, Ordering::SeqCst);
+        let Self { elector, effects, inputs, shutdown_guard, .. } = self;
+        shutdown_guard.ended.store(true, Ordering::SeqCst);
         drop(elector);
         let Effects { outboxes, gates, mut announcer, .. } = effects;
         announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
         drop((outboxes, gates));
         drop(inputs);
-        drop(lifelines);
+        drop(shutdown_guard);
     }
 
     fn listen(&mut self) -> Ended {
