@@ -69,7 +69,7 @@ impl Node {
         config: NodeConfig,
         floor: Arc<F>,
     ) -> Result<(NodeHandle, Events), StartError> {
-        // Bound first: a node that cannot listen has not begun a life.
+        // Bound first: a node that cannot listen has not begun an incarnation.
         let transport = TcpTransport::bind(&config);
         let transport = transport.map_err(|source| StartError::Io { action: "listen", source })?;
         Self::start_on(config, floor, transport)
@@ -87,30 +87,30 @@ impl Node {
             let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
             announcer.tell(HostEvent::Happened(repaired));
         }
-        // R59: before a life begins.
+        // R59: before an incarnation begins.
         file.record().check_log(floor.last_durable())?;
         let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
-        let mut birth = Birth { announcer, sent: Vec::new(), gate: None };
-        elector.tick(clock::now()).resolve(&mut birth);
+        let mut bootstrap = Bootstrap { announcer, sent: Vec::new(), gate: None };
+        elector.tick(clock::now()).resolve(&mut bootstrap);
         // The new incarnation. What follows from it is saved by the saver, as everything later.
-        if let Some(gate) = birth.gate.take() {
+        if let Some(gate) = bootstrap.gate.take() {
             let gated = gate.commit(&mut file, &floor)?;
-            elector.on_gated(Ok(gated), clock::now()).resolve(&mut birth);
+            elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
         let incarnation = file.record().incarnation;
-        let handle = Assembly::new(config, transport, incarnation).start(elector, birth, file, floor)?;
+        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, file, floor)?;
         Ok((handle, events))
     }
 }
 
 /// Carries out the steps of the first save, before there are threads.
-struct Birth {
+struct Bootstrap {
     announcer: Announcer,
     sent: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
 }
 
-impl Driver for Birth {
+impl Driver for Bootstrap {
     fn lost(&mut self, loss: SteppedDown) {
         self.announcer.tell(HostEvent::Lost(loss));
     }
@@ -178,12 +178,12 @@ impl<T: Transport> Assembly<T> {
     fn start<F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
-        birth: Birth,
+        bootstrap: Bootstrap,
         file: VoteFile,
         floor: Arc<F>,
     ) -> Result<NodeHandle, StartError> {
         let crew = self.crew.clone();
-        self.start_threads(elector, birth, file, floor).map_err(|source| {
+        self.start_threads(elector, bootstrap, file, floor).map_err(|source| {
             // The vote file and the port are free when this returns.
             let _ = crew.join_all(SHUTDOWN_BOUND);
             StartError::Io { action: "start a thread", source }
@@ -193,7 +193,7 @@ impl<T: Transport> Assembly<T> {
     fn start_threads<F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
-        birth: Birth,
+        bootstrap: Bootstrap,
         file: VoteFile,
         floor: Arc<F>,
     ) -> io::Result<NodeHandle> {
@@ -222,11 +222,11 @@ impl<T: Transport> Assembly<T> {
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
         let mut effects =
-            Effects { outboxes, gates, announcer: birth.announcer, links, leader, now: clock::now() };
-        for (to, frame) in birth.sent {
+            Effects { outboxes, gates, announcer: bootstrap.announcer, links, leader, now: clock::now() };
+        for (to, frame) in bootstrap.sent {
             effects.send(to, &frame);
         }
-        if let Some(gate) = birth.gate {
+        if let Some(gate) = bootstrap.gate {
             effects.save(gate);
         }
         let (inbox_out, inbox) = self.inbox;
