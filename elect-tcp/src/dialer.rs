@@ -66,7 +66,7 @@ pub(crate) struct Timeouts {
 struct Stopped;
 
 /// An established stream.
-struct Line<S> {
+struct Connection<S> {
     stream: S,
     closed: Receiver<()>,
     /// Closes the stream with this value, and so ends the thread that watches it.
@@ -74,13 +74,13 @@ struct Line<S> {
 }
 
 /// Why there is no stream.
-enum NoLine {
+enum ConnectError {
     Refused,
     Failed(String),
     Stopped,
 }
 
-impl From<io::Error> for NoLine {
+impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
     }
@@ -99,20 +99,22 @@ impl<T: Transport> Dialer<T> {
         loop {
             let attempt_began = clock::now();
             match self.connect() {
-                Ok(line) => {
+                Ok(connection) => {
                     self.report(LinkState::Up, None)?;
                     let since = Instant::now();
-                    let end = self.serve(line)?;
+                    let end = self.serve(connection)?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
                     if since.elapsed() >= SOUND_AFTER {
                         attempt = 0;
                     }
                 }
-                Err(NoLine::Refused) if was_up => self.report(LinkState::Refused { attempt_began }, None)?,
-                Err(NoLine::Refused) => self.report_once(&mut said, "nobody listens there")?,
-                Err(NoLine::Failed(reason)) => self.report_once(&mut said, &reason)?,
-                Err(NoLine::Stopped) => return Err(Stopped),
+                Err(ConnectError::Refused) if was_up => {
+                    self.report(LinkState::Refused { attempt_began }, None)?
+                }
+                Err(ConnectError::Refused) => self.report_once(&mut said, "nobody listens there")?,
+                Err(ConnectError::Failed(reason)) => self.report_once(&mut said, &reason)?,
+                Err(ConnectError::Stopped) => return Err(Stopped),
             }
             self.rest(BACKOFF[attempt.min(BACKOFF.len() - 1)])?;
             attempt += 1;
@@ -128,18 +130,18 @@ impl<T: Transport> Dialer<T> {
         }
     }
 
-    fn connect(&self) -> Result<Line<T::Stream>, NoLine> {
+    fn connect(&self) -> Result<Connection<T::Stream>, ConnectError> {
         self.counters.dials.add(1);
         let mut stream = self.transport.dial(self.peer, self.timeouts.dial).map_err(|error| match error {
-            DialError::Refused => NoLine::Refused,
+            DialError::Refused => ConnectError::Refused,
             DialError::Failed(error) => error.into(),
         })?;
-        let registration = self.closers.register(stream.closer()?).ok_or(NoLine::Stopped)?;
+        let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
         let answer = handshake::dial(&mut stream, &self.greeting, self.timeouts.handshake);
-        answer.map_err(|error: HandshakeError| NoLine::Failed(error.to_string()))?;
+        answer.map_err(|error: HandshakeError| ConnectError::Failed(error.to_string()))?;
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
-        Ok(Line { stream, closed, _registration: registration })
+        Ok(Connection { stream, closed, _registration: registration })
     }
 
     /// A thread that says when the stream ends: the one that sends would notice only at its next frame.
@@ -157,21 +159,21 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Sends until the stream ends, and says how it did.
-    fn serve(&self, mut line: Line<T::Stream>) -> Result<String, Stopped> {
+    fn serve(&self, mut connection: Connection<T::Stream>) -> Result<String, Stopped> {
         let mut bytes = Vec::with_capacity(2 * FRAME_BYTES_MAX);
         // What waited while there was no stream describes the past.
         let mut oldest = clock::now() - self.timeouts.stale;
         loop {
             let batch = select! {
                 recv(self.outgoing.batches) -> batch => batch,
-                recv(line.closed) -> _ => return Ok("the peer closed it".into()),
+                recv(connection.closed) -> _ => return Ok("the peer closed it".into()),
             };
             self.counters.sender_wakes.add(1);
             // Without an orchestrator the last batch has left, and so has this node.
             let batch = batch.map_err(|_| Stopped)?;
             let count = encode(&batch, oldest, &mut bytes);
             self.outgoing.recycle(batch);
-            if let Err(error) = line.stream.write_all(&bytes) {
+            if let Err(error) = connection.stream.write_all(&bytes) {
                 return Ok(if handshake::is_timeout(&error) {
                     "the peer takes nothing".into()
                 } else {
