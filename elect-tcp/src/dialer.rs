@@ -11,10 +11,10 @@ use elect_core::{LinkState, NodeId, Time};
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
-use crate::crew::Crew;
 use crate::handshake::{self, Greeting, HandshakeError};
 use crate::orchestrator::Input;
 use crate::outbox::{Batch, Outgoing};
+use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport};
 
 /// Waits between attempts: short at first, because a process that dies closes its streams before its listener.
@@ -46,7 +46,7 @@ pub(crate) struct Dialer<T> {
     pub(crate) flushing: Sender<()>,
     pub(crate) inbox: Sender<Input>,
     pub(crate) closers: Closers,
-    pub(crate) crew: Crew,
+    pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
 }
@@ -150,7 +150,7 @@ impl<T: Transport> Dialer<T> {
         let (ended, closed) = bounded(0);
         let inbox = self.inbox.clone();
         let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
-        self.crew.spawn(format!("watch {}", self.peer), panicked, move || {
+        self.threads.spawn(format!("watch {}", self.peer), panicked, move || {
             watcher.wait();
             // Disconnects `closed`.
             drop::<Sender<()>>(ended);

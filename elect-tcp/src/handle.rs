@@ -13,10 +13,10 @@ use elect_core::{
 
 use crate::clock;
 use crate::counters::{Counters, Counts};
-use crate::crew::Crew;
 use crate::event::{Ended, Link};
 use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Command, CommandContext};
+use crate::threads::Threads;
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) gone: Receiver<()>,
     /// Holds the newest position: both ends, so that a newer one can take the place of one that waits.
     pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
-    pub(crate) crew: Crew,
+    pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("authority", &self.authority)
             .field("ended", &self.ended)
-            .field("threads", &self.crew.count())
+            .field("threads", &self.threads.count())
             .finish_non_exhaustive()
     }
 }
@@ -137,7 +137,7 @@ impl NodeHandle {
 
     /// How many threads the node has now.
     pub fn threads(&self) -> usize {
-        self.shared.crew.count()
+        self.shared.threads.count()
     }
 
     /// The last durable entry of the host's log. Never blocks, and may be called for every write: the newest position
@@ -232,7 +232,7 @@ impl NodeHandle {
     pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
         let _ = self.shared.commands.send(Box::new(|context| *context.ending = Some(Ended::Shutdown)));
-        self.shared.crew.join_all(bound).map_err(|threads| ShutdownError { waited: bound, threads })
+        self.shared.threads.join_all(bound).map_err(|threads| ShutdownError { waited: bound, threads })
     }
 
     /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.

@@ -10,10 +10,10 @@ use elect_core::{Config, Incarnation, NodeId};
 
 use crate::closers::Closers;
 use crate::counters::Counters;
-use crate::crew::Crew;
 use crate::frames::Frames;
 use crate::handshake::{self, Greeting, HandshakeRefusal, VERSIONS};
 use crate::orchestrator::Input;
+use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport};
 
 /// So many streams may be in handshake. One more closes the oldest: a member needs a round trip, a stranger that
@@ -40,7 +40,7 @@ pub(crate) struct Guests {
     /// Tells a peer's dialling thread that the peer is there.
     pub(crate) nudges: HashMap<NodeId, Sender<()>>,
     pub(crate) closers: Closers,
-    pub(crate) crew: Crew,
+    pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) places: Mutex<Places>,
 }
@@ -98,7 +98,7 @@ impl Guests {
         let leave = Leave { guests: Arc::clone(self), number };
         let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
         // If no thread can be started the closure is dropped, and with it the place and the stream.
-        let _ = self.crew.spawn("elect-in", panicked, move || {
+        let _ = self.threads.spawn("elect-in", panicked, move || {
             guests.receive(stream, &closer, number);
             drop(leave);
         });

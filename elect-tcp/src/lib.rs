@@ -4,7 +4,6 @@ mod clock;
 mod closers;
 mod config;
 mod counters;
-mod crew;
 mod dialer;
 mod event;
 mod frames;
@@ -21,6 +20,7 @@ mod saver;
 mod tcp;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod transport;
 mod vote_file;
 

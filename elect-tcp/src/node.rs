@@ -15,7 +15,6 @@ use crate::clock;
 use crate::closers::Closers;
 use crate::config::NodeConfig;
 use crate::counters::Counters;
-use crate::crew::Crew;
 use crate::dialer::{Dialer, Timeouts};
 use crate::event::{self, Announcer, Events, HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
@@ -26,6 +25,7 @@ use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
+use crate::threads::Threads;
 use crate::transport::Transport;
 use crate::vote_file::{VoteFile, VoteFileError};
 
@@ -137,7 +137,7 @@ struct Assembly<T> {
     config: NodeConfig,
     incarnation: Incarnation,
     transport: Arc<T>,
-    crew: Crew,
+    threads: Threads,
     closers: Closers,
     counters: Arc<Counters>,
     inbox: (Sender<Input>, Receiver<Input>),
@@ -164,7 +164,7 @@ impl<T: Transport> Assembly<T> {
             config,
             incarnation,
             transport,
-            crew: Crew::default(),
+            threads: Threads::default(),
             closers,
             counters: Arc::default(),
             inbox: bounded(INBOX_MAX),
@@ -182,10 +182,10 @@ impl<T: Transport> Assembly<T> {
         file: VoteFile,
         floor: Arc<F>,
     ) -> Result<NodeHandle, StartError> {
-        let crew = self.crew.clone();
+        let threads = self.threads.clone();
         self.start_threads(elector, bootstrap, file, floor).map_err(|source| {
             // The vote file and the port are free when this returns.
-            let _ = crew.join_all(SHUTDOWN_BOUND);
+            let _ = threads.join_all(SHUTDOWN_BOUND);
             StartError::Io { action: "start a thread", source }
         })
     }
@@ -201,7 +201,7 @@ impl<T: Transport> Assembly<T> {
         let (results, committed) = bounded(1);
         let saver =
             Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
-        self.crew.spawn("elect-save", self.panicked(), move || saver.run())?;
+        self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
         let (outboxes, nudges) = self.start_dialers()?;
         self.start_listener(nudges)?;
@@ -217,7 +217,7 @@ impl<T: Transport> Assembly<T> {
             commands: commands_out,
             gone,
             positions: positions.clone(),
-            crew: self.crew.clone(),
+            threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
@@ -246,7 +246,7 @@ impl<T: Transport> Assembly<T> {
             counters: self.counters,
         };
         // It catches its own panics.
-        self.crew.spawn("elect-node", drop, move || orchestrator.run())?;
+        self.threads.spawn("elect-node", drop, move || orchestrator.run())?;
         Ok(NodeHandle { shared: Arc::new(shared) })
     }
 
@@ -263,7 +263,7 @@ impl<T: Transport> Assembly<T> {
             let (outbox, outgoing) = outbox();
             let (knock, knocked) = bounded(1);
             let dialer = self.dialer(peer, outgoing, knocked);
-            self.crew.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
+            self.threads.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
             outboxes.insert(peer, outbox);
             nudges.insert(peer, knock);
         }
@@ -289,7 +289,7 @@ impl<T: Transport> Assembly<T> {
             flushing: self.flushing.clone(),
             inbox: self.inbox.0.clone(),
             closers: self.closers.clone(),
-            crew: self.crew.clone(),
+            threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
             timeouts: Timeouts {
                 dial: self.config.dial_timeout,
@@ -308,7 +308,7 @@ impl<T: Transport> Assembly<T> {
             inbox: self.inbox.0.clone(),
             nudges,
             closers: self.closers.clone(),
-            crew: self.crew.clone(),
+            threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
             places: Places::default().into(),
         };
@@ -317,7 +317,7 @@ impl<T: Transport> Assembly<T> {
             guests: Arc::new(guests),
             stop: self.stop.clone(),
         };
-        self.crew.spawn("elect-listen", self.panicked(), move || inbound.run())
+        self.threads.spawn("elect-listen", self.panicked(), move || inbound.run())
     }
 }
 

@@ -46,7 +46,7 @@ impl Bench {
             flushing: bounded(0).0,
             inbox: inbox_in,
             closers: closers.clone(),
-            crew: Crew::default(),
+            threads: Threads::default(),
             counters: Arc::clone(&counters),
             timeouts: Timeouts { dial: BOUND, handshake: BOUND, stall, stale: STALE },
         };

@@ -36,12 +36,12 @@ impl Door {
             inbox: inbox_in,
             nudges: [(id("b"), nudge), (id("c"), bounded(1).0)].into(),
             closers: Closers::default(),
-            crew: Crew::default(),
+            threads: Threads::default(),
             counters: Arc::default(),
             places: Places::default().into(),
         });
         let inbound = Inbound { transport: Arc::clone(&transport), guests: Arc::clone(&guests), stop };
-        guests.crew.spawn("listen", drop, move || inbound.run()).unwrap();
+        guests.threads.spawn("listen", drop, move || inbound.run()).unwrap();
         Self { caller, transport, guests, inbox, knocks, stop: Some(stopper) }
     }
 
@@ -61,7 +61,7 @@ impl Door {
         self.stop = None;
         self.guests.closers.close_all();
         self.transport.close();
-        self.guests.crew.join_all(BOUND).unwrap();
+        self.guests.threads.join_all(BOUND).unwrap();
         assert_eq!(self.guests.places().threads, 0);
     }
 }
@@ -139,7 +139,7 @@ fn silent_streams_lose_their_places_to_newer_ones() {
     }
     assert!(door.guests.places().handshakes.len() < HANDSHAKES_MAX);
     assert_eq!(door.guests.counters.read().guests_refused, 11);
-    assert!(door.guests.crew.count() <= 1 + door.guests.threads_max());
+    assert!(door.guests.threads.count() <= 1 + door.guests.threads_max());
     door.end();
     silent.for_each(assert_closed);
 }
