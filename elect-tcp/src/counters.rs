@@ -59,7 +59,7 @@ counters! {
     /// Handshakes of others that failed: port scans and health checks among them.
     handshakes_failed,
     /// Streams closed because too many were in handshake.
-    guests_refused,
+    inbound_refused,
 }
 
 impl Counts {

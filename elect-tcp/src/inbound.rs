@@ -16,8 +16,8 @@ use crate::orchestrator::Input;
 use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport};
 
-/// So many streams may be in handshake. One more closes the oldest: a member needs a round trip, a stranger that
-/// holds its stream open loses its place, and nobody can fill the places for good.
+/// At most this many streams are in handshake. One more closes the oldest: a member needs a round trip, a stranger that
+/// holds its stream open loses its slot, and nobody can fill the slots for good.
 pub(crate) const HANDSHAKES_MAX: usize = 16;
 
 /// How long the listener rests after an error that is not its own end, such as too many open files.
@@ -26,13 +26,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Accepts streams and reads from those of members.
 pub(crate) struct Inbound<T> {
     pub(crate) transport: Arc<T>,
-    pub(crate) guests: Arc<Guests>,
+    pub(crate) connections: Arc<InboundConnections>,
     /// Disconnected when the node ends.
     pub(crate) stop: Receiver<()>,
 }
 
-/// Everybody who dialled this node, and what their threads need.
-pub(crate) struct Guests {
+/// The streams that others dialled, and what their threads need.
+pub(crate) struct InboundConnections {
     pub(crate) config: Config,
     pub(crate) incarnation: Incarnation,
     pub(crate) handshake_timeout: Duration,
@@ -42,12 +42,12 @@ pub(crate) struct Guests {
     pub(crate) closers: Closers,
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) places: Mutex<Places>,
+    pub(crate) slots: Mutex<Slots>,
 }
 
-/// Who is here.
+/// The streams that have a slot, and the threads that read them.
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct Slots {
     next: u64,
     /// Threads, those included whose stream is closed but that have not ended yet.
     threads: usize,
@@ -60,9 +60,9 @@ impl<T: Transport> Inbound<T> {
     pub(crate) fn run(&self) {
         loop {
             let accepted = self.transport.accept();
-            self.guests.counters.listener_wakes.add(1);
+            self.connections.counters.listener_wakes.add(1);
             match accepted {
-                Ok(stream) => self.guests.admit(stream),
+                Ok(stream) => self.connections.admit(stream),
                 // A sleep that the end of the node cuts short.
                 Err(_)
                     if self.stop.recv_timeout(ACCEPT_PAUSE).is_err_and(|error| error.is_disconnected()) =>
@@ -75,32 +75,32 @@ impl<T: Transport> Inbound<T> {
     }
 }
 
-impl Guests {
+impl InboundConnections {
     fn admit<S: Stream>(self: &Arc<Self>, stream: S) {
         let Ok(closer) = stream.closer() else { return };
-        let mut places = self.places();
-        if places.threads >= self.threads_max() {
-            self.counters.guests_refused.add(1);
+        let mut slots = self.slots();
+        if slots.threads >= self.threads_max() {
+            self.counters.inbound_refused.add(1);
             return;
         }
-        if places.handshakes.len() >= HANDSHAKES_MAX
-            && let Some((_, oldest)) = places.handshakes.pop_front()
+        if slots.handshakes.len() >= HANDSHAKES_MAX
+            && let Some((_, oldest)) = slots.handshakes.pop_front()
         {
-            self.counters.guests_refused.add(1);
+            self.counters.inbound_refused.add(1);
             oldest.close();
         }
-        let number = places.next;
-        places.next += 1;
-        places.threads += 1;
-        places.handshakes.push_back((number, Arc::clone(&closer)));
-        drop(places);
-        let (guests, inbox) = (Arc::clone(self), self.inbox.clone());
-        let leave = Leave { guests: Arc::clone(self), number };
+        let number = slots.next;
+        slots.next += 1;
+        slots.threads += 1;
+        slots.handshakes.push_back((number, Arc::clone(&closer)));
+        drop(slots);
+        let (connections, inbox) = (Arc::clone(self), self.inbox.clone());
+        let slot_guard = SlotGuard { connections: Arc::clone(self), number };
         let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
-        // If no thread can be started the closure is dropped, and with it the place and the stream.
+        // If no thread can be started the closure is dropped, and with it the slot and the stream.
         let _ = self.threads.spawn("elect-in", panicked, move || {
-            guests.receive(stream, &closer, number);
-            drop(leave);
+            connections.receive(stream, &closer, number);
+            drop(slot_guard);
         });
     }
 
@@ -142,7 +142,7 @@ impl Guests {
         }
     }
 
-    /// Decides about a greeting; a member takes its seat, and whoever sat there is closed.
+    /// Decides about a greeting; a member takes its slot, and its earlier stream is closed.
     fn judge(
         &self,
         greeting: &Greeting,
@@ -160,11 +160,11 @@ impl Guests {
         if !self.nudges.contains_key(&greeting.node) {
             return Err(HandshakeRefusal::NotAMember);
         }
-        let mut places = self.places();
-        places.handshakes.retain(|(other, _)| *other != number);
+        let mut slots = self.slots();
+        slots.handshakes.retain(|(other, _)| *other != number);
         // The newest stream counts: the earlier one may be half open, left by a process that is long gone. Whose
         // incarnation is over is for the elector to say.
-        if let Some((_, earlier)) = places.members.insert(greeting.node, (number, Arc::clone(closer))) {
+        if let Some((_, earlier)) = slots.members.insert(greeting.node, (number, Arc::clone(closer))) {
             earlier.close();
         }
         Ok(())
@@ -181,23 +181,23 @@ impl Guests {
         }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Frees a guest's place when its thread ends, or never starts.
-struct Leave {
-    guests: Arc<Guests>,
+/// Frees the slot of a connection when its thread ends, or never starts.
+struct SlotGuard {
+    connections: Arc<InboundConnections>,
     number: u64,
 }
 
-impl Drop for Leave {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
-        let mut places = self.guests.places();
-        places.threads -= 1;
-        places.handshakes.retain(|(number, _)| *number != self.number);
-        places.members.retain(|_, (number, _)| *number != self.number);
+        let mut slots = self.connections.slots();
+        slots.threads -= 1;
+        slots.handshakes.retain(|(number, _)| *number != self.number);
+        slots.members.retain(|_, (number, _)| *number != self.number);
     }
 }
 

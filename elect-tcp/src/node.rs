@@ -19,7 +19,7 @@ use crate::dialer::{Dialer, Timeouts};
 use crate::event::{self, Announcer, Events, HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
-use crate::inbound::{Guests, Inbound, Places};
+use crate::inbound::{Inbound, InboundConnections, Slots};
 use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
@@ -301,7 +301,7 @@ impl<T: Transport> Assembly<T> {
     }
 
     fn start_listener(&self, nudges: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
-        let guests = Guests {
+        let connections = InboundConnections {
             config: self.config.elect.clone(),
             incarnation: self.incarnation,
             handshake_timeout: self.config.handshake_timeout,
@@ -310,11 +310,11 @@ impl<T: Transport> Assembly<T> {
             closers: self.closers.clone(),
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
-            places: Places::default().into(),
+            slots: Slots::default().into(),
         };
         let inbound = Inbound {
             transport: Arc::clone(&self.transport),
-            guests: Arc::new(guests),
+            connections: Arc::new(connections),
             stop: self.stop.clone(),
         };
         self.threads.spawn("elect-listen", self.panicked(), move || inbound.run())

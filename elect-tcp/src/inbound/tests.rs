@@ -13,23 +13,23 @@ use crate::testing::{config, heartbeat, id};
 const BOUND: Duration = Duration::from_secs(20);
 
 /// The inbound side of `a` in a group of `a`, `b` and `c`.
-struct Door {
+struct Bench {
     caller: LocalTransport,
     transport: Arc<LocalTransport>,
-    guests: Arc<Guests>,
+    connections: Arc<InboundConnections>,
     inbox: Receiver<Input>,
     knocks: Receiver<()>,
     stop: Option<Sender<()>>,
 }
 
-impl Door {
+impl Bench {
     fn new() -> Self {
         let network = LocalNetwork::new();
         let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
         let (nudge, knocks) = bounded(1);
         let (stopper, stop) = bounded(0);
-        let guests = Arc::new(Guests {
+        let connections = Arc::new(InboundConnections {
             config: config("a"),
             incarnation: Incarnation { counter: 4, random: 4 },
             handshake_timeout: BOUND * 10,
@@ -38,11 +38,12 @@ impl Door {
             closers: Closers::default(),
             threads: Threads::default(),
             counters: Arc::default(),
-            places: Places::default().into(),
+            slots: Slots::default().into(),
         });
-        let inbound = Inbound { transport: Arc::clone(&transport), guests: Arc::clone(&guests), stop };
-        guests.threads.spawn("listen", drop, move || inbound.run()).unwrap();
-        Self { caller, transport, guests, inbox, knocks, stop: Some(stopper) }
+        let inbound =
+            Inbound { transport: Arc::clone(&transport), connections: Arc::clone(&connections), stop };
+        connections.threads.spawn("listen", drop, move || inbound.run()).unwrap();
+        Self { caller, transport, connections, inbox, knocks, stop: Some(stopper) }
     }
 
     fn dial(&self) -> UnixStream {
@@ -59,10 +60,10 @@ impl Door {
 
     fn end(mut self) {
         self.stop = None;
-        self.guests.closers.close_all();
+        self.connections.closers.close_all();
         self.transport.close();
-        self.guests.threads.join_all(BOUND).unwrap();
-        assert_eq!(self.guests.places().threads, 0);
+        self.connections.threads.join_all(BOUND).unwrap();
+        assert_eq!(self.connections.slots().threads, 0);
     }
 }
 
@@ -77,31 +78,31 @@ fn assert_closed(mut stream: UnixStream) {
 
 #[test]
 fn a_member_is_heard_and_announced() {
-    let door = Door::new();
-    let (mut stream, answer) = door.greet(&greeting("b")).unwrap();
+    let bench = Bench::new();
+    let (mut stream, answer) = bench.greet(&greeting("b")).unwrap();
     assert_eq!((answer.node, answer.incarnation.counter), (id("a"), 4));
-    match door.inbox.recv_timeout(BOUND).unwrap() {
+    match bench.inbox.recv_timeout(BOUND).unwrap() {
         Input::Greeted { peer, incarnation, address } => {
             let said = greeting("b");
             assert_eq!((peer, incarnation, address), (said.node, said.incarnation, said.address));
         }
         other => panic!("{other:?}"),
     }
-    door.knocks.recv_timeout(BOUND).expect("the thread that dials b learns that b is there");
+    bench.knocks.recv_timeout(BOUND).expect("the thread that dials b learns that b is there");
     let mut buffer = [0; elect_core::wire::FRAME_BYTES_MAX];
     let length = elect_core::wire::encode(&heartbeat(1), &mut buffer);
     io::Write::write_all(&mut stream, &buffer[..length]).unwrap();
-    match door.inbox.recv_timeout(BOUND).unwrap() {
+    match bench.inbox.recv_timeout(BOUND).unwrap() {
         Input::Frame { from, frame } => assert_eq!((from, frame), (id("b"), heartbeat(1))),
         other => panic!("{other:?}"),
     }
-    door.end();
+    bench.end();
 }
 
 #[test]
 fn strangers_are_refused_with_the_reason() {
-    let door = Door::new();
-    let refusal = |greeting: Greeting| match door.greet(&greeting) {
+    let bench = Bench::new();
+    let refusal = |greeting: Greeting| match bench.greet(&greeting) {
         Err(HandshakeError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     };
@@ -111,47 +112,47 @@ fn strangers_are_refused_with_the_reason() {
     assert_eq!(refusal(Greeting { cluster, ..greeting("b") }), HandshakeRefusal::Cluster);
     assert_eq!(refusal(Greeting { addressee: id("c"), ..greeting("b") }), HandshakeRefusal::Addressee);
     assert_eq!(refusal(Greeting { versions: (2, 3), ..greeting("b") }), HandshakeRefusal::Version);
-    assert!(door.inbox.is_empty());
-    door.end();
+    assert!(bench.inbox.is_empty());
+    bench.end();
 }
 
 #[test]
-fn a_members_newest_stream_takes_the_place_of_its_older_one() {
-    let door = Door::new();
-    let (first, _) = door.greet(&greeting("b")).unwrap();
-    let (other, _) = door.greet(&greeting("c")).unwrap();
-    let (second, _) = door.greet(&greeting("b")).unwrap();
+fn a_members_newest_stream_replaces_its_older_one() {
+    let bench = Bench::new();
+    let (first, _) = bench.greet(&greeting("b")).unwrap();
+    let (other, _) = bench.greet(&greeting("c")).unwrap();
+    let (second, _) = bench.greet(&greeting("b")).unwrap();
     assert_closed(first);
-    assert_eq!(door.guests.places().members.len(), 2);
+    assert_eq!(bench.connections.slots().members.len(), 2);
     drop((other, second));
-    door.end();
+    bench.end();
 }
 
 #[test]
-fn silent_streams_lose_their_places_to_newer_ones() {
-    let door = Door::new();
-    let silent: Vec<_> = (0..HANDSHAKES_MAX + 10).map(|_| door.dial()).collect();
-    let (_member, _) = door.greet(&greeting("b")).unwrap();
+fn silent_streams_lose_their_slots_to_newer_ones() {
+    let bench = Bench::new();
+    let silent: Vec<_> = (0..HANDSHAKES_MAX + 10).map(|_| bench.dial()).collect();
+    let (_member, _) = bench.greet(&greeting("b")).unwrap();
     let mut silent = silent.into_iter();
-    // The member's handshake took one more place, and gave it back.
+    // The member's handshake took one more slot, and gave it back.
     for stream in silent.by_ref().take(11) {
         assert_closed(stream);
     }
-    assert!(door.guests.places().handshakes.len() < HANDSHAKES_MAX);
-    assert_eq!(door.guests.counters.read().guests_refused, 11);
-    assert!(door.guests.threads.count() <= 1 + door.guests.threads_max());
-    door.end();
+    assert!(bench.connections.slots().handshakes.len() < HANDSHAKES_MAX);
+    assert_eq!(bench.connections.counters.read().inbound_refused, 11);
+    assert!(bench.connections.threads.count() <= 1 + bench.connections.threads_max());
+    bench.end();
     silent.for_each(assert_closed);
 }
 
 #[test]
 fn garbage_from_a_member_ends_its_stream_only() {
-    let door = Door::new();
-    let (mut stream, _) = door.greet(&greeting("b")).unwrap();
+    let bench = Bench::new();
+    let (mut stream, _) = bench.greet(&greeting("b")).unwrap();
     io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").unwrap();
     // Unread bytes may turn the end into a reset.
     let end = thread::spawn(move || stream.read(&mut [0]));
     assert!(!matches!(end.join().unwrap(), Ok(1..)));
-    let (_again, _) = door.greet(&greeting("b")).unwrap();
-    door.end();
+    let (_again, _) = bench.greet(&greeting("b")).unwrap();
+    bench.end();
 }
