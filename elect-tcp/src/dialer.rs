@@ -39,7 +39,7 @@ pub(crate) struct Dialer<T> {
     pub(crate) greeting: Greeting,
     pub(crate) outgoing: Outgoing,
     /// The peer has dialled this node: it is there.
-    pub(crate) nudges: Receiver<()>,
+    pub(crate) woken: Receiver<()>,
     /// Disconnected when the node ends.
     pub(crate) stop: Receiver<()>,
     /// Dropped with this value: then the last frame has left.
@@ -125,7 +125,7 @@ impl<T: Transport> Dialer<T> {
     fn rest(&self, wait: Duration) -> Result<(), Stopped> {
         select! {
             recv(self.stop) -> _ => Err(Stopped),
-            recv(self.nudges) -> _ => Ok(()),
+            recv(self.woken) -> _ => Ok(()),
             default(wait) => Ok(()),
         }
     }

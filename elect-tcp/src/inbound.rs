@@ -38,7 +38,7 @@ pub(crate) struct InboundConnections {
     pub(crate) handshake_timeout: Duration,
     pub(crate) inbox: Sender<Input>,
     /// Tells a peer's dialling thread that the peer is there.
-    pub(crate) nudges: HashMap<NodeId, Sender<()>>,
+    pub(crate) wake_dialer: HashMap<NodeId, Sender<()>>,
     pub(crate) closers: Closers,
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
@@ -106,7 +106,7 @@ impl InboundConnections {
 
     /// Twice what a quiet node needs: room for those that are closed and about to end.
     fn threads_max(&self) -> usize {
-        2 * (HANDSHAKES_MAX + self.nudges.len())
+        2 * (HANDSHAKES_MAX + self.wake_dialer.len())
     }
 
     fn receive<S: Stream>(&self, mut stream: S, closer: &Arc<dyn Close>, number: u64) {
@@ -121,8 +121,8 @@ impl InboundConnections {
         if stream.set_timeouts(None, None).is_err() || self.inbox.send(hello).is_err() {
             return;
         }
-        if let Some(nudge) = self.nudges.get(&peer) {
-            let _ = nudge.try_send(());
+        if let Some(wake) = self.wake_dialer.get(&peer) {
+            let _ = wake.try_send(());
         }
         // However it ends, the peer dials again; its absence is seen on the stream that this node dialled.
         let _ = self.read(stream, peer);
@@ -157,7 +157,7 @@ impl InboundConnections {
         if greeting.addressee != own.node {
             return Err(HandshakeRefusal::Addressee);
         }
-        if !self.nudges.contains_key(&greeting.node) {
+        if !self.wake_dialer.contains_key(&greeting.node) {
             return Err(HandshakeRefusal::NotAMember);
         }
         let mut slots = self.slots();

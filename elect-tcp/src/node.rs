@@ -203,8 +203,8 @@ impl<T: Transport> Assembly<T> {
             Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
         self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
-        let (outboxes, nudges) = self.start_dialers()?;
-        self.start_listener(nudges)?;
+        let (outboxes, wake_dialer) = self.start_dialers()?;
+        self.start_listener(wake_dialer)?;
 
         let (commands_out, commands) = bounded(COMMANDS_MAX);
         let (answering, gone) = bounded(0);
@@ -257,20 +257,20 @@ impl<T: Transport> Assembly<T> {
 
     #[expect(clippy::type_complexity, reason = "two halves of what each peer has, named at the only call")]
     fn start_dialers(&self) -> io::Result<(BTreeMap<NodeId, Outbox>, HashMap<NodeId, Sender<()>>)> {
-        let (mut outboxes, mut nudges) = (BTreeMap::new(), HashMap::new());
+        let (mut outboxes, mut wake_dialer) = (BTreeMap::new(), HashMap::new());
         let own = self.config.elect.node();
         for peer in self.config.elect.members().iter().map(|member| member.id).filter(|id| *id != own) {
             let (outbox, outgoing) = outbox();
-            let (knock, knocked) = bounded(1);
-            let dialer = self.dialer(peer, outgoing, knocked);
+            let (wake, woken) = bounded(1);
+            let dialer = self.dialer(peer, outgoing, woken);
             self.threads.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
             outboxes.insert(peer, outbox);
-            nudges.insert(peer, knock);
+            wake_dialer.insert(peer, wake);
         }
-        Ok((outboxes, nudges))
+        Ok((outboxes, wake_dialer))
     }
 
-    fn dialer(&self, peer: NodeId, outgoing: Outgoing, nudges: Receiver<()>) -> Dialer<T> {
+    fn dialer(&self, peer: NodeId, outgoing: Outgoing, woken: Receiver<()>) -> Dialer<T> {
         let elect = &self.config.elect;
         Dialer {
             peer,
@@ -284,7 +284,7 @@ impl<T: Transport> Assembly<T> {
                 address: elect.address().clone(),
             },
             outgoing,
-            nudges,
+            woken,
             stop: self.stop.clone(),
             flushing: self.flushing.clone(),
             inbox: self.inbox.0.clone(),
@@ -300,13 +300,13 @@ impl<T: Transport> Assembly<T> {
         }
     }
 
-    fn start_listener(&self, nudges: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
+    fn start_listener(&self, wake_dialer: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
         let connections = InboundConnections {
             config: self.config.elect.clone(),
             incarnation: self.incarnation,
             handshake_timeout: self.config.handshake_timeout,
             inbox: self.inbox.0.clone(),
-            nudges,
+            wake_dialer,
             closers: self.closers.clone(),
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),

@@ -20,7 +20,7 @@ struct Bench {
     listener: LocalTransport,
     outbox: Option<Outbox>,
     inbox: Receiver<Input>,
-    nudge: Sender<()>,
+    wake: Sender<()>,
     stop: Option<Sender<()>>,
     closers: Closers,
     counters: Arc<Counters>,
@@ -33,7 +33,7 @@ impl Bench {
         let (own, listener) = (network.join(id("a")), network.join(id("b")));
         let (outbox, outgoing) = outbox();
         let (inbox_in, inbox) = bounded(64);
-        let (nudge, nudges) = bounded(1);
+        let (wake, woken) = bounded(1);
         let (stopper, stop) = bounded(0);
         let (closers, counters) = (Closers::default(), Arc::<Counters>::default());
         let dialer = Dialer {
@@ -41,7 +41,7 @@ impl Bench {
             transport: Arc::new(own),
             greeting: greeting("a", "b"),
             outgoing,
-            nudges,
+            woken,
             stop,
             flushing: bounded(0).0,
             inbox: inbox_in,
@@ -56,7 +56,7 @@ impl Bench {
             listener,
             outbox: Some(outbox),
             inbox,
-            nudge,
+            wake,
             stop: Some(stopper),
             closers,
             counters,
@@ -178,7 +178,7 @@ fn a_peer_that_dials_is_dialled_at_once() {
         thread::yield_now();
     }
     let returned = bench.network.join(id("b"));
-    bench.nudge.send(()).unwrap();
+    bench.wake.send(()).unwrap();
     let mut stream = returned.accept().unwrap();
     handshake::accept(&mut stream, BOUND, |_| Ok(greeting("b", "a"))).unwrap();
     assert_eq!(bench.state(), LinkState::Up);

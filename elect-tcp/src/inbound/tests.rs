@@ -18,7 +18,7 @@ struct Bench {
     transport: Arc<LocalTransport>,
     connections: Arc<InboundConnections>,
     inbox: Receiver<Input>,
-    knocks: Receiver<()>,
+    woken: Receiver<()>,
     stop: Option<Sender<()>>,
 }
 
@@ -27,14 +27,14 @@ impl Bench {
         let network = LocalNetwork::new();
         let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
-        let (nudge, knocks) = bounded(1);
+        let (wake, woken) = bounded(1);
         let (stopper, stop) = bounded(0);
         let connections = Arc::new(InboundConnections {
             config: config("a"),
             incarnation: Incarnation { counter: 4, random: 4 },
             handshake_timeout: BOUND * 10,
             inbox: inbox_in,
-            nudges: [(id("b"), nudge), (id("c"), bounded(1).0)].into(),
+            wake_dialer: [(id("b"), wake), (id("c"), bounded(1).0)].into(),
             closers: Closers::default(),
             threads: Threads::default(),
             counters: Arc::default(),
@@ -43,7 +43,7 @@ impl Bench {
         let inbound =
             Inbound { transport: Arc::clone(&transport), connections: Arc::clone(&connections), stop };
         connections.threads.spawn("listen", drop, move || inbound.run()).unwrap();
-        Self { caller, transport, connections, inbox, knocks, stop: Some(stopper) }
+        Self { caller, transport, connections, inbox, woken, stop: Some(stopper) }
     }
 
     fn dial(&self) -> UnixStream {
@@ -88,7 +88,7 @@ fn a_member_is_heard_and_announced() {
         }
         other => panic!("{other:?}"),
     }
-    bench.knocks.recv_timeout(BOUND).expect("the thread that dials b learns that b is there");
+    bench.woken.recv_timeout(BOUND).expect("the thread that dials b learns that b is there");
     let mut buffer = [0; elect_core::wire::FRAME_BYTES_MAX];
     let length = elect_core::wire::encode(&heartbeat(1), &mut buffer);
     io::Write::write_all(&mut stream, &buffer[..length]).unwrap();
