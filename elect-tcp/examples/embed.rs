@@ -104,7 +104,7 @@ fn act(name: NodeId, node: &NodeHandle, duty: Duty) {
     match duty {
         Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. } => {
             println!("{name}: leads epoch {}", elected.epoch());
-            node.in_office(&elected.serve_without_log_forgetting_earlier_writes());
+            node.on_office(&elected.serve_without_log_forgetting_earlier_writes());
         }
         // Nobody else led: its office goes on, with stamps of the new epoch.
         Duty::EpochRaised { from, raised: Raised::InOffice(stamp) } => {
@@ -113,7 +113,7 @@ fn act(name: NodeId, node: &NodeHandle, duty: Duty) {
         // Nothing to finish here.
         Duty::HandoverBegan { target, .. } => {
             println!("{name}: hands over to {target}");
-            node.drained();
+            node.on_drained();
         }
         Duty::HandoverAborted { target, .. } => println!("{name}: goes on, {target} does not take over"),
         // It has no log that could have been lost.

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },
                 ) = event
                 {
-                    host.in_office(&elected.serve_without_log_forgetting_earlier_writes());
+                    host.on_office(&elected.serve_without_log_forgetting_earlier_writes());
                 }
             }
         });

@@ -168,23 +168,23 @@ impl NodeHandle {
     }
 
     /// The host is in office.
-    pub fn in_office(&self, office: &Office) {
+    pub fn on_office(&self, office: &Office) {
         let office = office.clone();
         self.tell(move |elector, now| elector.on_office(&office, now));
     }
 
     /// The catch-up source is lost, or no longer has what it reported.
-    pub fn source_lost(&self) {
+    pub fn on_source_lost(&self) {
         self.tell(Elector::on_source_lost);
     }
 
     /// Everything that began before the handover is finished.
-    pub fn drained(&self) {
+    pub fn on_drained(&self) {
         self.tell(Elector::on_drained);
     }
 
     /// A replaced node's log holds everything up to an entry written after its return.
-    pub fn rebuilt(&self, to: RebuiltTo) -> Result<(), RequestError> {
+    pub fn on_rebuilt(&self, to: RebuiltTo) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.on_rebuilt(to, now))
     }
 

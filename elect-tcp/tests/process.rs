@@ -227,7 +227,7 @@ fn shutdown_stalled_peer() {
     handle.shutdown().expect("once more is no error");
     assert_eq!(handle.resign(), Err(RequestError::NodeGone(NodeGone)));
     handle.set_position(None);
-    handle.drained();
+    handle.on_drained();
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Host {
             let own = self.shared.settings.node();
             self.source_deadline = None;
             self.log.tell(Kind::SourceLost, Some(epoch), Some(own), "the node to catch up with is lost");
-            self.shared.handle.source_lost();
+            self.shared.handle.on_source_lost();
         }
     }
 
@@ -199,7 +199,7 @@ impl Host {
             Way::CaughtUp(caught_up) => match caught_up.own_entry_committed(entry) {
                 Ok(office) => {
                     let own = self.shared.settings.node();
-                    self.shared.handle.in_office(&office);
+                    self.shared.handle.on_office(&office);
                     self.shared.set_office(Some(office.clone()));
                     let text = format!("{own} serves as the primary of epoch {}", entry.epoch);
                     self.log.tell(Kind::InOffice, Some(entry.epoch), Some(own), &text);
@@ -267,7 +267,7 @@ impl Host {
         if Instant::now() < again {
             return;
         }
-        let shown = self.shared.handle.rebuilt(RebuiltTo { entry: Some(entry) });
+        let shown = self.shared.handle.on_rebuilt(RebuiltTo { entry: Some(entry) });
         let early = NotRebuilt::TooEarly;
         self.rebuilt = match shown {
             Err(RequestError::Refused(RequestRefused::NotRebuilt(why)))

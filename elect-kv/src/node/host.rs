@@ -375,7 +375,7 @@ impl Host {
     fn finish_draining(&mut self) {
         if self.draining && self.pending.is_empty() && self.committed.is_empty() {
             self.draining = false;
-            self.shared.handle.drained();
+            self.shared.handle.on_drained();
         }
     }
 

@@ -232,11 +232,11 @@ impl Cluster {
                 Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },
             ) => {
                 let office = elected.serve_without_log_forgetting_earlier_writes();
-                member.handle.in_office(&office);
+                member.handle.on_office(&office);
                 member.office = Some(office);
                 member.follows = None;
             }
-            HostEvent::Act(Duty::HandoverBegan { .. }) => member.handle.drained(),
+            HostEvent::Act(Duty::HandoverBegan { .. }) => member.handle.on_drained(),
             HostEvent::Happened(NodeNotice::Elector(Notice::Following { leader, .. })) => {
                 member.follows = Some(leader);
             }
