@@ -18,7 +18,7 @@ use super::reply::Reply;
 use super::request::take_request;
 use super::write::{parse_write, reply_to};
 use crate::node::shared::{Shared, WriteFailed};
-use crate::store::Outcome;
+use crate::store::CommandResult;
 
 /// Clients at a time.
 const CLIENTS_MAX: usize = 10_000;
@@ -40,7 +40,7 @@ pub(crate) struct Clients {
 struct Waiting {
     name: String,
     key: Bytes,
-    outcome: oneshot::Receiver<Result<Outcome, WriteFailed>>,
+    result: oneshot::Receiver<Result<CommandResult, WriteFailed>>,
 }
 
 impl Clients {
@@ -150,8 +150,8 @@ impl<'a> Connection<'a> {
             let name = upper(&words[0]);
             match parse_write(&name, &words) {
                 Ok(Some(write)) => {
-                    let outcome = self.shared.write(write.command.encode());
-                    self.waiting.push_back(Waiting { name, key: write.key, outcome });
+                    let result = self.shared.write(write.command.encode());
+                    self.waiting.push_back(Waiting { name, key: write.key, result });
                     if self.waiting.len() >= RUN_MAX {
                         self.finish_writes().await;
                     }
@@ -176,11 +176,11 @@ impl<'a> Connection<'a> {
 
     /// Waits for the writes under way and puts their replies, in order.
     async fn finish_writes(&mut self) {
-        while let Some(Waiting { name, key, outcome }) = self.waiting.pop_front() {
+        while let Some(Waiting { name, key, result }) = self.waiting.pop_front() {
             // A host that ended without a word may have appended the write.
-            let outcome = outcome.await.unwrap_or(Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)));
-            let reply = match outcome {
-                Ok(outcome) => reply_to(&name, outcome),
+            let result = result.await.unwrap_or(Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)));
+            let reply = match result {
+                Ok(result) => reply_to(&name, result),
                 Err(failed) => Reply::Error(failed.text(self.shared, Some(&key))),
             };
             self.put(reply);

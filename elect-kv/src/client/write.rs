@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::reply::Reply;
-use crate::store::{Answer, Command, KEY_BYTES_MAX, Outcome, When};
+use crate::store::{Command, CommandResult, KEY_BYTES_MAX, SetCondition, SetReply};
 
 /// A write as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,15 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
     let arguments = &words[1..];
     let command = match (name, arguments) {
         ("SET", [key, value, options @ ..]) => {
-            let (when, answer) = set_options(options)?;
-            Command::Set { key: key.clone(), value: value.clone(), when, answer }
+            let (condition, reply) = set_options(options)?;
+            Command::Set { key: key.clone(), value: value.clone(), condition, reply }
         }
-        ("SETNX", [key, value]) => {
-            Command::Set { key: key.clone(), value: value.clone(), when: When::Absent, answer: Answer::Done }
-        }
+        ("SETNX", [key, value]) => Command::Set {
+            key: key.clone(),
+            value: value.clone(),
+            condition: SetCondition::Absent,
+            reply: SetReply::Done,
+        },
         ("DEL" | "UNLINK", [_, ..]) => Command::Delete { keys: arguments.to_vec() },
         ("INCR", [key]) => Command::Add { key: key.clone(), amount: 1 },
         ("DECR", [key]) => Command::Add { key: key.clone(), amount: -1 },
@@ -49,32 +52,32 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
 }
 
 /// The reply to a committed write.
-pub(super) fn reply_to(name: &str, outcome: Outcome) -> Reply {
-    match (name, outcome) {
-        ("SETNX", Outcome::Done) => Reply::Number(1),
-        ("SETNX", Outcome::Nothing) => Reply::Number(0),
-        (_, Outcome::Done) => Reply::OK,
-        (_, Outcome::Nothing) => Reply::Null,
-        (_, Outcome::Number(number)) => Reply::Number(number),
-        (_, Outcome::Value(value)) => Reply::Bulk(value),
-        (_, Outcome::NotANumber) => not_a_number(),
+pub(super) fn reply_to(name: &str, result: CommandResult) -> Reply {
+    match (name, result) {
+        ("SETNX", CommandResult::Done) => Reply::Number(1),
+        ("SETNX", CommandResult::Nothing) => Reply::Number(0),
+        (_, CommandResult::Done) => Reply::OK,
+        (_, CommandResult::Nothing) => Reply::Null,
+        (_, CommandResult::Number(number)) => Reply::Number(number),
+        (_, CommandResult::Value(value)) => Reply::Bulk(value),
+        (_, CommandResult::NotANumber) => not_a_number(),
     }
 }
 
-fn set_options(options: &[Bytes]) -> Result<(When, Answer), Reply> {
-    let (mut when, mut answer) = (When::Always, Answer::Done);
+fn set_options(options: &[Bytes]) -> Result<(SetCondition, SetReply), Reply> {
+    let (mut condition, mut reply) = (SetCondition::Always, SetReply::Done);
     for option in options {
         match option.to_ascii_uppercase().as_slice() {
-            b"NX" if when == When::Always => when = When::Absent,
-            b"XX" if when == When::Always => when = When::Present,
-            b"GET" => answer = Answer::Old,
+            b"NX" if condition == SetCondition::Always => condition = SetCondition::Absent,
+            b"XX" if condition == SetCondition::Always => condition = SetCondition::Present,
+            b"GET" => reply = SetReply::Old,
             b"EX" | b"PX" | b"EXAT" | b"PXAT" | b"KEEPTTL" => {
                 return Err(Reply::error("ERR this server knows no expiry: SET takes NX, XX and GET only"));
             }
             _ => return Err(Reply::error("ERR syntax error")),
         }
     }
-    Ok((when, answer))
+    Ok((condition, reply))
 }
 
 fn number(word: &Bytes) -> Result<i64, Reply> {
@@ -101,11 +104,11 @@ mod tests {
     #[test]
     fn writes_become_commands() {
         let key = || Bytes::from("k");
-        let set = |when, answer| Command::Set { key: key(), value: "v".into(), when, answer };
+        let set = |condition, reply| Command::Set { key: key(), value: "v".into(), condition, reply };
         let table = [
-            ("SET k v", Some(set(When::Always, Answer::Done))),
-            ("SET k v nx get", Some(set(When::Absent, Answer::Old))),
-            ("SETNX k v", Some(set(When::Absent, Answer::Done))),
+            ("SET k v", Some(set(SetCondition::Always, SetReply::Done))),
+            ("SET k v nx get", Some(set(SetCondition::Absent, SetReply::Old))),
+            ("SETNX k v", Some(set(SetCondition::Absent, SetReply::Done))),
             ("DEL k l", Some(Command::Delete { keys: vec![key(), "l".into()] })),
             ("DECRBY k 5", Some(Command::Add { key: key(), amount: -5 })),
             ("GET k", None),

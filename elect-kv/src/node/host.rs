@@ -17,7 +17,7 @@ use super::events::SOURCE_TIMEOUT;
 use super::shared::{Progress, Shared, WriteFailed};
 use crate::event_log::{EventLog, Kind};
 use crate::replication::{Journal, Message, Output, Replica};
-use crate::store::{FencedLog, Outcome, Store};
+use crate::store::{CommandResult, FencedLog, Store};
 
 /// So many inputs make one batch at most: then it is written, synced and acknowledged.
 const BATCH_MAX: usize = 4096;
@@ -29,7 +29,7 @@ const HEALTHY_FOR: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A client's write.
-    Write { command: Bytes, answer: oneshot::Sender<Result<Outcome, WriteFailed>> },
+    Write { command: Bytes, reply: oneshot::Sender<Result<CommandResult, WriteFailed>> },
     /// A replication connection stands.
     Up { peer: NodeId, session: u64, outbox: mpsc::UnboundedSender<Message> },
     /// It closed.
@@ -68,18 +68,18 @@ pub(crate) struct Host {
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
     pub(super) ending: Option<Ending>,
-    /// When a source that stays silent counts as lost.
+    /// SetCondition a source that stays silent counts as lost.
     pub(super) source_deadline: Option<Instant>,
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
-    pending: BTreeMap<u64, Answer>,
+    pending: BTreeMap<u64, WriteReply>,
     /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
-    committed: Vec<(Outcome, Answer)>,
+    committed: Vec<(CommandResult, WriteReply)>,
     /// Likewise, not yet admitted.
-    waiting: Vec<(Bytes, Answer)>,
+    waiting: Vec<(Bytes, WriteReply)>,
     reported: Option<Position>,
-    /// When this loop vouches for the node again.
+    /// SetCondition this loop vouches for the node again.
     vouches_at: Instant,
 }
 
@@ -94,7 +94,7 @@ pub(super) enum Way {
 }
 
 /// Whoever waits for a write.
-type Answer = oneshot::Sender<Result<Outcome, WriteFailed>>;
+type WriteReply = oneshot::Sender<Result<CommandResult, WriteFailed>>;
 
 impl Host {
     pub(crate) fn new(
@@ -156,7 +156,7 @@ impl Host {
         let mut writes = Vec::new();
         for _ in 0..BATCH_MAX {
             match self.inbox.try_recv() {
-                Ok(Input::Write { command, answer }) => writes.push((command, answer)),
+                Ok(Input::Write { command, reply }) => writes.push((command, reply)),
                 Ok(input) => self.on_input(input),
                 Err(_) => break,
             }
@@ -227,7 +227,7 @@ impl Host {
     }
 
     /// Admits a batch of writes under one stamp, or refuses it.
-    pub(super) fn admit(&mut self, writes: Vec<(Bytes, Answer)>) {
+    pub(super) fn admit(&mut self, writes: Vec<(Bytes, WriteReply)>) {
         if writes.is_empty() {
             return;
         }
@@ -238,7 +238,7 @@ impl Host {
             self.waiting.extend(writes);
             return;
         }
-        let (commands, answers): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        let (commands, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let stamp = match &self.way {
             // It may be raised between these two looks: then the fence finds it stale.
             Way::InOffice(office, led) => office.stamp(self.shared.handle.now()).map(|_| *led).map_err(Some),
@@ -249,11 +249,11 @@ impl Host {
             data.replica.propose(stamp, commands, &mut data.journal).map_err(|_| None)
         });
         match admitted {
-            Ok(first) => self.pending.extend((first..).zip(answers)),
+            Ok(first) => self.pending.extend((first..).zip(replies)),
             Err(reason) => {
-                for answer in answers {
-                    // A client that has gone needs no answer.
-                    let _ = answer.send(Err(WriteFailed::NotAdmitted(reason)));
+                for reply in replies {
+                    // A client that has gone needs no reply.
+                    let _ = reply.send(Err(WriteFailed::NotAdmitted(reason)));
                 }
             }
         }
@@ -296,8 +296,8 @@ impl Host {
     fn commit(&mut self, offset: u64) {
         let Some(data) = &self.data else { return };
         let (pending, committed) = (&mut self.pending, &mut self.committed);
-        let applied = data.store.apply(offset, |offset, outcome| {
-            committed.extend(pending.remove(&offset).map(|answer| (outcome, answer)));
+        let applied = data.store.apply(offset, |offset, result| {
+            committed.extend(pending.remove(&offset).map(|reply| (result, reply)));
         });
         if let Err(error) = applied {
             self.fail(error.to_string());
@@ -310,13 +310,13 @@ impl Host {
     pub(super) fn acknowledge(&mut self) {
         let (Some(data), Way::InOffice(office, stamp)) = (&self.data, &self.way) else { return };
         let stamp = *stamp;
-        for (outcome, answer) in std::mem::take(&mut self.committed) {
+        for (result, reply) in std::mem::take(&mut self.committed) {
             if data.journal.ack(stamp).is_ok() && office.check_write(stamp, self.shared.handle.now()).is_ok()
             {
-                // A client that has gone needs no answer.
-                let _ = answer.send(Ok(outcome));
+                // A client that has gone needs no reply.
+                let _ = reply.send(Ok(result));
             } else {
-                self.committed.push((outcome, answer));
+                self.committed.push((result, reply));
             }
         }
     }
@@ -383,12 +383,12 @@ impl Host {
     pub(super) fn abandon_pending(&mut self) {
         let epoch = self.epoch_led().unwrap_or_default();
         let pending = std::mem::take(&mut self.pending).into_values();
-        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, answer)| answer);
-        for answer in pending.chain(committed) {
-            let _ = answer.send(Err(WriteFailed::Unknown(epoch)));
+        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
+        for reply in pending.chain(committed) {
+            let _ = reply.send(Err(WriteFailed::Unknown(epoch)));
         }
-        for (_, answer) in std::mem::take(&mut self.waiting) {
-            let _ = answer.send(Err(WriteFailed::NotAdmitted(None)));
+        for (_, reply) in std::mem::take(&mut self.waiting) {
+            let _ = reply.send(Err(WriteFailed::NotAdmitted(None)));
         }
     }
 

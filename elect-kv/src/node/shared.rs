@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::host::Input;
 use super::stall::Stall;
 use crate::config::Settings;
-use crate::store::{Outcome, Store};
+use crate::store::{CommandResult, Store};
 
 /// What a client's task knows of its node.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct Progress {
     pub(crate) followers: Vec<(NodeId, u64)>,
 }
 
-/// Why a write has no outcome.
+/// Why a write has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteFailed {
     /// It was not admitted: it never takes effect.
@@ -105,12 +105,12 @@ impl Shared {
         *self.progress.write().expect("no holder panics") = progress;
     }
 
-    /// Hands a write to the host. Its outcome comes when a quorum holds it.
-    pub(crate) fn write(&self, command: Bytes) -> oneshot::Receiver<Result<Outcome, WriteFailed>> {
-        let (answer, outcome) = oneshot::channel();
+    /// Hands a write to the host. Its result comes when a quorum holds it.
+    pub(crate) fn write(&self, command: Bytes) -> oneshot::Receiver<Result<CommandResult, WriteFailed>> {
+        let (reply, result) = oneshot::channel();
         // A host that has ended drops the sender: the receiver then reads as not admitted.
-        let _ = self.inbox.send(Input::Write { command, answer });
-        outcome
+        let _ = self.inbox.send(Input::Write { command, reply });
+        result
     }
 
     /// What to tell a client whose command only the primary can serve.

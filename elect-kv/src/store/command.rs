@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// A change of the key space. Its outcome depends on nothing but the state it is applied to.
+/// A change of the key space. Its result depends on nothing but the state it is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Sets a key.
@@ -11,10 +11,10 @@ pub enum Command {
         key: Bytes,
         /// Its new value.
         value: Bytes,
-        /// When.
-        when: When,
+        /// SetCondition.
+        condition: SetCondition,
         /// What it answers.
-        answer: Answer,
+        reply: SetReply,
     },
     /// Removes keys; answers how many there were.
     Delete {
@@ -30,9 +30,9 @@ pub enum Command {
     },
 }
 
-/// When a `Set` takes effect.
+/// SetCondition a `Set` takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum SetCondition {
     /// Always.
     Always,
     /// If the key is absent.
@@ -43,7 +43,7 @@ pub enum When {
 
 /// What a `Set` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum SetReply {
     /// Whether it took effect.
     Done,
     /// The value before it.
@@ -52,7 +52,7 @@ pub enum Answer {
 
 /// What a command answers its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandResult {
     /// Done.
     Done,
     /// Nothing: the condition did not hold, or there was no value.
@@ -79,16 +79,16 @@ impl Command {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         match self {
-            Self::Set { key, value, when, answer } => {
+            Self::Set { key, value, condition, reply } => {
                 out.put_u8(SET);
-                out.put_u8(match when {
-                    When::Always => 0,
-                    When::Absent => 1,
-                    When::Present => 2,
+                out.put_u8(match condition {
+                    SetCondition::Always => 0,
+                    SetCondition::Absent => 1,
+                    SetCondition::Present => 2,
                 });
-                out.put_u8(match answer {
-                    Answer::Done => 0,
-                    Answer::Old => 1,
+                out.put_u8(match reply {
+                    SetReply::Done => 0,
+                    SetReply::Old => 1,
                 });
                 put_bytes(&mut out, key);
                 out.put_slice(value);
@@ -112,19 +112,19 @@ impl Command {
     pub fn decode(mut bytes: Bytes) -> Result<Self, NotACommand> {
         match bytes.try_get_u8().map_err(|_| NotACommand)? {
             SET => {
-                let when = match bytes.try_get_u8() {
-                    Ok(0) => When::Always,
-                    Ok(1) => When::Absent,
-                    Ok(2) => When::Present,
+                let condition = match bytes.try_get_u8() {
+                    Ok(0) => SetCondition::Always,
+                    Ok(1) => SetCondition::Absent,
+                    Ok(2) => SetCondition::Present,
                     _ => return Err(NotACommand),
                 };
-                let answer = match bytes.try_get_u8() {
-                    Ok(0) => Answer::Done,
-                    Ok(1) => Answer::Old,
+                let reply = match bytes.try_get_u8() {
+                    Ok(0) => SetReply::Done,
+                    Ok(1) => SetReply::Old,
                     _ => return Err(NotACommand),
                 };
                 let key = bytes_of(&mut bytes)?;
-                Ok(Self::Set { key, value: bytes, when, answer })
+                Ok(Self::Set { key, value: bytes, condition, reply })
             }
             DELETE => {
                 let mut keys = Vec::new();
@@ -159,14 +159,15 @@ mod tests {
 
     fn command() -> impl Strategy<Value = Command> {
         let bytes = || proptest::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from);
-        let when = prop_oneof![Just(When::Always), Just(When::Absent), Just(When::Present)];
-        let answer = prop_oneof![Just(Answer::Done), Just(Answer::Old)];
+        let condition =
+            prop_oneof![Just(SetCondition::Always), Just(SetCondition::Absent), Just(SetCondition::Present)];
+        let reply = prop_oneof![Just(SetReply::Done), Just(SetReply::Old)];
         prop_oneof![
-            (bytes(), bytes(), when, answer).prop_map(|(key, value, when, answer)| Command::Set {
+            (bytes(), bytes(), condition, reply).prop_map(|(key, value, condition, reply)| Command::Set {
                 key,
                 value,
-                when,
-                answer
+                condition,
+                reply
             }),
             proptest::collection::vec(bytes(), 0..4).prop_map(|keys| Command::Delete { keys }),
             (bytes(), any::<i64>()).prop_map(|(key, amount)| Command::Add { key, amount }),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use elect_core::{Epoch, Position};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-pub use command::{Answer, Command, NotACommand, Outcome, When};
+pub use command::{Command, CommandResult, NotACommand, SetCondition, SetReply};
 pub use log::{FencedLog, ReplicaLog};
 
 use crate::replication::{Entry, History};
@@ -185,9 +185,9 @@ impl Store {
         Ok(entries)
     }
 
-    /// Applies the committed entries up to `through` and hands each offset's outcome to `answer`. An entry that is a
+    /// Applies the committed entries up to `through` and hands each offset's result to `report`. An entry that is a
     /// leader's own has none.
-    pub fn apply(&self, through: u64, mut answer: impl FnMut(u64, Outcome)) -> Result<(), StoreError> {
+    pub fn apply(&self, through: u64, mut report: impl FnMut(u64, CommandResult)) -> Result<(), StoreError> {
         while self.applied() < through {
             let after = self.applied();
             let entries = self.read(after, through, 1 << 20)?;
@@ -195,18 +195,18 @@ impl Store {
                 return Err(self.damaged(format!("entry {} is missing", after + 1)));
             }
             let mut change = Change { store: self, values: HashMap::new(), keys: self.keys() };
-            let mut outcomes = Vec::new();
+            let mut results = Vec::new();
             for (entry, offset) in entries.iter().zip(after + 1..) {
                 if !entry.command.is_empty() {
                     let command = Command::decode(entry.command.clone())
                         .map_err(|error| self.damaged(error.to_string()))?;
-                    outcomes.push((offset, change.apply(command)?));
+                    results.push((offset, change.apply(command)?));
                 }
             }
             let reached = after + entries.len() as u64;
             change.commit(reached)?;
-            for (offset, outcome) in outcomes {
-                answer(offset, outcome);
+            for (offset, result) in results {
+                report(offset, result);
             }
         }
         Ok(())
@@ -277,22 +277,22 @@ impl Change<'_> {
         self.values.insert(key, new);
     }
 
-    fn apply(&mut self, command: Command) -> Result<Outcome, StoreError> {
+    fn apply(&mut self, command: Command) -> Result<CommandResult, StoreError> {
         match command {
-            Command::Set { key, value, when, answer } => {
+            Command::Set { key, value, condition, reply } => {
                 let old = self.value(&key)?;
-                let happens = match when {
-                    When::Always => true,
-                    When::Absent => old.is_none(),
-                    When::Present => old.is_some(),
+                let happens = match condition {
+                    SetCondition::Always => true,
+                    SetCondition::Absent => old.is_none(),
+                    SetCondition::Present => old.is_some(),
                 };
                 if happens {
                     self.put(key, old.as_ref(), Some(value));
                 }
-                Ok(match (answer, happens) {
-                    (Answer::Old, _) => old.map_or(Outcome::Nothing, Outcome::Value),
-                    (Answer::Done, true) => Outcome::Done,
-                    (Answer::Done, false) => Outcome::Nothing,
+                Ok(match (reply, happens) {
+                    (SetReply::Old, _) => old.map_or(CommandResult::Nothing, CommandResult::Value),
+                    (SetReply::Done, true) => CommandResult::Done,
+                    (SetReply::Done, false) => CommandResult::Nothing,
                 })
             }
             Command::Delete { keys } => {
@@ -304,16 +304,16 @@ impl Change<'_> {
                         self.put(key, old.as_ref(), None);
                     }
                 }
-                Ok(Outcome::Number(deleted))
+                Ok(CommandResult::Number(deleted))
             }
             Command::Add { key, amount } => {
                 let old = self.value(&key)?;
                 let number = old.as_ref().map_or(Some(0), |value| decimal(value));
                 let Some(sum) = number.and_then(|number| number.checked_add(amount)) else {
-                    return Ok(Outcome::NotANumber);
+                    return Ok(CommandResult::NotANumber);
                 };
                 self.put(key, old.as_ref(), Some(Bytes::from(sum.to_string())));
-                Ok(Outcome::Number(sum))
+                Ok(CommandResult::Number(sum))
             }
         }
     }

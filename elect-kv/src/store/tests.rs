@@ -25,7 +25,12 @@ fn own(epoch: u64) -> Entry {
 }
 
 fn set(key: &'static str, value: &'static str) -> Command {
-    Command::Set { key: key.into(), value: value.into(), when: When::Always, answer: Answer::Done }
+    Command::Set {
+        key: key.into(),
+        value: value.into(),
+        condition: SetCondition::Always,
+        reply: SetReply::Done,
+    }
 }
 
 fn add(key: &'static str, amount: i64) -> Command {
@@ -36,10 +41,10 @@ fn at(epoch: u64, offset: u64) -> Position {
     Position::new(Epoch::new(epoch), offset)
 }
 
-fn outcomes(store: &Store, through: u64) -> Vec<(u64, Outcome)> {
-    let mut outcomes = Vec::new();
-    store.apply(through, |offset, outcome| outcomes.push((offset, outcome))).unwrap();
-    outcomes
+fn results(store: &Store, through: u64) -> Vec<(u64, CommandResult)> {
+    let mut results = Vec::new();
+    store.apply(through, |offset, result| results.push((offset, result))).unwrap();
+    results
 }
 
 #[test]
@@ -59,9 +64,9 @@ fn only_committed_entries_reach_the_state() {
     let entries = [own(1), entry(1, &set("a", "1")), entry(1, &add("a", 4)), entry(1, &add("a", i64::MAX))];
     store.write(Position::EMPTY, 0, &entries).unwrap();
     assert_eq!(store.value(b"a").unwrap(), None);
-    assert_eq!(outcomes(&store, 2), [(2, Outcome::Done)]);
+    assert_eq!(results(&store, 2), [(2, CommandResult::Done)]);
     assert_eq!(store.value(b"a").unwrap().as_deref(), Some(&b"1"[..]));
-    assert_eq!(outcomes(&store, 4), [(3, Outcome::Number(5)), (4, Outcome::NotANumber)]);
+    assert_eq!(results(&store, 4), [(3, CommandResult::Number(5)), (4, CommandResult::NotANumber)]);
     assert_eq!(
         (store.value(b"a").unwrap().as_deref(), store.keys(), store.applied()),
         (Some(&b"5"[..]), 1, 4)
@@ -71,25 +76,32 @@ fn only_committed_entries_reach_the_state() {
 #[test]
 fn commands_of_one_run_see_each_other() {
     let (_dir, store) = store();
-    let old = |key: &'static str, when| Command::Set {
+    let old = |key: &'static str, condition| Command::Set {
         key: key.into(),
         value: "new".into(),
-        when,
-        answer: Answer::Old,
+        condition,
+        reply: SetReply::Old,
     };
     let commands = [
         set("a", "1"),
-        old("a", When::Absent),
-        old("b", When::Present),
-        old("a", When::Present),
+        old("a", SetCondition::Absent),
+        old("b", SetCondition::Present),
+        old("a", SetCondition::Present),
         Command::Delete { keys: vec!["a".into(), "a".into(), "b".into()] },
         add("", -3),
     ];
     let entries: Vec<_> = commands.iter().map(|command| entry(1, command)).collect();
     store.write(Position::EMPTY, 0, &entries).unwrap();
-    let one = || Outcome::Value("1".into());
-    let expected = [Outcome::Done, one(), Outcome::Nothing, one(), Outcome::Number(1), Outcome::Number(-3)];
-    assert_eq!(outcomes(&store, 6).into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>(), expected);
+    let one = || CommandResult::Value("1".into());
+    let expected = [
+        CommandResult::Done,
+        one(),
+        CommandResult::Nothing,
+        one(),
+        CommandResult::Number(1),
+        CommandResult::Number(-3),
+    ];
+    assert_eq!(results(&store, 6).into_iter().map(|(_, result)| result).collect::<Vec<_>>(), expected);
     assert_eq!(store.keys(), 1);
     assert_eq!(store.keys_after(None, 10).unwrap(), [Bytes::new()]);
 }
@@ -119,7 +131,7 @@ fn a_reopened_store_holds_what_was_written() {
     assert_eq!(history.last(), at(3, 4));
     assert_eq!((store.applied(), store.keys()), (3, 1));
     assert_eq!(store.value(b"a").unwrap().as_deref(), Some(&b"1"[..]), "entry 4 was not committed");
-    assert_eq!(outcomes(&store, 4), [(4, Outcome::Done)]);
+    assert_eq!(results(&store, 4), [(4, CommandResult::Done)]);
 }
 
 #[test]
