@@ -8,7 +8,7 @@ use elect_core::{
 };
 use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
 
-use super::host::{Ending, Host, Way};
+use super::host::{Ending, Host, Promotion};
 use super::shared::Leader;
 use crate::event_log::Kind;
 
@@ -125,12 +125,12 @@ impl Host {
         }
     }
 
-    /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its way.
+    /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its promotion.
     fn on_lost(&mut self, loss: SteppedDown) {
         let own = self.shared.settings.node();
         self.shared.set_office(None);
         self.abandon_pending();
-        self.way = Way::Nowhere;
+        self.promotion = Promotion::NotElected;
         self.draining = false;
         self.source_deadline = None;
         self.shared.set_leader(None);
@@ -146,11 +146,11 @@ impl Host {
         let own = self.shared.settings.node();
         let epoch = elected.epoch();
         self.log.tell(Kind::Elected, Some(epoch), Some(own), &format!("{own} won epoch {epoch}"));
-        self.begin_way(elected);
+        self.begin_promotion(elected);
     }
 
     /// Everything from catching up to the own entry lies ahead.
-    fn begin_way(&mut self, elected: Elected) {
+    fn begin_promotion(&mut self, elected: Elected) {
         let own = self.shared.settings.node();
         let (epoch, source) = (elected.epoch(), elected.catch_up_from());
         self.shared.set_office(None);
@@ -160,15 +160,15 @@ impl Host {
             let text = format!("{own} pulls from {source} before it serves");
             self.log.tell(Kind::CatchingUp, Some(epoch), Some(own), &text);
         }
-        self.way = Way::Elected(elected);
+        self.promotion = Promotion::Elected(elected);
         if let Some(data) = &mut self.data {
             data.replica.elected(epoch, source);
         }
     }
 
     pub(super) fn on_caught_up(&mut self, epoch: Epoch, held: Position) {
-        self.way = match std::mem::replace(&mut self.way, Way::Nowhere) {
-            Way::Elected(elected) if elected.epoch() == epoch => match elected.caught_up(Some(held)) {
+        self.promotion = match std::mem::replace(&mut self.promotion, Promotion::NotElected) {
+            Promotion::Elected(elected) if elected.epoch() == epoch => match elected.caught_up(Some(held)) {
                 Ok(caught_up) => {
                     self.source_deadline = None;
                     let own = self.shared.settings.node();
@@ -177,16 +177,16 @@ impl Host {
                     if let Some(data) = &mut self.data {
                         data.replica.begin(caught_up.stamp(), &mut data.journal);
                     }
-                    Way::CaughtUp(caught_up)
+                    Promotion::CaughtUp(caught_up)
                 }
-                Err((elected, _)) => Way::Elected(elected),
+                Err((elected, _)) => Promotion::Elected(elected),
             },
             other => other,
         };
     }
 
     pub(super) fn on_source_lost(&mut self, epoch: Epoch) {
-        if matches!(&self.way, Way::Elected(elected) if elected.epoch() == epoch) {
+        if matches!(&self.promotion, Promotion::Elected(elected) if elected.epoch() == epoch) {
             let own = self.shared.settings.node();
             self.source_deadline = None;
             self.log.tell(Kind::SourceLost, Some(epoch), Some(own), "the node to catch up with is lost");
@@ -195,17 +195,17 @@ impl Host {
     }
 
     pub(super) fn on_own_entry(&mut self, entry: Position) {
-        self.way = match std::mem::replace(&mut self.way, Way::Nowhere) {
-            Way::CaughtUp(caught_up) => match caught_up.own_entry_committed(entry) {
+        self.promotion = match std::mem::replace(&mut self.promotion, Promotion::NotElected) {
+            Promotion::CaughtUp(caught_up) => match caught_up.own_entry_committed(entry) {
                 Ok(office) => {
                     let own = self.shared.settings.node();
                     self.shared.handle.on_office(&office);
                     self.shared.set_office(Some(office.clone()));
                     let text = format!("{own} serves as the primary of epoch {}", entry.epoch);
                     self.log.tell(Kind::InOffice, Some(entry.epoch), Some(own), &text);
-                    Way::InOffice(office, Stamp::received(entry.epoch))
+                    Promotion::InOffice(office, Stamp::received(entry.epoch))
                 }
-                Err((caught_up, _)) => Way::CaughtUp(caught_up),
+                Err((caught_up, _)) => Promotion::CaughtUp(caught_up),
             },
             other => other,
         };
@@ -217,7 +217,7 @@ impl Host {
             Raised::InOffice(stamp) => {
                 let epoch = stamp.epoch();
                 self.set_own_leader(epoch);
-                if let Way::InOffice(_, led) = &mut self.way {
+                if let Promotion::InOffice(_, led) = &mut self.promotion {
                     *led = stamp;
                 }
                 if let Some(data) = &mut self.data {
@@ -231,7 +231,7 @@ impl Host {
                 let epoch = elected.epoch();
                 let text = format!("{own} raised its epoch from {from} to {epoch} on its way into office");
                 self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
-                self.begin_way(elected);
+                self.begin_promotion(elected);
             }
         }
     }
@@ -293,11 +293,11 @@ impl Host {
     }
 
     pub(super) fn epoch_led(&self) -> Option<Epoch> {
-        match &self.way {
-            Way::Nowhere => None,
-            Way::Elected(elected) => Some(elected.epoch()),
-            Way::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
-            Way::InOffice(_, stamp) => Some(stamp.epoch()),
+        match &self.promotion {
+            Promotion::NotElected => None,
+            Promotion::Elected(elected) => Some(elected.epoch()),
+            Promotion::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
+            Promotion::InOffice(_, stamp) => Some(stamp.epoch()),
         }
     }
 }

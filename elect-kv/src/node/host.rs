@@ -1,4 +1,4 @@
-//! The host: one thread that owns replica, journal and the way into office.
+//! The host: one thread that owns replica, journal and the promotion.
 //!
 //! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
 //! elector says comes first.
@@ -64,7 +64,7 @@ pub(crate) struct Host {
     pub(super) log: Arc<EventLog>,
     /// `None` on a witness.
     pub(super) data: Option<Data>,
-    pub(super) way: Way,
+    pub(super) promotion: Promotion,
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
     pub(super) ending: Option<Ending>,
@@ -74,7 +74,7 @@ pub(crate) struct Host {
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
     pending: BTreeMap<u64, WriteReply>,
-    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
+    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its promotion.
     committed: Vec<(CommandResult, WriteReply)>,
     /// Likewise, not yet admitted.
     waiting: Vec<(Bytes, WriteReply)>,
@@ -85,8 +85,8 @@ pub(crate) struct Host {
 
 /// How far this node is on its way into office.
 #[derive(Debug)]
-pub(super) enum Way {
-    Nowhere,
+pub(super) enum Promotion {
+    NotElected,
     Elected(Elected),
     CaughtUp(CaughtUp),
     /// It serves under this stamp, until the elector tells of a raised epoch.
@@ -110,7 +110,7 @@ impl Host {
             inbox,
             log,
             data,
-            way: Way::Nowhere,
+            promotion: Promotion::NotElected,
             draining: false,
             ending: None,
             source_deadline: None,
@@ -232,17 +232,19 @@ impl Host {
             return;
         }
         // Over, or of a raised epoch: the elector is about to say which it is.
-        if let Way::InOffice(office, stamp) = &self.way
+        if let Promotion::InOffice(office, stamp) = &self.promotion
             && office.check_write(*stamp, self.shared.handle.now()).is_err()
         {
             self.waiting.extend(writes);
             return;
         }
         let (commands, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-        let stamp = match &self.way {
+        let stamp = match &self.promotion {
             // It may be raised between these two looks: then the fence finds it stale.
-            Way::InOffice(office, led) => office.stamp(self.shared.handle.now()).map(|_| *led).map_err(Some),
-            Way::Nowhere | Way::Elected(_) | Way::CaughtUp(_) => Err(None),
+            Promotion::InOffice(office, led) => {
+                office.stamp(self.shared.handle.now()).map(|_| *led).map_err(Some)
+            }
+            Promotion::NotElected | Promotion::Elected(_) | Promotion::CaughtUp(_) => Err(None),
         };
         let admitted = stamp.and_then(|stamp| {
             let Some(data) = &mut self.data else { return Err(None) };
@@ -308,7 +310,7 @@ impl Host {
     /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
     /// they wait until the elector says which it is, a raised epoch or the end.
     pub(super) fn acknowledge(&mut self) {
-        let (Some(data), Way::InOffice(office, stamp)) = (&self.data, &self.way) else { return };
+        let (Some(data), Promotion::InOffice(office, stamp)) = (&self.data, &self.promotion) else { return };
         let stamp = *stamp;
         for (result, reply) in std::mem::take(&mut self.committed) {
             if data.journal.ack(stamp).is_ok() && office.check_write(stamp, self.shared.handle.now()).is_ok()
@@ -364,7 +366,7 @@ impl Host {
     fn check_source(&mut self) {
         if self.source_deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.source_deadline = None;
-            if let Way::Elected(elected) = &self.way {
+            if let Promotion::Elected(elected) = &self.promotion {
                 let epoch = elected.epoch();
                 self.on_source_lost(epoch);
             }
