@@ -55,8 +55,8 @@ impl Host {
                 self.log.tell(Kind::HandoverAborted, self.epoch_led(), Some(own), &text);
             }
             Duty::Rebuilt => {
-                if let Some(data) = &mut self.data {
-                    data.replica.storage_rebuilt();
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.storage_rebuilt();
                 }
                 self.log.tell(
                     Kind::Rebuilt,
@@ -67,8 +67,8 @@ impl Host {
             }
             Duty::Replaced { .. } => {
                 let text = duty.to_string();
-                if let Some(data) = &mut self.data {
-                    data.replica.storage_replaced();
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.storage_replaced();
                 }
                 self.log.tell(Kind::Replaced, None, None, &text);
             }
@@ -86,8 +86,8 @@ impl Host {
             Notice::LeaderLost { leader, epoch, reason } => {
                 self.shared.set_leader(None);
                 self.rebuilt = None;
-                if let Some(data) = &mut self.data {
-                    data.replica.stand_aside();
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.stand_aside();
                 }
                 let text = format!("{own} no longer follows {leader}: {reason}");
                 self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
@@ -134,8 +134,8 @@ impl Host {
         self.draining = false;
         self.source_deadline = None;
         self.shared.set_leader(None);
-        if let Some(data) = &mut self.data {
-            data.replica.stand_aside();
+        if let Some(replicated) = &mut self.replicated {
+            replicated.replica.stand_aside();
         }
         self.shared.leads.send_replace(false);
         let text = format!("{own} no longer leads epoch {}: {}", loss.epoch, loss.reason);
@@ -161,8 +161,8 @@ impl Host {
             self.log.tell(Kind::CatchingUp, Some(epoch), Some(own), &text);
         }
         self.promotion = Promotion::Elected(elected);
-        if let Some(data) = &mut self.data {
-            data.replica.elected(epoch, source);
+        if let Some(replicated) = &mut self.replicated {
+            replicated.replica.elected(epoch, source);
         }
     }
 
@@ -174,8 +174,8 @@ impl Host {
                     let own = self.shared.settings.node();
                     let text = format!("{own} holds {held}: all that was acknowledged before");
                     self.log.tell(Kind::CaughtUp, Some(epoch), Some(own), &text);
-                    if let Some(data) = &mut self.data {
-                        data.replica.begin(caught_up.stamp(), &mut data.journal);
+                    if let Some(replicated) = &mut self.replicated {
+                        replicated.replica.begin(caught_up.stamp(), &mut replicated.journal);
                     }
                     Promotion::CaughtUp(caught_up)
                 }
@@ -220,8 +220,8 @@ impl Host {
                 if let Promotion::InOffice(_, led) = &mut self.promotion {
                     *led = stamp;
                 }
-                if let Some(data) = &mut self.data {
-                    data.replica.raise(epoch, &mut data.journal);
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.raise(epoch, &mut replicated.journal);
                 }
                 self.go_on();
                 let text = format!("{own} raised its epoch from {from} to {epoch} and goes on serving");
@@ -240,8 +240,8 @@ impl Host {
         let own = self.shared.settings.node();
         let address = if address.is_empty() { self.configured_address(leader) } else { address.to_owned() };
         self.shared.set_leader(Some(Leader { id: leader, epoch, address }));
-        if let Some(data) = &mut self.data {
-            data.replica.follow(leader, epoch);
+        if let Some(replicated) = &mut self.replicated {
+            replicated.replica.follow(leader, epoch);
         }
         let text = format!("{own} follows {leader} in epoch {epoch}");
         self.log.tell(Kind::Following, Some(epoch), Some(leader), &text);

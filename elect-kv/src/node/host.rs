@@ -50,7 +50,7 @@ pub(crate) enum Ending {
 }
 
 /// What a node with data has besides the elector.
-pub(crate) struct Data {
+pub(crate) struct ReplicatedState {
     pub(crate) replica: Replica,
     pub(crate) journal: FencedLog,
     pub(crate) store: Arc<Store>,
@@ -63,7 +63,7 @@ pub(crate) struct Host {
     pub(super) inbox: Receiver<Input>,
     pub(super) log: Arc<EventLog>,
     /// `None` on a witness.
-    pub(super) data: Option<Data>,
+    pub(super) replicated: Option<ReplicatedState>,
     pub(super) promotion: Promotion,
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
@@ -102,14 +102,14 @@ impl Host {
         events: Events,
         inbox: Receiver<Input>,
         log: Arc<EventLog>,
-        data: Option<Data>,
+        replicated: Option<ReplicatedState>,
     ) -> Self {
         Self {
             shared,
             events,
             inbox,
             log,
-            data,
+            replicated,
             promotion: Promotion::NotElected,
             draining: false,
             ending: None,
@@ -198,22 +198,22 @@ impl Host {
             Input::Write { .. } => unreachable!("writes are collected by `turn`"),
             Input::Up { peer, session, outbox } => {
                 let earlier = self.links.insert(peer, (session, outbox));
-                if let Some(data) = &mut self.data {
+                if let Some(replicated) = &mut self.replicated {
                     if earlier.is_some() {
-                        data.replica.on_down(peer);
+                        replicated.replica.on_down(peer);
                     }
-                    data.replica.on_up(peer);
+                    replicated.replica.on_up(peer);
                 }
             }
             Input::Down { peer, session } if current(&self.links, peer, session) => {
                 self.links.remove(&peer);
-                if let Some(data) = &mut self.data {
-                    data.replica.on_down(peer);
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.on_down(peer);
                 }
             }
             Input::Message { peer, session, message } if current(&self.links, peer, session) => {
-                if let Some(data) = &mut self.data {
-                    data.replica.on_message(peer, message, &mut data.journal);
+                if let Some(replicated) = &mut self.replicated {
+                    replicated.replica.on_message(peer, message, &mut replicated.journal);
                 }
                 if self.source_deadline.is_some() {
                     self.source_deadline = Some(Instant::now() + SOURCE_TIMEOUT);
@@ -247,8 +247,8 @@ impl Host {
             Promotion::NotElected | Promotion::Elected(_) | Promotion::CaughtUp(_) => Err(None),
         };
         let admitted = stamp.and_then(|stamp| {
-            let Some(data) = &mut self.data else { return Err(None) };
-            data.replica.propose(stamp, commands, &mut data.journal).map_err(|_| None)
+            let Some(replicated) = &mut self.replicated else { return Err(None) };
+            replicated.replica.propose(stamp, commands, &mut replicated.journal).map_err(|_| None)
         });
         match admitted {
             Ok(first) => self.pending.extend((first..).zip(replies)),
@@ -263,8 +263,8 @@ impl Host {
 
     /// Carries out what the replica decided, until it has nothing more to say.
     pub(super) fn carry_out(&mut self) {
-        while let Some(data) = &mut self.data {
-            let outputs = data.replica.take_output();
+        while let Some(replicated) = &mut self.replicated {
+            let outputs = replicated.replica.take_output();
             if outputs.is_empty() {
                 return;
             }
@@ -296,9 +296,9 @@ impl Host {
 
     /// Applies what is committed and answers the clients that wait for it.
     fn commit(&mut self, offset: u64) {
-        let Some(data) = &self.data else { return };
+        let Some(replicated) = &self.replicated else { return };
         let (pending, committed) = (&mut self.pending, &mut self.committed);
-        let applied = data.store.apply(offset, |offset, result| {
+        let applied = replicated.store.apply(offset, |offset, result| {
             committed.extend(pending.remove(&offset).map(|reply| (result, reply)));
         });
         if let Err(error) = applied {
@@ -310,10 +310,14 @@ impl Host {
     /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
     /// they wait until the elector says which it is, a raised epoch or the end.
     pub(super) fn acknowledge(&mut self) {
-        let (Some(data), Promotion::InOffice(office, stamp)) = (&self.data, &self.promotion) else { return };
+        let (Some(replicated), Promotion::InOffice(office, stamp)) = (&self.replicated, &self.promotion)
+        else {
+            return;
+        };
         let stamp = *stamp;
         for (result, reply) in std::mem::take(&mut self.committed) {
-            if data.journal.ack(stamp).is_ok() && office.check_write(stamp, self.shared.handle.now()).is_ok()
+            if replicated.journal.ack(stamp).is_ok()
+                && office.check_write(stamp, self.shared.handle.now()).is_ok()
             {
                 // A client that has gone needs no reply.
                 let _ = reply.send(Ok(result));
@@ -332,34 +336,34 @@ impl Host {
 
     /// One sync for everything that was written; then acknowledgements leave.
     fn sync(&mut self) {
-        let Some(data) = &mut self.data else { return };
-        if let Some(error) = data.journal.take_failure() {
+        let Some(replicated) = &mut self.replicated else { return };
+        if let Some(error) = replicated.journal.take_failure() {
             return self.fail(error.to_string());
         }
-        if data.journal.is_dirty() {
+        if replicated.journal.is_dirty() {
             self.shared.stall.begin(self.shared.handle.now());
-            let synced = data.journal.sync();
+            let synced = replicated.journal.sync();
             self.shared.stall.end();
             if let Err(error) = synced {
                 return self.fail(error.to_string());
             }
         }
-        data.replica.settle(&mut data.journal);
+        replicated.replica.settle(&mut replicated.journal);
         self.carry_out();
     }
 
     /// Tells elector and clients how far the log is.
     fn report(&mut self) {
-        let Some(data) = &self.data else { return };
-        let durable = data.replica.durable();
+        let Some(replicated) = &self.replicated else { return };
+        let durable = replicated.replica.durable();
         if self.reported != Some(durable) {
             self.reported = Some(durable);
             self.shared.handle.set_position(Some(durable));
         }
         self.shared.set_progress(Progress {
             durable: durable.offset,
-            commit: data.replica.commit(),
-            followers: data.replica.acknowledged(),
+            commit: replicated.replica.commit(),
+            followers: replicated.replica.acknowledged(),
         });
     }
 

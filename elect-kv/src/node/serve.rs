@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::host::{Data, Ending, Host, Input};
+use super::host::{Ending, Host, Input, ReplicatedState};
 use super::peers::Peers;
 use super::shared::Shared;
 use crate::client::Clients;
@@ -122,9 +122,9 @@ impl Server {
         let _entered = runtime.enter();
         let (inbox, inputs) = crossbeam_channel::unbounded();
         let started = Started::open(&settings)?;
-        let store = started.data.as_ref().map(|data| data.store.clone());
+        let store = started.replicated.as_ref().map(|replicated| replicated.store.clone());
         let shared = Shared::new(settings, started.handle, store, inbox.clone());
-        if started.data.is_some() {
+        if started.replicated.is_some() {
             let settings = &shared.settings;
             let address =
                 |peer: &crate::config::Peer| peer.replication.clone().map(|address| (peer.id, address));
@@ -148,7 +148,8 @@ impl Server {
         );
         runtime.spawn(super::stall::watch(shared.clone()));
         let (ended, ending) = oneshot::channel();
-        let host = start_host(shared.clone(), started.events, inputs, log.clone(), started.data, ended)?;
+        let host =
+            start_host(shared.clone(), started.events, inputs, log.clone(), started.replicated, ended)?;
         Ok(Self { shared, clients, host, ending, log, runtime })
     }
 
@@ -259,10 +260,10 @@ fn start_host(
     events: Events,
     inputs: Receiver<Input>,
     log: Arc<EventLog>,
-    data: Option<Data>,
+    replicated: Option<ReplicatedState>,
     ended: oneshot::Sender<Ending>,
 ) -> Result<JoinHandle<()>, ServeError> {
-    let host = Host::new(shared, events, inputs, log, data);
+    let host = Host::new(shared, events, inputs, log, replicated);
     let run = move || {
         // Nobody waits any more when the server is being dropped.
         let _ = ended.send(host.run());
@@ -277,7 +278,7 @@ fn start_host(
 struct Started {
     handle: NodeHandle,
     events: Events,
-    data: Option<Data>,
+    replicated: Option<ReplicatedState>,
 }
 
 impl Started {
@@ -291,14 +292,14 @@ impl Started {
             .build()?;
         if settings.elect.kind() == MemberKind::Witness {
             let (handle, events) = Node::start(config, Arc::new(NoLog))?;
-            return Ok(Self { handle, events, data: None });
+            return Ok(Self { handle, events, replicated: None });
         }
         let store = Arc::new(Store::open(&settings.store_dir())?);
         let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone())?));
         let journal = FencedLog::new(fence.clone(), store.clone());
         let replica = Replica::new(replica_config(settings, storage), store.history()?, store.applied());
         let (handle, events) = Node::start(config, fence)?;
-        Ok(Self { handle, events, data: Some(Data { replica, journal, store }) })
+        Ok(Self { handle, events, replicated: Some(ReplicatedState { replica, journal, store }) })
     }
 }
 
