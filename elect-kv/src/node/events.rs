@@ -125,7 +125,7 @@ impl Host {
         }
     }
 
-    /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its promotion.
+    /// Demotes at once. The lease cell has fallen already, and the fence refuses what is on its way.
     fn on_lost(&mut self, loss: SteppedDown) {
         let own = self.shared.settings.node();
         self.shared.set_office(None);

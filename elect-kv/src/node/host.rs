@@ -1,4 +1,4 @@
-//! The host: one thread that owns replica, journal and the promotion.
+//! The host: one thread that owns replica, journal and the promotion to primary.
 //!
 //! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
 //! elector says comes first.
@@ -74,7 +74,7 @@ pub(crate) struct Host {
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
     pending: BTreeMap<u64, WriteReply>,
-    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its promotion.
+    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
     committed: Vec<(CommandResult, WriteReply)>,
     /// Likewise, not yet admitted.
     waiting: Vec<(Bytes, WriteReply)>,
@@ -348,7 +348,7 @@ impl Host {
                 return self.fail(error.to_string());
             }
         }
-        replicated.replica.settle(&mut replicated.journal);
+        replicated.replica.on_synced(&mut replicated.journal);
         self.carry_out();
     }
 

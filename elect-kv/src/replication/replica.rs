@@ -105,7 +105,7 @@ pub enum Output {
 
 /// One node's part in replication: give it inputs, then carry out what [`take_output`](Self::take_output) returns.
 ///
-/// Written entries become durable by the host's sync, which it reports with [`settle`](Self::settle) after each
+/// Written entries become durable by the host's sync, which it reports with [`on_synced`](Self::on_synced) after each
 /// batch of inputs; acknowledgements leave only then.
 #[derive(Debug)]
 pub struct Replica {
@@ -306,7 +306,7 @@ impl Replica {
     }
 
     /// Everything written so far is durable: acknowledgements may leave, the own one too.
-    pub fn settle(&mut self, journal: &mut impl Journal) {
+    pub fn on_synced(&mut self, journal: &mut impl Journal) {
         self.durable = self.history.last().offset;
         match &self.role {
             Role::Follower(_) => self.acknowledge(journal),

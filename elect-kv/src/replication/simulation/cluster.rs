@@ -207,7 +207,7 @@ impl Cluster {
         let host = &mut self.hosts[node];
         host.disk.sync();
         host.applied_at_sync = host.applied;
-        self.with(node, Replica::settle);
+        self.with(node, Replica::on_synced);
     }
 
     pub(super) fn write(&mut self, node: usize) {
@@ -372,7 +372,7 @@ impl Cluster {
         }
     }
 
-    /// Everything is repaired; the cluster must settle on one log with all acknowledged writes in it.
+    /// Everything is repaired; the cluster must agree on one log with all acknowledged writes in it.
     pub(super) fn heal(&mut self, leader: usize) {
         for node in 0..self.hosts.len() {
             if self.hosts[node].replica.is_none() {
@@ -386,11 +386,11 @@ impl Cluster {
             }
         }
         self.elect(leader, usize::MAX);
-        self.settle_all();
+        self.run_until_quiet();
         for _ in 0..3 {
             self.write(leader);
         }
-        self.settle_all();
+        self.run_until_quiet();
     }
 
     pub(super) fn run_once(&mut self) -> usize {
@@ -412,13 +412,13 @@ impl Cluster {
         moved
     }
 
-    pub(super) fn settle_all(&mut self) {
+    pub(super) fn run_until_quiet(&mut self) {
         for _ in 0..500 {
             if self.run_once() == 0 {
                 return;
             }
         }
-        self.broken = Some("the replicas talk for ever".into());
+        self.broken = Some("the replicas never stop sending".into());
     }
 
     pub(super) fn logs(&self) -> BTreeSet<Vec<u64>> {

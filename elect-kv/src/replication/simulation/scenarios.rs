@@ -52,7 +52,7 @@ fn leading(epochs: &[u64], epoch: u64, c_counts: bool) -> (Replica, Disk) {
     disk.floor = Epoch::new(epoch);
     replica.elected(Epoch::new(epoch), None);
     replica.begin(stamp(epoch), &mut disk);
-    replica.settle(&mut disk);
+    replica.on_synced(&mut disk);
     replica.take_output();
     (replica, disk)
 }
@@ -107,7 +107,7 @@ fn observer_counts_as_holder_in_no_quorum() {
 fn a_replaced_storage_counts_only_once_it_is_rebuilt() {
     let (mut a, mut disk) = leading(&[], 1, true);
     a.on_message(name(1), follow(1, 1, Position::EMPTY, false), &mut disk);
-    a.settle(&mut disk);
+    a.on_synced(&mut disk);
     assert_eq!(a.last(), at(1, 2), "an entry is written for the proof");
     a.take_output();
     a.on_message(name(1), ack(1, 2), &mut disk);
@@ -182,7 +182,7 @@ fn a_winner_pulls_across_a_fork_and_begins_with_what_the_accept_reported() {
             a.on_message(name(1), message, &mut disk);
         }
         disk.sync();
-        a.settle(&mut disk);
+        a.on_synced(&mut disk);
     }
     assert_eq!(caught_up, [Output::CaughtUp { epoch: Epoch::new(4), held: at(3, 4) }]);
     assert_eq!(disk.log.iter().map(|entry| entry.epoch.number()).collect::<Vec<_>>(), [1, 1, 3, 3]);
@@ -200,7 +200,7 @@ fn a_raised_epoch_starts_counting_again() {
     a.take_output();
     disk.floor = Epoch::new(2);
     a.raise(Epoch::new(2), &mut disk);
-    a.settle(&mut disk);
+    a.on_synced(&mut disk);
     let outputs = a.take_output();
     assert!(!sent_to(&outputs, 1).is_empty(), "a full window of old appends is forgotten");
     assert!(
@@ -234,7 +234,7 @@ fn late_sync_acks_are_not_sent() {
             disk.floor = Epoch::new(2);
         }
         disk.sync();
-        a.settle(&mut disk);
+        a.on_synced(&mut disk);
         let outputs = a.take_output();
         let acknowledged = sent_to(&outputs, 1) == [&ack(1, 1)];
         assert_eq!(acknowledged, !adopts, "{outputs:?}");
@@ -246,9 +246,9 @@ fn late_sync_acks_are_not_sent() {
 fn deposed_longer_fork_is_cut_and_nothing_acknowledged_with_it() {
     let mut cluster = connected(3);
     cluster.elect(0, 0b111);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     cluster.write(0);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     assert_eq!(cluster.acknowledged.len(), 1);
     cluster.disconnect(0, 1);
     cluster.disconnect(0, 2);
@@ -257,14 +257,14 @@ fn deposed_longer_fork_is_cut_and_nothing_acknowledged_with_it() {
     }
     cluster.sync(0);
     cluster.elect(1, 0b110);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     cluster.write(1);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     assert!(cluster.hosts[0].disk.log.len() > cluster.hosts[1].disk.log.len(), "the fork is longer");
     cluster.adopt(0);
     cluster.connect(0, 1);
     cluster.connect(0, 2);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     assert_eq!(cluster.logs().len(), 1);
     assert_eq!(cluster.hosts[0].disk.log, cluster.hosts[1].disk.log);
     assert_eq!(cluster.acknowledged.len(), 2);
@@ -276,7 +276,7 @@ fn deposed_longer_fork_is_cut_and_nothing_acknowledged_with_it() {
 fn fence_during_reoffer_lets_writes_pass() {
     let mut cluster = connected(3);
     cluster.elect(0, 0b111);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     cluster.write(0);
     cluster.deliver(0, 1);
     cluster.sync(1);
@@ -293,14 +293,14 @@ fn fence_during_reoffer_lets_writes_pass() {
     assert_eq!(cluster.acknowledged.len(), 2, "acknowledged under the old stamp");
     cluster.hosts[0].disk.floor = Epoch::new(2);
     cluster.write(0);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     assert_eq!(
         cluster.acknowledged.len(),
         2,
         "a write stamped with the old epoch is refused by the own fence"
     );
     cluster.write(0);
-    cluster.settle_all();
+    cluster.run_until_quiet();
     assert_eq!(cluster.acknowledged.len(), 3);
     assert_eq!(cluster.broken, None);
 }
