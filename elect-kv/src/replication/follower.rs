@@ -65,7 +65,7 @@ impl Replica {
             self.ask(self.history.shared_at_most(prev));
             return;
         }
-        // An append without news for the log still carries a commit: the fence is asked all the same.
+        // An append without new entries still carries a commit: the fence is asked all the same.
         let written = journal
             .ack(stamp)
             .map_err(WriteRefused::Fenced)

@@ -121,7 +121,7 @@ impl Replica {
     pub(super) fn append_own_entry(&mut self, journal: &mut impl Journal) {
         let Role::Leader(leader) = &self.role else { return };
         let epoch = leader.epoch;
-        // A refusal means that the elector has moved on: its word follows.
+        // A refusal means that the elector has moved on: its event follows.
         let Ok(own) = self.append(Stamp::received(epoch), vec![Bytes::new()], journal) else { return };
         let Role::Leader(leader) = &mut self.role else { return };
         leader.own = own;
@@ -189,7 +189,7 @@ impl Replica {
         let before = self.commit;
         self.count();
         if self.commit > before {
-            // News for everybody, not only for the one whose word completed the quorum.
+            // A newer commit for everybody, not only for the one whose acknowledgement completed the quorum.
             self.pump_all(journal);
         } else {
             self.pump(from, journal);

@@ -187,7 +187,7 @@ fn mixed_position_is_never_reported() {
     let store = Arc::new(store);
     let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
     let reported = |fence: &Fence<ReplicaLog>| fence.inspect(Log::last_durable);
-    Lone::new().adopt(1, &fence);
+    SingleNode::new().adopt(1, &fence);
     let mut journal = FencedLog::new(fence.clone(), store);
     journal.write(stamp(1), Position::EMPTY, &[own(1), own(1)]).unwrap();
     assert_eq!(reported(&fence), Some(Position::EMPTY), "written is not durable");
@@ -200,7 +200,7 @@ fn mixed_position_is_never_reported() {
 }
 
 /// A single voter's elector, whose gates raise a real fence when the test lets them.
-struct Lone {
+struct SingleNode {
     elector: Elector,
     now: Time,
     gate: Option<Gate>,
@@ -208,7 +208,7 @@ struct Lone {
     positions: Vec<Option<Position>>,
 }
 
-impl Lone {
+impl SingleNode {
     fn new() -> Self {
         let config = builder("a", &["a"]).build().unwrap();
         let disk = MemoryStore::first_boot(&config);
@@ -232,7 +232,7 @@ impl Lone {
     }
 
     fn commit(&mut self, fence: &Fence<ReplicaLog>) {
-        let floor = Spy { fence, positions: Cell::new(None) };
+        let floor = RecordingFloor { fence, positions: Cell::new(None) };
         let gated = self.gate.take().unwrap().commit(&mut self.disk, &floor);
         self.positions.push(floor.positions.take());
         let mut collected = Collected::default();
@@ -256,13 +256,13 @@ impl Lone {
     }
 }
 
-/// Notes what position the raise pulled.
-struct Spy<'a> {
+/// A floor that records which position the raise pulled.
+struct RecordingFloor<'a> {
     fence: &'a Fence<ReplicaLog>,
     positions: Cell<Option<Position>>,
 }
 
-impl Floor for Spy<'_> {
+impl Floor for RecordingFloor<'_> {
     fn raise(&self, raise: Raise) -> Option<Position> {
         let position = self.fence.raise(raise);
         self.positions.set(position);
@@ -278,7 +278,7 @@ fn late_sync_acks_do_not_pass_the_fence() {
     let store = Arc::new(store);
     let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone()).unwrap()));
     let mut journal = FencedLog::new(fence.clone(), store);
-    let mut elector = Lone::new();
+    let mut elector = SingleNode::new();
     elector.adopt(1, &fence);
     journal.write(stamp(1), Position::EMPTY, &[own(1)]).unwrap();
     journal.sync().unwrap();

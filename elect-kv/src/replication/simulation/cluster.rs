@@ -11,7 +11,7 @@ use crate::replication::{Entry, History, Journal, Message, Output, Replica, Repl
 
 /// What the elector tells a host, delivered late.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum News {
+pub(super) enum ElectorEvent {
     Follow(NodeId, Epoch),
     Lost,
     Elected(Epoch, Option<Source>),
@@ -23,7 +23,7 @@ pub(super) struct Host {
     pub(super) disk: Disk,
     pub(super) applied: u64,
     pub(super) applied_at_sync: u64,
-    pub(super) news: VecDeque<News>,
+    pub(super) elector_events: VecDeque<ElectorEvent>,
     /// The epoch whose data this node may write or is about to, and whether it is in office.
     pub(super) leads: Option<(Epoch, bool)>,
     /// Writes of clients that wait: by offset, the entry.
@@ -59,7 +59,7 @@ impl Cluster {
             disk: Disk::new(mutant),
             applied: 0,
             applied_at_sync: 0,
-            news: VecDeque::new(),
+            elector_events: VecDeque::new(),
             leads: None,
             waiting: BTreeMap::new(),
         };
@@ -113,7 +113,7 @@ impl Cluster {
         host.disk.crash(survives);
         host.applied = host.applied_at_sync;
         host.replica = None;
-        host.news.clear();
+        host.elector_events.clear();
         host.leads = None;
         host.waiting.clear();
     }
@@ -229,7 +229,7 @@ impl Cluster {
         self.with(to, |replica, disk| replica.on_message(name(from), message, disk));
     }
 
-    /// A quorum adopts a new epoch and reports its durable positions; the hosts hear of it later.
+    /// A quorum adopts a new epoch and reports its durable positions; the hosts take_elector_event of it later.
     pub(super) fn elect(&mut self, candidate: usize, mask: usize) {
         let voters: Vec<_> = self.quorum_with(candidate, mask);
         if voters.len() < self.quorum() {
@@ -255,12 +255,12 @@ impl Cluster {
         let source = best.filter(|best| exceeds(best.position, own) && self.mutant != Mutant::NoCatchUp);
         self.winners.insert(epoch, candidate);
         for voter in voters {
-            let news = if voter == candidate {
-                News::Elected(epoch, source)
+            let event = if voter == candidate {
+                ElectorEvent::Elected(epoch, source)
             } else {
-                News::Follow(name(candidate), epoch)
+                ElectorEvent::Follow(name(candidate), epoch)
             };
-            self.hosts[voter].news.extend([News::Lost, news]);
+            self.hosts[voter].elector_events.extend([ElectorEvent::Lost, event]);
         }
     }
 
@@ -287,14 +287,15 @@ impl Cluster {
                 best = Some(Source { peer: name(voter), position });
             }
             if voter != leader {
-                host.news.push_back(News::Follow(name(leader), epoch));
+                host.elector_events.push_back(ElectorEvent::Follow(name(leader), epoch));
             }
         }
         let disk = &self.hosts[leader].disk;
         let source = best.filter(|best| best.position > disk.position(disk.durable));
         self.winners.insert(epoch, leader);
-        let news = if in_office { News::Raised(epoch) } else { News::Elected(epoch, source) };
-        self.hosts[leader].news.push_back(news);
+        let event =
+            if in_office { ElectorEvent::Raised(epoch) } else { ElectorEvent::Elected(epoch, source) };
+        self.hosts[leader].elector_events.push_back(event);
     }
 
     pub(super) fn quorum_with(&self, candidate: usize, mask: usize) -> Vec<usize> {
@@ -313,30 +314,30 @@ impl Cluster {
         if host.replica.is_some() && node != winner && host.disk.floor < epoch {
             host.disk.floor = epoch;
             host.disk.kept = None;
-            host.news.extend([News::Lost, News::Follow(name(winner), epoch)]);
+            host.elector_events.extend([ElectorEvent::Lost, ElectorEvent::Follow(name(winner), epoch)]);
         }
     }
 
-    pub(super) fn hear(&mut self, node: usize) {
-        let Some(news) = self.hosts[node].news.pop_front() else { return };
+    pub(super) fn take_elector_event(&mut self, node: usize) {
+        let Some(event) = self.hosts[node].elector_events.pop_front() else { return };
         let host = &mut self.hosts[node];
-        match news {
-            News::Lost => {
+        match event {
+            ElectorEvent::Lost => {
                 host.leads = None;
                 host.waiting.clear();
                 self.with(node, |replica, _| replica.stand_aside());
             }
-            News::Follow(leader, epoch) => {
+            ElectorEvent::Follow(leader, epoch) => {
                 if host.disk.kept.is_some_and(|_| host.disk.floor == epoch) {
                     host.disk.kept = None;
                 }
                 self.with(node, |replica, _| replica.follow(leader, epoch));
             }
-            News::Elected(epoch, source) => {
+            ElectorEvent::Elected(epoch, source) => {
                 host.leads = Some((epoch, false));
                 self.with(node, |replica, _| replica.elected(epoch, source));
             }
-            News::Raised(epoch) => {
+            ElectorEvent::Raised(epoch) => {
                 host.leads = Some((epoch, true));
                 self.with(node, |replica, disk| replica.raise(epoch, disk));
             }
@@ -350,7 +351,7 @@ impl Cluster {
             0..=39 => self.deliver(a, b),
             40..=54 => self.write(a),
             55..=69 => self.sync(a),
-            70..=84 => self.hear(a),
+            70..=84 => self.take_elector_event(a),
             85..=89 => self.connect(a, b),
             90..=91 => self.disconnect(a, b),
             92..=93 => self.elect(a, mask),
@@ -397,8 +398,8 @@ impl Cluster {
         let nodes = self.hosts.len();
         let mut moved = 0;
         for node in 0..nodes {
-            while !self.hosts[node].news.is_empty() {
-                self.hear(node);
+            while !self.hosts[node].elector_events.is_empty() {
+                self.take_elector_event(node);
                 moved += 1;
             }
             for from in 0..nodes {
