@@ -10,6 +10,7 @@ mod clock;
 mod cluster;
 mod events;
 mod figures;
+mod format;
 mod parent;
 mod ports;
 mod process;

@@ -6,7 +6,7 @@ use elect_core::NodeId;
 use serde::Serialize;
 
 use super::client::Ledger;
-use super::story::{count, milliseconds};
+use super::format::{count, milliseconds};
 use super::trace::{Deed, Trace};
 
 /// How the cluster of the demo is set up.

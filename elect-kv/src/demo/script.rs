@@ -12,8 +12,9 @@ use super::client::{Client, Ledger, ReadBack};
 use super::clock::Clock;
 use super::cluster::{Cluster, SetupError};
 use super::figures::Setting;
+use super::format::{count, milliseconds};
 use super::resp::Connection;
-use super::story::{Story, Tone, count, milliseconds};
+use super::story::{Story, Tone};
 use super::trace::{Deed, What};
 use super::writer::Writer;
 

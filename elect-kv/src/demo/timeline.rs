@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use self::chart::{Mark, Shape, Window, chart};
 use super::figures::Figures;
-use super::story::milliseconds;
+use super::format::milliseconds;
 use super::trace::{Act, Deed, Gap, Seen, Trace, What};
 use super::verdict::{Check, Verdict};
 

@@ -9,7 +9,7 @@ use elect_core::{Epoch, NodeId};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::client::{Ledger, ReadBack, key, value};
-use super::story::{count, milliseconds};
+use super::format::{count, milliseconds};
 use super::trace::{Deed, Trace, What};
 
 /// What the checks judge.

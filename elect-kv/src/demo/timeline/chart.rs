@@ -6,7 +6,7 @@ use std::time::Duration;
 use elect_core::NodeId;
 
 use super::escape;
-use crate::demo::story::{count, milliseconds};
+use crate::demo::format::{count, milliseconds};
 use crate::demo::trace::{Gap, Span, State, Trace};
 
 /// The width of a chart in its own units.
