@@ -8,6 +8,7 @@ mod board;
 mod client;
 mod clock;
 mod cluster;
+mod console;
 mod events;
 mod figures;
 mod format;
@@ -17,7 +18,6 @@ mod process;
 mod resp;
 mod script;
 mod signals;
-mod story;
 mod timeline;
 mod trace;
 mod verdict;
@@ -35,20 +35,20 @@ use serde::Serialize;
 use self::board::{Board, Stop};
 use self::clock::Clock;
 use self::cluster::{Cluster, SetupError};
+use self::console::{Console, Style};
 use self::figures::{Figures, Setting};
 pub(crate) use self::parent::end_with;
 use self::script::{Failure, Played, Script, TOOK_AT_MOST};
-use self::story::{Story, Style};
 use self::trace::Trace;
 use self::verdict::{Evidence, Verdict};
 
 /// What `demo` may be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Leave the cluster up after the story, say how to reach it with redis-cli, and wait for Ctrl-C.
+    /// Leave the cluster up after the run, say how to reach it with redis-cli, and wait for Ctrl-C.
     #[arg(long)]
     pub keep: bool,
-    /// Print one JSON object instead of the story.
+    /// Print one JSON object instead of the running report.
     #[arg(long)]
     pub json: bool,
     /// Let the survivors take a refused connection for proof that the primary is dead: a failover in milliseconds.
@@ -83,7 +83,7 @@ struct Demo<'a> {
     began: Instant,
     clock: Clock,
     cluster: Cluster,
-    story: Story<Stdout>,
+    console: Console<Stdout>,
 }
 
 /// What `--json` prints.
@@ -125,7 +125,7 @@ impl<'a> Demo<'a> {
             began,
             clock,
             cluster,
-            story: Story::new(io::stdout(), style),
+            console: Console::new(io::stdout(), style),
         })
     }
 
@@ -137,7 +137,7 @@ impl<'a> Demo<'a> {
             began: self.began,
             clock: self.clock,
             cluster: &mut self.cluster,
-            story: &mut self.story,
+            console: &mut self.console,
             setting: self.setting,
         };
         let (played, stopped) = match script.play() {
@@ -185,16 +185,16 @@ impl<'a> Demo<'a> {
 
     fn introduce(&mut self) {
         let Setting { nodes, detection, heartbeat, crash_evidence } = self.setting;
-        self.story.say(&format!(
+        self.console.print(&format!(
             "elect-kv demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}",
             detection.as_millis(),
             heartbeat.as_millis(),
             if crash_evidence { "on" } else { "off" },
         ));
         for (node, address) in self.cluster.nodes() {
-            self.story.say(&format!("  {node} serves clients at {address}"));
+            self.console.print(&format!("  {node} serves clients at {address}"));
         }
-        self.story.say(&format!("  configurations, logs and events: {}\n", self.directory.display()));
+        self.console.print(&format!("  configurations, logs and events: {}\n", self.directory.display()));
     }
 
     fn judge(&self, played: &Played, end: Duration) -> (Figures, Verdict, Trace) {
@@ -232,8 +232,8 @@ impl<'a> Demo<'a> {
     }
 
     fn conclude(&mut self, figures: &Figures, verdict: &Verdict, took: Duration, timeline: &Path) {
-        self.story.conclude(figures, verdict);
-        self.story.say(&format!("  timeline: {}", timeline.display()));
+        self.console.print_summary(figures, verdict);
+        self.console.print(&format!("  timeline: {}", timeline.display()));
         if self.args.json {
             let (held, checks, directory) = (verdict.held(), &*verdict.checks, &*self.directory);
             let summary = Summary { held, figures, checks, took, timeline, directory };
@@ -245,28 +245,30 @@ impl<'a> Demo<'a> {
 
     /// Leaves the cluster up until a signal comes. Whether it ended cleanly then.
     fn keep(&mut self, played: &Played) -> Result<bool, Stop> {
-        self.story.say("\nThe cluster stays up until Ctrl-C. Try, for example:");
+        self.console.print("\nThe cluster stays up until Ctrl-C. Try, for example:");
         let mut nodes = self.cluster.nodes();
         nodes.sort_by_key(|(node, _)| Some(*node) != played.primary);
         for (index, (node, address)) in nodes.into_iter().enumerate() {
             let port = address.port();
             if index == 0 {
-                self.story.say(&format!("  redis-cli -p {port} SET greeting hello   # {node}, the primary"));
-                self.story.say(&format!("  redis-cli -p {port} GET greeting"));
+                self.console
+                    .print(&format!("  redis-cli -p {port} SET greeting hello   # {node}, the primary"));
+                self.console.print(&format!("  redis-cli -p {port} GET greeting"));
             } else {
-                self.story
-                    .say(&format!("  redis-cli -p {port} SET greeting hello   # {node} follows: a redirect"));
+                self.console.print(&format!(
+                    "  redis-cli -p {port} SET greeting hello   # {node} follows: a redirect"
+                ));
             }
         }
         match self.board.wait_for_stop() {
             Stop::Interrupted(_) => {}
             stop => return Err(stop),
         }
-        self.story.say("\nThe cluster is stopped.");
+        self.console.print("\nThe cluster is stopped.");
         self.cluster.stop();
         let taken = self.cluster.ports_taken();
         for port in &taken {
-            self.story.say(&format!("  {port} is still taken"));
+            self.console.print(&format!("  {port} is still taken"));
         }
         Ok(taken.is_empty())
     }

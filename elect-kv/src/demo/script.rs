@@ -11,10 +11,10 @@ use super::board::{Board, State, Stop};
 use super::client::{Client, Ledger, ReadBack};
 use super::clock::Clock;
 use super::cluster::{Cluster, SetupError};
+use super::console::{Console, LineKind};
 use super::figures::Setting;
 use super::format::{count, milliseconds};
 use super::resp::Connection;
-use super::story::{Story, Tone};
 use super::trace::{Deed, What};
 use super::writer::Writer;
 
@@ -54,7 +54,7 @@ pub(crate) struct Script<'a, W> {
     pub(crate) began: Instant,
     pub(crate) clock: Clock,
     pub(crate) cluster: &'a mut Cluster,
-    pub(crate) story: &'a mut Story<W>,
+    pub(crate) console: &'a mut Console<W>,
     pub(crate) setting: Setting,
 }
 
@@ -70,9 +70,9 @@ impl<W: Write> Script<'_, W> {
     pub(crate) fn play(mut self) -> Result<Played, Failure> {
         let began = self.clock.now();
         self.cluster.start()?;
-        self.story.tell(
+        self.console.print_at(
             began,
-            Tone::Calm,
+            LineKind::Progress,
             "three nodes start, each a process of its own, and a client begins to write",
         );
         let writer =
@@ -91,9 +91,13 @@ impl<W: Write> Script<'_, W> {
     fn first_primary(&mut self) -> Result<Primary, Stop> {
         let first = self.next_primary(Duration::ZERO, None)?;
         let text = format!("{} leads epoch {}: the first primary", first.node, first.epoch);
-        self.story.tell(first.elected, Tone::Calm, &text);
+        self.console.print_at(first.elected, LineKind::Progress, &text);
         let write = self.wait("the first acknowledged write", |state| state.acknowledged.first().copied())?;
-        self.story.tell(write.at, Tone::Calm, &format!("{} acknowledges the first write", write.by));
+        self.console.print_at(
+            write.at,
+            LineKind::Progress,
+            &format!("{} acknowledges the first write", write.by),
+        );
         self.writes_go_on()?;
         Ok(first)
     }
@@ -108,7 +112,7 @@ impl<W: Write> Script<'_, W> {
             old.epoch,
             count(writes)
         );
-        self.story.tell(at, Tone::Deed, &text);
+        self.console.print_at(at, LineKind::Action, &text);
         let new = self.next_primary(at, Some(old.node))?;
         let took = new.elected.saturating_sub(at);
         let target = milliseconds(self.setting.failover_target());
@@ -118,7 +122,7 @@ impl<W: Write> Script<'_, W> {
             new.epoch,
             milliseconds(took)
         );
-        self.story.tell(new.elected, Tone::Figure, &text);
+        self.console.print_at(new.elected, LineKind::Figure, &text);
         self.clients_write_again(at, old.node)?;
         self.writes_go_on()?;
         Ok(new)
@@ -128,7 +132,7 @@ impl<W: Write> Script<'_, W> {
         let at = self.clock.now();
         self.board.act(at, Deed::Restart { node });
         self.cluster.start()?;
-        self.story.tell(at, Tone::Deed, &format!("{node} is started again"));
+        self.console.print_at(at, LineKind::Action, &format!("{node} is started again"));
         let following = self.wait("the restarted node to follow", |state| {
             state
                 .seen
@@ -143,10 +147,10 @@ impl<W: Write> Script<'_, W> {
             primary.node,
             milliseconds(following.saturating_sub(at))
         );
-        self.story.tell(following, Tone::Calm, &text);
+        self.console.print_at(following, LineKind::Progress, &text);
         let caught_up = self.caught_up(node, primary.node)?;
         let text = format!("{node} holds everything that {} held when it came back", primary.node);
-        self.story.tell(caught_up, Tone::Calm, &text);
+        self.console.print_at(caught_up, LineKind::Progress, &text);
         self.writes_go_on()?;
         Ok(caught_up)
     }
@@ -155,12 +159,12 @@ impl<W: Write> Script<'_, W> {
         let at = self.clock.now();
         self.board.act(at, Deed::Handover { from: old.node, to });
         let text = format!("{} is asked to hand over to {to}, which led before", old.node);
-        self.story.tell(at, Tone::Deed, &text);
+        self.console.print_at(at, LineKind::Action, &text);
         self.ask(old.node, &["ELECT", "HANDOVER", to.as_str()])?;
         let new = self.next_primary(at, Some(old.node))?;
         let took = milliseconds(new.elected.saturating_sub(at));
         let text = format!("{} leads epoch {}, elected {took} ms after the request", new.node, new.epoch);
-        self.story.tell(new.elected, Tone::Figure, &text);
+        self.console.print_at(new.elected, LineKind::Figure, &text);
         self.clients_write_again(at, old.node)?;
         self.writes_go_on()?;
         Ok(new)
@@ -173,7 +177,7 @@ impl<W: Write> Script<'_, W> {
         })?;
         let gap = milliseconds(first.at.saturating_sub(last.at));
         let text = format!("{} acknowledges writes; clients could not write for {gap} ms", first.by);
-        self.story.tell(first.at, Tone::Figure, &text);
+        self.console.print_at(first.at, LineKind::Figure, &text);
         Ok(())
     }
 
@@ -194,7 +198,7 @@ impl<W: Write> Script<'_, W> {
             "the client stops; its {} acknowledged keys and its counter are read back",
             count(ledger.keys.len())
         );
-        self.story.tell(self.clock.now(), Tone::Calm, &text);
+        self.console.print_at(self.clock.now(), LineKind::Progress, &text);
         Ok(read_back)
     }
 

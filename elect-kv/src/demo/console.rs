@@ -1,4 +1,4 @@
-//! The running story on the terminal.
+//! What the demo prints while it runs, and its summary.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::figures::Figures;
 use super::format::milliseconds;
 use super::verdict::Verdict;
 
-/// How the story is told.
+/// How the demo prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Not at all: the summary for machines comes instead.
@@ -26,66 +26,66 @@ impl Style {
     }
 }
 
-/// Tells the story line by line.
+/// Prints line by line.
 #[derive(Debug)]
-pub(crate) struct Story<W> {
+pub(crate) struct Console<W> {
     out: W,
     style: Style,
 }
 
-/// How much a line of the story matters.
+/// What kind of line is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum LineKind {
     /// What goes as it should.
-    Calm,
+    Progress,
     /// What the demo does to the cluster.
-    Deed,
+    Action,
     /// A figure to remember.
     Figure,
 }
 
-impl<W: Write> Story<W> {
+impl<W: Write> Console<W> {
     pub(crate) const fn new(out: W, style: Style) -> Self {
         Self { out, style }
     }
 
     /// A line without a time.
-    pub(crate) fn say(&mut self, text: &str) {
+    pub(crate) fn print(&mut self, text: &str) {
         if self.style != Style::Silent {
-            // A reader that went away does not stop the demo: its exit code still tells.
+            // A reader that went away does not stop the demo: its exit code still says whether it held.
             let _ = writeln!(self.out, "{text}");
             let _ = self.out.flush();
         }
     }
 
     /// What happened, and when.
-    pub(crate) fn tell(&mut self, at: Duration, tone: Tone, text: &str) {
-        let (mark, code) = match tone {
-            Tone::Calm => (' ', ""),
-            Tone::Deed => ('!', "1;31"),
-            Tone::Figure => ('=', "1"),
+    pub(crate) fn print_at(&mut self, at: Duration, kind: LineKind, text: &str) {
+        let (mark, code) = match kind {
+            LineKind::Progress => (' ', ""),
+            LineKind::Action => ('!', "1;31"),
+            LineKind::Figure => ('=', "1"),
         };
         let text = self.painted(&format!("{mark} {text}"), code);
-        self.say(&format!("{:>8} ms {text}", milliseconds(at)));
+        self.print(&format!("{:>8} ms {text}", milliseconds(at)));
     }
 
     /// What was measured and what held.
-    pub(crate) fn conclude(&mut self, figures: &Figures, verdict: &Verdict) {
-        self.say("");
+    pub(crate) fn print_summary(&mut self, figures: &Figures, verdict: &Verdict) {
+        self.print("");
         for (name, value, note) in figures.cards() {
             let value = self.painted(&format!("{value:>10}"), "1");
-            self.say(&format!("  {name:<32} {value}  {note}"));
+            self.print(&format!("  {name:<32} {value}  {note}"));
         }
-        self.say("");
+        self.print("");
         for check in &verdict.checks {
             let (word, code, text) = match &check.outcome {
                 Ok(text) => ("held  ", "32", text.clone()),
                 Err(broken) => ("BROKEN", "1;31", broken.to_string()),
             };
             let word = self.painted(word, code);
-            self.say(&format!("  {word} {}: {text}", check.name));
+            self.print(&format!("  {word} {}: {text}", check.name));
         }
-        self.say("");
+        self.print("");
     }
 
     fn painted(&self, text: &str, code: &str) -> String {
@@ -102,26 +102,28 @@ mod tests {
     use super::*;
     use crate::demo::verdict::{Broken, Check};
 
-    fn told(style: Style, tell: impl FnOnce(&mut Story<&mut Vec<u8>>)) -> String {
+    fn printed(style: Style, print: impl FnOnce(&mut Console<&mut Vec<u8>>)) -> String {
         let mut out = Vec::new();
-        tell(&mut Story::new(&mut out, style));
+        print(&mut Console::new(&mut out, style));
         String::from_utf8(out).expect("text")
     }
 
     #[test]
-    fn plain_story_has_no_control_characters_and_marks_deeds() {
-        let line = |style| told(style, |story| story.tell(Duration::from_secs(1), Tone::Deed, "kill"));
+    fn plain_lines_have_no_control_characters_and_actions_are_marked() {
+        let line = |style| {
+            printed(style, |console| console.print_at(Duration::from_secs(1), LineKind::Action, "kill"))
+        };
         assert_eq!(line(Style::Plain), "   1,000 ms ! kill\n");
         assert_eq!(line(Style::Colour), "   1,000 ms \u{1b}[1;31m! kill\u{1b}[0m\n");
         assert_eq!(line(Style::Silent), "");
     }
 
     #[test]
-    fn what_broke_is_told_with_its_reason() {
+    fn what_broke_is_printed_with_its_reason() {
         let outcome = Err(Broken::NothingKilled);
         let verdict = Verdict { checks: vec![Check { name: "failover after the kill", outcome }] };
         let figures = crate::demo::figures::tests::nothing();
-        let text = told(Style::Plain, |story| story.conclude(&figures, &verdict));
+        let text = printed(Style::Plain, |console| console.print_summary(&figures, &verdict));
         assert!(text.contains("  BROKEN failover after the kill: nobody was killed\n"), "{text}");
     }
 }
