@@ -4,7 +4,6 @@
 //! back and is handed the office again. In the end everything that was acknowledged is read back, every election
 //! is checked, and the whole run is drawn as a timeline.
 
-mod board;
 mod client;
 mod clock;
 mod cluster;
@@ -15,6 +14,7 @@ mod format;
 mod parent;
 mod ports;
 mod process;
+mod recorder;
 mod resp;
 mod script;
 mod signals;
@@ -32,12 +32,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use self::board::{Board, Stop};
 use self::clock::Clock;
 use self::cluster::{Cluster, SetupError};
 use self::console::{Console, Style};
 use self::figures::{Figures, Setting};
 pub(crate) use self::parent::end_with;
+use self::recorder::{Recorder, Stop};
 use self::script::{Failure, Played, Script, TOOK_AT_MOST};
 use self::trace::Trace;
 use self::verdict::{Evidence, Verdict};
@@ -79,7 +79,7 @@ struct Demo<'a> {
     args: &'a DemoArgs,
     setting: Setting,
     directory: PathBuf,
-    board: Arc<Board>,
+    recorder: Arc<Recorder>,
     began: Instant,
     clock: Clock,
     cluster: Cluster,
@@ -103,8 +103,8 @@ struct Summary<'a> {
 impl<'a> Demo<'a> {
     fn prepare(args: &'a DemoArgs) -> Result<Self, Failure> {
         let began = Instant::now();
-        let board = Arc::new(Board::default());
-        signals::stop_on_signals(Arc::clone(&board)).map_err(|error| {
+        let recorder = Arc::new(Recorder::default());
+        signals::stop_on_signals(Arc::clone(&recorder)).map_err(|error| {
             SetupError::new("signal handlers", &error, "allow this user to start more threads")
         })?;
         let setting = Setting {
@@ -114,14 +114,14 @@ impl<'a> Demo<'a> {
             crash_evidence: args.crash_evidence,
         };
         let directory = fresh_directory()?;
-        let mut cluster = Cluster::prepare(&directory, &setting, Arc::clone(&board))?;
+        let mut cluster = Cluster::prepare(&directory, &setting, Arc::clone(&recorder))?;
         let clock = cluster.start_clock();
         let style = if args.json { Style::Silent } else { Style::for_stdout() };
         Ok(Self {
             args,
             setting,
             directory,
-            board,
+            recorder,
             began,
             clock,
             cluster,
@@ -133,7 +133,7 @@ impl<'a> Demo<'a> {
     fn run(mut self) -> Result<bool, Failure> {
         self.introduce();
         let script = Script {
-            board: Arc::clone(&self.board),
+            recorder: Arc::clone(&self.recorder),
             began: self.began,
             clock: self.clock,
             cluster: &mut self.cluster,
@@ -198,7 +198,7 @@ impl<'a> Demo<'a> {
     }
 
     fn judge(&self, played: &Played, end: Duration) -> (Figures, Verdict, Trace) {
-        let trace = self.board.look(|state| {
+        let trace = self.recorder.read(|state| {
             let mut seen = state.seen.clone();
             seen.sort_by_key(|seen| seen.at);
             Trace {
@@ -260,7 +260,7 @@ impl<'a> Demo<'a> {
                 ));
             }
         }
-        match self.board.wait_for_stop() {
+        match self.recorder.wait_for_stop() {
             Stop::Interrupted(_) => {}
             stop => return Err(stop),
         }

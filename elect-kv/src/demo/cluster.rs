@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 
-use super::board::{Board, Stop};
 use super::clock::Clock;
 use super::events;
 use super::figures::Setting;
 use super::ports;
 use super::process::Process;
+use super::recorder::{Recorder, Stop};
 use super::trace::{Seen, What};
 use crate::config::Settings;
 
@@ -50,7 +50,7 @@ pub(crate) struct Cluster {
     program: PathBuf,
     directory: PathBuf,
     nodes: Vec<Node>,
-    board: Arc<Board>,
+    recorder: Arc<Recorder>,
     clock: Clock,
     failover_at_most: Duration,
 }
@@ -76,7 +76,7 @@ impl Cluster {
     pub(crate) fn prepare(
         directory: &Path,
         setting: &Setting,
-        board: Arc<Board>,
+        recorder: Arc<Recorder>,
     ) -> Result<Self, SetupError> {
         let program = std::env::current_exe().map_err(|error| {
             SetupError::new("the path of this program", &error, "start it by its full path")
@@ -92,7 +92,7 @@ impl Cluster {
         });
         let (directory, nodes, failover_at_most) = (directory.into(), nodes.collect(), Duration::ZERO);
         let clock = Clock::start();
-        let mut cluster = Self { program, directory, nodes, board, clock, failover_at_most };
+        let mut cluster = Self { program, directory, nodes, recorder, clock, failover_at_most };
         for node in &cluster.nodes {
             cluster.write_config(node, setting)?;
             cluster.init(node)?;
@@ -220,7 +220,7 @@ impl Cluster {
         command.args(["--events", "/dev/stdout", "--end-with"]).arg(std::process::id().to_string());
         let kept = self.directory.join(format!("{id}.events.jsonl"));
         let mut copy = append(&kept)?;
-        let (board, clock) = (Arc::clone(&self.board), self.clock);
+        let (recorder, clock) = (Arc::clone(&self.recorder), self.clock);
         let on_line = move |line: &str| {
             // The node greets on the same pipe before it serves.
             if !line.starts_with('{') {
@@ -228,22 +228,32 @@ impl Cluster {
             }
             let written = writeln!(copy, "{line}");
             match events::parse(id, line, clock) {
-                Ok(seen) => seen.into_iter().for_each(|seen| board.see(seen)),
-                Err(error) => board.stop(Stop::Failed(format!("an event of {id}: {error}: {line}"))),
+                Ok(seen) => seen.into_iter().for_each(|seen| recorder.record_event(seen)),
+                Err(error) => recorder.stop(Stop::Failed(format!("an event of {id}: {error}: {line}"))),
             }
             if let Err(error) = written {
-                board.stop(Stop::Failed(format!("{}: {error}", kept.display())));
+                recorder.stop(Stop::Failed(format!("{}: {error}", kept.display())));
             }
         };
         let end_is_wanted = Arc::new(AtomicBool::new(false));
-        let (wanted, board, log) = (Arc::clone(&end_is_wanted), Arc::clone(&self.board), self.log(id));
+        let (wanted, recorder, log) = (Arc::clone(&end_is_wanted), Arc::clone(&self.recorder), self.log(id));
         let on_end = move || {
-            board.see(Seen { at: clock.now(), node: id, what: What::Gone, text: format!("{id} is gone") });
+            recorder.record_event(Seen {
+                at: clock.now(),
+                node: id,
+                what: What::Gone,
+                text: format!("{id} is gone"),
+            });
             if !wanted.load(Ordering::SeqCst) {
-                board.stop(Stop::Failed(format!("{id} has ended by itself: {}", log_tail(&log))));
+                recorder.stop(Stop::Failed(format!("{id} has ended by itself: {}", log_tail(&log))));
             }
         };
-        self.board.see(Seen { at: clock.now(), node: id, what: What::Started, text: format!("{id} starts") });
+        self.recorder.record_event(Seen {
+            at: clock.now(),
+            node: id,
+            what: What::Started,
+            text: format!("{id} starts"),
+        });
         let process = Process::spawn(&mut command, on_line, on_end).map_err(|error| {
             SetupError::new(format!("start of {id}"), &error, "allow this user to start more processes")
         })?;

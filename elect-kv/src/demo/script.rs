@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use elect_core::{Epoch, NodeId};
 use redis_protocol::resp2::types::OwnedFrame as Reply;
 
-use super::board::{Board, State, Stop};
 use super::client::{Client, Ledger, ReadBack};
 use super::clock::Clock;
 use super::cluster::{Cluster, SetupError};
 use super::console::{Console, LineKind};
 use super::figures::Setting;
 use super::format::{count, milliseconds};
+use super::recorder::{Recorder, State, Stop};
 use super::resp::Connection;
 use super::trace::{Deed, What};
 use super::writer::Writer;
@@ -49,7 +49,7 @@ pub(crate) struct Played {
 
 /// Plays the demo on a cluster.
 pub(crate) struct Script<'a, W> {
-    pub(crate) board: Arc<Board>,
+    pub(crate) recorder: Arc<Recorder>,
     /// When the whole demo began: its bound counts from here, its times from the clock's start.
     pub(crate) began: Instant,
     pub(crate) clock: Clock,
@@ -76,7 +76,7 @@ impl<W: Write> Script<'_, W> {
             "three nodes start, each a process of its own, and a client begins to write",
         );
         let writer =
-            Writer::start(self.cluster.nodes(), Arc::clone(&self.board), self.clock).map_err(|error| {
+            Writer::start(self.cluster.nodes(), Arc::clone(&self.recorder), self.clock).map_err(|error| {
                 SetupError::new("the client's thread", &error, "allow this user to start more threads")
             })?;
         let first = self.first_primary()?;
@@ -104,8 +104,8 @@ impl<W: Write> Script<'_, W> {
 
     fn failover(&mut self, old: Primary) -> Result<Primary, Stop> {
         let at = self.cluster.kill(old.node);
-        self.board.act(at, Deed::Kill { node: old.node });
-        let writes = self.board.look(|state| state.acknowledged.len());
+        self.recorder.record_action(at, Deed::Kill { node: old.node });
+        let writes = self.recorder.read(|state| state.acknowledged.len());
         let text = format!(
             "kill \u{2212}9 {}, the primary of epoch {}; {} writes acknowledged so far",
             old.node,
@@ -130,7 +130,7 @@ impl<W: Write> Script<'_, W> {
 
     fn restart(&mut self, node: NodeId, primary: Primary) -> Result<Duration, Failure> {
         let at = self.clock.now();
-        self.board.act(at, Deed::Restart { node });
+        self.recorder.record_action(at, Deed::Restart { node });
         self.cluster.start()?;
         self.console.print_at(at, LineKind::Action, &format!("{node} is started again"));
         let following = self.wait("the restarted node to follow", |state| {
@@ -157,7 +157,7 @@ impl<W: Write> Script<'_, W> {
 
     fn handover(&mut self, old: Primary, to: NodeId) -> Result<Primary, Stop> {
         let at = self.clock.now();
-        self.board.act(at, Deed::Handover { from: old.node, to });
+        self.recorder.record_action(at, Deed::Handover { from: old.node, to });
         let text = format!("{} is asked to hand over to {to}, which led before", old.node);
         self.console.print_at(at, LineKind::Action, &text);
         self.ask(old.node, &["ELECT", "HANDOVER", to.as_str()])?;
@@ -182,7 +182,7 @@ impl<W: Write> Script<'_, W> {
     }
 
     fn writes_go_on(&mut self) -> Result<(), Stop> {
-        let before = self.board.look(|state| state.acknowledged.len());
+        let before = self.recorder.read(|state| state.acknowledged.len());
         self.wait("more acknowledged writes", |state| {
             (state.acknowledged.len() >= before + WRITES_BETWEEN).then_some(())
         })
@@ -211,7 +211,7 @@ impl<W: Write> Script<'_, W> {
                 return Err(Stop::TimedOut { what: "the restarted node to catch up", within });
             }
             // A short wait that an interruption ends at once.
-            match self.board.wait("the next look", ROLE_INTERVAL, |_| None::<()>) {
+            match self.recorder.wait("the next look", ROLE_INTERVAL, |_| None::<()>) {
                 Ok(()) | Err(Stop::TimedOut { .. }) => {}
                 Err(stop) => return Err(stop),
             }
@@ -254,7 +254,7 @@ impl<W: Write> Script<'_, W> {
     }
 
     fn wait<T>(&self, what: &'static str, find: impl FnMut(&State) -> Option<T>) -> Result<T, Stop> {
-        self.board.wait(what, PATIENCE.min(self.left()), find)
+        self.recorder.wait(what, PATIENCE.min(self.left()), find)
     }
 
     /// What is left of the time that the whole demo may take.

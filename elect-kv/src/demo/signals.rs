@@ -6,10 +6,10 @@ use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::board::{Board, Stop};
+use super::recorder::{Recorder, Stop};
 
-/// From now on SIGINT, SIGTERM and SIGHUP stop the board instead of the process.
-pub(crate) fn stop_on_signals(board: Arc<Board>) -> io::Result<()> {
+/// From now on SIGINT, SIGTERM and SIGHUP stop the recorder instead of the process.
+pub(crate) fn stop_on_signals(recorder: Arc<Recorder>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate, mut hang_up) = {
         let _guard = runtime.enter();
@@ -17,7 +17,7 @@ pub(crate) fn stop_on_signals(board: Arc<Board>) -> io::Result<()> {
     };
     thread::Builder::new().name("signals".into()).spawn(move || {
         let name = runtime.block_on(first(&mut interrupt, &mut terminate, &mut hang_up));
-        board.stop(Stop::Interrupted(name));
+        recorder.stop(Stop::Interrupted(name));
     })?;
     Ok(())
 }

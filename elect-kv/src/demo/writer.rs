@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use elect_core::NodeId;
 use redis_protocol::resp2::types::OwnedFrame as Reply;
 
-use super::board::Board;
 use super::client::{COUNTER, Client, Ledger, Outcome, RETRY, key, value};
 use super::clock::Clock;
+use super::recorder::Recorder;
 use super::trace::Acknowledged;
 
 /// Writes start at least this far apart: often enough to measure by, and the machine stays free for the cluster.
@@ -29,7 +29,7 @@ impl Writer {
     /// Starts to write.
     pub(crate) fn start(
         nodes: Vec<(NodeId, SocketAddr)>,
-        board: Arc<Board>,
+        recorder: Arc<Recorder>,
         clock: Clock,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -37,7 +37,7 @@ impl Writer {
             client: Client::new(nodes),
             ledger: Ledger::default(),
             stop: Arc::clone(&stop),
-            board,
+            recorder,
             clock,
         };
         let thread = thread::Builder::new().name("client".into()).spawn(move || {
@@ -61,7 +61,7 @@ struct Writing {
     client: Client,
     ledger: Ledger,
     stop: Arc<AtomicBool>,
-    board: Arc<Board>,
+    recorder: Arc<Recorder>,
     clock: Clock,
 }
 
@@ -120,7 +120,7 @@ impl Writing {
     }
 
     fn acknowledged(&self, by: NodeId) {
-        self.board.acknowledge(Acknowledged { at: self.clock.now(), by });
+        self.recorder.record_write(Acknowledged { at: self.clock.now(), by });
     }
 
     fn closed(self) -> Ledger {
@@ -139,10 +139,10 @@ mod tests {
     fn writer_keeps_a_ledger_of_what_was_acknowledged() {
         // The first increment is in doubt, and so is the second key at first; the script ends with the last key.
         let only = Scripted::start(listener(), lines(&["", "+OK\r\n", ":2\r\n", "$-1\r\n", "+OK\r\n"]));
-        let board = Arc::new(Board::default());
+        let recorder = Arc::new(Recorder::default());
         let nodes = vec![(node("n1"), only.address)];
-        let writer = Writer::start(nodes, Arc::clone(&board), Clock::start()).expect("a thread");
-        board
+        let writer = Writer::start(nodes, Arc::clone(&recorder), Clock::start()).expect("a thread");
+        recorder
             .wait("three acknowledged writes", LONG, |state| (state.acknowledged.len() >= 3).then_some(()))
             .expect("the script answers");
         let heard = only.heard();

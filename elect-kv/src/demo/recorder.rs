@@ -1,13 +1,13 @@
-//! What all threads of the demo report to, and what the story waits on.
+//! What all threads of the demo report to, and what the script waits on.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::trace::{Acknowledged, Act, Deed, Seen};
 
-/// Shared by the story, the client and the readers of events.
+/// Shared by the script, the client and the readers of events.
 #[derive(Debug, Default)]
-pub(crate) struct Board {
+pub(crate) struct Recorder {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,19 +37,19 @@ pub(crate) enum Stop {
     Failed(String),
 }
 
-impl Board {
+impl Recorder {
     /// Reports something that happened at a node.
-    pub(crate) fn see(&self, seen: Seen) {
+    pub(crate) fn record_event(&self, seen: Seen) {
         self.change(|state| state.seen.push(seen));
     }
 
     /// Notes something that the demo does.
-    pub(crate) fn act(&self, at: Duration, deed: Deed) {
+    pub(crate) fn record_action(&self, at: Duration, deed: Deed) {
         self.change(|state| state.acts.push(Act { at, deed }));
     }
 
     /// Reports an acknowledged write.
-    pub(crate) fn acknowledge(&self, write: Acknowledged) {
+    pub(crate) fn record_write(&self, write: Acknowledged) {
         self.change(|state| state.acknowledged.push(write));
     }
 
@@ -60,9 +60,9 @@ impl Board {
         });
     }
 
-    /// Looks at everything reported so far.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock())
+    /// Reads everything reported so far.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.lock())
     }
 
     /// Waits until `find` finds something, `within` is over, or the demo is stopped.
@@ -119,29 +119,29 @@ mod tests {
 
     #[test]
     fn waiting_ends_with_what_was_waited_for() {
-        let board = Board::default();
+        let recorder = Recorder::default();
         std::thread::scope(|scope| {
-            scope.spawn(|| board.acknowledge(Acknowledged { at: ms(3), by: node("n1") }));
-            let at = board.wait("a write", LONG, |state| state.acknowledged.first().map(|write| write.at));
+            scope.spawn(|| recorder.record_write(Acknowledged { at: ms(3), by: node("n1") }));
+            let at = recorder.wait("a write", LONG, |state| state.acknowledged.first().map(|write| write.at));
             assert_eq!(at, Ok(ms(3)));
         });
     }
 
     #[test]
     fn waiting_in_vain_says_for_what() {
-        let waited = Board::default().wait("a write", ms(1), |_| None::<()>);
+        let waited = Recorder::default().wait("a write", ms(1), |_| None::<()>);
         assert_eq!(waited, Err(Stop::TimedOut { what: "a write", within: ms(1) }));
     }
 
     #[test]
     fn interruption_ends_waits_and_the_first_reason_stays() {
-        let board = Board::default();
+        let recorder = Recorder::default();
         std::thread::scope(|scope| {
-            scope.spawn(|| board.stop(Stop::Interrupted("SIGINT")));
-            assert_eq!(board.wait("ever", LONG, |_| None::<()>), Err(Stop::Interrupted("SIGINT")));
+            scope.spawn(|| recorder.stop(Stop::Interrupted("SIGINT")));
+            assert_eq!(recorder.wait("ever", LONG, |_| None::<()>), Err(Stop::Interrupted("SIGINT")));
         });
-        board.stop(Stop::Failed("n1 has ended".into()));
-        assert_eq!(board.wait_for_stop(), Stop::Interrupted("SIGINT"));
-        assert_eq!(board.wait("ever", LONG, |_| None::<()>), Err(Stop::Interrupted("SIGINT")));
+        recorder.stop(Stop::Failed("n1 has ended".into()));
+        assert_eq!(recorder.wait_for_stop(), Stop::Interrupted("SIGINT"));
+        assert_eq!(recorder.wait("ever", LONG, |_| None::<()>), Err(Stop::Interrupted("SIGINT")));
     }
 }
