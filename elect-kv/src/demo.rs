@@ -204,7 +204,7 @@ impl<'a> Demo<'a> {
             Trace {
                 nodes: self.cluster.nodes().into_iter().map(|(node, _)| node).collect(),
                 seen,
-                acts: state.acts.clone(),
+                actions: state.actions.clone(),
                 acknowledged: state.acknowledged.clone(),
                 end,
             }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Counts from the demo's start.
 ///
-/// Events, acknowledgements and the demo's own acts are all read from the machine's one wall clock, so that they
+/// Events, acknowledgements and the demo's own actions are all read from the machine's one wall clock, so that they
 /// can be subtracted from each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::client::Ledger;
 use super::format::{count, milliseconds};
-use super::trace::{Deed, Trace};
+use super::trace::{ActionKind, Trace};
 
 /// How the cluster of the demo is set up.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -75,11 +75,11 @@ impl Figures {
             refusals: ledger.refusals,
             reconnects: ledger.reconnects,
         };
-        for act in &trace.acts {
-            match act.deed {
-                Deed::Kill { node } => figures.failover = change(trace, act.at, node),
-                Deed::Handover { from, .. } => figures.handover = change(trace, act.at, from),
-                Deed::Restart { .. } => {}
+        for action in &trace.actions {
+            match action.kind {
+                ActionKind::Kill { node } => figures.failover = change(trace, action.at, node),
+                ActionKind::Handover { from, .. } => figures.handover = change(trace, action.at, from),
+                ActionKind::Restart { .. } => {}
             }
         }
         figures

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::trace::{Acknowledged, Act, Deed, Seen};
+use super::trace::{Acknowledged, Action, ActionKind, Seen};
 
 /// Shared by the script, the client and the readers of events.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Recorder {
 pub(crate) struct State {
     /// In the order of arrival, which between nodes is not quite that of time.
     pub(crate) seen: Vec<Seen>,
-    pub(crate) acts: Vec<Act>,
+    pub(crate) actions: Vec<Action>,
     pub(crate) acknowledged: Vec<Acknowledged>,
     /// Why the demo cannot go on.
     stop: Option<Stop>,
@@ -44,8 +44,8 @@ impl Recorder {
     }
 
     /// Notes something that the demo does.
-    pub(crate) fn record_action(&self, at: Duration, deed: Deed) {
-        self.change(|state| state.acts.push(Act { at, deed }));
+    pub(crate) fn record_action(&self, at: Duration, kind: ActionKind) {
+        self.change(|state| state.actions.push(Action { at, kind }));
     }
 
     /// Reports an acknowledged write.

@@ -1,4 +1,4 @@
-//! The acts of the demo, one after another. Every wait is for an event and has a bound.
+//! The actions of the demo, one after another. Every wait is for an event and has a bound.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use super::figures::Setting;
 use super::format::{count, milliseconds};
 use super::recorder::{Recorder, State, Stop};
 use super::resp::Connection;
-use super::trace::{Deed, What};
+use super::trace::{ActionKind, What};
 use super::writer::Writer;
 
 /// The whole demo takes less.
 pub(crate) const TOOK_AT_MOST: Duration = Duration::from_secs(30);
-/// The acts take less: then there are processes to stop and a page to draw.
+/// The actions take less: then there are processes to stop and a page to draw.
 const PLAYED_AT_MOST: Duration = Duration::from_secs(26);
 /// How long one thing may take.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// How many writes are acknowledged between two acts.
+/// How many writes are acknowledged between two actions.
 const WRITES_BETWEEN: usize = 400;
 /// How often a node is asked whether it has caught up.
 const ROLE_INTERVAL: Duration = Duration::from_millis(5);
@@ -104,7 +104,7 @@ impl<W: Write> Script<'_, W> {
 
     fn failover(&mut self, old: Primary) -> Result<Primary, Stop> {
         let at = self.cluster.kill(old.node);
-        self.recorder.record_action(at, Deed::Kill { node: old.node });
+        self.recorder.record_action(at, ActionKind::Kill { node: old.node });
         let writes = self.recorder.read(|state| state.acknowledged.len());
         let text = format!(
             "kill \u{2212}9 {}, the primary of epoch {}; {} writes acknowledged so far",
@@ -130,7 +130,7 @@ impl<W: Write> Script<'_, W> {
 
     fn restart(&mut self, node: NodeId, primary: Primary) -> Result<Duration, Failure> {
         let at = self.clock.now();
-        self.recorder.record_action(at, Deed::Restart { node });
+        self.recorder.record_action(at, ActionKind::Restart { node });
         self.cluster.start()?;
         self.console.print_at(at, LineKind::Action, &format!("{node} is started again"));
         let following = self.wait("the restarted node to follow", |state| {
@@ -157,7 +157,7 @@ impl<W: Write> Script<'_, W> {
 
     fn handover(&mut self, old: Primary, to: NodeId) -> Result<Primary, Stop> {
         let at = self.clock.now();
-        self.recorder.record_action(at, Deed::Handover { from: old.node, to });
+        self.recorder.record_action(at, ActionKind::Handover { from: old.node, to });
         let text = format!("{} is asked to hand over to {to}, which led before", old.node);
         self.console.print_at(at, LineKind::Action, &text);
         self.ask(old.node, &["ELECT", "HANDOVER", to.as_str()])?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use self::chart::{Mark, Shape, Window, chart};
 use super::figures::Figures;
 use super::format::milliseconds;
-use super::trace::{Act, Deed, Gap, Seen, Trace, What};
+use super::trace::{Action, ActionKind, Gap, Seen, Trace, What};
 use super::verdict::{Check, Verdict};
 
 const STYLE: &str = include_str!("timeline/style.css");
@@ -26,10 +26,10 @@ pub(crate) fn draw(trace: &Trace, figures: &Figures, verdict: &Verdict) -> Strin
     let gaps = gaps(trace);
     section(&mut out, "The whole run", "Milliseconds since the demo began.");
     let whole = Window { from: Duration::ZERO, to: trace.end, zero: Duration::ZERO };
-    out.push_str(&chart("The whole run", trace, whole, &act_marks(trace), &gaps));
+    out.push_str(&chart("The whole run", trace, whole, &action_marks(trace), &gaps));
     legend(&mut out);
-    for &act in &trace.acts {
-        close_up(&mut out, trace, act, &gaps);
+    for &action in &trace.actions {
+        close_up(&mut out, trace, action, &gaps);
     }
     checks(&mut out, verdict);
     log(&mut out, trace);
@@ -77,21 +77,21 @@ fn legend(out: &mut String) {
     out.push_str("</p>");
 }
 
-fn act_label(deed: Deed) -> (Shape, String) {
-    match deed {
-        Deed::Kill { node } => (Shape::Cross, format!("kill \u{2212}9 {node}")),
-        Deed::Restart { node } => (Shape::Triangle, format!("restart {node}")),
-        Deed::Handover { from, to } => (Shape::Diamond, format!("handover {from} to {to}")),
+fn action_label(kind: ActionKind) -> (Shape, String) {
+    match kind {
+        ActionKind::Kill { node } => (Shape::Cross, format!("kill \u{2212}9 {node}")),
+        ActionKind::Restart { node } => (Shape::Triangle, format!("restart {node}")),
+        ActionKind::Handover { from, to } => (Shape::Diamond, format!("handover {from} to {to}")),
     }
 }
 
-fn act_marks(trace: &Trace) -> Vec<Mark> {
+fn action_marks(trace: &Trace) -> Vec<Mark> {
     trace
-        .acts
+        .actions
         .iter()
-        .map(|act| {
-            let (shape, label) = act_label(act.deed);
-            Mark { at: act.at, shape, title: label.clone(), label }
+        .map(|action| {
+            let (shape, label) = action_label(action.kind);
+            Mark { at: action.at, shape, title: label.clone(), label }
         })
         .collect()
 }
@@ -99,34 +99,36 @@ fn act_marks(trace: &Trace) -> Vec<Mark> {
 /// The interruptions of writing that the demo caused.
 fn gaps(trace: &Trace) -> Vec<Gap> {
     trace
-        .acts
+        .actions
         .iter()
-        .filter_map(|act| match act.deed {
-            Deed::Kill { node } | Deed::Handover { from: node, .. } => trace.gap_after(act.at, node),
-            Deed::Restart { .. } => None,
+        .filter_map(|action| match action.kind {
+            ActionKind::Kill { node } | ActionKind::Handover { from: node, .. } => {
+                trace.gap_after(action.at, node)
+            }
+            ActionKind::Restart { .. } => None,
         })
         .collect()
 }
 
 /// A chart of one change of primary, counted from what caused it.
-fn close_up(out: &mut String, trace: &Trace, act: Act, gaps: &[Gap]) {
-    let (title, since_what, old) = match act.deed {
-        Deed::Kill { node } => (format!("Failover: {node} is killed"), "the kill", node),
-        Deed::Handover { from, to } => (format!("Handover: {from} to {to}"), "the request", from),
-        Deed::Restart { .. } => return,
+fn close_up(out: &mut String, trace: &Trace, action: Action, gaps: &[Gap]) {
+    let (title, since_what, old) = match action.kind {
+        ActionKind::Kill { node } => (format!("Failover: {node} is killed"), "the kill", node),
+        ActionKind::Handover { from, to } => (format!("Handover: {from} to {to}"), "the request", from),
+        ActionKind::Restart { .. } => return,
     };
-    let Some(gap) = trace.gap_after(act.at, old) else { return };
-    let length = gap.first.at.saturating_sub(act.at.min(gap.last.at));
+    let Some(gap) = trace.gap_after(action.at, old) else { return };
+    let length = gap.first.at.saturating_sub(action.at.min(gap.last.at));
     let margin = (length / 3).max(Duration::from_millis(4));
     let window = Window {
-        from: act.at.min(gap.last.at).saturating_sub(margin),
+        from: action.at.min(gap.last.at).saturating_sub(margin),
         to: (gap.first.at + margin * 2).min(trace.end),
-        zero: act.at,
+        zero: action.at,
     };
-    let since = |at: Duration| milliseconds(at.saturating_sub(act.at));
-    let (shape, label) = act_label(act.deed);
-    let mut marks = vec![Mark { at: act.at, shape, title: label.clone(), label }];
-    let within = |seen: &&Seen| seen.at >= act.at && seen.at <= window.to;
+    let since = |at: Duration| milliseconds(at.saturating_sub(action.at));
+    let (shape, label) = action_label(action.kind);
+    let mut marks = vec![Mark { at: action.at, shape, title: label.clone(), label }];
+    let within = |seen: &&Seen| seen.at >= action.at && seen.at <= window.to;
     for seen in trace.seen.iter().filter(within) {
         let label = match seen.what {
             What::Draining => format!("{} admits no more writes, +{} ms", seen.node, since(seen.at)),
@@ -167,7 +169,7 @@ fn log(out: &mut String, trace: &Trace) {
         .iter()
         .filter(|seen| seen.at <= trace.end)
         .map(|seen| (seen.at, seen.node.to_string(), seen.text.clone()))
-        .chain(trace.acts.iter().map(|act| (act.at, "demo".to_owned(), act_label(act.deed).1)))
+        .chain(trace.actions.iter().map(|action| (action.at, "demo".to_owned(), action_label(action.kind).1)))
         .collect();
     rows.sort_by_key(|row| row.0);
     for (at, who, what) in rows {
@@ -256,7 +258,7 @@ mod tests {
         let mut trace = good_run();
         trace.end = ms(1200);
         trace.seen.retain(|seen| seen.at <= ms(1200));
-        trace.acts.truncate(1);
+        trace.actions.truncate(1);
         trace.acknowledged.retain(|write| write.at < ms(1000));
         let page = page(&trace);
         assert_eq!(page.matches("role=\"img\"").count(), 1, "nobody took over, so there is no close-up");

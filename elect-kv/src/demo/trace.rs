@@ -14,7 +14,7 @@ pub(crate) struct Trace {
     /// What happened at the nodes, by time.
     pub(crate) seen: Vec<Seen>,
     /// What the demo did to them, by time.
-    pub(crate) acts: Vec<Act>,
+    pub(crate) actions: Vec<Action>,
     /// The acknowledged writes, by time.
     pub(crate) acknowledged: Vec<Acknowledged>,
     /// When the demo stopped looking.
@@ -62,14 +62,14 @@ pub(crate) enum What {
 
 /// Something that the demo did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Act {
+pub(crate) struct Action {
     pub(crate) at: Duration,
-    pub(crate) deed: Deed,
+    pub(crate) kind: ActionKind,
 }
 
 /// What the demo did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum ActionKind {
     /// kill −9.
     Kill { node: NodeId },
     /// Started the killed node again.
@@ -264,10 +264,10 @@ pub(crate) mod tests {
         Trace {
             nodes: vec![n1, n2, n3],
             seen: all,
-            acts: vec![
-                Act { at: ms(1000), deed: Deed::Kill { node: n1 } },
-                Act { at: ms(2000), deed: Deed::Restart { node: n1 } },
-                Act { at: ms(2995), deed: Deed::Handover { from: n2, to: n1 } },
+            actions: vec![
+                Action { at: ms(1000), kind: ActionKind::Kill { node: n1 } },
+                Action { at: ms(2000), kind: ActionKind::Restart { node: n1 } },
+                Action { at: ms(2995), kind: ActionKind::Handover { from: n2, to: n1 } },
             ],
             acknowledged: acknowledged(105, 1000, n1)
                 .chain(acknowledged(1506, 2997, n2))

@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::client::{Ledger, ReadBack, key, value};
 use super::format::{count, milliseconds};
-use super::trace::{Deed, Trace, What};
+use super::trace::{ActionKind, Trace, What};
 
 /// What the checks judge.
 #[derive(Clone, Debug)]
@@ -202,8 +202,8 @@ fn counter_right(ledger: &Ledger, read_back: &ReadBack) -> Result<String, Broken
 
 /// After the kill another node is elected in time, and clients write to it.
 fn failover(trace: &Trace, bound: Duration) -> Result<String, Broken> {
-    let killed = trace.acts.iter().find_map(|act| match act.deed {
-        Deed::Kill { node } => Some((act.at, node)),
+    let killed = trace.actions.iter().find_map(|action| match action.kind {
+        ActionKind::Kill { node } => Some((action.at, node)),
         _ => None,
     });
     let (at, old) = killed.ok_or(Broken::NothingKilled)?;
@@ -223,8 +223,8 @@ fn failover(trace: &Trace, bound: Duration) -> Result<String, Broken> {
 
 /// The killed node runs again, follows, and holds what the primary held.
 fn back_again(trace: &Trace, caught_up: Option<Duration>) -> Result<String, Broken> {
-    let restarted = trace.acts.iter().find_map(|act| match act.deed {
-        Deed::Restart { node } => Some((act.at, node)),
+    let restarted = trace.actions.iter().find_map(|action| match action.kind {
+        ActionKind::Restart { node } => Some((action.at, node)),
         _ => None,
     });
     let ((at, node), caught_up) = restarted.zip(caught_up).ok_or(Broken::NotCaughtUp)?;
@@ -240,8 +240,8 @@ fn back_again(trace: &Trace, caught_up: Option<Duration>) -> Result<String, Brok
 
 /// The old primary steps down for it, and its target is the next to be elected.
 fn handover(trace: &Trace) -> Result<String, Broken> {
-    let asked = trace.acts.iter().find_map(|act| match act.deed {
-        Deed::Handover { from, to } => Some((act.at, from, to)),
+    let asked = trace.actions.iter().find_map(|action| match action.kind {
+        ActionKind::Handover { from, to } => Some((action.at, from, to)),
         _ => None,
     });
     let (at, from, to) = asked.ok_or(Broken::NoHandover)?;

@@ -143,7 +143,8 @@ fn counter_that_fell_is_found() {
 
 #[test]
 fn missing_kill_is_found() {
-    let broken = broken_by(|run| run.trace.acts.retain(|act| !matches!(act.deed, Deed::Kill { .. })));
+    let broken =
+        broken_by(|run| run.trace.actions.retain(|action| !matches!(action.kind, ActionKind::Kill { .. })));
     assert_eq!(broken, Broken::NothingKilled);
 }
 
@@ -189,7 +190,9 @@ fn restarted_node_that_follows_nobody_is_found() {
 
 #[test]
 fn missing_handover_is_found() {
-    let broken = broken_by(|run| run.trace.acts.retain(|act| !matches!(act.deed, Deed::Handover { .. })));
+    let broken = broken_by(|run| {
+        run.trace.actions.retain(|action| !matches!(action.kind, ActionKind::Handover { .. }))
+    });
     assert_eq!(broken, Broken::NoHandover);
 }
 
