@@ -199,11 +199,11 @@ impl<'a> Demo<'a> {
 
     fn judge(&self, played: &Played, end: Duration) -> (Figures, Verdict, Trace) {
         let trace = self.recorder.read(|state| {
-            let mut seen = state.seen.clone();
-            seen.sort_by_key(|seen| seen.at);
+            let mut events = state.events.clone();
+            events.sort_by_key(|event| event.at);
             Trace {
                 nodes: self.cluster.nodes().into_iter().map(|(node, _)| node).collect(),
-                seen,
+                events,
                 actions: state.actions.clone(),
                 acknowledged: state.acknowledged.clone(),
                 end,

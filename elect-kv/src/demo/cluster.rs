@@ -18,7 +18,7 @@ use super::figures::Setting;
 use super::ports;
 use super::process::Process;
 use super::recorder::{Recorder, Stop};
-use super::trace::{Seen, What};
+use super::trace::{EventKind, NodeEvent};
 use crate::config::Settings;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -228,7 +228,7 @@ impl Cluster {
             }
             let written = writeln!(copy, "{line}");
             match events::parse(id, line, clock) {
-                Ok(seen) => seen.into_iter().for_each(|seen| recorder.record_event(seen)),
+                Ok(event) => event.into_iter().for_each(|event| recorder.record_event(event)),
                 Err(error) => recorder.stop(Stop::Failed(format!("an event of {id}: {error}: {line}"))),
             }
             if let Err(error) = written {
@@ -238,20 +238,20 @@ impl Cluster {
         let end_is_wanted = Arc::new(AtomicBool::new(false));
         let (wanted, recorder, log) = (Arc::clone(&end_is_wanted), Arc::clone(&self.recorder), self.log(id));
         let on_end = move || {
-            recorder.record_event(Seen {
+            recorder.record_event(NodeEvent {
                 at: clock.now(),
                 node: id,
-                what: What::Gone,
+                kind: EventKind::Gone,
                 text: format!("{id} is gone"),
             });
             if !wanted.load(Ordering::SeqCst) {
                 recorder.stop(Stop::Failed(format!("{id} has ended by itself: {}", log_tail(&log))));
             }
         };
-        self.recorder.record_event(Seen {
+        self.recorder.record_event(NodeEvent {
             at: clock.now(),
             node: id,
-            what: What::Started,
+            kind: EventKind::Started,
             text: format!("{id} starts"),
         });
         let process = Process::spawn(&mut command, on_line, on_end).map_err(|error| {

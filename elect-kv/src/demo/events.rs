@@ -6,7 +6,7 @@ use elect_core::{Epoch, NodeId};
 use serde::Deserialize;
 
 use super::clock::Clock;
-use super::trace::{Seen, What};
+use super::trace::{EventKind, NodeEvent};
 
 /// One line.
 #[derive(Debug, Deserialize)]
@@ -30,24 +30,24 @@ pub(crate) enum LineError {
 }
 
 /// What `line`, written by `node`, says. `None` if it does not concern the demo.
-pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<Seen>, LineError> {
+pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<NodeEvent>, LineError> {
     let Line { unix_ns, kind, epoch, leader, text } = serde_json::from_str(line)?;
     let epoch = || epoch.map(Epoch::new).ok_or(LineError::Missing("epoch"));
     let leader = || Ok::<_, LineError>(NodeId::new(&leader.ok_or(LineError::Missing("leader"))?)?);
-    let what = match kind.as_str() {
-        "campaign_started" => What::CampaignStarted { epoch: epoch()? },
-        "campaign_lost" => What::CampaignLost,
-        "elected" => What::Elected { epoch: epoch()? },
-        "in_office" => What::InOffice { epoch: epoch()? },
-        "epoch_raised" => What::EpochRaised { epoch: epoch()? },
-        "stepped_down" => What::SteppedDown,
-        "following" => What::Following { leader: leader()?, epoch: epoch()? },
-        "leader_lost" => What::LeaderLost,
-        "handover_began" => What::Draining,
-        "handover_aborted" => What::HandoverOff,
+    let kind = match kind.as_str() {
+        "campaign_started" => EventKind::Stood { epoch: epoch()? },
+        "campaign_lost" => EventKind::CampaignLost,
+        "elected" => EventKind::Elected { epoch: epoch()? },
+        "in_office" => EventKind::InOffice { epoch: epoch()? },
+        "epoch_raised" => EventKind::EpochRaised { epoch: epoch()? },
+        "stepped_down" => EventKind::SteppedDown,
+        "following" => EventKind::Following { leader: leader()?, epoch: epoch()? },
+        "leader_lost" => EventKind::LeaderLost,
+        "handover_began" => EventKind::Draining,
+        "handover_aborted" => EventKind::HandoverOff,
         _ => return Ok(None),
     };
-    Ok(Some(Seen { at: clock.at(Duration::from_nanos(unix_ns)), node, what, text }))
+    Ok(Some(NodeEvent { at: clock.at(Duration::from_nanos(unix_ns)), node, kind, text }))
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use crate::demo::trace::tests::node;
     use crate::event_log::{EventLog, Kind};
 
-    fn parsed(line: &str) -> Result<Option<Seen>, LineError> {
+    fn parsed(line: &str) -> Result<Option<NodeEvent>, LineError> {
         parse(node("n1"), line, Clock::start())
     }
 
@@ -67,16 +67,16 @@ mod tests {
         let log = EventLog::open(node("n1"), Some(&path)).expect("a file");
         let (epoch, leader) = (Epoch::new(3), node("n2"));
         let table = [
-            (Kind::CampaignStarted, Some(What::CampaignStarted { epoch })),
-            (Kind::CampaignLost, Some(What::CampaignLost)),
-            (Kind::Elected, Some(What::Elected { epoch })),
-            (Kind::InOffice, Some(What::InOffice { epoch })),
-            (Kind::EpochRaised, Some(What::EpochRaised { epoch })),
-            (Kind::SteppedDown, Some(What::SteppedDown)),
-            (Kind::Following, Some(What::Following { leader, epoch })),
-            (Kind::LeaderLost, Some(What::LeaderLost)),
-            (Kind::HandoverBegan, Some(What::Draining)),
-            (Kind::HandoverAborted, Some(What::HandoverOff)),
+            (Kind::CampaignStarted, Some(EventKind::Stood { epoch })),
+            (Kind::CampaignLost, Some(EventKind::CampaignLost)),
+            (Kind::Elected, Some(EventKind::Elected { epoch })),
+            (Kind::InOffice, Some(EventKind::InOffice { epoch })),
+            (Kind::EpochRaised, Some(EventKind::EpochRaised { epoch })),
+            (Kind::SteppedDown, Some(EventKind::SteppedDown)),
+            (Kind::Following, Some(EventKind::Following { leader, epoch })),
+            (Kind::LeaderLost, Some(EventKind::LeaderLost)),
+            (Kind::HandoverBegan, Some(EventKind::Draining)),
+            (Kind::HandoverAborted, Some(EventKind::HandoverOff)),
             (Kind::Started, None),
             (Kind::Warning, None),
         ];
@@ -86,9 +86,9 @@ mod tests {
         let lines = std::fs::read_to_string(&path).expect("text");
         assert_eq!(lines.lines().count(), table.len());
         for (line, (_, expected)) in lines.lines().zip(table) {
-            let seen = parsed(line).expect("a line of the node");
-            assert_eq!(seen.as_ref().map(|seen| seen.what), expected, "{line}");
-            assert!(seen.is_none_or(|seen| seen.node == node("n1") && seen.text == "in words"));
+            let event = parsed(line).expect("a line of the node");
+            assert_eq!(event.as_ref().map(|event| event.kind), expected, "{line}");
+            assert!(event.is_none_or(|event| event.node == node("n1") && event.text == "in words"));
         }
     }
 
@@ -103,8 +103,8 @@ mod tests {
                 .expect("after 1970")
                 .as_nanos()
         );
-        let seen = parse(node("n1"), &line, clock).expect("a line").expect("an event");
-        assert!(began <= seen.at && seen.at <= clock.now());
+        let event = parse(node("n1"), &line, clock).expect("a line").expect("an event");
+        assert!(began <= event.at && event.at <= clock.now());
     }
 
     #[test]

@@ -180,8 +180,8 @@ pub(crate) mod tests {
         let mut trace = good_run();
         let note = |trace: &Trace| Figures::of(SETTING, trace, &Ledger::default()).cards()[0].2.clone();
         assert!(note(&trace).ends_with("target 520 ms: met"));
-        for seen in trace.seen.iter_mut().filter(|seen| seen.at == ms(1500)) {
-            seen.at = ms(1521);
+        for event in trace.events.iter_mut().filter(|event| event.at == ms(1500)) {
+            event.at = ms(1521);
         }
         assert!(note(&trace).ends_with("target 520 ms: missed"));
     }

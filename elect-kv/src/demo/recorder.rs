@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::trace::{Acknowledged, Action, ActionKind, Seen};
+use super::trace::{Acknowledged, Action, ActionKind, NodeEvent};
 
 /// Shared by the script, the client and the readers of events.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Recorder {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// In the order of arrival, which between nodes is not quite that of time.
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) events: Vec<NodeEvent>,
     pub(crate) actions: Vec<Action>,
     pub(crate) acknowledged: Vec<Acknowledged>,
     /// Why the demo cannot go on.
@@ -39,8 +39,8 @@ pub(crate) enum Stop {
 
 impl Recorder {
     /// Reports something that happened at a node.
-    pub(crate) fn record_event(&self, seen: Seen) {
-        self.change(|state| state.seen.push(seen));
+    pub(crate) fn record_event(&self, event: NodeEvent) {
+        self.change(|state| state.events.push(event));
     }
 
     /// Notes something that the demo does.

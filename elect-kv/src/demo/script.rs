@@ -15,7 +15,7 @@ use super::figures::Setting;
 use super::format::{count, milliseconds};
 use super::recorder::{Recorder, State, Stop};
 use super::resp::Connection;
-use super::trace::{ActionKind, What};
+use super::trace::{ActionKind, EventKind};
 use super::writer::Writer;
 
 /// The whole demo takes less.
@@ -135,12 +135,12 @@ impl<W: Write> Script<'_, W> {
         self.console.print_at(at, LineKind::Action, &format!("{node} is started again"));
         let following = self.wait("the restarted node to follow", |state| {
             state
-                .seen
+                .events
                 .iter()
-                .find(|seen| {
-                    seen.node == node && seen.at >= at && matches!(seen.what, What::Following { .. })
+                .find(|event| {
+                    event.node == node && event.at >= at && matches!(event.kind, EventKind::Following { .. })
                 })
-                .map(|seen| seen.at)
+                .map(|event| event.at)
         })?;
         let text = format!(
             "{node} follows {}, {} ms after its start",
@@ -244,9 +244,9 @@ impl<W: Write> Script<'_, W> {
     /// The first node other than `old` that is elected after `after`.
     fn next_primary(&self, after: Duration, old: Option<NodeId>) -> Result<Primary, Stop> {
         self.wait("a new primary", |state: &State| {
-            state.seen.iter().find_map(|seen| match seen.what {
-                What::Elected { epoch } if seen.at >= after && Some(seen.node) != old => {
-                    Some(Primary { node: seen.node, epoch, elected: seen.at })
+            state.events.iter().find_map(|event| match event.kind {
+                EventKind::Elected { epoch } if event.at >= after && Some(event.node) != old => {
+                    Some(Primary { node: event.node, epoch, elected: event.at })
                 }
                 _ => None,
             })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use self::chart::{Mark, Shape, Window, chart};
 use super::figures::Figures;
 use super::format::milliseconds;
-use super::trace::{Action, ActionKind, Gap, Seen, Trace, What};
+use super::trace::{Action, ActionKind, EventKind, Gap, NodeEvent, Trace};
 use super::verdict::{Check, Verdict};
 
 const STYLE: &str = include_str!("timeline/style.css");
@@ -128,18 +128,18 @@ fn close_up(out: &mut String, trace: &Trace, action: Action, gaps: &[Gap]) {
     let since = |at: Duration| milliseconds(at.saturating_sub(action.at));
     let (shape, label) = action_label(action.kind);
     let mut marks = vec![Mark { at: action.at, shape, title: label.clone(), label }];
-    let within = |seen: &&Seen| seen.at >= action.at && seen.at <= window.to;
-    for seen in trace.seen.iter().filter(within) {
-        let label = match seen.what {
-            What::Draining => format!("{} admits no more writes, +{} ms", seen.node, since(seen.at)),
-            What::SteppedDown => format!("{} steps down, +{} ms", seen.node, since(seen.at)),
-            What::Elected { epoch } => {
-                format!("{} elected in epoch {epoch}, +{} ms", seen.node, since(seen.at))
+    let within = |event: &&NodeEvent| event.at >= action.at && event.at <= window.to;
+    for event in trace.events.iter().filter(within) {
+        let label = match event.kind {
+            EventKind::Draining => format!("{} admits no more writes, +{} ms", event.node, since(event.at)),
+            EventKind::SteppedDown => format!("{} steps down, +{} ms", event.node, since(event.at)),
+            EventKind::Elected { epoch } => {
+                format!("{} elected in epoch {epoch}, +{} ms", event.node, since(event.at))
             }
-            What::InOffice { .. } => format!("{} in office, +{} ms", seen.node, since(seen.at)),
+            EventKind::InOffice { .. } => format!("{} in office, +{} ms", event.node, since(event.at)),
             _ => continue,
         };
-        marks.push(Mark { at: seen.at, shape: Shape::Dot, title: seen.text.clone(), label });
+        marks.push(Mark { at: event.at, shape: Shape::Dot, title: event.text.clone(), label });
     }
     let label = format!("first write, +{} ms", since(gap.first.at));
     let title_of_first = format!("{} acknowledges its first write", gap.first.by);
@@ -165,10 +165,10 @@ fn log(out: &mut String, trace: &Trace) {
         "<details><summary>Every event</summary><table><tr><th>ms</th><th>node</th><th>what</th></tr>",
     );
     let mut rows: Vec<(Duration, String, String)> = trace
-        .seen
+        .events
         .iter()
-        .filter(|seen| seen.at <= trace.end)
-        .map(|seen| (seen.at, seen.node.to_string(), seen.text.clone()))
+        .filter(|event| event.at <= trace.end)
+        .map(|event| (event.at, event.node.to_string(), event.text.clone()))
         .chain(trace.actions.iter().map(|action| (action.at, "demo".to_owned(), action_label(action.kind).1)))
         .collect();
     rows.sort_by_key(|row| row.0);
@@ -257,7 +257,7 @@ mod tests {
     fn run_that_ended_early_can_be_drawn() {
         let mut trace = good_run();
         trace.end = ms(1200);
-        trace.seen.retain(|seen| seen.at <= ms(1200));
+        trace.events.retain(|event| event.at <= ms(1200));
         trace.actions.truncate(1);
         trace.acknowledged.retain(|write| write.at < ms(1000));
         let page = page(&trace);
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn text_cannot_break_out_of_the_page() {
         let mut trace = good_run();
-        trace.seen[0].text = "<b>\"&".into();
+        trace.events[0].text = "<b>\"&".into();
         assert!(page(&trace).contains("&lt;b&gt;&quot;&amp;"));
     }
 }

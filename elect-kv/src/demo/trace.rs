@@ -12,7 +12,7 @@ pub(crate) struct Trace {
     /// The nodes, in the order of their lanes.
     pub(crate) nodes: Vec<NodeId>,
     /// What happened at the nodes, by time.
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) events: Vec<NodeEvent>,
     /// What the demo did to them, by time.
     pub(crate) actions: Vec<Action>,
     /// The acknowledged writes, by time.
@@ -23,17 +23,17 @@ pub(crate) struct Trace {
 
 /// Something that happened at a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct NodeEvent {
     pub(crate) at: Duration,
     pub(crate) node: NodeId,
-    pub(crate) what: What,
+    pub(crate) kind: EventKind,
     /// A sentence, in the node's own words where it said something.
     pub(crate) text: String,
 }
 
 /// What happened at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum EventKind {
     /// Its process was started.
     Started,
     /// Its process is gone.
@@ -136,11 +136,11 @@ pub(crate) enum State {
 impl Trace {
     /// Every epoch that a node came to lead, by time: won, or raised to while leading.
     pub(crate) fn elections(&self) -> Vec<Election> {
-        self.seen
+        self.events
             .iter()
-            .filter_map(|seen| match seen.what {
-                What::Elected { epoch } | What::EpochRaised { epoch } => {
-                    Some(Election { at: seen.at, node: seen.node, epoch })
+            .filter_map(|event| match event.kind {
+                EventKind::Elected { epoch } | EventKind::EpochRaised { epoch } => {
+                    Some(Election { at: event.at, node: event.node, epoch })
                 }
                 _ => None,
             })
@@ -161,8 +161,9 @@ impl Trace {
 
     /// How often `node` had been started by then.
     pub(crate) fn starts_until(&self, node: NodeId, at: Duration) -> u32 {
-        let start = |seen: &&Seen| seen.node == node && seen.at <= at && seen.what == What::Started;
-        u32::try_from(self.seen.iter().filter(start).count()).unwrap_or(u32::MAX)
+        let start =
+            |event: &&NodeEvent| event.node == node && event.at <= at && event.kind == EventKind::Started;
+        u32::try_from(self.events.iter().filter(start).count()).unwrap_or(u32::MAX)
     }
 
     /// What `node` was, from the start to the end without a hole.
@@ -170,12 +171,12 @@ impl Trace {
         let mut spans = Vec::new();
         let mut since = Duration::ZERO;
         let mut state = State::Down;
-        for seen in self.seen.iter().filter(|seen| seen.node == node) {
-            let next = state.after(seen.what);
+        for event in self.events.iter().filter(|event| event.node == node) {
+            let next = state.after(event.kind);
             if next == state {
                 continue;
             }
-            let at = seen.at.clamp(since, self.end);
+            let at = event.at.clamp(since, self.end);
             if at > since {
                 spans.push(Span { from: since, to: at, state });
             }
@@ -189,18 +190,20 @@ impl Trace {
 }
 
 impl State {
-    fn after(self, what: What) -> Self {
-        match what {
-            What::Gone => Self::Down,
-            What::CampaignStarted { epoch } => Self::Candidate(epoch),
-            What::InOffice { epoch } => Self::Leading(epoch),
-            What::Following { leader, epoch } => Self::Following(leader, epoch),
-            What::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
-            What::Elected { epoch } | What::EpochRaised { epoch } => Self::Elected(epoch),
-            What::Draining | What::HandoverOff => self,
+    fn after(self, kind: EventKind) -> Self {
+        match kind {
+            EventKind::Gone => Self::Down,
+            EventKind::Stood { epoch } => Self::Candidate(epoch),
+            EventKind::InOffice { epoch } => Self::Leading(epoch),
+            EventKind::Following { leader, epoch } => Self::Following(leader, epoch),
+            EventKind::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
+            EventKind::Elected { epoch } | EventKind::EpochRaised { epoch } => Self::Elected(epoch),
+            EventKind::Draining | EventKind::HandoverOff => self,
             // A candidate that loses sight of an old leader still stands.
-            What::LeaderLost if !matches!(self, Self::Following(..)) => self,
-            What::Started | What::CampaignLost | What::SteppedDown | What::LeaderLost => Self::Leaderless,
+            EventKind::LeaderLost if !matches!(self, Self::Following(..)) => self,
+            EventKind::Started | EventKind::CampaignLost | EventKind::SteppedDown | EventKind::LeaderLost => {
+                Self::Leaderless
+            }
         }
     }
 }
@@ -217,20 +220,20 @@ pub(crate) mod tests {
         NodeId::new(name).expect("a valid name")
     }
 
-    pub(crate) fn seen(at: u64, name: &str, what: What) -> Seen {
-        Seen { at: ms(at), node: node(name), what, text: format!("{name}: {what:?}") }
+    pub(crate) fn event(at: u64, name: &str, kind: EventKind) -> NodeEvent {
+        NodeEvent { at: ms(at), node: node(name), kind, text: format!("{name}: {kind:?}") }
     }
 
-    fn follows(at: u64, name: &str, leader: &str, epoch: u64) -> Seen {
-        seen(at, name, What::Following { leader: node(leader), epoch: Epoch::new(epoch) })
+    fn follows(at: u64, name: &str, leader: &str, epoch: u64) -> NodeEvent {
+        event(at, name, EventKind::Following { leader: node(leader), epoch: Epoch::new(epoch) })
     }
 
-    fn takes_office(at: u64, name: &str, epoch: u64) -> [Seen; 3] {
+    fn takes_office(at: u64, name: &str, epoch: u64) -> [NodeEvent; 3] {
         let epoch = Epoch::new(epoch);
         [
-            seen(at - 2, name, What::CampaignStarted { epoch }),
-            seen(at, name, What::Elected { epoch }),
-            seen(at + 3, name, What::InOffice { epoch }),
+            event(at - 2, name, EventKind::Stood { epoch }),
+            event(at, name, EventKind::Elected { epoch }),
+            event(at + 3, name, EventKind::InOffice { epoch }),
         ]
     }
 
@@ -239,31 +242,31 @@ pub(crate) mod tests {
     pub(crate) fn good_run() -> Trace {
         let (n1, n2, n3) = (node("n1"), node("n2"), node("n3"));
         let mut all = vec![
-            seen(5, "n1", What::Started),
-            seen(7, "n2", What::Started),
-            seen(9, "n3", What::Started),
+            event(5, "n1", EventKind::Started),
+            event(7, "n2", EventKind::Started),
+            event(9, "n3", EventKind::Started),
             follows(102, "n2", "n1", 1),
             follows(102, "n3", "n1", 1),
-            seen(1000, "n1", What::Gone),
-            seen(1497, "n2", What::LeaderLost),
-            seen(1499, "n3", What::LeaderLost),
+            event(1000, "n1", EventKind::Gone),
+            event(1497, "n2", EventKind::LeaderLost),
+            event(1499, "n3", EventKind::LeaderLost),
             follows(1502, "n3", "n2", 2),
-            seen(2000, "n1", What::Started),
+            event(2000, "n1", EventKind::Started),
             follows(2040, "n1", "n2", 2),
-            seen(2996, "n2", What::Draining),
-            seen(2998, "n2", What::SteppedDown),
+            event(2996, "n2", EventKind::Draining),
+            event(2998, "n2", EventKind::SteppedDown),
             follows(3002, "n2", "n1", 3),
             follows(3002, "n3", "n1", 3),
         ];
         all.extend(takes_office(100, "n1", 1));
         all.extend(takes_office(1500, "n2", 2));
         all.extend(takes_office(3001, "n1", 3));
-        all.sort_by_key(|seen| seen.at);
+        all.sort_by_key(|event| event.at);
         let acknowledged =
             |from: u64, to: u64, by| (from..to).step_by(5).map(move |at| Acknowledged { at: ms(at), by });
         Trace {
             nodes: vec![n1, n2, n3],
-            seen: all,
+            events: all,
             actions: vec![
                 Action { at: ms(1000), kind: ActionKind::Kill { node: n1 } },
                 Action { at: ms(2000), kind: ActionKind::Restart { node: n1 } },
@@ -329,8 +332,8 @@ pub(crate) mod tests {
     #[test]
     fn elections_include_raised_epochs() {
         let mut trace = good_run();
-        let raised = What::EpochRaised { epoch: Epoch::new(7) };
-        trace.seen.push(seen(3500, "n1", raised));
+        let raised = EventKind::EpochRaised { epoch: Epoch::new(7) };
+        trace.events.push(event(3500, "n1", raised));
         let epochs: Vec<u64> = trace.elections().iter().map(|election| election.epoch.number()).collect();
         assert_eq!(epochs, [1, 2, 3, 7]);
         assert_eq!(

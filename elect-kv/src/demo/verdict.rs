@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::client::{Ledger, ReadBack, key, value};
 use super::format::{count, milliseconds};
-use super::trace::{ActionKind, Trace, What};
+use super::trace::{ActionKind, EventKind, Trace};
 
 /// What the checks judge.
 #[derive(Clone, Debug)]
@@ -228,8 +228,8 @@ fn back_again(trace: &Trace, caught_up: Option<Duration>) -> Result<String, Brok
         _ => None,
     });
     let ((at, node), caught_up) = restarted.zip(caught_up).ok_or(Broken::NotCaughtUp)?;
-    let follows = |what: &What| matches!(what, What::Following { .. });
-    if !trace.seen.iter().any(|seen| seen.node == node && seen.at >= at && follows(&seen.what)) {
+    let follows = |kind: &EventKind| matches!(kind, EventKind::Following { .. });
+    if !trace.events.iter().any(|event| event.node == node && event.at >= at && follows(&event.kind)) {
         return Err(Broken::NotCaughtUp);
     }
     Ok(format!(
@@ -245,7 +245,11 @@ fn handover(trace: &Trace) -> Result<String, Broken> {
         _ => None,
     });
     let (at, from, to) = asked.ok_or(Broken::NoHandover)?;
-    if !trace.seen.iter().any(|seen| seen.node == from && seen.at >= at && seen.what == What::SteppedDown) {
+    if !trace
+        .events
+        .iter()
+        .any(|event| event.node == from && event.at >= at && event.kind == EventKind::SteppedDown)
+    {
         return Err(Broken::KeptOffice(from));
     }
     let election = trace.election_after(at, from).ok_or(Broken::NobodyTookOver)?;

@@ -1,8 +1,8 @@
 //! Each check has runs in which it fails, and a run in which all hold.
 
 use super::*;
-use crate::demo::trace::tests::{good_run, ms, node, seen};
-use crate::demo::trace::{Acknowledged, Seen};
+use crate::demo::trace::tests::{event, good_run, ms, node};
+use crate::demo::trace::{Acknowledged, NodeEvent};
 
 struct Run {
     trace: Trace,
@@ -55,8 +55,8 @@ fn epoch(number: u64) -> Epoch {
     Epoch::new(number)
 }
 
-fn elected(at: u64, name: &str, number: u64) -> Seen {
-    seen(at, name, What::Elected { epoch: epoch(number) })
+fn elected(at: u64, name: &str, number: u64) -> NodeEvent {
+    event(at, name, EventKind::Elected { epoch: epoch(number) })
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn verdict_without_checks_does_not_hold() {
 
 #[test]
 fn two_nodes_that_led_one_epoch_are_found() {
-    let broken = broken_by(|run| run.trace.seen.push(elected(3100, "n3", 3)));
+    let broken = broken_by(|run| run.trace.events.push(elected(3100, "n3", 3)));
     let (first, second) = (Life { node: node("n1"), start: 2 }, Life { node: node("n3"), start: 1 });
     assert_eq!(broken, Broken::TwoLeaders { epoch: epoch(3), first, second });
 }
 
 #[test]
 fn node_that_leads_an_epoch_again_after_its_restart_is_found() {
-    let broken = broken_by(|run| run.trace.seen.push(elected(3100, "n1", 1)));
+    let broken = broken_by(|run| run.trace.events.push(elected(3100, "n1", 1)));
     assert!(matches!(
         broken,
         Broken::TwoLeaders { first: Life { start: 1, .. }, second: Life { start: 2, .. }, .. }
@@ -91,8 +91,8 @@ fn node_that_leads_an_epoch_again_after_its_restart_is_found() {
 #[test]
 fn falling_epoch_is_found() {
     let broken = broken_by(|run| {
-        run.trace.seen.push(elected(3100, "n3", 9));
-        run.trace.seen.push(elected(3200, "n3", 8));
+        run.trace.events.push(elected(3100, "n3", 9));
+        run.trace.events.push(elected(3200, "n3", 8));
     });
     assert_eq!(broken, Broken::EpochFell { node: node("n3"), epoch: epoch(8), before: epoch(9) });
 }
@@ -100,7 +100,7 @@ fn falling_epoch_is_found() {
 #[test]
 fn events_without_any_election_do_not_hold() {
     let mut run = good();
-    run.trace.seen.retain(|seen| !matches!(seen.what, What::Elected { .. }));
+    run.trace.events.retain(|event| !matches!(event.kind, EventKind::Elected { .. }));
     assert_eq!(judge(&run).checks[0].outcome, Err(Broken::NobodyElected));
 }
 
@@ -151,15 +151,15 @@ fn missing_kill_is_found() {
 #[test]
 fn failover_that_never_came_is_found() {
     let mut run = good();
-    run.trace.seen.retain(|seen| seen.at < ms(1000));
+    run.trace.events.retain(|event| event.at < ms(1000));
     assert_eq!(judge(&run).checks[3].outcome, Err(Broken::NobodyTookOver));
 }
 
 #[test]
 fn late_failover_is_found() {
     let broken = broken_by(|run| {
-        for seen in run.trace.seen.iter_mut().filter(|seen| seen.at > ms(1400) && seen.at < ms(1999)) {
-            seen.at += ms(760);
+        for event in run.trace.events.iter_mut().filter(|event| event.at > ms(1400) && event.at < ms(1999)) {
+            event.at += ms(760);
         }
     });
     assert_eq!(broken, Broken::Late { winner: node("n2"), took: ms(1260), bound: ms(1200) });
@@ -182,8 +182,8 @@ fn node_that_stays_behind_is_found() {
 fn restarted_node_that_follows_nobody_is_found() {
     let broken = broken_by(|run| {
         run.trace
-            .seen
-            .retain(|seen| !(seen.node == node("n1") && matches!(seen.what, What::Following { .. })));
+            .events
+            .retain(|event| !(event.node == node("n1") && matches!(event.kind, EventKind::Following { .. })));
     });
     assert_eq!(broken, Broken::NotCaughtUp);
 }
@@ -199,7 +199,7 @@ fn missing_handover_is_found() {
 #[test]
 fn primary_that_keeps_its_office_is_found() {
     let broken = broken_by(|run| {
-        run.trace.seen.retain(|seen| !matches!(seen.what, What::SteppedDown));
+        run.trace.events.retain(|event| !matches!(event.kind, EventKind::SteppedDown));
     });
     assert_eq!(broken, Broken::KeptOffice(node("n2")));
 }
@@ -207,8 +207,8 @@ fn primary_that_keeps_its_office_is_found() {
 #[test]
 fn handover_to_somebody_else_is_found() {
     let broken = broken_by(|run| {
-        for seen in run.trace.seen.iter_mut().filter(|seen| seen.at == ms(3001)) {
-            seen.node = node("n3");
+        for event in run.trace.events.iter_mut().filter(|event| event.at == ms(3001)) {
+            event.node = node("n3");
         }
     });
     assert_eq!(broken, Broken::WrongWinner { winner: node("n3"), target: node("n1") });
