@@ -38,7 +38,7 @@ use self::console::{Console, Style};
 use self::figures::{Figures, Setting};
 pub(crate) use self::parent::end_with;
 use self::recorder::{Recorder, Stop};
-use self::script::{Failure, Played, Script, TOOK_AT_MOST};
+use self::script::{DEMO_DURATION_MAX, Failure, RunResult, Script};
 use self::trace::Trace;
 use self::verdict::{Evidence, Verdict};
 
@@ -140,14 +140,14 @@ impl<'a> Demo<'a> {
             console: &mut self.console,
             setting: self.setting,
         };
-        let (played, stopped) = match script.play() {
-            Ok(played) => (played, None),
+        let (result, stopped) = match script.play() {
+            Ok(result) => (result, None),
             Err(Failure::Stopped(stop @ Stop::Interrupted(_))) => {
                 self.cluster.stop();
                 self.delete_data()?;
                 return Err(stop.into());
             }
-            Err(Failure::Stopped(stop)) => (Played::default(), Some(stop)),
+            Err(Failure::Stopped(stop)) => (RunResult::default(), Some(stop)),
             Err(failure) => return Err(failure),
         };
         let end = self.clock.now();
@@ -155,9 +155,9 @@ impl<'a> Demo<'a> {
         if !keeps {
             self.cluster.stop();
         }
-        let (figures, mut verdict, trace) = self.judge(&played, end);
+        let (figures, mut verdict, trace) = self.judge(&result, end);
         let took = self.began.elapsed();
-        verdict.add_duration(took, TOOK_AT_MOST);
+        verdict.add_duration(took, DEMO_DURATION_MAX);
         if !keeps {
             verdict.add_cleanup(self.cluster.ports_taken());
         }
@@ -168,7 +168,7 @@ impl<'a> Demo<'a> {
         }
         let mut held = verdict.held();
         if keeps {
-            held &= self.keep(&played)?;
+            held &= self.keep(&result)?;
         }
         if held {
             self.delete_data()?;
@@ -197,7 +197,7 @@ impl<'a> Demo<'a> {
         self.console.print(&format!("  configurations, logs and events: {}\n", self.directory.display()));
     }
 
-    fn judge(&self, played: &Played, end: Duration) -> (Figures, Verdict, Trace) {
+    fn judge(&self, result: &RunResult, end: Duration) -> (Figures, Verdict, Trace) {
         let trace = self.recorder.read(|state| {
             let mut events = state.events.clone();
             events.sort_by_key(|event| event.at);
@@ -211,12 +211,12 @@ impl<'a> Demo<'a> {
         });
         let verdict = Verdict::of(&Evidence {
             trace: &trace,
-            ledger: &played.ledger,
-            read_back: &played.read_back,
-            caught_up: played.caught_up,
+            ledger: &result.ledger,
+            read_back: &result.read_back,
+            caught_up: result.caught_up,
             failover_at_most: self.cluster.failover_at_most(),
         });
-        (Figures::of(self.setting, &trace, &played.ledger), verdict, trace)
+        (Figures::of(self.setting, &trace, &result.ledger), verdict, trace)
     }
 
     fn draw(&self, trace: &Trace, figures: &Figures, verdict: &Verdict) -> Result<PathBuf, SetupError> {
@@ -244,10 +244,10 @@ impl<'a> Demo<'a> {
     }
 
     /// Leaves the cluster up until a signal comes. Whether it ended cleanly then.
-    fn keep(&mut self, played: &Played) -> Result<bool, Stop> {
+    fn keep(&mut self, result: &RunResult) -> Result<bool, Stop> {
         self.console.print("\nThe cluster stays up until Ctrl-C. Try, for example:");
         let mut nodes = self.cluster.nodes();
-        nodes.sort_by_key(|(node, _)| Some(*node) != played.primary);
+        nodes.sort_by_key(|(node, _)| Some(*node) != result.primary);
         for (index, (node, address)) in nodes.into_iter().enumerate() {
             let port = address.port();
             if index == 0 {

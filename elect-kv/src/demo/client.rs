@@ -66,7 +66,7 @@ pub(crate) struct Client {
 
 /// What became of one command.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptResult {
     /// The reply of the primary.
     Done(Reply, NodeId),
     /// A node said who leads: ask that one.
@@ -84,40 +84,44 @@ impl Client {
     }
 
     /// Tries a command once.
-    pub(crate) fn attempt(&mut self, command: &[&str]) -> Outcome {
+    pub(crate) fn attempt(&mut self, command: &[&str]) -> AttemptResult {
         let (node, address) = self.nodes[self.at];
         let connection = if let Some(connection) = &mut self.connection {
             connection
         } else {
             let Ok(connection) = Connection::open(address, REPLY_TIMEOUT) else {
                 self.ask_next();
-                return Outcome::Refused;
+                return AttemptResult::Refused;
             };
             self.reconnects += 1;
             self.connection.insert(connection)
         };
         match connection.call(command) {
             Ok(Reply::Error(error)) => self.on_error(&error),
-            Ok(reply) => Outcome::Done(reply, node),
+            Ok(reply) => AttemptResult::Done(reply, node),
             Err(_) => {
                 self.ask_next();
-                Outcome::InDoubt
+                AttemptResult::InDoubt
             }
         }
     }
 
-    fn on_error(&mut self, error: &str) -> Outcome {
+    fn on_error(&mut self, error: &str) -> AttemptResult {
         let named = redirect(error).and_then(|to| self.nodes.iter().position(|(_, address)| *address == to));
         match named {
             Some(index) if index != self.at => {
                 self.redirects += 1;
                 (self.at, self.connection) = (index, None);
-                Outcome::Redirected
+                AttemptResult::Redirected
             }
             _ => {
                 self.refusals += 1;
                 self.ask_next();
-                if is_refused_before_it_was_tried(error) { Outcome::Refused } else { Outcome::InDoubt }
+                if is_refused_before_it_was_tried(error) {
+                    AttemptResult::Refused
+                } else {
+                    AttemptResult::InDoubt
+                }
             }
         }
     }
@@ -131,9 +135,9 @@ impl Client {
     fn ask(&mut self, command: &[&str], deadline: Instant) -> io::Result<Reply> {
         loop {
             match self.attempt(command) {
-                Outcome::Done(reply, _) => return Ok(reply),
-                Outcome::Redirected => {}
-                Outcome::Refused | Outcome::InDoubt => thread::sleep(RETRY),
+                AttemptResult::Done(reply, _) => return Ok(reply),
+                AttemptResult::Redirected => {}
+                AttemptResult::Refused | AttemptResult::InDoubt => thread::sleep(RETRY),
             }
             if Instant::now() >= deadline {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "no primary answered"));
@@ -244,9 +248,9 @@ pub(crate) mod tests {
         let second = Scripted::start(listener(), lines(&[":1\r\n", ":2\r\n"]));
         let first = Scripted::start(listener(), lines(&[&format!("-MOVED 0 {}\r\n", second.address)]));
         let mut client = client(&[&first, &second]);
-        assert_eq!(client.attempt(&["INCR", COUNTER]), Outcome::Redirected);
-        assert_eq!(client.attempt(&["INCR", COUNTER]), Outcome::Done(Reply::Integer(1), node("n2")));
-        assert_eq!(client.attempt(&["INCR", COUNTER]), Outcome::Done(Reply::Integer(2), node("n2")));
+        assert_eq!(client.attempt(&["INCR", COUNTER]), AttemptResult::Redirected);
+        assert_eq!(client.attempt(&["INCR", COUNTER]), AttemptResult::Done(Reply::Integer(1), node("n2")));
+        assert_eq!(client.attempt(&["INCR", COUNTER]), AttemptResult::Done(Reply::Integer(2), node("n2")));
         assert_eq!((client.redirects, client.refusals, client.reconnects), (1, 0, 2));
         assert_eq!(first.heard(), ["*2\r\n$4\r\nINCR\r\n$12\r\ndemo:counter\r\n"]);
         assert_eq!(second.heard().len(), 2);
@@ -257,10 +261,10 @@ pub(crate) mod tests {
         let first = Scripted::start(listener(), lines(&[""]));
         let second = Scripted::start(listener(), lines(&["+OK\r\n"]));
         let mut client = client(&[&first, &second]);
-        assert_eq!(client.attempt(&["SET", "k", "v"]), Outcome::InDoubt);
+        assert_eq!(client.attempt(&["SET", "k", "v"]), AttemptResult::InDoubt);
         assert_eq!(
             client.attempt(&["SET", "k", "v"]),
-            Outcome::Done(Reply::SimpleString(b"OK".to_vec()), node("n2"))
+            AttemptResult::Done(Reply::SimpleString(b"OK".to_vec()), node("n2"))
         );
         first.heard();
         second.heard();
@@ -270,7 +274,7 @@ pub(crate) mod tests {
     fn dead_address_is_a_refusal_not_a_doubt() {
         let gone = listener().local_addr().expect("it listened");
         let mut client = Client::new(vec![(node("n1"), gone)]);
-        assert_eq!(client.attempt(&["INCR", COUNTER]), Outcome::Refused);
+        assert_eq!(client.attempt(&["INCR", COUNTER]), AttemptResult::Refused);
     }
 
     #[test]
@@ -278,8 +282,8 @@ pub(crate) mod tests {
         let script = ["-NOLEADER nobody leads\r\n", "-TRYAGAIN it hands over\r\n", "-UNKNOWN outcome\r\n"];
         let only = Scripted::start(listener(), lines(&script));
         let mut client = client(&[&only]);
-        let outcomes: Vec<Outcome> = (0..3).map(|_| client.attempt(&["INCR", COUNTER])).collect();
-        assert_eq!(outcomes, [Outcome::Refused, Outcome::Refused, Outcome::InDoubt]);
+        let outcomes: Vec<AttemptResult> = (0..3).map(|_| client.attempt(&["INCR", COUNTER])).collect();
+        assert_eq!(outcomes, [AttemptResult::Refused, AttemptResult::Refused, AttemptResult::InDoubt]);
         only.heard();
     }
 

@@ -19,11 +19,11 @@ use super::trace::{ActionKind, EventKind};
 use super::writer::Writer;
 
 /// The whole demo takes less.
-pub(crate) const TOOK_AT_MOST: Duration = Duration::from_secs(30);
+pub(crate) const DEMO_DURATION_MAX: Duration = Duration::from_secs(30);
 /// The actions take less: then there are processes to stop and a page to draw.
-const PLAYED_AT_MOST: Duration = Duration::from_secs(26);
+const ACTIONS_DURATION_MAX: Duration = Duration::from_secs(26);
 /// How long one thing may take.
-const PATIENCE: Duration = Duration::from_secs(8);
+const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// How many writes are acknowledged between two actions.
 const WRITES_BETWEEN: usize = 400;
 /// How often a node is asked whether it has caught up.
@@ -40,7 +40,7 @@ pub(crate) enum Failure {
 
 /// What the client knows at the end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Played {
+pub(crate) struct RunResult {
     pub(crate) ledger: Ledger,
     pub(crate) read_back: ReadBack,
     pub(crate) caught_up: Option<Duration>,
@@ -67,7 +67,7 @@ struct Primary {
 }
 
 impl<W: Write> Script<'_, W> {
-    pub(crate) fn play(mut self) -> Result<Played, Failure> {
+    pub(crate) fn play(mut self) -> Result<RunResult, Failure> {
         let began = self.clock.now();
         self.cluster.start()?;
         self.console.print_at(
@@ -85,7 +85,7 @@ impl<W: Write> Script<'_, W> {
         let third = self.handover(second, first.node)?;
         let ledger = writer.stop();
         let read_back = self.read_back(&ledger)?;
-        Ok(Played { ledger, read_back, caught_up: Some(caught_up), primary: Some(third.node) })
+        Ok(RunResult { ledger, read_back, caught_up: Some(caught_up), primary: Some(third.node) })
     }
 
     fn first_primary(&mut self) -> Result<Primary, Stop> {
@@ -190,7 +190,7 @@ impl<W: Write> Script<'_, W> {
 
     fn read_back(&mut self, ledger: &Ledger) -> Result<ReadBack, Stop> {
         let mut reader = Client::new(self.cluster.nodes());
-        let within = PATIENCE.min(self.left());
+        let within = STEP_TIMEOUT.min(self.left());
         let read_back = reader
             .read_back(ledger, within)
             .map_err(|error| Stop::Failed(format!("reading back: {error}")))?;
@@ -204,7 +204,7 @@ impl<W: Write> Script<'_, W> {
 
     /// Waits until `node` holds everything that the primary holds at the call.
     fn caught_up(&self, node: NodeId, primary: NodeId) -> Result<Duration, Stop> {
-        let (within, began) = (PATIENCE.min(self.left()), self.clock.now());
+        let (within, began) = (STEP_TIMEOUT.min(self.left()), self.clock.now());
         let wanted = self.log_end(primary)?;
         while self.log_end(node)? < wanted {
             if self.clock.now().saturating_sub(began) > within {
@@ -232,7 +232,7 @@ impl<W: Write> Script<'_, W> {
         };
         let address =
             self.cluster.client_address(node).ok_or_else(|| failed(&"it is no node of the demo"))?;
-        let reply = Connection::open(address, PATIENCE.min(self.left()))
+        let reply = Connection::open(address, STEP_TIMEOUT.min(self.left()))
             .and_then(|mut connection| connection.call(command))
             .map_err(|error| failed(&error))?;
         match reply {
@@ -254,12 +254,12 @@ impl<W: Write> Script<'_, W> {
     }
 
     fn wait<T>(&self, what: &'static str, find: impl FnMut(&State) -> Option<T>) -> Result<T, Stop> {
-        self.recorder.wait(what, PATIENCE.min(self.left()), find)
+        self.recorder.wait(what, STEP_TIMEOUT.min(self.left()), find)
     }
 
     /// What is left of the time that the whole demo may take.
     fn left(&self) -> Duration {
-        PLAYED_AT_MOST.saturating_sub(self.began.elapsed())
+        ACTIONS_DURATION_MAX.saturating_sub(self.began.elapsed())
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) enum Broken {
     #[error("the events name no election")]
     NobodyElected,
     #[error("{first} and {second} both led epoch {epoch}")]
-    TwoLeaders { epoch: Epoch, first: Life, second: Life },
+    TwoLeaders { epoch: Epoch, first: ProcessRun, second: ProcessRun },
     #[error("{node} came to lead epoch {epoch} after epoch {before} had been led")]
     EpochFell { node: NodeId, epoch: Epoch, before: Epoch },
     #[error("no write was acknowledged, so nothing is shown")]
@@ -92,13 +92,13 @@ pub(crate) enum Broken {
 
 /// One process of a node: a restart begins another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Life {
+pub(crate) struct ProcessRun {
     pub(crate) node: NodeId,
     /// Counted from 1.
     pub(crate) start: u32,
 }
 
-impl fmt::Display for Life {
+impl fmt::Display for ProcessRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (start {})", self.node, self.start)
     }
@@ -141,11 +141,11 @@ impl Verdict {
 
 /// At most one process ever leads an epoch, and each leadership has a higher epoch than the one before.
 fn one_leader_per_epoch(trace: &Trace) -> Result<String, Broken> {
-    let mut leaders: BTreeMap<Epoch, Life> = BTreeMap::new();
+    let mut leaders: BTreeMap<Epoch, ProcessRun> = BTreeMap::new();
     let mut highest = Epoch::ZERO;
     for election in trace.elections() {
         let (node, epoch) = (election.node, election.epoch);
-        let life = Life { node, start: trace.starts_until(node, election.at) };
+        let life = ProcessRun { node, start: trace.starts_until(node, election.at) };
         match leaders.insert(epoch, life) {
             Some(first) if first != life => return Err(Broken::TwoLeaders { epoch, first, second: life }),
             Some(_) => {}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use elect_core::NodeId;
 use redis_protocol::resp2::types::OwnedFrame as Reply;
 
-use super::client::{COUNTER, Client, Ledger, Outcome, RETRY, key, value};
+use super::client::{AttemptResult, COUNTER, Client, Ledger, RETRY, key, value};
 use super::clock::Clock;
 use super::recorder::Recorder;
 use super::trace::Acknowledged;
@@ -88,17 +88,17 @@ impl Writing {
     fn increment(&mut self) {
         while !self.stopped() {
             match self.client.attempt(&["INCR", COUNTER]) {
-                Outcome::Done(Reply::Integer(counter), by) => {
+                AttemptResult::Done(Reply::Integer(counter), by) => {
                     self.acknowledged(by);
                     self.ledger.counted.push(counter);
                     return;
                 }
-                Outcome::Done(..) | Outcome::InDoubt => {
+                AttemptResult::Done(..) | AttemptResult::InDoubt => {
                     self.ledger.increments_in_doubt += 1;
                     return;
                 }
-                Outcome::Redirected => {}
-                Outcome::Refused => thread::sleep(RETRY),
+                AttemptResult::Redirected => {}
+                AttemptResult::Refused => thread::sleep(RETRY),
             }
         }
     }
@@ -108,13 +108,15 @@ impl Writing {
         let (key, value) = (key(number), value(number));
         while !self.stopped() {
             match self.client.attempt(&["SET", &key, &value]) {
-                Outcome::Done(Reply::SimpleString(word), by) if word == b"OK" => {
+                AttemptResult::Done(Reply::SimpleString(word), by) if word == b"OK" => {
                     self.acknowledged(by);
                     self.ledger.keys.push(number);
                     return;
                 }
-                Outcome::Redirected => {}
-                Outcome::Done(..) | Outcome::Refused | Outcome::InDoubt => thread::sleep(RETRY),
+                AttemptResult::Redirected => {}
+                AttemptResult::Done(..) | AttemptResult::Refused | AttemptResult::InDoubt => {
+                    thread::sleep(RETRY)
+                }
             }
         }
     }

@@ -75,7 +75,8 @@ fn verdict_without_checks_does_not_hold() {
 #[test]
 fn two_nodes_that_led_one_epoch_are_found() {
     let broken = broken_by(|run| run.trace.events.push(elected(3100, "n3", 3)));
-    let (first, second) = (Life { node: node("n1"), start: 2 }, Life { node: node("n3"), start: 1 });
+    let (first, second) =
+        (ProcessRun { node: node("n1"), start: 2 }, ProcessRun { node: node("n3"), start: 1 });
     assert_eq!(broken, Broken::TwoLeaders { epoch: epoch(3), first, second });
 }
 
@@ -84,7 +85,7 @@ fn node_that_leads_an_epoch_again_after_its_restart_is_found() {
     let broken = broken_by(|run| run.trace.events.push(elected(3100, "n1", 1)));
     assert!(matches!(
         broken,
-        Broken::TwoLeaders { first: Life { start: 1, .. }, second: Life { start: 2, .. }, .. }
+        Broken::TwoLeaders { first: ProcessRun { start: 1, .. }, second: ProcessRun { start: 2, .. }, .. }
     ));
 }
 
