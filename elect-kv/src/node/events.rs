@@ -1,4 +1,4 @@
-//! What the host does when the elector speaks.
+//! What the host does on the events of the elector.
 
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,7 @@ impl Host {
         self.begin_promotion(elected);
     }
 
-    /// Everything from catching up to the own entry lies ahead.
+    /// The first step into office: catching up comes next, then the own entry.
     fn begin_promotion(&mut self, elected: Elected) {
         let own = self.shared.settings.node();
         let (epoch, source) = (elected.epoch(), elected.catch_up_from());
@@ -223,7 +223,7 @@ impl Host {
                 if let Some(replicated) = &mut self.replicated {
                     replicated.replica.raise(epoch, &mut replicated.journal);
                 }
-                self.go_on();
+                self.resume_waiting();
                 let text = format!("{own} raised its epoch from {from} to {epoch} and goes on serving");
                 self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
             }
@@ -279,7 +279,7 @@ impl Host {
         };
     }
 
-    /// Until the leader's own word arrives, its entry in the configuration must do.
+    /// The leader's address in the configuration, until the leader reports its own.
     fn configured_address(&self, leader: NodeId) -> String {
         let peer = self.shared.settings.peers.iter().find(|peer| peer.id == leader);
         peer.and_then(|peer| peer.client.clone()).unwrap_or_default()

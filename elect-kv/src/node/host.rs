@@ -19,10 +19,10 @@ use crate::event_log::{EventLog, Kind};
 use crate::replication::{Journal, Message, Output, Replica};
 use crate::store::{CommandResult, FencedLog, Store};
 
-/// So many inputs make one batch at most: then it is written, synced and acknowledged.
+/// At most this many inputs make one batch; then it is written, synced and acknowledged.
 const BATCH_MAX: usize = 4096;
 
-/// For how long one turn of the loop vouches for the node, at least.
+/// One turn of the loop declares the node healthy for at least this long.
 const HEALTHY_FOR: Duration = Duration::from_secs(2);
 
 /// What reaches the host besides the elector's events.
@@ -76,11 +76,11 @@ pub(crate) struct Host {
     pending: BTreeMap<u64, WriteReply>,
     /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
     committed: Vec<(CommandResult, WriteReply)>,
-    /// Likewise, not yet admitted.
+    /// Not yet admitted, for the same reason.
     waiting: Vec<(Bytes, WriteReply)>,
     reported: Option<Position>,
     /// SetCondition this loop vouches for the node again.
-    vouches_at: Instant,
+    health_due: Instant,
 }
 
 /// How far this node is on its way into office.
@@ -120,7 +120,7 @@ impl Host {
             committed: Vec::new(),
             waiting: Vec::new(),
             reported: None,
-            vouches_at: Instant::now(),
+            health_due: Instant::now(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Host {
         self.report();
         loop {
             self.wait();
-            self.turn();
+            self.run_batch();
             if let Some(ending) = self.ending.take() {
                 self.abandon_pending();
                 return ending;
@@ -140,7 +140,7 @@ impl Host {
     /// Sleeps until something arrives or a deadline passes.
     fn wait(&self) {
         let others = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again));
-        let deadline = others.chain([self.vouches_at]).min();
+        let deadline = others.chain([self.health_due]).min();
         let mut select = Select::new();
         select.recv(self.events.receiver());
         select.recv(&self.inbox);
@@ -151,7 +151,7 @@ impl Host {
     }
 
     /// One batch: everything that waits, one write, one sync.
-    fn turn(&mut self) {
+    fn run_batch(&mut self) {
         self.take_events();
         let mut writes = Vec::new();
         for _ in 0..BATCH_MAX {
@@ -161,7 +161,7 @@ impl Host {
                 Err(_) => break,
             }
         }
-        // What the elector said meanwhile is heard before new writes are admitted.
+        // What the elector reported meanwhile is handled before new writes are admitted.
         self.take_events();
         self.admit(writes);
         self.carry_out();
@@ -170,15 +170,15 @@ impl Host {
         self.show_rebuilt();
         self.finish_draining();
         self.report();
-        self.vouch();
+        self.renew_health();
     }
 
-    /// This loop does the work of the node, in every role: as long as it turns, the host is well.
-    fn vouch(&mut self) {
+    /// This loop does the work of the node, in every role: as long as it runs, the host is healthy.
+    fn renew_health(&mut self) {
         let now = Instant::now();
-        if now >= self.vouches_at && self.ending.is_none() {
+        if now >= self.health_due && self.ending.is_none() {
             let span = HEALTHY_FOR.max(self.shared.settings.elect.detection().ceiling() * 2);
-            self.vouches_at = now + span / 4;
+            self.health_due = now + span / 4;
             self.shared.handle.healthy_for(span);
         }
     }
@@ -195,7 +195,7 @@ impl Host {
             links.get(&peer).is_some_and(|(known, _)| *known == session)
         };
         match input {
-            Input::Write { .. } => unreachable!("writes are collected by `turn`"),
+            Input::Write { .. } => unreachable!("writes are collected by `run_batch`"),
             Input::Up { peer, session, outbox } => {
                 let earlier = self.links.insert(peer, (session, outbox));
                 if let Some(replicated) = &mut self.replicated {
@@ -219,7 +219,7 @@ impl Host {
                     self.source_deadline = Some(Instant::now() + SOURCE_TIMEOUT);
                 }
             }
-            // An earlier connection's last words.
+            // From an earlier connection.
             Input::Down { .. } | Input::Message { .. } => {}
             Input::Stop => self.ending = Some(Ending::Stopped),
         }
@@ -231,7 +231,7 @@ impl Host {
         if writes.is_empty() {
             return;
         }
-        // Over, or of a raised epoch: the elector is about to say which it is.
+        // Over, or of a raised epoch: the elector is about to report which.
         if let Promotion::InOffice(office, stamp) = &self.promotion
             && office.check_write(*stamp, self.shared.handle.now()).is_err()
         {
@@ -261,7 +261,7 @@ impl Host {
         }
     }
 
-    /// Carries out what the replica decided, until it has nothing more to say.
+    /// Carries out what the replica decided, until it has no more output.
     pub(super) fn carry_out(&mut self) {
         while let Some(replicated) = &mut self.replicated {
             let outputs = replicated.replica.take_output();
@@ -308,7 +308,7 @@ impl Host {
     }
 
     /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
-    /// they wait until the elector says which it is, a raised epoch or the end.
+    /// they wait until the elector reports which it is, a raised epoch or a lost office.
     pub(super) fn acknowledge(&mut self) {
         let (Some(replicated), Promotion::InOffice(office, stamp)) = (&self.replicated, &self.promotion)
         else {
@@ -328,7 +328,7 @@ impl Host {
     }
 
     /// A raised epoch: what waited for it goes on.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn resume_waiting(&mut self) {
         self.acknowledge();
         let waiting = std::mem::take(&mut self.waiting);
         self.admit(waiting);
