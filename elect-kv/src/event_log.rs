@@ -1,4 +1,4 @@
-//! One JSON object per line for everything that matters to a reader of this node's story.
+//! One JSON object per line for everything that happens to this node and matters to its operator.
 //!
 //! ```json
 //! {"unix_ns":1795257093000000000,"node":"a","kind":"elected","epoch":3,"leader":"a","text":"a won epoch 3"}

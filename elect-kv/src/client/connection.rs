@@ -17,7 +17,8 @@ use super::commands::{Session, upper};
 use super::reply::Reply;
 use super::request::take_request;
 use super::write::{parse_write, reply_to};
-use crate::node::shared::{Shared, WriteFailed};
+use crate::node::input::WriteFailed;
+use crate::node::shared::Shared;
 use crate::store::CommandResult;
 
 /// Clients at a time.

@@ -8,12 +8,12 @@ use elect_core::{
 };
 use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
 
-use super::host::{Ending, Host, Promotion};
+use super::host::{Host, SOURCE_TIMEOUT};
+use super::input::Ending;
+use super::promotion::Promotion;
 use super::shared::Leader;
 use crate::event_log::Kind;
 
-/// How long a winner waits for its source to say something.
-pub(super) const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long to wait before a proof that came too early is shown again.
 const REBUILT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -46,13 +46,13 @@ impl Host {
             Duty::HandoverBegan { target, cause, .. } => {
                 self.draining = true;
                 let text = format!("{own} hands over to {target}, because {cause}: nothing new is admitted");
-                self.log.tell(Kind::HandoverBegan, self.epoch_led(), Some(own), &text);
+                self.log.tell(Kind::HandoverBegan, self.promotion.epoch(), Some(own), &text);
             }
             Duty::HandoverAborted { target, reason } => {
                 self.draining = false;
                 self.shared.handovers_aborted.send_modify(|count| *count += 1);
                 let text = format!("the handover to {target} is off: {reason}");
-                self.log.tell(Kind::HandoverAborted, self.epoch_led(), Some(own), &text);
+                self.log.tell(Kind::HandoverAborted, self.promotion.epoch(), Some(own), &text);
             }
             Duty::Rebuilt => {
                 if let Some(replicated) = &mut self.replicated {
@@ -129,7 +129,7 @@ impl Host {
     fn on_lost(&mut self, loss: SteppedDown) {
         let own = self.shared.settings.node();
         self.shared.set_office(None);
-        self.abandon_pending();
+        self.abandon_writes();
         self.promotion = Promotion::NotElected;
         self.draining = false;
         self.source_deadline = None;
@@ -290,14 +290,5 @@ impl Host {
         let address = self.shared.settings.advertise_client.clone();
         self.shared.set_leader(Some(Leader { id, epoch, address }));
         self.shared.leads.send_replace(true);
-    }
-
-    pub(super) fn epoch_led(&self) -> Option<Epoch> {
-        match &self.promotion {
-            Promotion::NotElected => None,
-            Promotion::Elected(elected) => Some(elected.epoch()),
-            Promotion::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
-            Promotion::InOffice(_, stamp) => Some(stamp.epoch()),
-        }
     }
 }

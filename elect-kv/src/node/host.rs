@@ -3,58 +3,31 @@
 //! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
 //! elector says comes first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select};
-use elect_core::{CaughtUp, Elected, Health, NodeId, Office, Position, Stamp};
+use elect_core::{Health, NodeId, Position};
 use elect_tcp::Events;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::events::SOURCE_TIMEOUT;
-use super::shared::{Progress, Shared, WriteFailed};
+use super::input::{Ending, Input, WriteReply};
+use super::promotion::Promotion;
+use super::replicated::ReplicatedState;
+use super::shared::{Progress, Shared};
+use super::writes::Writes;
 use crate::event_log::{EventLog, Kind};
-use crate::replication::{Journal, Message, Output, Replica};
-use crate::store::{CommandResult, FencedLog, Store};
+use crate::replication::{Message, Output};
 
 /// At most this many inputs make one batch; then it is written, synced and acknowledged.
 const BATCH_MAX: usize = 4096;
 
+/// How long a winner waits for its source to say something.
+pub(super) const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
 /// One turn of the loop declares the node healthy for at least this long.
 const HEALTHY_FOR: Duration = Duration::from_secs(2);
-
-/// What reaches the host besides the elector's events.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// A client's write.
-    Write { command: Bytes, reply: oneshot::Sender<Result<CommandResult, WriteFailed>> },
-    /// A replication connection stands.
-    Up { peer: NodeId, session: u64, outbox: mpsc::UnboundedSender<Message> },
-    /// It closed.
-    Down { peer: NodeId, session: u64 },
-    /// It brought a message.
-    Message { peer: NodeId, session: u64, message: Message },
-    /// End in good order.
-    Stop,
-}
-
-/// Why the host ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It was asked to.
-    Stopped,
-    /// Something failed: the process must not go on.
-    Failed(String),
-}
-
-/// What a node with data has besides the elector.
-pub(crate) struct ReplicatedState {
-    pub(crate) replica: Replica,
-    pub(crate) journal: FencedLog,
-    pub(crate) store: Arc<Store>,
-}
 
 /// The thread's state. Its elector side is in `events.rs`.
 pub(crate) struct Host {
@@ -73,28 +46,11 @@ pub(crate) struct Host {
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
-    pending: BTreeMap<u64, WriteReply>,
-    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
-    committed: Vec<(CommandResult, WriteReply)>,
-    /// Not yet admitted, for the same reason.
-    waiting: Vec<(Bytes, WriteReply)>,
+    pub(super) writes: Writes,
     reported: Option<Position>,
     /// SetCondition this loop vouches for the node again.
     health_due: Instant,
 }
-
-/// How far this node is on its way into office.
-#[derive(Debug)]
-pub(super) enum Promotion {
-    NotElected,
-    Elected(Elected),
-    CaughtUp(CaughtUp),
-    /// It serves under this stamp, until the elector tells of a raised epoch.
-    InOffice(Office, Stamp),
-}
-
-/// Whoever waits for a write.
-type WriteReply = oneshot::Sender<Result<CommandResult, WriteFailed>>;
 
 impl Host {
     pub(crate) fn new(
@@ -116,9 +72,7 @@ impl Host {
             source_deadline: None,
             rebuilt: None,
             links: HashMap::new(),
-            pending: BTreeMap::new(),
-            committed: Vec::new(),
-            waiting: Vec::new(),
+            writes: Writes::default(),
             reported: None,
             health_due: Instant::now(),
         }
@@ -131,7 +85,7 @@ impl Host {
             self.wait();
             self.run_batch();
             if let Some(ending) = self.ending.take() {
-                self.abandon_pending();
+                self.abandon_writes();
                 return ending;
             }
         }
@@ -226,39 +180,41 @@ impl Host {
         self.carry_out();
     }
 
-    /// Admits a batch of writes under one stamp, or refuses it.
     pub(super) fn admit(&mut self, writes: Vec<(Bytes, WriteReply)>) {
-        if writes.is_empty() {
-            return;
+        let handle = &self.shared.handle;
+        self.writes.admit(writes, &self.promotion, self.replicated.as_mut(), handle);
+    }
+
+    /// Applies what is committed and answers the clients that wait for it.
+    fn commit(&mut self, offset: u64) {
+        let Some(replicated) = &self.replicated else { return };
+        if let Err(error) = self.writes.commit(offset, replicated) {
+            self.fail(error.to_string());
         }
-        // Over, or of a raised epoch: the elector is about to report which.
-        if let Promotion::InOffice(office, stamp) = &self.promotion
-            && office.check_write(*stamp, self.shared.handle.now()).is_err()
-        {
-            self.waiting.extend(writes);
-            return;
+        self.acknowledge();
+    }
+
+    fn acknowledge(&mut self) {
+        self.writes.acknowledge(&self.promotion, self.replicated.as_ref(), &self.shared.handle);
+    }
+
+    /// A raised epoch: what waited for it goes on.
+    pub(super) fn resume_waiting(&mut self) {
+        self.acknowledge();
+        let waiting = self.writes.take_waiting();
+        self.admit(waiting);
+    }
+
+    /// A handover goes on once nothing is pending.
+    fn finish_draining(&mut self) {
+        if self.draining && self.writes.are_answered() {
+            self.draining = false;
+            self.shared.handle.on_drained();
         }
-        let (commands, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-        let stamp = match &self.promotion {
-            // It may be raised between these two looks: then the fence finds it stale.
-            Promotion::InOffice(office, led) => {
-                office.stamp(self.shared.handle.now()).map(|_| *led).map_err(Some)
-            }
-            Promotion::NotElected | Promotion::Elected(_) | Promotion::CaughtUp(_) => Err(None),
-        };
-        let admitted = stamp.and_then(|stamp| {
-            let Some(replicated) = &mut self.replicated else { return Err(None) };
-            replicated.replica.propose(stamp, commands, &mut replicated.journal).map_err(|_| None)
-        });
-        match admitted {
-            Ok(first) => self.pending.extend((first..).zip(replies)),
-            Err(reason) => {
-                for reply in replies {
-                    // A client that has gone needs no reply.
-                    let _ = reply.send(Err(WriteFailed::NotAdmitted(reason)));
-                }
-            }
-        }
+    }
+
+    pub(super) fn abandon_writes(&mut self) {
+        self.writes.abandon(self.promotion.epoch().unwrap_or_default());
     }
 
     /// Carries out what the replica decided, until it has no more output.
@@ -292,46 +248,6 @@ impl Host {
                  nothing was cut; one of the two was restored from a backup or is damaged"
             )),
         }
-    }
-
-    /// Applies what is committed and answers the clients that wait for it.
-    fn commit(&mut self, offset: u64) {
-        let Some(replicated) = &self.replicated else { return };
-        let (pending, committed) = (&mut self.pending, &mut self.committed);
-        let applied = replicated.store.apply(offset, |offset, result| {
-            committed.extend(pending.remove(&offset).map(|reply| (result, reply)));
-        });
-        if let Err(error) = applied {
-            self.fail(error.to_string());
-        }
-        self.acknowledge();
-    }
-
-    /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
-    /// they wait until the elector reports which it is, a raised epoch or a lost office.
-    pub(super) fn acknowledge(&mut self) {
-        let (Some(replicated), Promotion::InOffice(office, stamp)) = (&self.replicated, &self.promotion)
-        else {
-            return;
-        };
-        let stamp = *stamp;
-        for (result, reply) in std::mem::take(&mut self.committed) {
-            if replicated.journal.ack(stamp).is_ok()
-                && office.check_write(stamp, self.shared.handle.now()).is_ok()
-            {
-                // A client that has gone needs no reply.
-                let _ = reply.send(Ok(result));
-            } else {
-                self.committed.push((result, reply));
-            }
-        }
-    }
-
-    /// A raised epoch: what waited for it goes on.
-    pub(super) fn resume_waiting(&mut self) {
-        self.acknowledge();
-        let waiting = std::mem::take(&mut self.waiting);
-        self.admit(waiting);
     }
 
     /// One sync for everything that was written; then acknowledgements leave.
@@ -374,27 +290,6 @@ impl Host {
                 let epoch = elected.epoch();
                 self.on_source_lost(epoch);
             }
-        }
-    }
-
-    /// A handover goes on once nothing is pending.
-    fn finish_draining(&mut self) {
-        if self.draining && self.pending.is_empty() && self.committed.is_empty() {
-            self.draining = false;
-            self.shared.handle.on_drained();
-        }
-    }
-
-    /// Office is lost: whether a quorum will hold these writes is for the next primary to see.
-    pub(super) fn abandon_pending(&mut self) {
-        let epoch = self.epoch_led().unwrap_or_default();
-        let pending = std::mem::take(&mut self.pending).into_values();
-        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
-        for reply in pending.chain(committed) {
-            let _ = reply.send(Err(WriteFailed::Unknown(epoch)));
-        }
-        for (_, reply) in std::mem::take(&mut self.waiting) {
-            let _ = reply.send(Err(WriteFailed::NotAdmitted(None)));
         }
     }
 

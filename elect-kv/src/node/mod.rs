@@ -1,10 +1,14 @@
 //! One node: the elector's threads, the host's thread, and tokio for peers and clients.
 
 mod events;
-pub(crate) mod host;
+mod host;
+pub(crate) mod input;
 mod peers;
+mod promotion;
+mod replicated;
 mod serve;
 pub(crate) mod shared;
 mod stall;
+mod writes;
 
 pub use serve::{ServeError, Server, init, replace_lost};

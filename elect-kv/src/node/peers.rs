@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::host::Input;
+use super::input::Input;
 use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
 
 const MAGIC: &[u8; 4] = b"ekr1";

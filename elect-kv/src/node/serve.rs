@@ -15,8 +15,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::host::{Ending, Host, Input, ReplicatedState};
+use super::host::Host;
+use super::input::{Ending, Input};
 use super::peers::Peers;
+use super::replicated::ReplicatedState;
 use super::shared::Shared;
 use crate::client::Clients;
 use crate::config::Settings;
@@ -146,7 +148,8 @@ impl Server {
             None,
             &format!("{own} runs; clients connect to {}", shared.settings.advertise_client),
         );
-        runtime.spawn(super::stall::watch(shared.clone()));
+        let bound = shared.settings.elect.detection().ceiling();
+        runtime.spawn(super::stall::watch(shared.stall.clone(), shared.handle.clone(), bound));
         let (ended, ending) = oneshot::channel();
         let host =
             start_host(shared.clone(), started.events, inputs, log.clone(), started.replicated, ended)?;

@@ -9,7 +9,7 @@ use elect_tcp::NodeHandle;
 use redis_protocol::redis_keyslot;
 use tokio::sync::{oneshot, watch};
 
-use super::host::Input;
+use super::input::{Input, WriteFailed};
 use super::stall::Stall;
 use crate::config::Settings;
 use crate::store::{CommandResult, Store};
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) store: Option<Arc<Store>>,
     pub(crate) inbox: Sender<Input>,
     /// How long the storage has been busy.
-    pub(crate) stall: Stall,
+    pub(crate) stall: Arc<Stall>,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
     progress: RwLock<Progress>,
@@ -51,15 +51,6 @@ pub(crate) struct Progress {
     pub(crate) followers: Vec<(NodeId, u64)>,
 }
 
-/// Why a write has no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WriteFailed {
-    /// It was not admitted: it never takes effect.
-    NotAdmitted(Option<NotInOffice>),
-    /// Office was lost before a quorum held it: it may or may not take effect.
-    Unknown(Epoch),
-}
-
 impl Shared {
     pub(crate) fn new(
         settings: Settings,
@@ -72,7 +63,7 @@ impl Shared {
             handle,
             store,
             inbox,
-            stall: Stall::default(),
+            stall: Arc::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
             progress: RwLock::default(),

@@ -8,8 +8,6 @@ use elect_core::{Health, Time};
 use elect_tcp::NodeHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::shared::Shared;
-
 /// Since when the storage is busy with one sync.
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
@@ -36,16 +34,15 @@ impl Stall {
     }
 }
 
-/// Looks at the storage once per detection time, and reports changes to the elector. Ends with the runtime.
-pub(super) async fn watch(shared: Arc<Shared>) {
-    let bound = shared.settings.elect.detection().ceiling();
+/// Looks at the storage once in each `bound`, the detection time, and reports changes to the elector. Ends with the
+/// runtime.
+pub(super) async fn watch(stall: Arc<Stall>, handle: NodeHandle, bound: Duration) {
     let mut ticks = interval(bound);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reported = Health::Healthy;
     loop {
         ticks.tick().await;
-        let handle: &NodeHandle = &shared.handle;
-        let health = shared.stall.health(handle.now(), bound);
+        let health = stall.health(handle.now(), bound);
         if health != reported {
             reported = health;
             handle.set_health(health);
