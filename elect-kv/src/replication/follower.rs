@@ -1,45 +1,18 @@
 //! What a follower does: it asks, writes through the fence, and acknowledges what is durable.
 
-use elect_core::{Epoch, Fenced, NodeId, Position, Stamp};
+use elect_core::{Fenced, NodeId, Position, Stamp};
 
-use super::message::{Entry, Message};
-use super::replica::{Journal, Output, Replica, Role, WriteRefused, are_lawful};
-
-/// A follower's view of its leader.
-#[derive(Debug)]
-pub(super) struct Follower {
-    pub(super) leader: NodeId,
-    /// The stamp under which acknowledgements are given.
-    epoch: Epoch,
-    /// Appends that answer another question are dropped.
-    attempt: u64,
-    /// The own log equals the leader's up to here.
-    matched: u64,
-    /// `matched` or `epoch` moved since the last acknowledgement.
-    owes_ack: bool,
-    /// An append was dropped because its epoch is not adopted yet: asks again after the adoption.
-    missed: bool,
-}
-
-impl Follower {
-    pub(super) fn new(leader: NodeId, epoch: Epoch) -> Self {
-        Self { leader, epoch, attempt: 0, matched: 0, owes_ack: false, missed: false }
-    }
-
-    /// Whether nothing need be asked when the elector says that `leader` is followed in `epoch`.
-    pub(super) fn is_up_to_date(&self, leader: NodeId, epoch: Epoch) -> bool {
-        self.leader == leader && self.epoch == epoch && !self.missed
-    }
-}
+use super::journal::{Journal, WriteRefused};
+use super::message::{Entry, Message, are_lawful};
+use super::replica::{Output, Replica, Role};
 
 impl Replica {
     /// Asks the leader to go on after `last`. What answers an earlier question is dropped from now on.
     pub(super) fn ask(&mut self, last: Position) {
         let Role::Follower(follower) = &mut self.role else { return };
         self.attempts += 1;
-        follower.attempt = self.attempts;
-        follower.missed = false;
-        let (leader, stamp) = (follower.leader, Stamp::received(follower.epoch));
+        follower.ask(self.attempts);
+        let (leader, stamp) = (follower.leader(), follower.stamp());
         let message = Message::Follow { stamp, attempt: self.attempts, last, intact: self.config.intact };
         self.send(leader, message);
     }
@@ -56,9 +29,7 @@ impl Replica {
         journal: &mut impl Journal,
     ) {
         let Role::Follower(follower) = &self.role else { return };
-        let expected =
-            follower.leader == from && follower.epoch <= stamp.epoch() && follower.attempt == attempt;
-        if !expected || !are_lawful(prev, entries, stamp) {
+        if !follower.expects(from, stamp, attempt) || !are_lawful(prev, entries, stamp) {
             return;
         }
         if !self.history.holds(prev) {
@@ -74,12 +45,10 @@ impl Replica {
         match written {
             Ok(()) => {
                 let matched = prev.offset + entries.len() as u64;
-                follower.epoch = stamp.epoch();
-                follower.matched = follower.matched.max(matched);
-                follower.owes_ack = true;
+                follower.on_written(stamp, matched);
                 self.commit = self.commit.max(commit.min(matched));
             }
-            Err(WriteRefused::Fenced(Fenced::Ahead { .. })) => follower.missed = true,
+            Err(WriteRefused::Fenced(Fenced::Ahead { .. })) => follower.on_missed(),
             Err(_) => {}
         }
     }
@@ -87,11 +56,8 @@ impl Replica {
     /// Acknowledges what is durable: the fence is passed again, as the last act (S7).
     pub(super) fn acknowledge(&mut self, journal: &impl Journal) {
         let Role::Follower(follower) = &mut self.role else { return };
-        if !std::mem::take(&mut follower.owes_ack) {
-            return;
-        }
-        let stamp = Stamp::received(follower.epoch);
-        let (leader, matched) = (follower.leader, follower.matched);
+        let Some(matched) = follower.take_owed_ack() else { return };
+        let (leader, stamp) = (follower.leader(), follower.stamp());
         if journal.ack(stamp).is_ok() {
             self.send(leader, Message::Ack { stamp, matched });
         }
@@ -122,7 +88,7 @@ impl Replica {
 
     pub(super) fn on_rebuilt(&mut self, from: NodeId, stamp: Stamp, entry: Position) {
         let Role::Follower(follower) = &self.role else { return };
-        let of_leader = follower.leader == from && follower.epoch == stamp.epoch();
+        let of_leader = follower.leader() == from && follower.stamp() == stamp;
         if of_leader && !self.config.intact && self.durable >= entry.offset && self.history.holds(entry) {
             self.put(Output::Rebuilt(entry));
         }

@@ -85,3 +85,9 @@ pub enum Message {
         entry: Position,
     },
 }
+
+/// Whether `entries` may follow `prev` in a log sent under `stamp`: epochs never fall and never exceed the stamp.
+pub(super) fn are_lawful(prev: Position, entries: &[Entry], stamp: Stamp) -> bool {
+    let epochs = entries.iter().map(|entry| entry.epoch);
+    std::iter::once(prev.epoch).chain(epochs.clone()).is_sorted() && epochs.max() <= Some(stamp.epoch())
+}

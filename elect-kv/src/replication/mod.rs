@@ -20,8 +20,11 @@
 
 mod codec;
 mod follower;
+mod follower_state;
 mod history;
+mod journal;
 mod leader;
+mod leader_state;
 mod message;
 mod replica;
 #[cfg(test)]
@@ -29,5 +32,6 @@ mod simulation;
 
 pub use codec::{DecodeError, FRAME_BYTES_MAX, decode, encode};
 pub use history::History;
+pub use journal::{Journal, WriteRefused};
 pub use message::{Entry, Message};
-pub use replica::{Journal, Output, Replica, ReplicaConfig, ReplicaPeer, WriteRefused};
+pub use replica::{Output, Replica, ReplicaConfig, ReplicaPeer};

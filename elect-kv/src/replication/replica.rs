@@ -3,40 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use elect_core::{Epoch, Fenced, NodeId, Position, Source, Stamp};
+use elect_core::{Epoch, NodeId, Position, Source, Stamp};
 
-use super::follower::Follower;
+use super::follower_state::FollowerState;
 use super::history::History;
-use super::leader::{Leader, Stage};
+use super::journal::{Journal, WriteRefused};
+use super::leader_state::LeaderState;
 use super::message::{Entry, Message};
-
-/// The log that a replica writes, behind the node's fence.
-pub trait Journal {
-    /// Under `stamp`, through [`Fence::apply`](elect_core::Fence::apply): cuts everything after `keep`, which the
-    /// log holds, and appends `entries`. Both or neither. Not yet durable.
-    fn write(&mut self, stamp: Stamp, keep: Position, entries: &[Entry]) -> Result<(), WriteRefused>;
-
-    /// The entries after offset `after` up to `through`, as many as fit into `bytes_max` but at least one. None
-    /// after a failure, which the host notices by itself.
-    fn read(&mut self, after: u64, through: u64, bytes_max: usize) -> Vec<Entry>;
-
-    /// [`Fence::ack`](elect_core::Fence::ack): the last act before an acknowledgement.
-    fn ack(&self, stamp: Stamp) -> Result<(), Fenced>;
-}
-
-/// Why nothing was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WriteRefused {
-    /// The fence refused the stamp.
-    #[error(transparent)]
-    Fenced(#[from] Fenced),
-    /// The storage failed: the node must stop.
-    #[error("the storage failed")]
-    Failed,
-    /// This replica does not lead the epoch of the stamp.
-    #[error("this node does not lead")]
-    NotLeading,
-}
 
 /// Who takes part.
 #[derive(Clone, Debug)]
@@ -129,8 +102,8 @@ pub struct Replica {
 #[derive(Debug)]
 pub(super) enum Role {
     Idle,
-    Follower(Follower),
-    Leader(Leader),
+    Follower(FollowerState),
+    Leader(LeaderState),
 }
 
 /// A follower's question.
@@ -199,7 +172,7 @@ impl Replica {
         {
             return;
         }
-        self.role = Role::Follower(Follower::new(leader, epoch));
+        self.role = Role::Follower(FollowerState::new(leader, epoch));
         self.ask(self.history.last());
     }
 
@@ -210,7 +183,7 @@ impl Replica {
 
     /// This node won `epoch`; `source` holds more than its own log.
     pub fn elected(&mut self, epoch: Epoch, source: Option<Source>) {
-        self.role = Role::Leader(Leader::new(epoch, source));
+        self.role = Role::Leader(LeaderState::new(epoch, source));
         let Some(source) = source else {
             let held = self.durable();
             self.put(Output::CaughtUp { epoch, held });
@@ -225,9 +198,9 @@ impl Replica {
     /// The winner has caught up: appends its own entry under `stamp` and begins to send.
     pub fn begin(&mut self, stamp: Stamp, journal: &mut impl Journal) {
         if let Role::Leader(leader) = &mut self.role
-            && leader.epoch == stamp.epoch()
+            && leader.epoch() == stamp.epoch()
         {
-            leader.stage = Stage::Replicating;
+            leader.begin();
             self.append_own_entry(journal);
         }
     }
@@ -235,8 +208,8 @@ impl Replica {
     /// The leader raised its epoch and stays in office: only acknowledgements under the new one count.
     pub fn raise(&mut self, epoch: Epoch, journal: &mut impl Journal) {
         if let Role::Leader(leader) = &mut self.role
-            && epoch > leader.epoch
-            && matches!(leader.stage, Stage::Replicating)
+            && epoch > leader.epoch()
+            && leader.is_replicating()
         {
             leader.raise(epoch);
             self.append_own_entry(journal);
@@ -259,9 +232,9 @@ impl Replica {
     pub fn on_up(&mut self, peer: NodeId) {
         self.links.insert(peer);
         match &self.role {
-            Role::Follower(follower) if follower.leader == peer => self.ask(self.history.last()),
+            Role::Follower(follower) if follower.leader() == peer => self.ask(self.history.last()),
             Role::Leader(leader) => {
-                if let Stage::Pulling(source) = leader.stage
+                if let Some(source) = leader.source()
                     && source.peer == peer
                 {
                     self.pull(self.history.shared_at_most(source.position));
@@ -278,7 +251,7 @@ impl Replica {
         if let Role::Leader(leader) = &mut self.role
             && leader.forget(peer)
         {
-            let epoch = leader.epoch;
+            let epoch = leader.epoch();
             self.put(Output::SourceLost { epoch });
         }
     }
@@ -389,10 +362,4 @@ impl Replica {
             self.put(Output::OwnEntryCommitted(position));
         }
     }
-}
-
-/// Whether `entries` may follow `prev` in a log sent under `stamp`: epochs never fall and never exceed the stamp.
-pub(super) fn are_lawful(prev: Position, entries: &[Entry], stamp: Stamp) -> bool {
-    let epochs = entries.iter().map(|entry| entry.epoch);
-    std::iter::once(prev.epoch).chain(epochs.clone()).is_sorted() && epochs.max() <= Some(stamp.epoch())
 }
