@@ -1,11 +1,16 @@
 //! The timeline: one self-contained HTML page drawn from what the demo saw.
 
+mod axis;
 mod chart;
+mod html;
+mod window;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use self::chart::{Mark, Shape, Window, chart};
+use self::chart::{Mark, Shape, chart};
+use self::html::escape;
+use self::window::Window;
 use super::figures::Figures;
 use super::format::milliseconds;
 use super::trace::{Action, ActionKind, EventKind, Gap, NodeEvent, Trace};
@@ -177,20 +182,6 @@ fn log(out: &mut String, trace: &Trace) {
         let _ = write!(out, "<tr><td>{at}</td><td>{who}</td><td>{what}</td></tr>");
     }
     out.push_str("</table></details>");
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(letter),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

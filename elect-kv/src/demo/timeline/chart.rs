@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 
-use super::escape;
+use super::axis::axis;
+use super::html::escape;
+use super::window::{LEFT, RIGHT, WIDTH, Window};
 use crate::demo::format::{count, milliseconds};
 use crate::demo::trace::{Gap, Span, State, Trace};
 
-/// The width of a chart in its own units.
-const WIDTH: f64 = 1160.0;
-/// Where the plot begins: the names of the lanes stand before it.
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = WIDTH - 16.0;
 const LANE: f64 = 34.0;
 const LANE_GAP: f64 = 10.0;
 const CLIENT_LANE: f64 = 44.0;
@@ -25,15 +22,6 @@ const LETTER: f64 = 7.3;
 const COLUMN: f64 = 8.0;
 /// So many writes can be told apart when each is drawn by itself.
 const SINGLY_DRAWN_MAX: usize = 260;
-
-/// The part of the run that a chart shows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    pub(super) from: Duration,
-    pub(super) to: Duration,
-    /// Where the axis reads 0.
-    pub(super) zero: Duration,
-}
 
 /// A moment to point out.
 #[derive(Clone, Debug)]
@@ -89,18 +77,6 @@ pub(super) fn chart(name: &str, trace: &Trace, window: Window, marks: &[Mark], g
     }
     let _ = write!(out, "<g class=\"labels\">{labels}</g></svg>");
     out
-}
-
-impl Window {
-    const fn contains(self, at: Duration) -> bool {
-        at.as_nanos() >= self.from.as_nanos() && at.as_nanos() <= self.to.as_nanos()
-    }
-
-    fn x(self, at: Duration) -> f64 {
-        let length = self.to.saturating_sub(self.from).as_secs_f64().max(1e-6);
-        let into = at.clamp(self.from, self.to).saturating_sub(self.from).as_secs_f64();
-        LEFT + (RIGHT - LEFT) * into / length
-    }
 }
 
 fn lane_name(out: &mut String, name: &str, y: f64) {
@@ -282,45 +258,6 @@ fn mark(out: &mut String, placed: &Placed<'_>, window: Window, top: f64, floor: 
     let _ = write!(out, "<text{class} x=\"{at:.1}\" y=\"{y:.1}\">{}</text></g>", escape(&mark.label));
 }
 
-fn axis(out: &mut String, window: Window, top: f64, floor: f64) {
-    let step = tick_step(window.to.saturating_sub(window.from));
-    let mut at = first_tick(window, step);
-    out.push_str("<g class=\"axis\">");
-    while at <= window.to {
-        let x = window.x(at);
-        let sign = if at < window.zero { "\u{2212}" } else { "" };
-        let _ = write!(out, "<path d=\"M{x:.1} {top:.1}V{:.1}\"/>", floor + 5.0);
-        let value = milliseconds(at.abs_diff(window.zero));
-        let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\">{sign}{value}</text>", floor + 19.0);
-        at += step;
-    }
-    let _ =
-        write!(out, "<text class=\"unit\" x=\"{:.0}\" y=\"{:.1}\">ms</text></g>", LEFT - 18.0, floor + 19.0);
-}
-
-/// The first moment in `window` that lies a whole number of steps from its zero.
-fn first_tick(window: Window, step: Duration) -> Duration {
-    let steps = |span: Duration| u32::try_from(span.as_nanos() / step.as_nanos()).unwrap_or(u32::MAX);
-    let before = window.zero.saturating_sub(window.from);
-    let first = window.zero.saturating_sub(step.saturating_mul(steps(before)));
-    let skipped = window.from.saturating_sub(first);
-    let whole = step.saturating_mul(steps(skipped));
-    first + if whole < skipped { whole + step } else { whole }
-}
-
-/// The distance of ticks: 1, 2 or 5 times a power of ten, for at most twelve ticks.
-fn tick_step(length: Duration) -> Duration {
-    let mut power = Duration::from_millis(1);
-    loop {
-        for factor in [1, 2, 5] {
-            if length <= power * factor * 12 {
-                return power * factor;
-            }
-        }
-        power *= 10;
-    }
-}
-
 fn text_width(text: &str) -> f64 {
     LETTER * f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
 }
@@ -335,23 +272,6 @@ mod tests {
 
     fn dot(at: u64, label: &str) -> Mark {
         Mark { at: ms(at), shape: Shape::Dot, label: label.into(), title: label.into() }
-    }
-
-    #[test]
-    fn ticks_are_round_and_at_most_a_dozen() {
-        for (length, step) in [(1, 1), (12, 1), (13, 2), (600, 50), (601, 100), (3600, 500), (25_000, 5000)] {
-            assert_eq!(tick_step(ms(length)), ms(step), "for {length} ms");
-        }
-    }
-
-    #[test]
-    fn first_tick_lies_in_the_window_and_on_the_grid() {
-        for (from, zero, first) in
-            [(0, 0, 0), (880, 1000, 900), (900, 1000, 900), (1000, 1000, 1000), (1001, 0, 1100)]
-        {
-            let window = Window { from: ms(from), to: ms(2000), zero: ms(zero) };
-            assert_eq!(first_tick(window, ms(100)), ms(first), "from {from} with zero at {zero}");
-        }
     }
 
     #[test]
