@@ -6,6 +6,7 @@
 
 mod cluster;
 mod disk;
+mod elections;
 mod scenarios;
 
 use proptest::prelude::*;

@@ -1,0 +1,85 @@
+use std::path::Path;
+use std::time::Duration;
+
+use elect_core::MemberKind;
+
+use super::check::fresh_seed;
+use super::{ConfigFileError, Settings};
+
+const GOOD: &str = r#"
+        cluster = "shop"
+        node = "a"
+        data_dir = "data"
+        listen_election = "127.0.0.1:7101"
+        listen_replication = "127.0.0.1:7201"
+        listen_client = "127.0.0.1:7001"
+        heartbeat_ms = 20
+
+        [[peer]]
+        node = "b"
+        election = "127.0.0.1:7102"
+        replication = "127.0.0.1:7202"
+        client = "127.0.0.1:7002"
+
+        [[peer]]
+        node = "w"
+        kind = "witness"
+        election = "127.0.0.1:7103"
+"#;
+
+fn parse(text: &str) -> Result<Settings, ConfigFileError> {
+    Settings::parse(text, Path::new("/etc/elect/node.toml"))
+}
+
+#[test]
+fn a_good_file_is_taken_as_written() {
+    let settings = parse(GOOD).unwrap();
+    assert_eq!(settings.advertise_client, "127.0.0.1:7001");
+    assert_eq!(settings.data_dir, Path::new("/etc/elect/data"));
+    assert_eq!(settings.elect.heartbeat_interval(), Duration::from_millis(20));
+    assert_eq!(settings.elect.members().quorum(), 2);
+    assert_eq!(settings.peers[1].kind, MemberKind::Witness);
+    assert_eq!(settings.elect.address().as_str(), "127.0.0.1:7001");
+}
+
+#[test]
+fn nonsense_is_refused_with_file_key_value_and_rule() {
+    let table = [
+        ("node = \"a\"", "node = \"a b\"", &["node = \"a b\"", "may hold only"][..]),
+        ("heartbeat_ms = 20", "heartbeat = 20", &["unknown field `heartbeat`", "heartbeat_ms"]),
+        ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0ns", "1ms to 60s"]),
+        ("heartbeat_ms = 20", "heartbeat_ms = -5", &["heartbeat_ms = -5", "invalid value"]),
+        ("heartbeat_ms = 20", "detection_ms = 100", &["detection_ms = 100ms", "two heartbeats"]),
+        (
+            "heartbeat_ms = 20",
+            "advertise_client = \"nowhere\"",
+            &["advertise_client = \"nowhere\"", "host:port"],
+        ),
+        ("heartbeat_ms = 20", "preferred_leader = \"w\"", &["preferred_leader = w", "must be a voter"]),
+        ("node = \"b\"", "node = \"a\"", &["node and peer", "a stands twice"]),
+        ("kind = \"witness\"", "", &["peer w: replication = (missing)", "holds data"]),
+        ("kind = \"witness\"", "kind = \"arbiter\"", &["arbiter", "witness"]),
+        ("\"127.0.0.1:7202\"", "\"127.0.0.1:0\"", &["peer b: replication = \"127.0.0.1:0\"", "1 to 65535"]),
+        (
+            "\"127.0.0.1:7201\"",
+            "\"10.0.0.1:7201\"",
+            &["listen_replication = 10.0.0.1:7201", "allow_plaintext"],
+        ),
+        ("\"127.0.0.1:7001\"", "\"0.0.0.0:7001\"", &["advertise_client", "wildcard"]),
+        ("\"127.0.0.1:7001\"", "\"localhost\"", &["listen_client", "socket address"]),
+    ];
+    for (good, bad, expected) in table {
+        let text = GOOD.replacen(good, bad, 1);
+        assert_ne!(text, GOOD, "{good} stands in the file");
+        let error = parse(&text).expect_err(bad).to_string();
+        assert!(error.contains("/etc/elect/node.toml"), "{error}");
+        for word in expected {
+            assert!(error.contains(word), "{bad}: {error} should say {word}");
+        }
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    assert_ne!(fresh_seed(), fresh_seed());
+}
