@@ -7,24 +7,24 @@ use super::check::fresh_seed;
 use super::{ConfigFileError, Settings};
 
 const GOOD: &str = r#"
-        cluster = "shop"
-        node = "a"
-        data_dir = "data"
-        listen_election = "127.0.0.1:7101"
-        listen_replication = "127.0.0.1:7201"
-        listen_client = "127.0.0.1:7001"
-        heartbeat_ms = 20
+    cluster = "shop"
+    node = "a"
+    data_dir = "data"
+    listen_election = "127.0.0.1:7101"
+    listen_replication = "127.0.0.1:7201"
+    listen_client = "127.0.0.1:7001"
+    heartbeat_ms = 20
 
-        [[peer]]
-        node = "b"
-        election = "127.0.0.1:7102"
-        replication = "127.0.0.1:7202"
-        client = "127.0.0.1:7002"
+    [[peer]]
+    node = "b"
+    election = "127.0.0.1:7102"
+    replication = "127.0.0.1:7202"
+    client = "127.0.0.1:7002"
 
-        [[peer]]
-        node = "w"
-        kind = "witness"
-        election = "127.0.0.1:7103"
+    [[peer]]
+    node = "w"
+    kind = "witness"
+    election = "127.0.0.1:7103"
 "#;
 
 fn parse(text: &str) -> Result<Settings, ConfigFileError> {
