@@ -50,7 +50,7 @@ struct ServeArgs {
 }
 
 /// Runs the command line of this process.
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the command speaks")]
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the command prints")]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => return demo::run(&args),

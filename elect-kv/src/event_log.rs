@@ -21,7 +21,7 @@ use serde::Serialize;
 pub enum Kind {
     /// The node runs.
     Started,
-    /// It promised its vote to a candidate.
+    /// It voted for a candidate.
     Accepted,
     /// It campaigns.
     CampaignStarted,

@@ -14,7 +14,7 @@ use crossbeam_channel::RecvTimeoutError;
 use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Notice, Raised};
 use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, NodeNotice, VoteFile, random_seed};
 
-/// For how long one turn of a host's loop vouches for it.
+/// One turn of a host's loop declares it healthy for this long.
 const HEALTHY_FOR: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -3,7 +3,7 @@
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
 
-/// So many events may wait before diagnostics are left out: a host that never reads does not eat the memory.
+/// Beyond this many waiting events diagnostics are left out, so that a host that never reads costs bounded memory.
 const DIAGNOSTICS_MAX: usize = 4096;
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
@@ -27,13 +27,13 @@ pub enum NodeNotice {
     Elector(Notice),
     /// The link to a peer came up, went down, or cannot be brought up for a new reason.
     LinkChanged(Link),
-    /// So many copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
+    /// Copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
     /// disk rots.
     VoteFileRepaired {
         /// How many of four.
         copies: usize,
     },
-    /// So many notices were left out because nobody read the stream; nothing else ever is.
+    /// How many notices were left out because nobody read the stream; nothing else ever is.
     Skipped(u64),
 }
 

@@ -188,7 +188,7 @@ impl NodeHandle {
         self.request(move |elector, now| elector.on_rebuilt(to, now))
     }
 
-    /// Effects leadership over: to a node, to the best one (`None`), or as a [`HandoverRequest`] says.
+    /// Hands leadership over: to a node, to the best one (`None`), or as a [`HandoverRequest`] says.
     ///
     /// Returns when the handover has begun; its end comes as an event.
     pub fn handover(&self, request: impl Into<HandoverRequest>) -> Result<(), RequestError> {
@@ -207,7 +207,7 @@ impl NodeHandle {
     }
 
     /// Pauses failover in the whole group for `span`, 1 ms to 24 h: until it ends nobody but the leader of now is
-    /// elected, unless an operator effects over. On a follower the leader is asked; [`status`](Self::status) shows when
+    /// elected, unless an operator hands over. On a follower the leader is asked; [`status`](Self::status) shows when
     /// it has taken the pause.
     pub fn pause(&self, span: Duration) -> Result<(), RequestError> {
         self.request(move |elector, now| elector.pause(span, now))

@@ -1,4 +1,4 @@
-//! The first words on every stream: who speaks, to whom, for which cluster, in which versions.
+//! The handshake on every stream: who dials, whom, for which cluster, in which versions.
 //!
 //! ```text
 //! magic "elect-hs" | verdict u8 | oldest version u16 | newest version u16 | length u16 | body
@@ -18,7 +18,7 @@ use elect_core::{Address, ClusterId, Incarnation, NodeId};
 
 use crate::transport::Stream;
 
-/// The versions that this software speaks.
+/// The versions that this software supports.
 pub(crate) const VERSIONS: (u16, u16) = (1, 1);
 
 const MAGIC: [u8; 8] = *b"elect-hs";

@@ -12,7 +12,7 @@ use elect_core::NodeId;
 
 use crate::transport::{DialError, Transport, socket_stream};
 
-/// So many streams may wait to be accepted, as in a listening socket's backlog.
+/// At most this many streams wait to be accepted, as in a listening socket's backlog.
 const BACKLOG: usize = 64;
 
 /// A network inside this process. Cheap to clone.
@@ -68,7 +68,7 @@ impl Transport for LocalTransport {
         self.closed.store(true, Ordering::SeqCst);
         let Some(own) = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let mut listeners = self.network.listeners();
-        // A node that was started anew under this name keeps its place.
+        // A node that was started anew under this name keeps its listener.
         if listeners.get(&self.node).is_some_and(|listener| listener.same_channel(&own)) {
             listeners.remove(&self.node);
         }

@@ -29,9 +29,9 @@ use crate::threads::Threads;
 use crate::transport::Transport;
 use crate::vote_file::{VoteFile, VoteFileError};
 
-/// So many inputs may wait for the orchestrator before their readers do.
+/// At most this many inputs wait for the orchestrator; beyond that their readers block.
 const INBOX_MAX: usize = 256;
-/// So many commands may wait before their callers do.
+/// At most this many commands wait for the orchestrator; beyond that their callers block.
 const COMMANDS_MAX: usize = 64;
 
 /// Why a node did not start.

@@ -66,7 +66,7 @@ impl TcpTransport {
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(stream);
-        // A peer that vanished without a word frees its reader within half a minute.
+        // A peer that vanished without closing its stream frees its reader within half a minute.
         let keepalive =
             TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
         socket.set_tcp_keepalive(&keepalive)?;

@@ -48,8 +48,8 @@ pub trait Stream: Read + Write + Send + 'static {
     /// Sets how long one read and one write may block; `None` is for ever.
     fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()>;
 
-    /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the handshake's word is
-    /// taken.
+    /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the name in the handshake
+    /// is trusted.
     fn proven(&self) -> Option<NodeId> {
         None
     }

@@ -178,7 +178,7 @@ impl<'a> Connection<'a> {
     /// Waits for the writes under way and puts their replies, in order.
     async fn finish_writes(&mut self) {
         while let Some(Waiting { name, key, result }) = self.waiting.pop_front() {
-            // A host that ended without a word may have appended the write.
+            // A host that ended without a reply may have appended the write.
             let result = result.await.unwrap_or(Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)));
             let reply = match result {
                 Ok(result) => reply_to(&name, result),

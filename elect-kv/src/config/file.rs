@@ -38,7 +38,7 @@ pub struct NodeFile {
     pub drift_ppm: Option<u32>,
     /// A round trip between nodes on a bad day, in ms: dimensions leases and delays. Default 20.
     pub round_trip_ms: Option<u64>,
-    /// A save of the vote file on a bad day, in ms: likewise. Default 20.
+    /// A save of the vote file on a bad day, in ms: dimensions delays too. Default 20.
     pub save_ms: Option<u64>,
     /// Delay per rank in an election, in ms. Default: twice a round trip and a save.
     pub rank_step_ms: Option<u64>,
@@ -77,7 +77,7 @@ pub struct PeerEntry {
     pub election: String,
     /// Where its log listens: `host:port`. A witness has none.
     pub replication: Option<String>,
-    /// Where clients reach it: `host:port`. Until its own word arrives, redirects name this address.
+    /// Where clients reach it: `host:port`. Until it reports its own, redirects name this address.
     pub client: Option<String>,
 }
 

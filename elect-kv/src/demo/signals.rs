@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::recorder::{Recorder, Stop};
 
-/// From now on SIGINT, SIGTERM and SIGHUP stop the recorder instead of the process.
+/// From now on SIGINT, SIGTERM and SIGHUP stop the demo in good order instead of the process.
 pub(crate) fn stop_on_signals(recorder: Arc<Recorder>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate, mut hang_up) = {

@@ -41,14 +41,14 @@ pub(crate) struct Host {
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
     pub(super) ending: Option<Ending>,
-    /// SetCondition a source that stays silent counts as lost.
+    /// When a source that stays silent counts as lost.
     pub(super) source_deadline: Option<Instant>,
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
     pub(super) writes: Writes,
     reported: Option<Position>,
-    /// SetCondition this loop vouches for the node again.
+    /// When this loop declares the node healthy again.
     health_due: Instant,
 }
 

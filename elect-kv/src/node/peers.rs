@@ -29,7 +29,7 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 const REDIAL_MIN: Duration = Duration::from_millis(10);
 const REDIAL_MAX: Duration = Duration::from_millis(100);
 /// Connections that have not greeted yet.
-const GUESTS_MAX: usize = 16;
+const HANDSHAKES_MAX: usize = 16;
 /// Unacknowledged bytes for this long close a connection.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
@@ -78,10 +78,11 @@ impl Peers {
     }
 
     async fn accept_for_ever(self, listener: TcpListener) {
-        let guests = Arc::new(Semaphore::new(GUESTS_MAX));
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
         loop {
-            // Beyond the limit connections wait in the kernel's queue until a guest has greeted or was late.
-            let Ok(guest) = guests.clone().acquire_owned().await else { return };
+            // Beyond the limit connections wait in the kernel's queue until one that is in its handshake has ended it
+            // or was late.
+            let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.
                 sleep(REDIAL_MAX).await;
@@ -90,7 +91,7 @@ impl Peers {
             let peers = self.clone();
             tokio::spawn(async move {
                 let greeted = peers.greet(stream, None).await;
-                drop(guest);
+                drop(permit);
                 if let Ok((peer, stream)) = greeted
                     && peers.node > peer
                 {

@@ -1,4 +1,4 @@
-//! The life of a node: first boot, start, end.
+//! The lifecycle of a node: first boot, start, end.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -75,7 +75,7 @@ pub fn init(settings: &Settings) -> Result<(), ServeError> {
     prepare(settings, |path| VoteFile::init(path, &settings.elect))
 }
 
-/// An operator's word that a node's storage was lost. A log that is still there is kept: it is reconciled with the
+/// An operator declares that a node's storage was lost. A log that is still there is kept: it is reconciled with the
 /// leader's like any other.
 pub fn replace_lost(settings: &Settings) -> Result<(), ServeError> {
     prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect))
@@ -114,7 +114,7 @@ impl Server {
         let log = open(events)
             .map_err(io_error(events.map_or(String::new(), |path| path.display().to_string())))?;
         let log = Arc::new(log);
-        // Sockets first: a node that cannot listen has not begun a life.
+        // Sockets first: a node that cannot listen has not begun an incarnation.
         let clients = listen("listen_client", settings.file.listen_client)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

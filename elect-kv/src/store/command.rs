@@ -11,9 +11,9 @@ pub enum Command {
         key: Bytes,
         /// Its new value.
         value: Bytes,
-        /// SetCondition.
+        /// When it takes effect.
         condition: SetCondition,
-        /// What it answers.
+        /// What it replies.
         reply: SetReply,
     },
     /// Removes keys; answers how many there were.
@@ -30,7 +30,7 @@ pub enum Command {
     },
 }
 
-/// SetCondition a `Set` takes effect.
+/// When a `Set` takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetCondition {
     /// Always.
@@ -41,7 +41,7 @@ pub enum SetCondition {
     Present,
 }
 
-/// What a `Set` answers.
+/// What a `Set` replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetReply {
     /// Whether it took effect.

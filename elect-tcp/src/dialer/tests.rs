@@ -155,7 +155,7 @@ fn a_refusal_counts_after_a_connection_only_and_says_when_it_began() {
 #[test]
 fn a_peer_that_never_was_there_is_no_crash() {
     let bench = Bench::new(BOUND);
-    // The stream that may be waiting already is closed without a word, and so is the listener.
+    // The stream that may be waiting already is closed without an answer, and so is the listener.
     bench.listener.close();
     loop {
         match bench.inbox.recv_timeout(BOUND).unwrap() {

@@ -20,7 +20,7 @@ const AXIS: f64 = 30.0;
 const LETTER: f64 = 7.3;
 /// The width of one column of acknowledged writes.
 const COLUMN: f64 = 8.0;
-/// So many writes can be told apart when each is drawn by itself.
+/// At most this many writes are drawn one by one; more could not be told apart.
 const SINGLY_DRAWN_MAX: usize = 260;
 
 /// A moment to point out.

@@ -7,7 +7,7 @@ use super::Mutant;
 use super::cluster::{Cluster, ElectorEvent, name};
 
 impl Cluster {
-    /// A quorum adopts a new epoch and reports its durable positions; the hosts take_elector_event of it later.
+    /// A quorum adopts a new epoch and reports its durable positions; the hosts hear of it later.
     pub(super) fn elect(&mut self, candidate: usize, mask: usize) {
         let voters: Vec<_> = self.quorum_with(candidate, mask);
         if voters.len() < self.quorum() {
