@@ -75,7 +75,7 @@ fn idle_cost() {
     cluster.wait_for_genesis();
     let counts = |cluster: &Cluster| [0, 1, 2].map(|index| cluster.handle(index).counts());
     let (began, before) = (Instant::now(), counts(&cluster));
-    // Not to wait for something: this is the time in which nothing happens.
+    // Not to wait for something, and for no election: this is the time in which nothing may happen.
     thread::sleep(Duration::from_secs(1));
     let after = counts(&cluster);
     let beats = u64::try_from(began.elapsed().as_millis() / 50).unwrap() + 2;

@@ -101,7 +101,7 @@ impl Host {
                 self.log.tell(Kind::CampaignLost, Some(epoch), None, &text);
             }
             Notice::Accepted { candidate, epoch } => {
-                let text = format!("{own} promises {candidate} its vote in epoch {epoch}");
+                let text = format!("{own} votes for {candidate} in epoch {epoch}");
                 self.log.tell(Kind::Accepted, Some(epoch), None, &text);
             }
             Notice::Paused { .. } => self.log.tell(Kind::Paused, None, None, &notice.to_string()),

@@ -80,8 +80,7 @@ impl Peers {
     async fn accept_for_ever(self, listener: TcpListener) {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
         loop {
-            // Beyond the limit connections wait in the kernel's queue until one that is in its handshake has ended it
-            // or was late.
+            // Beyond the limit connections wait in the kernel's queue until a handshake has ended or timed out.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.

@@ -117,6 +117,7 @@ fn a_byte_now_and_then_does_not_stretch_the_deadline() {
             if near.write_all(&[byte]).is_err() {
                 return;
             }
+            // Not to wait for something: a slow sender is what is tested, and no election runs here.
             thread::sleep(Duration::from_millis(5));
         }
     });
