@@ -110,7 +110,7 @@ impl<T: Transport> Dialer<T> {
                     }
                 }
                 Err(ConnectError::Refused) if was_up => {
-                    self.report(LinkState::Refused { attempt_began }, None)?
+                    self.report(LinkState::Refused { attempt_began }, None)?;
                 }
                 Err(ConnectError::Refused) => self.report_once(&mut said, "nobody listens there")?,
                 Err(ConnectError::Failed(reason)) => self.report_once(&mut said, &reason)?,

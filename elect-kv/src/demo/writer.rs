@@ -115,7 +115,7 @@ impl Writing {
                 }
                 AttemptResult::Redirected => {}
                 AttemptResult::Done(..) | AttemptResult::Refused | AttemptResult::InDoubt => {
-                    thread::sleep(RETRY)
+                    thread::sleep(RETRY);
                 }
             }
         }

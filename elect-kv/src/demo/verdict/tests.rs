@@ -192,7 +192,7 @@ fn restarted_node_that_follows_nobody_is_found() {
 #[test]
 fn missing_handover_is_found() {
     let broken = broken_by(|run| {
-        run.trace.actions.retain(|action| !matches!(action.kind, ActionKind::Handover { .. }))
+        run.trace.actions.retain(|action| !matches!(action.kind, ActionKind::Handover { .. }));
     });
     assert_eq!(broken, Broken::NoHandover);
 }
