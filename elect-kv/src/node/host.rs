@@ -46,7 +46,7 @@ pub(crate) struct Host {
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
-    pub(super) writes: Writes,
+    writes: Writes,
     reported: Option<Position>,
     /// When this loop declares the node healthy again.
     health_due: Instant,
