@@ -35,7 +35,7 @@ pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<Nod
     let epoch = || epoch.map(Epoch::new).ok_or(LineError::Missing("epoch"));
     let leader = || Ok::<_, LineError>(NodeId::new(&leader.ok_or(LineError::Missing("leader"))?)?);
     let kind = match kind.as_str() {
-        "campaign_started" => EventKind::Stood { epoch: epoch()? },
+        "campaign_started" => EventKind::CampaignStarted { epoch: epoch()? },
         "campaign_lost" => EventKind::CampaignLost,
         "elected" => EventKind::Elected { epoch: epoch()? },
         "in_office" => EventKind::InOffice { epoch: epoch()? },
@@ -67,7 +67,7 @@ mod tests {
         let log = EventLog::open(node("n1"), Some(&path)).expect("a file");
         let (epoch, leader) = (Epoch::new(3), node("n2"));
         let table = [
-            (Kind::CampaignStarted, Some(EventKind::Stood { epoch })),
+            (Kind::CampaignStarted, Some(EventKind::CampaignStarted { epoch })),
             (Kind::CampaignLost, Some(EventKind::CampaignLost)),
             (Kind::Elected, Some(EventKind::Elected { epoch })),
             (Kind::InOffice, Some(EventKind::InOffice { epoch })),

@@ -193,7 +193,7 @@ impl State {
     fn after(self, kind: EventKind) -> Self {
         match kind {
             EventKind::Gone => Self::Down,
-            EventKind::Stood { epoch } => Self::Candidate(epoch),
+            EventKind::CampaignStarted { epoch } => Self::Candidate(epoch),
             EventKind::InOffice { epoch } => Self::Leading(epoch),
             EventKind::Following { leader, epoch } => Self::Following(leader, epoch),
             EventKind::EpochRaised { epoch } if matches!(self, Self::Leading(_)) => Self::Leading(epoch),
@@ -231,7 +231,7 @@ pub(crate) mod tests {
     fn takes_office(at: u64, name: &str, epoch: u64) -> [NodeEvent; 3] {
         let epoch = Epoch::new(epoch);
         [
-            event(at - 2, name, EventKind::Stood { epoch }),
+            event(at - 2, name, EventKind::CampaignStarted { epoch }),
             event(at, name, EventKind::Elected { epoch }),
             event(at + 3, name, EventKind::InOffice { epoch }),
         ]
