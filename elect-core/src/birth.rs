@@ -84,7 +84,8 @@ impl fmt::Display for Durable {
     }
 }
 
-/// Whether a peer, in its present life, knows what this node's present life began with.
+/// Whether a peer, in its present life, knows what this node says of itself: what its present life began with (R60),
+/// and its host's profile (R67).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Telling {
     /// Frames whose nonce is this one or newer tell it, until one of them was echoed.
@@ -93,7 +94,7 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    /// Another life of either side begins: frames from this nonce on tell it.
+    /// Another life of either side begins, or the profile changes: frames from this nonce on tell it.
     pub(crate) const fn begin(from: Time) -> Self {
         Self { from, is_known: false }
     }

@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::address::Address;
 use crate::birth::LogSync;
 use crate::epoch::Position;
-use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
 use crate::pace::Pacing;
+use crate::profile::{HostData, Profile};
 use crate::ranking::lag;
 use crate::time::nanos;
 
@@ -159,6 +160,7 @@ pub struct Config {
     lag_limit: Option<LagLimit>,
     crash_evidence: bool,
     application: u32,
+    host_data: HostData,
     log_sync: LogSync,
     transport_authenticates: bool,
     seed: u64,
@@ -166,6 +168,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the host says of itself at first.
+    pub(crate) fn profile(&self) -> Profile {
+        Profile { version: self.application, data: self.host_data, address: self.address.clone() }
+    }
+
     /// Members whose accepts and acknowledgements count, this node aside.
     pub(crate) fn voting_peers(&self) -> impl Iterator<Item = MemberIndex> + Clone + '_ {
         self.members.indices().filter(|&index| index != self.me && self.members.get(index).kind.votes())

@@ -9,6 +9,7 @@ use crate::members::{MemberIndex, Members};
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
 use crate::peer_state::PeerState;
+use crate::profile::Profile;
 use crate::time::{Time, nanos};
 
 /// Takes a state in, part by part, always in the same order.
@@ -44,6 +45,7 @@ pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame
     option(sink, frame.header.genesis.as_ref(), |sink, told| {
         words(sink, [told.genesis.to_bits(), u64::from(told.is_final)]);
     });
+    option(sink, frame.profile.as_ref(), |sink, profile| describe_profile(sink, profile));
     match &frame.body {
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
             let is_announcement = matches!(frame.body, Body::Announce { .. });
@@ -134,6 +136,19 @@ pub(crate) fn describe_birth(sink: &mut impl StateSink, birth: &Birth) {
     let Birth { first_life, epoch, position, log, detection_min } = birth;
     words(sink, [u64::from(*first_life), epoch.number(), *log as u64, nanos(*detection_min)]);
     describe_position(sink, *position);
+}
+
+pub(crate) fn describe_profile(sink: &mut impl StateSink, Profile { version, data, address }: &Profile) {
+    sink.word(u64::from(*version));
+    describe_bytes(sink, data.as_bytes());
+    describe_bytes(sink, address.as_str().as_bytes());
+}
+
+pub(crate) fn describe_bytes(sink: &mut impl StateSink, bytes: &[u8]) {
+    sink.word(bytes.len() as u64);
+    for byte in bytes {
+        sink.word(u64::from(*byte));
+    }
 }
 
 pub(crate) fn describe_position(sink: &mut impl StateSink, position: Option<Position>) {

@@ -18,6 +18,7 @@ pub(crate) mod own_state;
 pub(crate) mod pace;
 pub(crate) mod pause;
 pub(crate) mod preference;
+pub(crate) mod profile;
 pub(crate) mod re_offer;
 pub(crate) mod rebuild;
 pub(crate) mod receive;
@@ -29,6 +30,7 @@ pub(crate) mod told;
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::authority::Authority;
@@ -53,6 +55,7 @@ use crate::notices::Notices;
 use crate::outbox::Outbox;
 use crate::pause::Pause;
 use crate::peers::Peers;
+use crate::profile::Profile;
 use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
@@ -96,6 +99,8 @@ struct State {
     health: Health,
     position: Option<Position>,
     told_position: ToldPosition,
+    /// What the host says of itself, to everybody.
+    profile: Arc<Profile>,
     pause: Pause,
     genesis: GenesisBook,
     campaign: Campaign,
@@ -126,6 +131,7 @@ impl State {
             health: Health::Healthy,
             position: None,
             told_position: ToldPosition::default(),
+            profile: Arc::new(config.profile()),
             pause: Pause::default(),
             genesis: GenesisBook::new(count),
             campaign: Campaign::default(),
@@ -438,6 +444,7 @@ impl Elector {
         frame.header.echo = echo;
         frame.header.genesis = genesis;
         frame.header.birth = if is_told { None } else { Some(self.state.this_life.birth()) };
+        frame.profile = if is_told { None } else { Some(self.state.profile.clone()) };
         frame
     }
 }

@@ -11,13 +11,15 @@ use core::time::Duration;
 pub use input::{Health, LinkState, RebuiltTo};
 pub use refused::{Ignored, RequestRefused, Unfit};
 
+use crate::address::Address;
 use crate::birth::Durable;
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Address, Refusal};
+use crate::frame::Refusal;
 use crate::genesis::told::Genesis;
 use crate::name::NodeId;
 use crate::nonce::Incarnation;
 use crate::pace::SlowRoundTrip;
+use crate::profile::HostData;
 use crate::start::LogAhead;
 use crate::time::Time;
 
@@ -98,10 +100,10 @@ pub enum Notice {
         leader: NodeId,
         /// The epoch it leads.
         epoch: Epoch,
-        /// Where clients reach it; empty until its announcement has arrived.
+        /// Where clients reach it; empty until it has told.
         address: Address,
     },
-    /// The leader's announcement brought its address.
+    /// The leader told its address, or another one.
     LeaderAddress {
         /// The leader.
         leader: NodeId,
@@ -179,12 +181,16 @@ pub enum Notice {
         /// To whom this node had handed over.
         peer: NodeId,
     },
-    /// A peer runs a newer version of the host.
+    /// A peer runs a newer version of the host. Once for each version, and not before its address is known.
     NewerApplication {
         /// The peer.
         peer: NodeId,
         /// Its version.
         version: u32,
+        /// The bytes that belong to this version, in hexadecimal for machines.
+        data: HostData,
+        /// Where clients reach it.
+        address: Address,
     },
     /// Failover is paused until then.
     Paused {

@@ -117,6 +117,7 @@ extern crate std;
 #[doc = include_str!("../PROTOCOL.md")]
 pub mod protocol {}
 
+mod address;
 mod authority;
 mod birth;
 mod blocker;
@@ -158,6 +159,7 @@ mod pause;
 mod peer_state;
 mod peers;
 mod preference;
+mod profile;
 mod progress;
 mod promise;
 mod random;
@@ -179,6 +181,7 @@ mod view;
 #[cfg(feature = "wire")]
 pub mod wire;
 
+pub use address::{ADDRESS_BYTES_MAX, Address, AddressError};
 pub use authority::{Authority, Lease};
 pub use birth::{Birth, Durable, LogSync};
 pub use blocker::CampaignBlocker;
@@ -197,10 +200,7 @@ pub use event::{
 pub use explain::{Explanation, Hearing, OtherHistory};
 #[cfg(feature = "std")]
 pub use fence::{Fence, Fenced, Log};
-pub use frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp,
-    Refusal,
-};
+pub use frame::{Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp, Refusal};
 pub use gate::{Floor, Gate, Gated, NoLog, Raise, StorageFailed, VoteStore};
 pub use genesis::told::{Genesis, SavedGenesis, ToldGenesis};
 pub use handover::{HandoverCause, HandoverRequest, Lag};
@@ -210,6 +210,7 @@ pub use nonce::{Incarnation, Nonce};
 pub use office::{CaughtUp, Elected, NotCaughtUp, NotInOffice, NotOwnEntry, Office, Source};
 pub use pace::SlowRoundTrip;
 pub use peer_state::PeerState;
+pub use profile::{HOST_DATA_BYTES_MAX, HostData, HostDataError, Profile};
 pub use rebuild::NotRebuilt;
 pub use record::{Holder, PromiseKind, Record, Storage};
 

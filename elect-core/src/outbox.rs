@@ -193,6 +193,7 @@ fn blank_frame() -> Frame {
             birth: None,
             genesis: None,
         },
+        profile: None,
         body: Body::Heartbeat(Heartbeat {
             position: None,
             eligible: false,

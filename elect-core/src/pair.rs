@@ -35,7 +35,7 @@ pub(crate) struct Pair {
     terms: PairTerms,
     /// A later life that is too far above to count yet.
     far: FarLife,
-    /// Whether it knows what this node's life began with.
+    /// Whether it knows what this node says of itself.
     telling: Telling,
     /// That life is over by crash evidence.
     dead: bool,
@@ -64,7 +64,7 @@ impl Pair {
     }
 
     /// Another life begins. Forgets what belonged to an earlier life, if there was one: from `telling` on this node
-    /// tells it of its own birth again. Epochs that are over stay over.
+    /// tells it of itself again. Epochs that are over stay over.
     pub(crate) fn begin_life(
         &mut self,
         incarnation: Incarnation,
@@ -118,15 +118,16 @@ impl Pair {
         self.far.is_borne_again(life, nonce)
     }
 
-    /// Whether the peer knows what this node's life began with.
+    /// Whether the peer knows what this node says of itself.
     #[inline]
     pub(crate) const fn telling(&self) -> Telling {
         self.telling
     }
 
-    /// This node's life began anew: the peer does not know with what.
-    pub(crate) fn tell_again(&mut self) {
-        self.telling = Telling::default();
+    /// What this node says of itself has changed: the peer does not know it, until it has echoed this nonce or a later
+    /// one.
+    pub(crate) fn tell_again(&mut self, from: Time) {
+        self.telling = Telling::begin(from);
     }
 
     /// R17: whether its link is up, and its life not known to be over.

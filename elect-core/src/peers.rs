@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 
 use crate::members::MemberIndex;
 use crate::pair::Pair;
+use crate::time::Time;
 use crate::view::View;
 
 /// All members, this node among them, of which nothing is ever known here.
@@ -47,10 +48,10 @@ impl Peers {
         &mut self.0[peer.get()].view
     }
 
-    /// This node's life began anew: nobody knows with what.
-    pub(crate) fn tell_again(&mut self) {
+    /// What this node says of itself has changed, and frames from this nonce on tell it: nobody knows yet.
+    pub(crate) fn tell_again(&mut self, from: Time) {
         for peer in &mut self.0 {
-            peer.pair.tell_again();
+            peer.pair.tell_again(from);
         }
     }
 }

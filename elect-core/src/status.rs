@@ -3,14 +3,16 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::address::Address;
 use crate::detection::DetectionTerms;
 use crate::epoch::{Epoch, Position};
 use crate::event::Health;
-use crate::frame::{Address, PauseNumber};
+use crate::frame::PauseNumber;
 use crate::genesis::told::Genesis;
 use crate::members::MemberKind;
 use crate::name::{ClusterId, NodeId};
 use crate::nonce::Incarnation;
+use crate::profile::HostData;
 use crate::time::Time;
 
 /// A node's view of its group. Spans are relative to the moment it was taken.
@@ -35,7 +37,7 @@ pub struct Status {
     pub leader: Option<NodeId>,
     /// The epoch led.
     pub leader_epoch: Option<Epoch>,
-    /// Where clients reach the leader; empty until announced.
+    /// Where clients reach the leader; empty until it has told.
     pub leader_address: Address,
     /// On a leader: how long its lease still runs.
     #[cfg_attr(
@@ -148,6 +150,10 @@ pub struct PeerStatus {
     pub fit: bool,
     /// Its host's version number.
     pub application: u32,
+    /// The bytes of its host that belong to that version, in hexadecimal for machines.
+    pub host_data: HostData,
+    /// Where clients reach it; empty until it has told.
+    pub address: Address,
     /// The detection times of the two: what they are and what follows from them.
     pub detection: DetectionTerms,
     /// Its storage lacks what is final here: it counts as replaced.
@@ -164,6 +170,6 @@ pub struct KnownLeader {
     pub node: NodeId,
     /// The epoch it leads.
     pub epoch: Epoch,
-    /// Where clients reach it; empty until announced.
+    /// Where clients reach it; empty until it has told.
     pub address: Address,
 }

@@ -14,11 +14,18 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
+    #[cfg(feature = "explore")]
+    pub(crate) fn frame(&self) -> Frame {
+        Frame { header: self.header, profile: None, body: Body::Heartbeat(self.heartbeat) }
+    }
+
     /// Whether `frame` differs from it in nothing but its send time and echo.
     #[inline]
     pub(crate) fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Header { group, members, epoch, state, nonce, echo: _, birth, genesis } = &frame.header;
+        let Frame { header, profile, body } = frame;
+        let Header { group, members, epoch, state, nonce, echo: _, birth, genesis } = header;
         let said = &self.header;
+        // R60, R67: that its sender tells of itself is news.
         from == self.from
             && *group == said.group
             && *members == said.members
@@ -26,7 +33,8 @@ impl Steady {
             && *state == said.state
             && nonce.incarnation == said.nonce.incarnation
             && birth.is_none()
+            && profile.is_none()
             && *genesis == said.genesis
-            && matches!(&frame.body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
+            && matches!(body, Body::Heartbeat(heartbeat) if *heartbeat == self.heartbeat)
     }
 }

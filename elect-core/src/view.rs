@@ -3,14 +3,16 @@
 #[cfg(feature = "explore")]
 use core::time::Duration;
 
+use crate::address::Address;
 #[cfg(feature = "explore")]
 use crate::config::Config;
 #[cfg(feature = "explore")]
-use crate::describe::{StateSink, describe_position, describe_state, option, words};
+use crate::describe::{StateSink, describe_bytes, describe_position, describe_state, option, words};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{Address, Header, Heartbeat};
+use crate::frame::{Header, Heartbeat};
 use crate::peer_state::PeerState;
 use crate::preference::Preference;
+use crate::profile::{HostData, Profile};
 
 /// What a peer last said in this group.
 #[derive(Clone, Debug)]
@@ -22,7 +24,10 @@ pub(crate) struct View {
     healthy: bool,
     priority: u8,
     application: u32,
+    host_data: HostData,
     address: Address,
+    /// The newest version of its host that this node's host was told of, whatever its life.
+    told_of: u32,
     preference: Preference,
 }
 
@@ -64,6 +69,8 @@ impl Default for View {
             healthy: false,
             priority: 0,
             application: 0,
+            host_data: HostData::default(),
+            told_of: 0,
             address: Address::default(),
             preference: Preference::default(),
         }
@@ -73,7 +80,7 @@ impl Default for View {
 impl View {
     /// Another life begins, which has said nothing yet.
     pub(crate) fn begin_life(&mut self) {
-        *self = Self::default();
+        *self = Self { told_of: self.told_of, ..Self::default() };
     }
 
     /// A frame came whose header says this; returns the peer's state before.
@@ -90,6 +97,16 @@ impl View {
         self.healthy = heartbeat.healthy;
         self.priority = heartbeat.priority;
         self.application = heartbeat.application;
+    }
+
+    /// What its host says of itself. Whether this node's, at version `own`, is told of it now.
+    pub(crate) fn note_profile(&mut self, profile: &Profile, own: u32) -> bool {
+        self.host_data = profile.data;
+        let is_news = profile.is_news(own, self.told_of);
+        if is_news {
+            self.told_of = profile.version;
+        }
+        is_news
     }
 
     /// Where clients reach it; `false` if that was known.
@@ -134,9 +151,13 @@ impl View {
     }
 
     /// Its host's version number.
-    #[inline]
     pub(crate) const fn application(&self) -> u32 {
         self.application
+    }
+
+    /// The bytes that belong to this version.
+    pub(crate) const fn host_data(&self) -> HostData {
+        self.host_data
     }
 
     pub(crate) const fn address(&self) -> &Address {
@@ -168,15 +189,18 @@ impl View {
             healthy,
             priority,
             application,
-            // Only told to the host.
-            address: _,
+            host_data,
+            address,
+            told_of,
             preference,
         } = self;
         words(sink, [told.epoch().number(), told.twice().number()]);
         describe_state(sink, config.members(), *state);
         describe_position(sink, *position);
         words(sink, [u64::from(*eligible), u64::from(*healthy), u64::from(*priority)]);
-        sink.word(u64::from(*application));
+        words(sink, [u64::from(*application), u64::from(*told_of)]);
+        describe_bytes(sink, host_data.as_bytes());
+        describe_bytes(sink, address.as_str().as_bytes());
         sink.word(u64::from(preference.contradicts()));
         option(sink, preference.handed_at().as_ref(), |sink, at| sink.since(*at, contradiction_window));
     }

@@ -3,8 +3,8 @@
 //! One versioned format. Every integer is little-endian and of fixed width, every optional part is announced by a
 //! flag, and there is exactly one way to write a value: whatever decodes re-encodes to the same bytes. Unknown flags,
 //! names that are no names, bytes that are missing and bytes that are left over are refused with the place and with
-//! what is allowed there. A frame is read without allocating (the address of an announcement aside), and its length is
-//! known, and checked, after [`PREFIX_BYTES`] bytes.
+//! what is allowed there. A frame is read without allocating (an announcement's address and a profile aside), and its
+//! length is known, and checked, after [`PREFIX_BYTES`] bytes.
 //!
 //! ```
 //! use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES};
@@ -15,9 +15,8 @@
 //! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), state: PeerState::Free, nonce, echo: None, birth: None,
 //! #     genesis: None,
 //! # };
-//! let frame = Frame { header, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? } };
-//! let mut buffer = [0; FRAME_BYTES_MAX];
-//! let length = wire::encode(&frame, &mut buffer);
+//! let frame = Frame { header, profile: None, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? }
+//! }; let mut buffer = [0; FRAME_BYTES_MAX]; let length = wire::encode(&frame, &mut buffer);
 //!
 //! let prefix: [u8; PREFIX_BYTES] = buffer[..PREFIX_BYTES].try_into()?;
 //! assert_eq!(wire::frame_length(prefix), Ok(length));
@@ -43,33 +42,35 @@
 //! | echo: likewise | 16 | tag bit 4 |
 //! | genesis | 8 | tag bit 9 |
 //! | birth: counter of the storage's first life 4, epoch 8, shortest detection time 4 in µs, log 1 (bit 0: a position follows, bit 1: not synced at once), position 16 (epoch, offset) if so | 17 or 33 | tag bit 12 |
+//! | profile: the host's version 4, its data 1 + n (n at most 64), the address 1 + n | 6 to 325 | tag bit 15 |
 //! | body | | by kind |
 //!
 //! The tag's bits 0–3 are the state: 0 free, 1 promised, 2 follower, 3 candidate, 4 leader, 5 replaced, 6 stopped,
 //! 7 reserved.
 //! Bit 4: an echo is present; bit 5: a position is present; bit 6: eligible; bit 7: healthy; bit 8: a detection time is
 //! present; bit 9: the genesis is present; bit 10: it is final; bit 11: a pause is present; bit 12: the birth is
-//! present; bit 13: the epoch that is led, campaigned in or followed, or that a stopped node offered last, is not the
-//! durable one, and follows; bit 14: likewise for the epoch of the position. Without them it is the durable one, and
-//! must not be written. A flag that does not belong to the kind, or to the state, or bit 14 without bit 5, or bit 10
-//! without bit 9, is zero, and so are the other bits.
+//! present; bit 15: the profile is present; bit 13: the epoch that is led, campaigned in or followed, or that a stopped
+//! node offered last, is not the durable one, and follows; bit 14: likewise for the epoch of the position. Without them
+//! it is the durable one, and must not be written. A flag that does not belong to the kind, or to the state, or bit 14
+//! without bit 5, or bit 10 without bit 9, is zero.
 //!
 //! A position is its epoch, 8 bytes if bit 14 says so, and its offset, 8 bytes. A pause is its number (epoch 8, count
 //! 4) and how long it remains, 4 in ms: zero for a resume.
 //!
 //! | kind | body | flags |
 //! |---|---|---|
-//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, pause if flagged | 4–12, 14 |
-//! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 9, 10, 12 |
-//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, pause if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14 |
-//! | 4 refuse | epoch 8, reason 1: 0 promised, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12 |
-//! | 5 announce | as a heartbeat, then the address 1 + n (UTF-8, no control characters, no U+2028 and U+2029) | 4–12, 14 |
-//! | 6 release | epoch 8, target's name 1 + n | 4, 9, 10, 12 |
-//! | 7 pause | pause: the number that it follows, and the remainder asked for | 4, 9, 10, 12 |
-//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 9, 10, 12 |
-//! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 9, 10, 12 |
+//! | 1 heartbeat | position if flagged, priority 1, application 4, the sender's longest detection time 4 in µs, detection 4 in µs if flagged, pause if flagged | 4–12, 14, 15 |
+//! | 2 offer | epoch 8, detection 4 in µs, the sender's longest 4 in µs | 4, 9, 10, 12, 15 |
+//! | 3 accept | epoch 8, detection 4 in µs, position if flagged, pause if flagged, epoch 8 under which the genesis was saved if tag bit 9 | 4, 5, 9–12, 14, 15 |
+//! | 4 refuse | epoch 8, reason 1: 0 promised, 1 epoch too low, 2 vote spent, 3 own office, 4 paused, 5 replaced, 6 detection too long; the sender's longest detection time 4 in µs | 4, 9, 10, 12, 15 |
+//! | 5 announce | as a heartbeat, then the address 1 + n | 4–12, 14, 15 |
+//! | 6 release | epoch 8, target's name 1 + n | 4, 9, 10, 12, 15 |
+//! | 7 pause | pause: the number that it follows, and the remainder asked for | 4, 9, 10, 12, 15 |
+//! | 8 reject | rejected incarnation 8, known incarnation 8 (each: counter 4, random 4) | 4, 9, 10, 12, 15 |
+//! | 9 went back | rejected incarnation 8, known epoch 8, known offset 8 if flagged | 4, 5, 9, 10, 12, 15 |
 //!
-//! A name is its length, 1 to 32, and so many bytes of `A-Z a-z 0-9 . _ -`.
+//! A name is its length, 1 to 32, and so many bytes of `A-Z a-z 0-9 . _ -`. An address is its length and so many bytes
+//! of UTF-8 without control characters, U+2028 and U+2029.
 //!
 //! # Spans
 //!
@@ -111,7 +112,8 @@ pub use error::WireError;
 use crate::frame::Frame;
 use crate::record::Record;
 
-/// The longest frame: an announcement by a follower with a name of 32 bytes, everything present, 255 bytes of address.
+/// The longest frame: an announcement by a follower with a name of 32 bytes, everything present, 255 bytes of
+/// address twice, 64 bytes of its host.
 pub const FRAME_BYTES_MAX: usize = frame_v1::BYTES_MAX;
 /// No record is longer, nor will one of a later version be: a store may reserve this much.
 pub const RECORD_BYTES_MAX: usize = 256;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use elect_core::{
-    Address, CampaignLost, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, Ignored, Incarnation, Lag,
-    LeaderLost, NodeId, Notice, Position, Raised, Refusal, RequestRefused, SlowRoundTrip, Stamp, StepDown,
-    SteppedDown, Stopped, Time, Unfit,
+    Address, CampaignLost, Duty, Epoch, Genesis, HandoverAborted, HandoverCause, HostData, Ignored,
+    Incarnation, Lag, LeaderLost, NodeId, Notice, Position, Raised, Refusal, RequestRefused, SlowRoundTrip,
+    Stamp, StepDown, SteppedDown, Stopped, Time, Unfit,
 };
 use elect_harness::{Group, ms};
 use serde::Serialize;
@@ -48,7 +48,7 @@ fn notices() -> Vec<(Notice, Value)> {
             json!({"following": {"leader": "b", "epoch": 7, "address": "kv-2:6379"}}),
         ),
         (
-            Notice::LeaderAddress { leader: b, address },
+            Notice::LeaderAddress { leader: b, address: address.clone() },
             json!({"leader_address": {"leader": "b", "address": "kv-2:6379"}}),
         ),
         (
@@ -79,6 +79,15 @@ fn notices() -> Vec<(Notice, Value)> {
         (
             Notice::PromiseTooShort { voter: b, allowed: ms(100), leader: node("a"), needed: ms(143) },
             json!({"promise_too_short": {"voter": "b", "allowed_ms": 100, "leader": "a", "needed_ms": 143}}),
+        ),
+        (
+            Notice::NewerApplication {
+                peer: b,
+                version: 8,
+                data: HostData::new(&[7, 0xff]).unwrap(),
+                address,
+            },
+            json!({"newer_application": {"peer": "b", "version": 8, "data": "07ff", "address": "kv-2:6379"}}),
         ),
         (Notice::PreferencesContradict { peer: b }, json!({"preferences_contradict": {"peer": "b"}})),
         (Notice::Paused { until: Time::ZERO + ms(1_500) }, json!({"paused": {"until_ms": 1_500}})),
@@ -169,6 +178,9 @@ fn a_refused_request_is_a_line_and_data() {
     let data = machine(&refused);
     assert_eq!(data["target_lags"][1]["timeout_ms"], 250, "{data}");
     assert_eq!(machine(&RequestRefused::PauseSpan(ms(2))), json!({"pause_span": 2}));
+    let backwards = RequestRefused::HostVersion { given: 4, current: 5 };
+    reads_well(&backwards);
+    assert_eq!(machine(&backwards), json!({"host_version": {"given": 4, "current": 5}}));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use elect_core::{
     Birth, Config, ConfigBuilder, Duty, Elected, Elector, Fence, Frame, Gate, Incarnation, LinkState, NodeId,
-    Nonce, Notice, Position, Record, RequestRefused, Requested, Step, SteppedDown, Time, ToldGenesis,
+    Nonce, Notice, Position, Profile, Record, RequestRefused, Requested, Step, SteppedDown, Time,
+    ToldGenesis,
 };
 
 use crate::collected::{Collected, Told};
@@ -54,6 +55,8 @@ pub struct Solo {
     asked: BTreeMap<NodeId, Duration>,
     /// What the lives of those peers began with that tell it.
     pub births: BTreeMap<NodeId, Birth>,
+    /// What the hosts of those peers say of themselves that tell it.
+    pub profiles: BTreeMap<NodeId, Profile>,
     peers_clock: Time,
     /// What each peer says of its genesis.
     pub geneses: BTreeMap<NodeId, ToldGenesis>,
@@ -106,6 +109,7 @@ impl Solo {
             received: BTreeMap::new(),
             lives: BTreeMap::new(),
             births: BTreeMap::new(),
+            profiles: BTreeMap::new(),
             maxima: BTreeMap::new(),
             asked: BTreeMap::new(),
             peers_clock: now,

@@ -41,7 +41,7 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
         birth: None,
         genesis: None,
     };
-    Frame { header, body }
+    Frame { header, profile: None, body }
 }
 
 const D: Duration = Duration::from_millis(500);

@@ -9,12 +9,13 @@ use super::{
     Config, ConfigError, ConfigWarning, DETECTION_MAX, DETECTION_MIN, Detection, LagLimit, detection_for,
     lease_span,
 };
+use crate::address::Address;
 use crate::birth::LogSync;
-use crate::frame::Address;
 use crate::handover::HANDOVER_TIMEOUTS;
 use crate::members::{Member, MemberKind, Members, majority};
 use crate::name::{ClusterId, NodeId};
 use crate::pace::Pacing;
+use crate::profile::HostData;
 use crate::time::nanos;
 
 impl Config {
@@ -66,6 +67,7 @@ pub struct ConfigBuilder {
     lag_limit: Option<LagLimit>,
     crash_evidence: bool,
     application: u32,
+    host_data: HostData,
     log_sync: LogSync,
     transport_authenticates: bool,
     seed: u64,
@@ -105,6 +107,7 @@ impl ConfigBuilder {
             lag_limit: None,
             crash_evidence: false,
             application: 0,
+            host_data: HostData::default(),
             log_sync: LogSync::Synchronous,
             transport_authenticates: true,
             seed: 0,
@@ -154,7 +157,8 @@ impl ConfigBuilder {
     setters! {
         /// The number of this group between the same nodes. Default 0.
         group: u32,
-        /// Where clients reach this node: carried to everyone by announcements. Default empty.
+        /// Where clients reach this node: told to everybody, and changed by
+        /// [`Elector::set_address`](crate::Elector::set_address). Default empty.
         address: Address,
         /// How often a leader sends heartbeats. Default 50 ms; 1 ms to 60 s.
         heartbeat_interval: Duration,
@@ -187,8 +191,11 @@ impl ConfigBuilder {
         lag_tolerance: u64,
         /// Whether [`LinkState::Refused`](crate::LinkState::Refused) ends promises to a dead process. Default false.
         crash_evidence: bool,
-        /// The host's version number: peers report a newer one as an event. Default 0.
+        /// The host's version number: the hosts of peers with a lower one hear of it, if this node has an address.
+        /// Default 0; raised by [`Elector::set_host_data`](crate::Elector::set_host_data).
         application: u32,
+        /// The bytes that belong to this version. Default none.
+        host_data: HostData,
         /// Whether entries survive a crash once their position was told. If not, peers that see a restarted node hold
         /// fewer only warn ([`Notice::EntriesLost`](crate::Notice::EntriesLost)). Default: they do.
         log_sync: LogSync,
@@ -250,6 +257,7 @@ impl ConfigBuilder {
             lag_limit: self.lag_limit,
             crash_evidence: self.crash_evidence,
             application: self.application,
+            host_data: self.host_data,
             log_sync: self.log_sync,
             transport_authenticates: self.transport_authenticates,
             seed: self.seed,

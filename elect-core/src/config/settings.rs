@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use super::{Config, Detection, LagLimit};
+use crate::address::Address;
 use crate::birth::LogSync;
-use crate::frame::Address;
 use crate::members::{Digest, MemberIndex, MemberKind, Members};
 use crate::name::{ClusterId, NodeId};
 use crate::pace::Pacing;
+use crate::profile::HostData;
 
 macro_rules! getters {
     ($($(#[$doc:meta])* $visible:vis $field:ident: $type:ty,)*) => {
@@ -24,7 +25,7 @@ impl Config {
         &self.members
     }
 
-    /// The address that this node advertises.
+    /// The address that this node advertises, until its host sets another one.
     pub const fn address(&self) -> &Address {
         &self.address
     }
@@ -80,8 +81,10 @@ impl Config {
         pub lag_limit: Option<LagLimit>,
         /// Whether a refused connection ends promises to a dead process.
         pub crash_evidence: bool,
-        /// The host's version number.
+        /// The host's version number, until it sets another one.
         pub application: u32,
+        /// The bytes that belong to this version.
+        pub host_data: HostData,
         /// Whether entries survive a crash once their position was told.
         pub log_sync: LogSync,
         /// Whether the transport proves who sent a frame.

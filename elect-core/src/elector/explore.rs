@@ -8,11 +8,11 @@ mod role;
 
 use crate::config::{Config, Detection};
 use crate::describe::{
-    StateSink, describe_birth, describe_incarnation, describe_node, describe_position, describe_words,
-    option, words,
+    StateSink, describe_birth, describe_incarnation, describe_node, describe_position, describe_profile,
+    describe_words, option, words,
 };
 use crate::elector::{Elector, Lifecycle, State};
-use crate::frame::{Body, Frame};
+use crate::frame::Frame;
 use crate::gate::{Gate, Raise, Ticket};
 use crate::genesis::told::SavedGenesis;
 use crate::outbox::Outbox;
@@ -102,6 +102,7 @@ impl Elector {
             health,
             position,
             told_position,
+            profile,
             genesis,
         } = state;
         assert!(matches!(self.config.detection(), Detection::Fixed(_)), "the detection time is fixed");
@@ -129,6 +130,7 @@ impl Elector {
         sink.word(*health as u64);
         describe_position(sink, *position);
         describe_position(sink, told_position.get());
+        describe_profile(sink, profile);
         genesis.describe(sink, own);
         self.describe_waits(sink);
     }
@@ -160,11 +162,11 @@ impl Elector {
     /// What the last heartbeat of its leader said, and the answer to it, as long as both will do again.
     fn describe_steady(&self, sink: &mut impl StateSink) {
         option(sink, self.state.steady.as_ref().filter(|_| self.state.is_steady), |sink, steady| {
-            let Steady { from, header, heartbeat, claim } = steady;
+            let Steady { from, header, heartbeat: _, claim } = steady;
             let members = self.config.members();
             describe_node(sink, members, *from);
             describe_incarnation(sink, header.nonce.incarnation);
-            describe_words(sink, members, &Frame { header: *header, body: Body::Heartbeat(*heartbeat) });
+            describe_words(sink, members, &steady.frame());
             // Its nonce, its echo and its receipt are those of the next heartbeat.
             words(sink, [claim.leader.get() as u64, claim.epoch.number()]);
             sink.word(nanos(claim.detection));

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
+use crate::address::Address;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{CampaignLost, Ignored, LeaderLost, Notice, StepDown};
 use crate::follower::{Followed, Follower, LeaderClaim, OfferInHand};
-use crate::frame::{Address, Body, Header, Heartbeat, Refusal};
+use crate::frame::{Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
 use crate::promise::Promise;

@@ -72,7 +72,7 @@ impl Elector {
     pub(super) fn send_heartbeat(&mut self, to: MemberIndex) {
         let heartbeat = self.heartbeat(to);
         if matches!(&self.state.role, Role::Leader(leader) if !leader.is_announced(to)) {
-            let address = self.config.address().clone();
+            let address = self.state.profile.address.clone();
             self.send(to, Body::Announce { heartbeat, address });
         } else {
             self.next_frame(to).body = Body::Heartbeat(heartbeat);
@@ -89,7 +89,7 @@ impl Elector {
                 && !self.state.durable.is_stalled()
                 && !matches!(&self.state.role, Role::Leader(leader) if leader.is_overdue()),
             priority: self.config.priority(),
-            application: self.config.application(),
+            application: self.state.profile.version,
             detection_max: self.config.detection().ceiling(),
             lead: self.lead_towards(to),
             // R63: in every heartbeat, whoever sends it.

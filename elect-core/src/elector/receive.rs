@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::elector::genesis::as_replaced;
 use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::{Epoch, HINT_DISTANCE_MAX, RAISE_DISTANCE_MAX};
-use crate::event::{Ignored, LeaderLost, Notice};
+use crate::event::{Ignored, LeaderLost};
 use crate::follower::Followed;
 use crate::frame::{Body, Frame, Header, Heartbeat};
 use crate::members::{MemberIndex, MemberKind};
@@ -141,6 +141,9 @@ impl Elector {
         self.note_receipt(peer, frame.header.nonce, echoed);
         self.note_genesis(peer, &frame.header);
         let before = self.state.peers.view_mut(peer).note_header(&frame.header, is_another);
+        if let Some(profile) = &frame.profile {
+            self.note_profile(peer, profile);
+        }
         if let Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } = &frame.body {
             self.note_heartbeat(peer, heartbeat);
         }
@@ -157,13 +160,9 @@ impl Elector {
     #[inline]
     fn note_heartbeat(&mut self, peer: MemberIndex, heartbeat: &Heartbeat) {
         let view = self.state.peers.view_mut(peer);
-        let (known, version) = (view.application(), heartbeat.application);
         view.note_heartbeat(heartbeat);
         if !heartbeat.healthy {
             view.preference_mut().forget_handed();
-        }
-        if version > known && version > self.config.application() {
-            self.out.happened(Notice::NewerApplication { peer: self.config.members().id(peer), version });
         }
     }
 

@@ -165,7 +165,7 @@ impl Elector {
         let (first_life, log) = (self.state.durable.record().first_life, self.config.log_sync());
         let detection_min = self.config.detection_min();
         self.state.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
-        self.state.peers.tell_again();
+        self.state.peers.tell_again(Time::ZERO);
         if self.state.lifecycle == Lifecycle::Starting {
             self.state.lifecycle = Lifecycle::Running;
         }

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::address::Address;
 use crate::elector::{Elector, Lifecycle, Role};
-use crate::frame::Address;
 use crate::genesis::PeerHistory;
 use crate::members::MemberIndex;
 use crate::status::{GenesisStatus, KnownLeader, PauseStatus, PeerStatus, RoleName, Status};
@@ -97,7 +97,7 @@ impl Elector {
 
     fn leader_address(&self) -> Address {
         match (&self.state.role, self.followed()) {
-            (Role::Leader(_), _) => self.config.address().clone(),
+            (Role::Leader(_), _) => self.state.profile.address.clone(),
             (_, Some(followed)) => self.state.peers.view(followed.leader).address().clone(),
             _ => Address::default(),
         }
@@ -116,6 +116,8 @@ impl Elector {
                 position: self.state.peers.view(peer).position(),
                 fit: self.unfit(peer).is_none(),
                 application: self.state.peers.view(peer).application(),
+                host_data: self.state.peers.view(peer).host_data(),
+                address: self.state.peers.view(peer).address().clone(),
                 detection: self.detection_terms(peer),
                 counts_as_replaced: self.state.genesis.history_of(peer) == PeerHistory::Replaced,
                 other_group: match self.state.genesis.history_of(peer) {

@@ -75,7 +75,9 @@ impl Elector {
             self.out.happened(Notice::Ignored { from, reason });
         }
         self.end_input();
+        // R67: what a host says of itself is news.
         if result.is_ok()
+            && frame.profile.is_none()
             && let Body::Heartbeat(heartbeat) = frame.body
         {
             self.note_steady(from, &frame.header, heartbeat, was_steady);
@@ -109,7 +111,7 @@ impl Elector {
     ) -> Option<LeaderClaim> {
         let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
-        // Neither tells the other what its life began with any more.
+        // Neither tells the other of itself any more.
         let is_told = header.birth.is_none() && self.state.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a pause is less in each heartbeat.

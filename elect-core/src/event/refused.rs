@@ -67,6 +67,16 @@ pub enum RequestRefused {
     /// Nobody leads, so there is nothing to pause.
     #[error("nobody leads, so there is no failover to pause")]
     NoLeader,
+    /// The version of a host only ever rises while it runs, and so do its bytes change.
+    #[error(
+        "host data of version {given} cannot follow that of version {current}: what is new has a higher version"
+    )]
+    HostVersion {
+        /// What was given.
+        given: u32,
+        /// What this node tells.
+        current: u32,
+    },
     /// A replaced node cannot vote yet.
     #[error("this node cannot vote yet: {0}")]
     NotRebuilt(NotRebuilt),

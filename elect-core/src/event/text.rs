@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{CampaignLost, HandoverAborted, LinkState, Notice, SteppedDown};
-use crate::frame::Address;
+use crate::address::Address;
 use crate::handover::HandoverCause;
 use crate::time::Readable;
 
@@ -56,8 +56,13 @@ impl fmt::Display for Notice {
                 "office came back from {peer}, to which it was handed over by preference: the preferences of these nodes \
                  contradict each other, and this node's acts no more until one of them restarts"
             ),
-            Self::NewerApplication { peer, version } => {
-                write!(f, "{peer} runs version {version} of the host, newer than this node's")
+            Self::NewerApplication { peer, version, data, address } => {
+                write!(
+                    f,
+                    "{peer} runs version {version} of the host, newer than this node's{}",
+                    At(address)
+                )?;
+                if data.as_bytes().is_empty() { Ok(()) } else { write!(f, ", and says {data} of it") }
             }
             // It resumes at a point of this node's clock, which says nothing to a person; `explain` says how long that
             // is.

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use crate::frame::ADDRESS_BYTES_MAX;
+use crate::address::ADDRESS_BYTES_MAX;
 use crate::name::NameError;
+use crate::profile::HostDataError;
 
 /// Why bytes are not a frame or a record: what was found, at which byte, and what is allowed there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,6 +121,14 @@ pub enum WireError {
         found: Duration,
         /// The longest allowed.
         max: Duration,
+    },
+    /// A host's bytes are too many.
+    #[error("the host's data at byte {at}: {rule}")]
+    HostData {
+        /// Where they start, their length included.
+        at: usize,
+        /// How many there are, and how many are allowed.
+        rule: HostDataError,
     },
     /// An address is no text, or holds control characters.
     #[error(

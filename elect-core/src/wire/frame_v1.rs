@@ -11,9 +11,11 @@ mod write;
 use serde::{Deserialize, Serialize};
 
 use super::{PREFIX_BYTES, WireError};
-use crate::frame::{ADDRESS_BYTES_MAX, Body, Refusal};
+use crate::address::ADDRESS_BYTES_MAX;
+use crate::frame::{Body, Refusal};
 use crate::name::NAME_BYTES_MAX;
 use crate::nonce::{Incarnation, Nonce};
+use crate::profile::HOST_DATA_BYTES_MAX;
 use crate::time::Time;
 
 pub(super) use read::decode;
@@ -26,13 +28,15 @@ const VERSION: u8 = 1;
 const HEADER_BYTES_MIN: usize = 9 + 8 + 8 + 2 + 16;
 const HEADER_BYTES_MAX: usize =
     HEADER_BYTES_MIN + 8 + NAME_BYTES_COUNTED_MAX + 16 + GENESIS_BYTES + BIRTH_BYTES_MAX;
+const PROFILE_BYTES_MAX: usize = 4 + 1 + HOST_DATA_BYTES_MAX + 1 + ADDRESS_BYTES_MAX;
 const GENESIS_BYTES: usize = 8;
 const BIRTH_BYTES_MAX: usize = 4 + 8 + 4 + 1 + 16;
 const NAME_BYTES_COUNTED_MAX: usize = 1 + NAME_BYTES_MAX;
 const HEARTBEAT_BYTES_MAX: usize = 16 + 1 + 4 + 4 + 4 + 16;
 
 /// The longest frame: an announcement.
-pub(super) const BYTES_MAX: usize = HEADER_BYTES_MAX + HEARTBEAT_BYTES_MAX + 1 + ADDRESS_BYTES_MAX;
+pub(super) const BYTES_MAX: usize =
+    HEADER_BYTES_MAX + PROFILE_BYTES_MAX + HEARTBEAT_BYTES_MAX + 1 + ADDRESS_BYTES_MAX;
 /// The shortest: a heartbeat.
 const BYTES_MIN: usize = HEADER_BYTES_MIN + 9;
 
@@ -57,6 +61,8 @@ const BIRTH: u16 = 1 << 12;
 const STATE_EPOCH: u16 = 1 << 13;
 /// The epoch of the position is not the durable one, and follows.
 const POSITION_EPOCH: u16 = 1 << 14;
+/// What the sender's host says of itself.
+const PROFILE: u16 = 1 << 15;
 
 /// What a birth says of the log: whether a position follows, and whether it may be lost.
 const BIRTH_POSITION: u8 = 1 << 0;
@@ -125,7 +131,7 @@ impl Kind {
             Self::WentBack => POSITION,
             Self::Offer | Self::Refuse | Self::Release | Self::Pause | Self::Reject => 0,
         };
-        of_the_kind | ECHO | BIRTH | GENESIS | GENESIS_FINAL
+        of_the_kind | ECHO | BIRTH | PROFILE | GENESIS | GENESIS_FINAL
     }
 }
 

@@ -52,11 +52,11 @@ impl<'a> Writer<'a> {
         self.at += 1 + usize::from(length);
     }
 
-    /// Appends a text of at most 255 bytes: its length and its bytes.
-    pub(super) fn text(&mut self, text: &str) {
-        self.bytes[self.at] = u8::try_from(text.len()).expect("the type of the text limits it");
-        self.bytes[self.at + 1..][..text.len()].copy_from_slice(text.as_bytes());
-        self.at += 1 + text.len();
+    /// Appends at most 255 bytes: how many there are, and they.
+    pub(super) fn counted(&mut self, counted: &[u8]) {
+        self.bytes[self.at] = u8::try_from(counted.len()).expect("the type of what is written limits it");
+        self.bytes[self.at + 1..][..counted.len()].copy_from_slice(counted);
+        self.at += 1 + counted.len();
     }
 }
 
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a length and so many bytes.
     #[inline(always)]
-    fn counted(&mut self) -> Result<&'a [u8], WireError> {
+    pub(super) fn counted(&mut self) -> Result<&'a [u8], WireError> {
         let counted = match self.bytes[self.at..] {
             [length, ref rest @ ..] => rest.get(..usize::from(length)),
             [] => None,

@@ -14,7 +14,8 @@ pub(crate) fn inject(world: &mut World, from: usize, to: usize, [what, much]: [u
     if from == to {
         return;
     }
-    let frame = Frame { header: header(world, from, to, much), body: body(world, from, to, what) };
+    let frame =
+        Frame { header: header(world, from, to, much), profile: None, body: body(world, from, to, what) };
     world.deliver(from, to, &frame);
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Body, CampaignBlocker, Frame, Heartbeat, LinkState, Notice, PeerState};
+use elect_core::{Address, Body, CampaignBlocker, Frame, LinkState, Notice, PeerState};
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, heartbeat, lead, leading};
+use crate::solo::{D, INTERVAL, Solo, beat, epoch, follows, lead, leading};
 
 fn announces(frame: &Frame) -> bool {
     matches!(frame.body, Body::Announce { .. })
@@ -166,24 +166,6 @@ fn r56_a_leader_speaks_every_interval_and_followers_every_third_of_the_detection
         a.hear_acknowledgement("b", 1);
     }
     assert_eq!(a.sent_to("c").count(), 10);
-}
-
-#[test]
-fn r57_a_newer_application_is_reported_once() {
-    let mut a = Solo::with(builder("a", &["a", "b", "c"]).application(5));
-    let version = |application| Body::Heartbeat(Heartbeat { application, ..heartbeat() });
-    let newer = |a: &Solo| {
-        let is = |notice: &&Notice| matches!(notice, Notice::NewerApplication { .. });
-        a.notices.iter().filter(is).count()
-    };
-    a.hear("b", 0, PeerState::Promised, version(5));
-    assert_eq!(newer(&a), 0);
-    a.hear("b", 0, PeerState::Promised, version(6));
-    a.hear("b", 0, PeerState::Promised, version(6));
-    assert_eq!(newer(&a), 1);
-    assert!(
-        a.saw(|notice| matches!(notice, Notice::NewerApplication { peer, version: 6 } if *peer == id("b")))
-    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod lease;
 mod lives;
 mod office;
 mod operation;
+mod profiles;
 mod promises;
 mod re_offer;
 mod restart;

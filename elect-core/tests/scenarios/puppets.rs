@@ -37,7 +37,7 @@ pub(crate) fn frame(group: &Group, from: &str, to: &str, epoch: u64, state: Peer
         birth: None,
         genesis: told_genesis(&group.node(to).disk.record),
     };
-    Frame { header, body: completed(body, D, D) }
+    Frame { header, profile: None, body: completed(body, D, D) }
 }
 
 pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, state: PeerState, body: Body) {

@@ -1,11 +1,12 @@
 //! Strategies: any frame and any record that can be built.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
-    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, HOST_DATA_BYTES_MAX, Header, Heartbeat,
+    Holder, HostData, Incarnation, Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState,
+    Position, Profile, PromiseKind, Record, Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -145,6 +146,13 @@ fn birth() -> impl Strategy<Value = Birth> {
     )
 }
 
+fn profile() -> impl Strategy<Value = Arc<Profile>> {
+    let data = prop::collection::vec(any::<u8>(), 0..=HOST_DATA_BYTES_MAX);
+    (any::<u32>(), data, address()).prop_map(|(version, data, address)| {
+        Arc::new(Profile { version, data: HostData::new(&data).unwrap(), address })
+    })
+}
+
 fn genesis() -> impl Strategy<Value = Option<ToldGenesis>> {
     let told = |(bits, is_final)| ToldGenesis { genesis: Genesis::from_bits(bits), is_final };
     option::of(any::<(u64, bool)>().prop_map(told))
@@ -162,13 +170,18 @@ fn saved_genesis() -> impl Strategy<Value = Option<SavedGenesis>> {
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
     let nonces = (nonce(), option::of(nonce()));
     let genesis = (genesis(), epoch());
-    (any::<(u32, u64)>(), epoch(), state(), nonces, option::of(birth()), genesis, body()).prop_map(
-        |((group, members), epoch, state, (nonce, echo), birth, (genesis, saved_in), mut body)| {
+    let told = (option::of(birth()), option::of(profile()));
+    (any::<(u32, u64)>(), epoch(), state(), nonces, told, genesis, body()).prop_map(
+        |((group, members), epoch, state, (nonce, echo), (birth, profile), (genesis, saved_in), mut body)| {
             let members = Digest::from_bits(members);
             if let (Some(_), Body::Accept { genesis_epoch, .. }) = (genesis, &mut body) {
                 *genesis_epoch = saved_in;
             }
-            Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, body }
+            Frame {
+                header: Header { group, members, epoch, state, nonce, echo, birth, genesis },
+                profile,
+                body,
+            }
         },
     )
 }

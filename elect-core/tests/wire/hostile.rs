@@ -1,7 +1,7 @@
 //! Bytes that no honest peer sends: each refusal says what, where and what is allowed.
 
 use elect_core::wire::{self, FRAME_BYTES_MAX, PREFIX_BYTES, WireError};
-use elect_core::{Frame, NameError};
+use elect_core::{Frame, HostDataError, NameError};
 
 use crate::golden::{frame_vectors, record_vectors};
 use crate::{bytes_of, samples};
@@ -151,12 +151,12 @@ fn with_tag(name: &str, tag: u16) -> Result<Frame, WireError> {
 
 #[test]
 fn flags_that_do_not_belong_to_the_kind_are_refused() {
-    /// An echo, a genesis and the birth may be in every frame; that a genesis is final only beside one.
-    const ALWAYS: u16 = 1 << 4 | 1 << 9 | 1 << 12;
+    /// An echo, a genesis, the birth and the profile may be in every frame; that a genesis is final only beside one.
+    const ALWAYS: u16 = 1 << 4 | 1 << 9 | 1 << 12 | 1 << 15;
     for (name, allowed) in [
-        ("heartbeat_quiet_free", 0b0001_1011_1111_0000),
-        ("heartbeat_quiet_leader", 0b0011_1011_1111_0000),
-        ("heartbeat_leading", 0b0111_1011_1111_0000),
+        ("heartbeat_quiet_free", 0b1001_1011_1111_0000),
+        ("heartbeat_quiet_leader", 0b1011_1011_1111_0000),
+        ("heartbeat_leading", 0b1111_1011_1111_0000),
         ("offer", 1 << 13 | ALWAYS),
         ("accept", 1 << 14 | 1 << 11 | 1 << 5 | ALWAYS),
         ("accept_without_position", 1 << 11 | 1 << 5 | ALWAYS),
@@ -166,7 +166,7 @@ fn flags_that_do_not_belong_to_the_kind_are_refused() {
         ("reject", ALWAYS),
         ("went_back", 1 << 5 | ALWAYS),
         ("genesis_offer", 1 << 13 | 1 << 10 | ALWAYS),
-        ("genesis_final_heartbeat_following", 0b0111_1111_1111_0000),
+        ("genesis_final_heartbeat_following", 0b1111_1111_1111_0000),
     ] {
         let tag = tag_of(name);
         for bit in (4..16).map(|bit| 1 << bit).filter(|bit| allowed & bit == 0) {
@@ -232,6 +232,42 @@ fn an_address_that_is_no_text_is_refused() {
 }
 
 #[test]
+fn more_than_64_bytes_of_a_host_are_refused_with_the_limit() {
+    let bytes = golden("profile_heartbeat");
+    // The data follows the version, and its first length; the frame is rebuilt around other lengths.
+    let at = bytes.windows(4).position(|window| window == 0x6162_6364_u32.to_le_bytes()).unwrap() + 4;
+    assert_eq!(bytes[at], 3);
+    let with_data = |length: u8| {
+        let data = vec![0xab; length.into()];
+        relength([&bytes[..at], &[length], &data, &bytes[at + 4..]].concat())
+    };
+    for length in 0..=64 {
+        let frame = wire::decode(&with_data(length)).unwrap();
+        assert_eq!(frame.profile.unwrap().data.as_bytes().len(), usize::from(length));
+    }
+    for length in [65, 66, 255] {
+        let rule = HostDataError { length: length.into() };
+        assert_eq!(wire::decode(&with_data(length)), Err(WireError::HostData { at, rule }));
+    }
+    let error = wire::decode(&with_data(65)).unwrap_err();
+    let says = format!("the host's data at byte {at}: a host's data may have at most 64 bytes, these are 65");
+    assert_eq!(error.to_string(), says);
+    // A length beyond the end is no reason to look there.
+    let short = WireError::Short { at, end: bytes.len() };
+    assert_eq!(wire::decode(&bent("profile_heartbeat", at, 64)), Err(short));
+}
+
+#[test]
+fn the_address_of_a_profile_is_text() {
+    let bytes = golden("profile_heartbeat");
+    let at = bytes.windows(4).position(|window| window == b"kv-1").unwrap() - 1;
+    let refused = |broken: &[u8]| assert_eq!(wire::decode(broken), Err(WireError::Address { at, valid: 4 }));
+    for byte in [b'\n', 0x1b, 0xff] {
+        refused(&bent("profile_heartbeat", at + 5, byte));
+    }
+}
+
+#[test]
 fn a_record_of_another_format_is_refused() {
     let golden = record_vectors().into_iter().find(|(name, _)| *name == "first_boot").unwrap().1;
     let refused = |at: usize, byte| {
@@ -258,9 +294,9 @@ fn a_record_of_another_format_is_refused() {
 fn errors_say_what_where_and_what_is_allowed() {
     let says = |error: WireError, sentence: &str| assert_eq!(error.to_string(), sentence);
     let hostile = wire::frame_length([0xec, 1, 1, 0xff, 0xff]).unwrap_err();
-    says(hostile, "the length field says 65535 bytes, 52 to 442 are allowed");
-    let tag = with_tag("pause", 0b1000_0000_0001_0000).unwrap_err();
-    says(tag, "the tag at byte 25 has flags 0b1000000000010000, only 0b0001001000010000 belong here");
+    says(hostile, "the length field says 65535 bytes, 52 to 767 are allowed");
+    let tag = with_tag("pause", 0b0100_0000_0001_0000).unwrap_err();
+    says(tag, "the tag at byte 25 has flags 0b0100000000010000, only 0b1001001000010000 belong here");
     let name = wire::decode(&bent("heartbeat_following", 28, b'/')).unwrap_err();
     says(name, "the name at byte 27: a name may hold only A-Z a-z 0-9 . _ and -, byte 0 is 0x2f");
     let longest = bytes_of(&samples::longest());

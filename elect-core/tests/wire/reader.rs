@@ -3,11 +3,12 @@
 //! It trusts its bytes, and panics where they are wrong: what it has to show is that the tables say all there is.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
-    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, HostData,
+    Incarnation, Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, Profile,
+    PromiseKind, Record, Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 struct Bytes<'a>(&'a [u8]);
@@ -58,6 +59,13 @@ impl<'a> Bytes<'a> {
         let position = (log & 1 == 1).then(|| Position { epoch: self.epoch(), offset: self.integer(8) });
         let log = if log & 2 == 0 { LogSync::Synchronous } else { LogSync::Asynchronous };
         Birth { first_life, epoch, position, log, detection_min }
+    }
+
+    fn profile(&mut self) -> Profile {
+        let version = self.half();
+        let length = self.byte();
+        let data = HostData::new(self.take(length.into())).unwrap();
+        Profile { version, data, address: Address::new(self.text()).unwrap() }
     }
 
     fn micros(&mut self) -> Duration {
@@ -119,9 +127,10 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let genesis = (tag >> 9 & 1 == 1)
         .then(|| ToldGenesis { genesis: Genesis::from_bits(rest.integer(8)), is_final: tag >> 10 & 1 == 1 });
     let birth = (tag >> 12 & 1 == 1).then(|| rest.birth());
+    let profile = (tag >> 15 & 1 == 1).then(|| Arc::new(rest.profile()));
     let body = body(&mut rest, kind, tag, epoch);
     rest.end();
-    Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, body }
+    Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, profile, body }
 }
 
 fn state(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> PeerState {

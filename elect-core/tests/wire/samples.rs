@@ -1,11 +1,12 @@
 //! One frame of every body and every state, and one record of every form: what the golden vectors pin.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use elect_core::{
-    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, Header, Heartbeat, Holder, Incarnation,
-    Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Refusal,
-    SavedGenesis, Storage, Time, ToldGenesis,
+    Address, Birth, Body, ClusterId, Digest, Epoch, Frame, Genesis, HOST_DATA_BYTES_MAX, Header, Heartbeat,
+    Holder, HostData, Incarnation, Lead, LogSync, NodeId, Nonce, PauseNumber, PauseStamp, PeerState,
+    Position, Profile, PromiseKind, Record, Refusal, SavedGenesis, Storage, Time, ToldGenesis,
 };
 
 const NONCE: Nonce = Nonce {
@@ -73,6 +74,7 @@ pub(crate) fn leaders_heartbeat() -> Frame {
     let lead = Lead { detection: Duration::from_micros(500_250) };
     Frame {
         header: header(PeerState::Leader(epoch(41)), Some(ECHO)),
+        profile: None,
         body: Body::Heartbeat(steady_heartbeat(Some(lead))),
     }
 }
@@ -95,13 +97,13 @@ pub(crate) fn paused_heartbeat() -> Frame {
 /// The heartbeat that a follower answers with; its leader's name has 8 bytes.
 pub(crate) fn followers_heartbeat() -> Frame {
     let state = PeerState::Follower(node("berlin-1"), epoch(41));
-    Frame { header: header(state, Some(ECHO)), body: Body::Heartbeat(steady_heartbeat(None)) }
+    Frame { header: header(state, Some(ECHO)), profile: None, body: Body::Heartbeat(steady_heartbeat(None)) }
 }
 
 /// The heartbeat of a follower that has accepted its leader's re-offer: its durable epoch is above the one it follows.
 fn accepted_a_re_offer() -> Frame {
     let state = PeerState::Follower(node("berlin-1"), epoch(40));
-    Frame { header: header(state, Some(ECHO)), body: Body::Heartbeat(heartbeat(None)) }
+    Frame { header: header(state, Some(ECHO)), profile: None, body: Body::Heartbeat(heartbeat(None)) }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
@@ -122,9 +124,12 @@ fn of_a_history() -> Vec<(String, Frame)> {
     let steady = followers_heartbeat();
     let is_final = Header { genesis: genesis(true), ..steady.header };
     [
-        ("genesis_offer", Frame { header: tentative(PeerState::Candidate(epoch(42))), body: offer() }),
-        ("genesis_accept", Frame { header: tentative(PeerState::Promised), body: accepted }),
-        ("genesis_final_heartbeat_following", Frame { header: is_final, body: steady.body }),
+        (
+            "genesis_offer",
+            Frame { header: tentative(PeerState::Candidate(epoch(42))), profile: None, body: offer() },
+        ),
+        ("genesis_accept", Frame { header: tentative(PeerState::Promised), profile: None, body: accepted }),
+        ("genesis_final_heartbeat_following", Frame { header: is_final, profile: None, body: steady.body }),
     ]
     .map(|(name, frame)| (name.to_owned(), frame))
     .into()
@@ -152,12 +157,30 @@ fn newborn() -> Vec<(String, Frame)> {
     let mut frames: Vec<_> = births
         .map(|(name, birth)| {
             let header = Header { birth, ..header(PeerState::Free, None) };
-            (format!("birth_{name}"), Frame { header, body: Body::Heartbeat(heartbeat(None)) })
+            (format!("birth_{name}"), Frame { header, profile: None, body: Body::Heartbeat(heartbeat(None)) })
         })
         .into();
     let header = Header { birth: births[0].1, ..header(PeerState::Candidate(epoch(42)), Some(ECHO)) };
-    frames.push(("birth_offer".to_owned(), Frame { header, body: offer() }));
+    frames.push(("birth_offer".to_owned(), Frame { header, profile: None, body: offer() }));
     frames
+}
+
+fn profile(data: &[u8], address: &str) -> Arc<Profile> {
+    let (data, address) = (HostData::new(data).unwrap(), Address::new(address).unwrap());
+    Arc::new(Profile { version: 0x6162_6364, data, address })
+}
+
+/// What hosts say of themselves: all of it, nothing but a version, and beside a birth in a frame of another kind.
+fn profiles() -> Vec<(String, Frame)> {
+    let says = |data, address| Some(profile(data, address));
+    let full = Frame { profile: says(&[0, 0x7f, 0xff], "kv-1.example:6379 ü"), ..followers_heartbeat() };
+    let bare = Frame { profile: says(&[], ""), ..followers_heartbeat() };
+    let birth = Some(birth(None, LogSync::Synchronous));
+    let header = Header { birth, ..header(PeerState::Candidate(epoch(42)), Some(ECHO)) };
+    let offer = Frame { header, profile: says(b"config 7", "b:1"), body: offer() };
+    [("profile_heartbeat", full), ("profile_of_nothing", bare), ("profile_offer", offer)]
+        .map(|(name, frame)| (name.to_owned(), frame))
+        .into()
 }
 
 /// The longest frame there is.
@@ -173,6 +196,7 @@ pub(crate) fn longest() -> Frame {
             genesis: genesis(true),
             ..header(state, Some(ECHO))
         },
+        profile: Some(profile(&[0xff; HOST_DATA_BYTES_MAX], address.as_str())),
         body: Body::Announce { heartbeat, address },
     }
 }
@@ -198,13 +222,14 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         pause: None,
     };
     for (name, state) in states() {
-        let frame = Frame { header: header(state, None), body: Body::Heartbeat(quiet) };
+        let frame = Frame { header: header(state, None), profile: None, body: Body::Heartbeat(quiet) };
         frames.push((format!("heartbeat_quiet_{name}"), frame));
     }
     frames.extend(newborn());
+    frames.extend(profiles());
     frames.extend(of_a_history());
     for (name, state, body) in bodies() {
-        frames.push((name, Frame { header: header(state, Some(ECHO)), body }));
+        frames.push((name, Frame { header: header(state, Some(ECHO)), profile: None, body }));
     }
     frames
 }

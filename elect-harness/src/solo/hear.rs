@@ -1,5 +1,6 @@
 //! What the peers of a lone elector say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use elect_core::{
@@ -27,7 +28,8 @@ impl Solo {
             birth: self.births.get(&from).copied(),
             genesis: self.geneses.get(&from).copied(),
         };
-        Frame { body: self.answered(from, state, body), header }
+        let profile = self.profiles.get(&from).cloned().map(Arc::new);
+        Frame { body: self.answered(from, state, body), header, profile }
     }
 
     /// What a test leaves open, as an honest peer says it.

@@ -392,6 +392,7 @@ impl World {
             from,
             Frame {
                 header,
+                profile: None,
                 body: Body::Accept {
                     epoch,
                     detection,

@@ -96,7 +96,7 @@ impl Group {
             birth: None,
             genesis: None,
         };
-        let frame = Frame { header, body };
+        let frame = Frame { header, profile: None, body };
         let (at, clocks) = (self.now, &self.clocks);
         self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
     }

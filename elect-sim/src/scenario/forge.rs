@@ -35,7 +35,9 @@ impl Player {
         let members = world.config(to, 0).digest();
         let header = Header { group: 0, members, epoch, state, nonce, echo, birth: None, genesis: None };
         world.note(Some(to), || format!("forged from {from}: {state:?} {body:?}"));
-        world.elector(to, now, |elector| elector.on_message(from.id(), &Frame { header, body }, now).into());
+        world.elector(to, now, |elector| {
+            elector.on_message(from.id(), &Frame { header, profile: None, body }, now).into()
+        });
     }
 }
 

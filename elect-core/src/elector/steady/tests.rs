@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::address::Address;
 use crate::config::{Config, Detection};
 use crate::duty::Duty;
 use crate::elector::Elector;
@@ -16,6 +17,7 @@ use crate::gate::{Gate, NoLog, VoteStore};
 use crate::members::Digest;
 use crate::name::{ClusterId, NodeId};
 use crate::peer_state::PeerState;
+use crate::profile::HostData;
 use crate::random::Random;
 use crate::record::Record;
 use crate::step::{Driver, Requested, Step};
@@ -162,6 +164,7 @@ impl World {
         assert_eq!(seen.frames, by_twin.frames, "{} at {:?}", self.ids[at], self.now);
         assert_eq!(seen.told, by_twin.told, "{} at {:?}", self.ids[at], self.now);
         assert_eq!(elector.deadline(), twin.deadline());
+        assert_eq!(elector.status(self.now), twin.status(self.now));
         assert_eq!(elector.explain(self.now), twin.explain(self.now));
         if let (Some(gate), Some(by_twin)) = (seen.gate, by_twin.gate) {
             *saving = Some((gate, by_twin));
@@ -196,6 +199,7 @@ impl World {
             3 => header.nonce.incarnation.random ^= 1,
             4 => header.group = 1,
             5 => header.members = Digest::from_bits(7),
+            6..20 => header.birth = None,
             _ => {}
         }
         frame
@@ -240,7 +244,7 @@ impl World {
     fn disturb(&mut self) {
         let (at, other) = (self.pick(4), self.pick(4));
         let peer = self.ids[other];
-        match self.draw(9) {
+        match self.draw(11) {
             0 => {
                 let position = Position { epoch: Epoch::ZERO, offset: self.draw(100) };
                 self.input(at, |elector, now| elector.set_position(Some(position), now));
@@ -263,6 +267,15 @@ impl World {
             }
             6 => self.restart(at),
             7 => self.request(at, |elector, now| elector.pause(Duration::from_millis(300), now)),
+            8 => {
+                let address = Address::new(NAMES[self.pick(4)]).unwrap();
+                self.request(at, |elector, now| elector.set_address(address.clone(), now));
+            }
+            9 => {
+                let version = u32::try_from(self.now.as_nanos() >> 30).unwrap();
+                let data = HostData::new(NAMES[self.pick(4)].as_bytes()).unwrap();
+                self.request(at, |elector, now| elector.set_host_data(version, data, now));
+            }
             _ => self.request(at, Elector::resign),
         }
     }

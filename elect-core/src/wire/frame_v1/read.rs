@@ -1,24 +1,24 @@
 //! Reading a frame.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BirthV1, CANDIDATE, ECHO, ELIGIBLE,
     FOLLOWING, FREE, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, NonceV1, OfferV1, PAUSE,
-    POSITION, POSITION_EPOCH, PauseStampV1, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1, RejectV1, STATE,
-    STATE_EPOCH, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
+    POSITION, POSITION_EPOCH, PROFILE, PauseStampV1, Prefix, REFUSALS, REPLACED, RESERVED, RefuseV1,
+    RejectV1, STATE, STATE_EPOCH, STOPPED, TAG_AT, VitalsV1, WentBackV1, refusal_byte,
 };
+use crate::address::{ADDRESS_BYTES_MAX, Address, AddressError};
 use crate::birth::{Birth, LogSync};
 use crate::epoch::{Epoch, Position};
-use crate::frame::{
-    ADDRESS_BYTES_MAX, Address, AddressError, Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp,
-    Refusal,
-};
+use crate::frame::{Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp, Refusal};
 use crate::genesis::told::{Genesis, ToldGenesis};
 use crate::members::Digest;
 use crate::name::NodeId;
 use crate::nonce::Nonce;
 use crate::peer_state::PeerState;
+use crate::profile::{HostData, Profile};
 use crate::wire::section::Reader;
 use crate::wire::{PREFIX_BYTES, WireError};
 
@@ -32,15 +32,18 @@ pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
     }
     let mut reader = Reader::new(bytes, PREFIX_BYTES);
     let (header, tag) = read_header(&mut reader, kind)?;
+    let said = if tag & PROFILE == 0 { None } else { Some(read_profile(&mut reader)?) };
     // On a path of its own, so that the commonest frame is built in place: half the time of the other way.
     if let Kind::Heartbeat = kind {
         let heartbeat = read_heartbeat(&mut reader, tag, header.epoch)?;
         reader.end()?;
-        return Ok(Frame { header, body: Body::Heartbeat(heartbeat) });
+        let profile = said.as_ref().map(Said::profile).transpose()?;
+        return Ok(Frame { header, profile, body: Body::Heartbeat(heartbeat) });
     }
     let body = read_body(&mut reader, kind, tag, header.epoch)?;
     reader.end()?;
-    Ok(Frame { header, body })
+    let profile = said.as_ref().map(Said::profile).transpose()?;
+    Ok(Frame { header, profile, body })
 }
 
 #[inline(always)]
@@ -68,6 +71,41 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         genesis,
     };
     Ok((header, tag))
+}
+
+/// A profile in the bytes that were read. What it is to be made of is allocated once everything else was found right.
+struct Said<'a> {
+    version: u32,
+    data: HostData,
+    address: &'a str,
+    address_at: usize,
+}
+
+impl Said<'_> {
+    #[cold]
+    fn profile(&self) -> Result<Arc<Profile>, WireError> {
+        let &Self { version, data, address, address_at } = self;
+        Ok(Arc::new(Profile { version, data, address: checked_address(address, address_at)? }))
+    }
+}
+
+#[cold]
+fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Said<'a>, WireError> {
+    let version = reader.section()?;
+    let at = reader.at();
+    let data = HostData::new(reader.counted()?).map_err(|rule| WireError::HostData { at, rule })?;
+    let address_at = reader.at();
+    Ok(Said { version, data, address: reader.text()?, address_at })
+}
+
+fn checked_address(text: &str, at: usize) -> Result<Address, WireError> {
+    Address::new(text).map_err(|error| {
+        let valid = match error {
+            AddressError::Control { at } => at,
+            AddressError::TooLong(_) => ADDRESS_BYTES_MAX,
+        };
+        WireError::Address { at, valid }
+    })
 }
 
 #[inline(always)]
@@ -140,15 +178,7 @@ fn read_body(reader: &mut Reader<'_>, kind: Kind, tag: u16, durable: Epoch) -> R
         Kind::Announce => {
             let heartbeat = read_heartbeat(reader, tag, durable)?;
             let at = reader.at();
-            let text = reader.text()?;
-            let address = Address::new(text).map_err(|error| {
-                let valid = match error {
-                    AddressError::Control { at } => at,
-                    AddressError::TooLong(_) => ADDRESS_BYTES_MAX,
-                };
-                WireError::Address { at, valid }
-            })?;
-            Body::Announce { heartbeat, address }
+            Body::Announce { heartbeat, address: checked_address(reader.text()?, at)? }
         }
         Kind::Release => {
             Body::Release { epoch: read_epoch(reader)?, target: reader.name(NodeId::from_bytes)? }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     AcceptV1, BIRTH, BIRTH_ASYNCHRONOUS, BIRTH_POSITION, BOUND, BYTES_MAX, BirthV1, CANDIDATE, ECHO,
     ELIGIBLE, FOLLOWING, FREE, FrontV1, GENESIS, GENESIS_FINAL, HEALTHY, Kind, LEAD, LEADING, MAGIC, NonceV1,
-    OfferV1, PAUSE, POSITION, POSITION_EPOCH, PauseStampV1, REPLACED, RESERVED, RefuseV1, RejectV1,
+    OfferV1, PAUSE, POSITION, POSITION_EPOCH, PROFILE, PauseStampV1, REPLACED, RESERVED, RefuseV1, RejectV1,
     STATE_EPOCH, STOPPED, VERSION, VitalsV1, WentBackV1, refusal_byte,
 };
 use crate::birth::{Birth, LogSync};
@@ -13,6 +13,7 @@ use crate::epoch::{Epoch, Position};
 use crate::frame::{Body, Frame, Heartbeat, PauseStamp};
 use crate::genesis::told::ToldGenesis;
 use crate::peer_state::PeerState;
+use crate::profile::Profile;
 use crate::wire::PREFIX_BYTES;
 use crate::wire::section::Writer;
 
@@ -28,7 +29,7 @@ pub(in crate::wire) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usi
 }
 
 #[inline(always)]
-fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
+fn write_header(writer: &mut Writer<'_>, Frame { header, profile, body }: &Frame) {
     writer.section(FrontV1 {
         group: header.group,
         members: header.members.to_bits(),
@@ -36,6 +37,7 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         tag: state_bits(header.state, header.epoch)
             | flag(ECHO, header.echo.is_some())
             | flag(BIRTH, header.birth.is_some())
+            | flag(PROFILE, profile.is_some())
             | genesis_flags(header.genesis)
             | body_flags(body, header.epoch),
     });
@@ -60,6 +62,15 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
     if let Some(birth) = &header.birth {
         write_birth(writer, birth);
     }
+    if let Some(profile) = profile {
+        write_profile(writer, profile);
+    }
+}
+
+fn write_profile(writer: &mut Writer<'_>, Profile { version, data, address }: &Profile) {
+    writer.section(*version);
+    writer.counted(data.as_bytes());
+    writer.counted(address.as_str().as_bytes());
 }
 
 fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
@@ -80,7 +91,7 @@ fn write_birth(writer: &mut Writer<'_>, birth: &Birth) {
 }
 
 #[inline(always)]
-fn write_body(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
+fn write_body(writer: &mut Writer<'_>, Frame { header, body, .. }: &Frame) {
     let durable = header.epoch;
     match body {
         Body::Heartbeat(heartbeat) => write_heartbeat(writer, heartbeat, durable),
@@ -104,7 +115,7 @@ fn write_body(writer: &mut Writer<'_>, Frame { header, body }: &Frame) {
         }
         Body::Announce { heartbeat, address } => {
             write_heartbeat(writer, heartbeat, durable);
-            writer.text(address.as_str());
+            writer.counted(address.as_str().as_bytes());
         }
         Body::Release { epoch, target } => {
             writer.section(epoch.number());
