@@ -14,6 +14,7 @@ use crate::counters::Counters;
 use crate::handshake::{self, Greeting, HandshakeError};
 use crate::orchestrator::Input;
 use crate::outbox::{Batch, Outgoing};
+use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport};
 
@@ -36,7 +37,9 @@ const SOUND_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Dialer<T> {
     pub(crate) peer: NodeId,
     pub(crate) transport: Arc<T>,
+    /// What it says of itself, but for the address.
     pub(crate) greeting: Greeting,
+    pub(crate) own_address: OwnAddress,
     pub(crate) outgoing: Outgoing,
     /// The peer has dialled this node: it is there.
     pub(crate) woken: Receiver<()>,
@@ -137,7 +140,8 @@ impl<T: Transport> Dialer<T> {
             DialError::Failed(error) => error.into(),
         })?;
         let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
-        let answer = handshake::dial(&mut stream, &self.greeting, self.timeouts.handshake);
+        let greeting = Greeting { address: self.own_address.get(), ..self.greeting.clone() };
+        let answer = handshake::dial(&mut stream, &greeting, self.timeouts.handshake);
         answer.map_err(|error: HandshakeError| ConnectError::Failed(error.to_string()))?;
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Authority, Elector, Explanation, HandoverRequest, Health, KnownLeader, Lease, Office, Position,
-    RebuiltTo, RequestRefused, Requested, Status, Step, Time,
+    Address, Authority, Elector, Explanation, HandoverRequest, Health, HostData, KnownLeader, Lease, Office,
+    Position, RebuiltTo, RequestRefused, Requested, Status, Step, Time,
 };
 
 use crate::clock;
@@ -149,6 +149,23 @@ impl NodeHandle {
             position = refused;
             let _ = waiting.try_recv();
         }
+    }
+
+    /// Where clients reach this node from now on: the other members are told, and so are the hosts of its followers.
+    pub fn set_address(&self, address: Address) -> Result<(), RequestError> {
+        let set = self.ask(move |desk| {
+            let set = desk.elector.set_address(address.clone(), desk.now).resolve(desk.hands);
+            set.map(|()| desk.hands.leader.on_moved(address))
+        });
+        Ok(set??)
+    }
+
+    /// The host's version number and the bytes that belong to it, from now on. Every other member is told, and its host
+    /// hears of it if its own version is lower.
+    ///
+    /// Refused where the version goes backwards, or stays while the bytes change.
+    pub fn set_host_data(&self, version: u32, data: HostData) -> Result<(), RequestError> {
+        self.request(move |elector, now| elector.set_host_data(version, data, now))
     }
 
     /// The host is fit for office for `span` from now on, and counts as unfit after it unless it has said so again.

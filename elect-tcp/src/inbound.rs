@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::frames::Frames;
 use crate::handshake::{self, Greeting, HandshakeRefusal, VERSIONS};
 use crate::orchestrator::Input;
+use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport};
 
@@ -34,6 +35,7 @@ pub(crate) struct Inbound<T> {
 /// The streams that others dialled, and what their threads need.
 pub(crate) struct InboundConnections {
     pub(crate) config: Config,
+    pub(crate) own_address: OwnAddress,
     pub(crate) incarnation: Incarnation,
     pub(crate) handshake_timeout: Duration,
     pub(crate) inbox: Sender<Input>,
@@ -177,7 +179,7 @@ impl InboundConnections {
             node: self.config.node(),
             addressee,
             incarnation: self.incarnation,
-            address: self.config.address().clone(),
+            address: self.own_address.get(),
         }
     }
 

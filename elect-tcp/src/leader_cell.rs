@@ -5,16 +5,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use elect_core::{Address, Duty, KnownLeader, NodeId, Notice};
 
+use crate::own_address::OwnAddress;
+
 /// Follows what the elector tells its host, and is written before the host hears it.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaderCell {
     own_name: NodeId,
-    own_address: Address,
+    own_address: OwnAddress,
     known: Arc<ArcSwapOption<KnownLeader>>,
 }
 
 impl LeaderCell {
-    pub(crate) fn new(own_name: NodeId, own_address: Address) -> Self {
+    pub(crate) fn new(own_name: NodeId, own_address: OwnAddress) -> Self {
         Self { own_name, own_address, known: Arc::default() }
     }
 
@@ -40,7 +42,15 @@ impl LeaderCell {
             Duty::EpochRaised { raised, .. } => raised.epoch(),
             _ => return,
         };
-        self.write(Some(KnownLeader { node: self.own_name, epoch, address: self.own_address.clone() }));
+        self.write(Some(KnownLeader { node: self.own_name, epoch, address: self.own_address.get() }));
+    }
+
+    /// Clients reach this node elsewhere from now on.
+    pub(crate) fn on_moved(&self, address: Address) {
+        self.own_address.set(address.clone());
+        if let Some(known) = self.read().filter(|known| known.node == self.own_name) {
+            self.write(Some(KnownLeader { address, ..*known }));
+        }
     }
 
     pub(crate) fn on_notice(&self, notice: &Notice) {
@@ -69,7 +79,7 @@ mod tests {
     #[test]
     fn the_cell_names_a_leader_with_its_own_address() {
         let address = |text| Address::new(text).unwrap();
-        let cell = LeaderCell::new(id("a"), address("a:1"));
+        let cell = LeaderCell::new(id("a"), OwnAddress::new(address("a:1")));
         let named = || cell.read().map(|known| (known.node, known.epoch.number(), known.address.to_string()));
         assert_eq!(named(), None);
         let (leader, epoch) = (id("b"), Epoch::new(3));
@@ -84,6 +94,8 @@ mod tests {
         cell.on_notice(&Notice::LeaderLost { leader, epoch, reason: LeaderLost::Silent });
         assert_eq!(named(), None);
         cell.on_notice(&Notice::Following { leader, epoch, address: address("b:1") });
+        cell.on_moved(address("a:2"));
+        assert_eq!(named(), Some((id("b"), 3, "b:1".into())), "this node does not lead");
         cell.on_lost();
         assert_eq!(named(), None);
     }

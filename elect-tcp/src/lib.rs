@@ -16,6 +16,7 @@ mod local;
 mod node;
 mod orchestrator;
 mod outbox;
+mod own_address;
 mod saver;
 mod tcp;
 #[cfg(test)]

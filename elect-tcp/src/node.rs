@@ -23,6 +23,7 @@ use crate::inbound::{Inbound, InboundConnections, Slots};
 use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
+use crate::own_address::OwnAddress;
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
 use crate::threads::Threads;
@@ -135,6 +136,7 @@ impl Driver for Bootstrap {
 /// What the threads of one node share, while they are being started.
 struct Assembly<T> {
     config: NodeConfig,
+    own_address: OwnAddress,
     incarnation: Incarnation,
     transport: Arc<T>,
     threads: Threads,
@@ -161,6 +163,7 @@ impl<T: Transport> Assembly<T> {
             ended: Arc::new(AtomicBool::new(false)),
         };
         Self {
+            own_address: OwnAddress::new(config.elect.address().clone()),
             config,
             incarnation,
             transport,
@@ -209,7 +212,7 @@ impl<T: Transport> Assembly<T> {
         let (commands_out, commands) = bounded(COMMANDS_MAX);
         let (answering, gone) = bounded(0);
         let positions = bounded(1);
-        let leader = LeaderCell::new(elector.config().node(), elector.config().address().clone());
+        let leader = LeaderCell::new(elector.config().node(), self.own_address.clone());
         let shared = Shared {
             authority: elector.authority(),
             leader: leader.clone(),
@@ -275,13 +278,14 @@ impl<T: Transport> Assembly<T> {
         Dialer {
             peer,
             transport: Arc::clone(&self.transport),
+            own_address: self.own_address.clone(),
             greeting: Greeting {
                 versions: VERSIONS,
                 cluster: elect.cluster(),
                 node: elect.node(),
                 addressee: peer,
                 incarnation: self.incarnation,
-                address: elect.address().clone(),
+                address: self.own_address.get(),
             },
             outgoing,
             woken,
@@ -303,6 +307,7 @@ impl<T: Transport> Assembly<T> {
     fn start_listener(&self, wake_dialer: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
         let connections = InboundConnections {
             config: self.config.elect.clone(),
+            own_address: self.own_address.clone(),
             incarnation: self.incarnation,
             handshake_timeout: self.config.handshake_timeout,
             inbox: self.inbox.0.clone(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Cluster, TestFloor, hear, id, spin};
-use elect_core::{Address, ClusterId, Config, Epoch, LeaderLost, NoLog, Notice, StepDown};
+use elect_core::{Address, ClusterId, Config, Epoch, HostData, LeaderLost, NoLog, Notice, StepDown};
 use elect_tcp::{Ended, HostEvent, Node, NodeConfig, NodeNotice, VoteFile};
 
 #[test]
@@ -51,11 +51,45 @@ fn every_node_knows_who_leads_and_where() {
         assert!(named().unwrap().epoch >= epoch);
         spin("quorum", || handle.has_quorum().unwrap());
     }
+    cluster.handle(leader).set_address(Address::new("elsewhere").unwrap()).unwrap();
+    assert_eq!(
+        cluster.handle(leader).leader().unwrap().address.as_str(),
+        "elsewhere",
+        "as soon as it is set"
+    );
+    for node in 0..3 {
+        let named = || cluster.handle(node).leader().unwrap().address.to_string();
+        spin("new address", || named() == "elsewhere");
+    }
     let stopped = cluster.stop(leader);
     assert_eq!(stopped.handle.leader(), None, "it has ended");
     let next = (leader + 1) % 3;
     spin("end of its leadership", || {
         cluster.handle(next).leader().is_none_or(|known| known.node != cluster.names[leader])
+    });
+}
+
+#[test]
+fn the_host_of_a_newer_peer_is_heard_of() {
+    let mut cluster = Cluster::tuned(
+        &["a", "b", "c"],
+        |builder| builder.address(Address::new("clients").unwrap()),
+        |_| TestFloor::default(),
+    );
+    let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+    let data = HostData::new(b"config 3").unwrap();
+    cluster.handle(leader).set_host_data(3, data).unwrap();
+    cluster.handle(leader).set_host_data(2, data).unwrap_err();
+    let heard = hear(&cluster.member((leader + 1) % 3).events, "newer version", |event| match event {
+        HostEvent::Happened(NodeNotice::Elector(Notice::NewerApplication {
+            version, data, address, ..
+        })) => Some((version, data, address.to_string())),
+        _ => None,
+    });
+    assert_eq!(heard, (3, data, "clients".to_owned()));
+    spin("the bytes in the status", || {
+        let peers = cluster.handle((leader + 2) % 3).status().unwrap().peers;
+        peers.iter().any(|peer| peer.node == cluster.names[leader] && peer.host_data == data)
     });
 }
 

@@ -2,12 +2,13 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-use elect_core::Frame;
+use elect_core::{Address, Frame};
 
 use super::*;
 use crate::frames::Frames;
 use crate::local::{LocalNetwork, LocalTransport};
 use crate::outbox::{Outbox, outbox};
+use crate::own_address::OwnAddress;
 use crate::testing::{accept, greeting, heartbeat, id};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -40,6 +41,7 @@ impl Bench {
             peer: id("b"),
             transport: Arc::new(own),
             greeting: greeting("a", "b"),
+            own_address: OwnAddress::new(Address::default()),
             outgoing,
             woken,
             stop,

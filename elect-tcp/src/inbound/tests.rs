@@ -3,7 +3,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use crossbeam_channel::bounded;
-use elect_core::ClusterId;
+use elect_core::{Address, ClusterId};
 
 use super::*;
 use crate::handshake::HandshakeError;
@@ -31,6 +31,7 @@ impl Bench {
         let (stopper, stop) = bounded(0);
         let connections = Arc::new(InboundConnections {
             config: config("a"),
+            own_address: OwnAddress::new(Address::default()),
             incarnation: Incarnation { counter: 4, random: 4 },
             handshake_timeout: BOUND * 10,
             inbox: inbox_in,
