@@ -64,6 +64,12 @@ pub struct Status {
     pub healthy_for: Option<Duration>,
     /// Its host's last durable entry.
     pub position: Option<Position>,
+    /// Its host's version number.
+    pub application: u32,
+    /// The bytes of its host that belong to that version, in hexadecimal for machines.
+    pub host_data: HostData,
+    /// Where clients reach it, leader or not.
+    pub address: Address,
     /// Which history of the group its storage belongs to.
     pub genesis: GenesisStatus,
     /// The other members, sorted by name.

@@ -73,6 +73,7 @@ scenarios! {
     "late-first-boot"
     "late-report"
     "late-sync-acks"
+    "leader-moves"
     "leads-before-own-save"
     "lease-after-d-raised"
     "lease-regress-on-self-campaign"

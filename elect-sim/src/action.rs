@@ -119,6 +119,8 @@ impl fmt::Display for Action {
                 Request::Vouch(time) => write!(f, "vouch {} {}", name(node), duration(*time)),
                 Request::Freeze(time) => write!(f, "freeze {} {}", name(node), duration(*time)),
                 Request::Thaw => write!(f, "thaw {}", name(node)),
+                Request::Move(number) => write!(f, "move {} {number}", name(node)),
+                Request::Upgrade(version) => write!(f, "upgrade {} {version}", name(node)),
                 Request::Health(Health::Healthy) => write!(f, "fit {}", name(node)),
                 Request::Health(_) => write!(f, "unfit {}", name(node)),
             },

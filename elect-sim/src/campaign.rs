@@ -116,6 +116,7 @@ impl Run {
         if self.world.violation().is_none() {
             self.world.heal(&cuts, &retired);
             self.calm(self.world.now() + liveness, self.world.options().remaining.is_whole());
+            self.hosts_are_known();
             if self.world.options().remaining.is_whole() {
                 self.drills();
             }
@@ -154,6 +155,16 @@ impl Run {
         let what = if full_mesh { Liveness::SettlesInFullMesh } else { Liveness::Settles };
         self.measure(what, settled - healed, RECONNECTED + bound);
         self.stays(begin, timeout, &able, end);
+    }
+
+    /// R67: who is connected with a node knows what its host says. One that has just started is not known yet.
+    fn hosts_are_known(&mut self) {
+        let until = self.world.now() + 2 * self.world.election_timeout();
+        if self.wait_until(until, |world| world.unknown_host().is_none()).is_none()
+            && let Some((node, peer)) = self.world.unknown_host()
+        {
+            self.fail(Checker::HostsKnown, &format!("{node} does not know what the host of {peer} says"));
+        }
     }
 
     fn stays(&mut self, begin: Real, timeout: Real, able: &[NodeIndex], end: Real) {

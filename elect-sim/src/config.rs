@@ -7,6 +7,7 @@ use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Member, MemberKind
 use crate::ids::{Life, NodeIndex};
 use crate::node_overrides::NodeOverrides;
 use crate::options::{Options, Sabotage};
+use crate::profile::address_of;
 use crate::random::mix;
 
 impl Options {
@@ -80,6 +81,7 @@ impl Options {
             .crash_evidence(self.crash_evidence)
             .fail_back_cooldown(self.cooldown)
             .office_timeout(self.office_timeout)
+            .address(address_of(self.member_of(node), life))
             .seed(mix(self.seed ^ mix(u64::from(node.number()) << 32 | u64::from(life))))
             .build()
             .map_err(|why| why.to_string())

@@ -60,6 +60,10 @@ pub(crate) enum Request {
     /// The host says for the last time that it is well, for so long.
     Vouch(std::time::Duration),
     Thaw,
+    /// Clients reach it elsewhere.
+    Move(u32),
+    /// Its host runs this version.
+    Upgrade(u32),
     Health(elect_core::Health),
 }
 

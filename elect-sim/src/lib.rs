@@ -24,6 +24,7 @@ mod node;
 mod node_overrides;
 mod options;
 mod packet;
+mod profile;
 mod queue;
 mod random;
 mod remaining;

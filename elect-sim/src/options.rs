@@ -66,6 +66,8 @@ pub enum Fault {
     Reconfigure,
     /// A machine comes back with an empty disk, and an operator gives it a first boot in place of a replacement.
     SecondFirstBoot,
+    /// A host says something else of itself: where clients reach it, or which version it runs.
+    HostChanges,
 }
 
 impl Fault {
@@ -109,6 +111,8 @@ pub enum Sabotage {
     SlowSaves,
     /// Links are far slower than they should be once the faults are over.
     SlowLinks,
+    /// What hosts say of themselves is lost on its way.
+    LosesProfiles,
     /// No leader knows who is preferred.
     ForgetsPreference,
     /// The process panics after ten simulated seconds.

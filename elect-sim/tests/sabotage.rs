@@ -85,6 +85,11 @@ fn a_network_that_goes_on_stalling() {
 }
 
 #[test]
+fn what_hosts_say_lost_on_its_way() {
+    finds(Sabotage::LosesProfiles, 3, &[Checker::HostsKnown]);
+}
+
+#[test]
 fn a_panic() {
     finds(Sabotage::Panics, 1, &[Checker::NoPanic]);
 }

@@ -363,13 +363,14 @@ impl Elector {
         self.state.durable.fenced_position().filter(|_| self.kind != MemberKind::Witness)
     }
 
-    /// R57: the announcement's address, for the host's redirects.
+    /// R57: where clients reach a peer; of the leader that is followed, for the host's redirects.
     pub(super) fn note_address(&mut self, peer: MemberIndex, address: &Address) {
         if !self.state.peers.view_mut(peer).note_address(address) {
             return;
         }
-        // A leader that is new in this step is told with its address.
-        if self.state.notices.reported().is_some_and(|(reported, _)| reported == peer) {
+        // A leader that is new in this step is told with its address, and one that is lost in it has none.
+        let is_followed = self.followed().is_some_and(|followed| followed.leader == peer);
+        if is_followed && self.state.notices.reported().is_some_and(|(reported, _)| reported == peer) {
             let leader = self.config.members().id(peer);
             self.out.happened(Notice::LeaderAddress { leader, address: address.clone() });
         }

@@ -42,6 +42,9 @@ impl Elector {
                 .filter(|&end| end != Time::NEVER)
                 .map(|end| end.since(now)),
             position: self.state.position,
+            application: self.state.profile.version,
+            host_data: self.state.profile.data,
+            address: self.state.profile.address.clone(),
             genesis: self.genesis_status(),
             peers: self.peer_statuses(now),
         }

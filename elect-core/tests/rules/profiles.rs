@@ -242,6 +242,11 @@ fn r67_followers_hear_of_a_leader_that_moves() {
     a.clear().profiles.insert(id("c"), profile(0, "", "c:2"));
     a.hear("c", 1, follows("b", 1), beat());
     assert!(a.notices.is_empty(), "whom it does not follow");
+    a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
+    a.profiles.insert(id("b"), profile(0, "", "b:3"));
+    a.hear_free("b", 1);
+    let moves = |notice: &Notice| matches!(notice, Notice::LeaderAddress { .. });
+    assert!(!a.saw(moves), "a later life of it does not lead: {:?}", a.notices);
 }
 
 #[test]

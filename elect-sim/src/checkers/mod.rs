@@ -98,6 +98,8 @@ pub enum Checker {
     FailsBack,
     /// R62: a voter that knows of a freeze accepts nobody but the last leader, and what it knows stays.
     FrozenStays,
+    /// R67: who hears a node knows what its host says, and a host that is told of a newer version gets its bytes.
+    HostsKnown,
     /// A tick moves the deadline: the elector does not spin.
     DeadlineMoves,
     /// Real bytes: what one node encodes the other decodes to the same frame.

@@ -23,6 +23,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
             epoch a at-most 5 | fence a at-most 5 | detection a at-most 1s (each or at-least) | no office | refused a WORDS (its start) | explains a WORDS
+            knows a b version 5 at 7 (what b's host says; its address is its life, or where it was moved)
             elections 1 | losses 0 | acknowledged 10 (at least) or at-most 0 | frames at-most 99 | inputs at-most 99 (all since the mark)
   calm      calm 20s: all faults end but what remains, and a leader is demanded within its bounds
   network   cut a>b c-d | heal | heal a-b | isolate a | clog a>b | unclog a>b
@@ -36,7 +37,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             MOMENT: stands | accepts | saves | elected | office | raises | hands-over
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
   hosts     setup a fails|works | claim-rebuilt a
-  requests  resign a | handover a | handover a to b | unfit a | fit a | vouch a 300ms | freeze a 5s | thaw a
+  requests  resign a | handover a | handover a to b | unfit a | fit a | vouch a 300ms | freeze a 5s | thaw a | move a 7 (clients reach it elsewhere) | upgrade a 5 (its host's version)
   forgery   forge b>a accept|announce|offer|heartbeat 9 (or max), `fresh` at its end: with an echo of what a sent";
 
 /// Plays scenarios.

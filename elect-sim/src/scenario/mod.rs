@@ -78,6 +78,8 @@ enum State {
     FenceAtMost(Name, u64),
     /// The last start failed, for a reason that has these words.
     Refused(Name, String),
+    /// It knows of the other that its host runs this version, and that clients reach it there.
+    Knows(Name, Name, u32, u32),
     /// Its elector explains itself with these words.
     Explains(Name, String),
 }
@@ -140,6 +142,8 @@ enum Step {
     Freeze(Name, u64),
     Vouch(Name, u64),
     Thaw(Name),
+    Move(Name, u32),
+    Upgrade(Name, u32),
     Clog(Name, Name),
     Unclog(Name, Name),
     Rule(Name, Name, Rule),

@@ -156,6 +156,8 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["vouch", node, span] => one(Step::Vouch(name(node)?, nanos(span)?)),
         ["freeze", node, span] => one(Step::Freeze(name(node)?, nanos(span)?)),
         ["thaw", node] => one(Step::Thaw(name(node)?)),
+        ["move", node, number] => one(Step::Move(name(node)?, whole(number)?)),
+        ["upgrade", node, version] => one(Step::Upgrade(name(node)?, whole(version)?)),
         ["lose", link, kind, count] => rule(link, kind, count, Treatment::Lose),
         ["late", link, kind, count, "by", span] => rule(link, kind, count, Treatment::Late(nanos(span)?)),
         ["again", link, kind, count, "by", span] => rule(link, kind, count, Treatment::Again(nanos(span)?)),
@@ -236,6 +238,9 @@ fn parse_state(words: &[&str]) -> Parsed<State> {
         ["detection", node, "at-most", span] => State::DetectionAtMost(name(node)?, nanos(span)?),
         ["detection", node, "at-least", span] => State::DetectionAtLeast(name(node)?, nanos(span)?),
         ["no", "office"] => State::NoOffice,
+        ["knows", node, peer, "version", version, "at", number] => {
+            State::Knows(name(node)?, name(peer)?, whole(version)?, whole(number)?)
+        }
         ["refused", node, ref words @ ..] => State::Refused(name(node)?, said(words)?),
         ["explains", node, ref words @ ..] => State::Explains(name(node)?, said(words)?),
         ["frames", "at-most", count] => State::FramesAtMost(whole(count)?),

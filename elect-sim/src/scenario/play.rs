@@ -246,6 +246,8 @@ impl Player {
             Step::Vouch(name, span) => (name, Request::Vouch(Duration::from_nanos(span))),
             Step::Freeze(name, span) => (name, Request::Freeze(Duration::from_nanos(span))),
             Step::Thaw(name) => (name, Request::Thaw),
+            Step::Move(name, number) => (name, Request::Move(number)),
+            Step::Upgrade(name, version) => (name, Request::Upgrade(version)),
             _ => return Ok(None),
         }))
     }

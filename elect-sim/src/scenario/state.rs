@@ -1,10 +1,11 @@
 //! What a script can wait for or expect.
 
-use elect_core::{Epoch, Storage};
+use elect_core::{Epoch, PeerStatus, Storage};
 
 use super::State;
 use super::play::Player;
 use crate::ids::NodeIndex;
+use crate::profile::{address_of, data_of};
 
 impl Player {
     pub(super) fn holds(&self, state: &State) -> Result<bool, String> {
@@ -49,6 +50,17 @@ impl Player {
             }
             State::Refused(name, ref words) => {
                 world.node(self.node(name)?).refusal().is_some_and(|why| why.contains(words))
+            }
+            State::Knows(name, peer, version, number) => {
+                let (node, peer) = (self.node(name)?, self.node(peer)?);
+                let is_it = |known: &PeerStatus| {
+                    (known.node, known.application, known.host_data) == (peer.id(), version, data_of(version))
+                        && known.address == address_of(peer, number)
+                };
+                let process = world.node(node).process();
+                process.is_some_and(|process| {
+                    process.elector().status(world.local(node)).peers.iter().any(is_it)
+                })
             }
             State::Explains(name, ref words) => self.explanation(self.node(name)?).contains(words),
         })

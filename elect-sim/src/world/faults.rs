@@ -111,6 +111,12 @@ impl World {
                 }
             }
             Fault::Freeze => self.freeze(node),
+            Fault::HostChanges => {
+                let number = u32::try_from(self.fault_rng.between(1, 1_000)).unwrap_or(1);
+                let changes = [Request::Move(number), Request::Upgrade(number)];
+                let change = changes[self.fault_rng.index(2)];
+                self.act(Action::Ask(node, change));
+            }
         }
     }
 

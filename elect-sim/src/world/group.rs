@@ -1,6 +1,6 @@
 //! What can be said of the group as a whole.
 
-use elect_core::{Epoch, MemberKind};
+use elect_core::{Epoch, MemberKind, RoleName};
 
 use super::World;
 use crate::clock::Real;
@@ -71,6 +71,24 @@ impl World {
                 live(node) && self.nodes[node].kind() == MemberKind::Voter && reaches(node) >= self.quorum()
             })
             .collect()
+    }
+
+    /// A node that is connected with another, and does not know what the host of that one says; and that one.
+    pub(crate) fn unknown_host(&self) -> Option<(NodeIndex, NodeIndex)> {
+        let status = |node: NodeIndex| {
+            let process = self.node(node).process()?;
+            Some(process.elector().status(self.local(node)))
+        };
+        let statuses: Vec<_> = self.machines().map(|node| (node, status(node))).collect();
+        let pairs = statuses.iter().flat_map(|node| statuses.iter().map(move |peer| (node, peer)));
+        let mut unknown = pairs.filter_map(|((node, own), (peer, said))| {
+            let (own, said) = (own.as_ref()?, said.as_ref()?);
+            let known = own.peers.iter().find(|known| known.node == said.node && known.connected)?;
+            let is_known = (known.application, known.host_data) == (said.application, said.host_data)
+                && known.address == said.address;
+            (!is_known && said.role != RoleName::Stopped).then_some((*node, *peer))
+        });
+        unknown.next().filter(|_| self.options.twins.is_empty())
     }
 
     pub(crate) fn durable_epoch(&self, node: NodeIndex) -> Epoch {

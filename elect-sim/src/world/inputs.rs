@@ -12,6 +12,7 @@ use crate::ids::{Life, NodeIndex};
 use crate::input::{Input, Interrupt, Output, Request, Told};
 use crate::node::{Process, State};
 use crate::options::Sabotage;
+use crate::profile::{address_of, data_of};
 use crate::queue::Event;
 use crate::store::Store;
 use crate::trigger::Moment;
@@ -136,8 +137,11 @@ impl World {
         let decoded = self.wires.take_frame(slot);
         let peer = self.node(from).id();
         match decoded {
-            Ok(frame) => {
+            Ok(mut frame) => {
                 self.book.count(Counted::Handled);
+                if self.is_sabotaged(Sabotage::LosesProfiles) {
+                    frame.profile = None;
+                }
                 self.elector(node, now, |elector| elector.on_message(peer, &frame, now).into());
             }
             Err(error) => {
@@ -150,12 +154,15 @@ impl World {
 
     pub(crate) fn on_request(&mut self, node: NodeIndex, request: Request, now: Time) {
         self.note(Some(node), || format!("request {request:?}"));
+        let member = self.member(node);
         self.elector(node, now, |elector| match request {
             Request::Resign => elector.resign(now),
             Request::Handover(to) => elector.request_handover(to, now),
             Request::Vouch(span) => elector.set_healthy_until(now + span, now).into(),
             Request::Freeze(span) => elector.pause(span, now),
             Request::Thaw => elector.resume(now),
+            Request::Move(number) => elector.set_address(address_of(member, number), now),
+            Request::Upgrade(version) => elector.set_host_data(version, data_of(version), now),
             Request::Health(health) => elector.set_health(health, now).into(),
         });
     }

@@ -3,11 +3,13 @@
 use elect_core::{Duty, Notice, Raised, SteppedDown, Stopped};
 
 use super::World;
+use crate::checkers::Checker;
 use crate::clock::SECOND;
 use crate::counts::Counted;
 use crate::host::Call;
 use crate::ids::NodeIndex;
 use crate::input::Told;
+use crate::profile::data_of;
 use crate::queue::Event;
 use crate::trace::{Detail, Marked};
 use crate::trigger::Moment;
@@ -38,6 +40,14 @@ impl World {
                 self.set_following(node, following);
             }
             Told::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
+            &Told::Notice(Notice::NewerApplication { version, data, .. }) => {
+                if data != data_of(version) {
+                    let now = self.now();
+                    self.book.checks_mut().fail(Checker::HostsKnown, now, node, || {
+                        format!("of version {version} it is told {data}")
+                    });
+                }
+            }
             Told::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
             Told::Duty(Duty::Rebuilt) => {
                 self.book.count(Counted::Rebuilt);
