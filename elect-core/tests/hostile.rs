@@ -2,11 +2,13 @@
 //! group still elects.
 #![cfg(feature = "std")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Duty, Epoch, Frame, Genesis, Header, Heartbeat, Incarnation, Lead, NodeId, Nonce,
-    Notice, PauseNumber, PauseStamp, PeerState, Position, Refusal, RoleName, Time, ToldGenesis,
+    Address, Body, Digest, Duty, Epoch, Frame, Genesis, Header, Heartbeat, HostData, Incarnation, Lead,
+    NodeId, Nonce, Notice, PauseNumber, PauseStamp, PeerState, Position, Profile, Refusal, RoleName, Time,
+    ToldGenesis,
 };
 use elect_harness::{Group, Seen, builder, id, ms, told_genesis};
 
@@ -271,6 +273,16 @@ fn geneses(own: Option<ToldGenesis>) -> [Option<ToldGenesis>; 5] {
     [own, own.map(|own| ToldGenesis { is_final: !own.is_final, ..own }), None, other(false), other(true)]
 }
 
+/// What a broken frame may say of its host.
+fn profiles() -> [Option<Arc<Profile>>; 4] {
+    let says = |version, data: &[u8], address: &str| {
+        let (data, address) = (HostData::new(data).unwrap(), Address::new(address).unwrap());
+        Some(Arc::new(Profile { version, data, address }))
+    };
+    let longest = "x".repeat(elect_core::ADDRESS_BYTES_MAX);
+    [None, says(u32::MAX, &[0xff; 64], &longest), says(0, &[], ""), says(u32::MAX, &[], "x:1")]
+}
+
 /// Every body under every state, in turn with every other extreme, to every role.
 #[test]
 fn every_body_under_every_state_in_every_role() {
@@ -294,7 +306,8 @@ fn every_body_under_every_state_in_every_role() {
                     header.genesis
                 };
                 let header = Header { genesis, ..header };
-                let frame = Frame { header, profile: None, body: aimed(&target, body) };
+                let profile = profiles()[delivered % 4].clone();
+                let frame = Frame { header, profile, body: aimed(&target, body) };
                 deliver(&mut target, "b", &frame);
                 if delivered.is_multiple_of(50) {
                     target.run(ms(10));

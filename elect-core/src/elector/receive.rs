@@ -141,6 +141,7 @@ impl Elector {
         self.note_receipt(peer, frame.header.nonce, echoed);
         self.note_genesis(peer, &frame.header);
         let before = self.state.peers.view_mut(peer).note_header(&frame.header, is_another);
+        // R67: no newer frame has overtaken this one.
         if let Some(profile) = &frame.profile {
             self.note_profile(peer, profile);
         }

@@ -1,10 +1,11 @@
 //! Frames that no elector would send, under the names of members.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, PauseNumber,
-    PauseStamp, PeerState, Position, Refusal, Time,
+    Address, Body, Digest, Epoch, Frame, Header, Heartbeat, HostData, Incarnation, Lead, Nonce, PauseNumber,
+    PauseStamp, PeerState, Position, Profile, Refusal, Time,
 };
 
 use crate::world::World;
@@ -14,8 +15,11 @@ pub(crate) fn inject(world: &mut World, from: usize, to: usize, [what, much]: [u
     if from == to {
         return;
     }
-    let frame =
-        Frame { header: header(world, from, to, much), profile: None, body: body(world, from, to, what) };
+    let frame = Frame {
+        header: header(world, from, to, much),
+        profile: profile(world),
+        body: body(world, from, to, what),
+    };
     world.deliver(from, to, &frame);
 }
 
@@ -86,6 +90,12 @@ fn header(world: &mut World, from: usize, to: usize, much: u8) -> Header {
         birth: None,
         genesis: None,
     }
+}
+
+fn profile(world: &mut World) -> Option<Arc<Profile>> {
+    let version = u32::try_from(world.draw(8)).unwrap();
+    let address = Address::new(["", "x:1", "x:2"][usize::try_from(world.draw(3)).unwrap()]).unwrap();
+    (version < 3).then(|| Arc::new(Profile { version, data: HostData::default(), address }))
 }
 
 fn span(world: &mut World) -> Duration {
