@@ -163,7 +163,7 @@ fn r67_a_newer_version_is_reported_once_with_bytes_and_address() {
     assert_eq!(status(&a, "b").host_data, data("six"));
     let six = profile(6, "six", "b:1");
     hear(&mut a, "b", &six);
-    assert_eq!(newer(&a), [six.clone()]);
+    assert_eq!(newer(&a), std::slice::from_ref(&six));
     hear(&mut a, "b", &six);
     hear(&mut a, "b", &profile(6, "six", "b:2"));
     assert_eq!(newer(&a).len(), 1, "once");

@@ -40,13 +40,11 @@ impl World {
                 self.set_following(node, following);
             }
             Told::Notice(Notice::LeaderLost { .. }) => self.set_following(node, None),
-            &Told::Notice(Notice::NewerApplication { version, data, .. }) => {
-                if data != data_of(version) {
-                    let now = self.now();
-                    self.book.checks_mut().fail(Checker::HostsKnown, now, node, || {
-                        format!("of version {version} it is told {data}")
-                    });
-                }
+            &Told::Notice(Notice::NewerApplication { version, data, .. }) if data != data_of(version) => {
+                let now = self.now();
+                self.book.checks_mut().fail(Checker::HostsKnown, now, node, || {
+                    format!("of version {version} it is told {data}")
+                });
             }
             Told::Duty(Duty::Stopped { reason }) => self.on_stopped(node, reason),
             Told::Duty(Duty::Rebuilt) => {
