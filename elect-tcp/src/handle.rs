@@ -153,9 +153,9 @@ impl NodeHandle {
 
     /// Where clients reach this node from now on: the other members are told, and so are the hosts of its followers.
     pub fn set_address(&self, address: Address) -> Result<(), RequestError> {
-        let set = self.ask(move |desk| {
-            let set = desk.elector.set_address(address.clone(), desk.now).resolve(desk.hands);
-            set.map(|()| desk.hands.leader.on_moved(address))
+        let set = self.ask(move |context| {
+            let set = context.elector.set_address(address.clone(), context.now).resolve(context.effects);
+            set.map(|()| context.effects.leader.on_moved(address))
         });
         Ok(set??)
     }
