@@ -41,7 +41,7 @@ pub trait StateSink {
 pub(crate) fn describe_words(sink: &mut impl StateSink, members: &Members, frame: &Frame) {
     sink.word(frame.header.epoch.number());
     describe_state(sink, members, frame.header.state);
-    option(sink, frame.header.birth.as_ref(), describe_birth);
+    option(sink, frame.birth.as_deref(), describe_birth);
     option(sink, frame.header.genesis.as_ref(), |sink, told| {
         words(sink, [told.genesis.to_bits(), u64::from(told.is_final)]);
     });

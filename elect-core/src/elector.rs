@@ -444,7 +444,7 @@ impl Elector {
         frame.header.echo = echo;
         frame.header.genesis = genesis;
         // R60, R67: until it is known.
-        frame.header.birth = if is_told { None } else { Some(self.state.this_life.birth()) };
+        frame.birth = if is_told { None } else { Some(self.state.this_life.told()) };
         frame.profile = if is_told { None } else { Some(self.state.profile.clone()) };
         frame
     }

@@ -101,6 +101,15 @@ impl Follower {
         }
     }
 
+    /// Follows on whom it follows already: R13, R26 in one. Until when it promises then.
+    #[inline]
+    pub(crate) fn follow_on(&mut self, claim: &LeaderClaim) -> Option<Time> {
+        let Self::Following(followed, promise) = self else { return None };
+        followed.proven = followed.proven.max(claim.echoed);
+        promise.renew(claim.promise());
+        Some(promise.until)
+    }
+
     /// Follows nobody any more; the promise goes on.
     pub(crate) fn unfollow(&mut self) -> Option<Followed> {
         let Self::Following(followed, promise) = *self else { return None };

@@ -19,6 +19,8 @@ use crate::profile::Profile;
 pub struct Frame {
     /// What every frame carries.
     pub header: Header,
+    /// What the sender's life began with, as long as the addressee has not echoed a frame that told it.
+    pub birth: Option<Arc<Birth>>,
     /// What the sender's host says of itself, as long as the addressee has not echoed a frame that told it.
     pub profile: Option<Arc<Profile>>,
     /// What this frame asserts or asks.
@@ -40,8 +42,6 @@ pub struct Header {
     pub nonce: Nonce,
     /// The nonce of the addressee that this frame answers.
     pub echo: Option<Nonce>,
-    /// What the sender's life began with, as long as the addressee has not echoed a frame that told it.
-    pub birth: Option<Birth>,
     /// Which history of the group the sender's storage belongs to, once that is durable.
     pub genesis: Option<ToldGenesis>,
 }

@@ -190,9 +190,9 @@ fn blank_frame() -> Frame {
             state: PeerState::Promised,
             nonce: Nonce::default(),
             echo: None,
-            birth: None,
             genesis: None,
         },
+        birth: None,
         profile: None,
         body: Body::Heartbeat(Heartbeat {
             position: None,

@@ -87,9 +87,9 @@ impl Pair {
 
     /// The first frame of its present life that told what that began with.
     #[inline]
-    pub(crate) fn note_birth(&mut self, birth: Option<Birth>) {
+    pub(crate) fn note_birth(&mut self, birth: Option<&Birth>) {
         if self.birth.is_none() {
-            self.birth = birth;
+            self.birth = birth.copied();
         }
     }
 

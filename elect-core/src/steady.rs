@@ -16,14 +16,14 @@ pub(crate) struct Steady {
 impl Steady {
     #[cfg(feature = "explore")]
     pub(crate) fn frame(&self) -> Frame {
-        Frame { header: self.header, profile: None, body: Body::Heartbeat(self.heartbeat) }
+        Frame { header: self.header, birth: None, profile: None, body: Body::Heartbeat(self.heartbeat) }
     }
 
     /// Whether `frame` differs from it in nothing but its send time and echo.
     #[inline]
     pub(crate) fn is_said_again(&self, from: NodeId, frame: &Frame) -> bool {
-        let Frame { header, profile, body } = frame;
-        let Header { group, members, epoch, state, nonce, echo: _, birth, genesis } = header;
+        let Frame { header, birth, profile, body } = frame;
+        let Header { group, members, epoch, state, nonce, echo: _, genesis } = header;
         let said = &self.header;
         // R60, R67: that its sender tells of itself is news.
         from == self.from

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use alloc::sync::Arc;
+
 use crate::birth::Birth;
 use crate::config::DETECTION_MAX;
 use crate::epoch::Epoch;
@@ -10,7 +12,7 @@ use crate::nonce::{Incarnation, Nonce};
 /// The present life of this node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ThisLife {
-    birth: Birth,
+    birth: Arc<Birth>,
     offered: Epoch,
     detection_heard: Duration,
     far: FarLife,
@@ -19,13 +21,18 @@ pub(crate) struct ThisLife {
 impl ThisLife {
     /// A new incarnation is durable.
     pub(crate) fn begin(&mut self, birth: Birth) {
-        self.birth = birth;
+        self.birth = Arc::new(birth);
     }
 
     /// What it began with.
     #[inline]
-    pub(crate) const fn birth(&self) -> Birth {
-        self.birth
+    pub(crate) fn birth(&self) -> Birth {
+        *self.birth
+    }
+
+    /// The same, to be shared with frames.
+    pub(crate) fn told(&self) -> Arc<Birth> {
+        Arc::clone(&self.birth)
     }
 
     /// This node offers `epoch`, or raises its own to it.

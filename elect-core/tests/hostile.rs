@@ -262,7 +262,6 @@ fn header(group: &Group, from: NodeId, epoch: u64, state: PeerState, nonces: Non
         state,
         nonce: Nonce { incarnation, sent: group.now },
         echo,
-        birth: None,
         genesis: told_genesis(&group.node("c").disk.record),
     }
 }
@@ -307,7 +306,7 @@ fn every_body_under_every_state_in_every_role() {
                 };
                 let header = Header { genesis, ..header };
                 let profile = profiles()[delivered % 4].clone();
-                let frame = Frame { header, profile, body: aimed(&target, body) };
+                let frame = Frame { header, birth: None, profile, body: aimed(&target, body) };
                 deliver(&mut target, "b", &frame);
                 if delivered.is_multiple_of(50) {
                     target.run(ms(10));
@@ -340,7 +339,7 @@ fn after_any_broken_frame_the_group_still_elects() {
             let epoch = EPOCHS[index % EPOCHS.len()];
             let header = header(&group, id("b"), epoch, state, NONCES[tried % NONCES.len()]);
             let header = Header { genesis: geneses(header.genesis)[tried % 5], ..header };
-            let frame = Frame { header, profile: None, body: aimed(&group, &body) };
+            let frame = Frame { header, birth: None, profile: None, body: aimed(&group, &body) };
             group.members_lie = true;
             group.inject("b", "c", &frame);
             group.request("c", elect_core::Elector::resume).ok();
@@ -421,7 +420,7 @@ fn what_is_ignored_says_why() {
     for (from, header, body, reason) in cases {
         let mut elector = Silent::default();
         let mut fresh_group = self::group(Receiver::Follower);
-        let frame = Frame { header, profile: None, body };
+        let frame = Frame { header, birth: None, profile: None, body };
         let now = fresh_group.now;
         let node = fresh_group.node_mut("c").elector.as_mut().unwrap();
         node.on_message(id(from), &frame, now).resolve(&mut elector);

@@ -38,10 +38,9 @@ pub(crate) fn frame(sent: u64, body: Body) -> Frame {
         state: PeerState::Free,
         nonce,
         echo: None,
-        birth: None,
         genesis: None,
     };
-    Frame { header, profile: None, body }
+    Frame { header, birth: None, profile: None, body }
 }
 
 const D: Duration = Duration::from_millis(500);

@@ -233,5 +233,5 @@ pub(super) fn as_replaced(frame: &Frame) -> Result<Frame, Ignored> {
     };
     // What it leads or campaigns in is not over: it may hold a lease.
     let header = Header { state: PeerState::Replaced, epoch: frame.header.ended(), ..frame.header };
-    Ok(Frame { header, profile: frame.profile.clone(), body })
+    Ok(Frame { header, birth: frame.birth.clone(), profile: frame.profile.clone(), body })
 }

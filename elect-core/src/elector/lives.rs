@@ -4,7 +4,7 @@ use crate::birth::{Birth, Durable, Telling};
 use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::Position;
 use crate::event::{Ignored, LeaderLost, Notice, Stopped};
-use crate::frame::{Body, Header};
+use crate::frame::{Body, Frame, Header};
 use crate::members::MemberIndex;
 use crate::name::NodeId;
 use crate::nonce::{Incarnation, Nonce};
@@ -22,30 +22,34 @@ impl Elector {
     /// R2: a lower incarnation, or an equal one with another random part, is a restored or cloned disk, or a
     /// frame of an earlier life. Its sender is told so, and R16 silences a life that is known to be dead.
     #[inline]
-    pub(super) fn check_incarnation(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
-        let incarnation = header.nonce.incarnation;
+    pub(super) fn check_incarnation(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
+        let incarnation = frame.header.nonce.incarnation;
         let pair = self.state.peers.pair_mut(peer);
         match pair.life() {
             Some((known, _)) if incarnation == known => {
-                pair.note_birth(header.birth);
+                pair.note_birth(frame.birth.as_deref());
                 if pair.is_dead() { Err(Ignored::DeadIncarnation(incarnation)) } else { Ok(()) }
             }
-            _ => self.check_other_life(peer, header),
+            _ => self.check_other_life(peer, frame),
         }
     }
 
-    fn check_other_life(&mut self, peer: MemberIndex, header: &Header) -> Result<(), Ignored> {
+    fn check_other_life(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
+        let header = &frame.header;
         let incarnation = header.nonce.incarnation;
         let is_replaced = header.state == PeerState::Replaced;
-        if let Some(rejection) = self.rejection(peer, incarnation, header.birth.filter(|_| !is_replaced)) {
+        let birth = frame.birth.as_deref().copied();
+        if let Some(rejection) = self.rejection(peer, incarnation, birth.filter(|_| !is_replaced)) {
             if self.may_answer(peer) {
                 self.send(peer, rejection);
             }
             return Err(Ignored::DeadIncarnation(incarnation));
         }
         self.check_life_distance(peer, header.nonce)?;
-        self.note_lost_entries(peer, header);
-        self.begin_life(peer, header);
+        if let Some(began) = birth.filter(|_| !is_replaced) {
+            self.note_lost_entries(peer, began);
+        }
+        self.begin_life(peer, header, birth);
         Ok(())
     }
 
@@ -63,12 +67,12 @@ impl Elector {
         Ok(())
     }
 
-    fn begin_life(&mut self, peer: MemberIndex, header: &Header) {
+    fn begin_life(&mut self, peer: MemberIndex, header: &Header, birth: Option<Birth>) {
         let incarnation = header.nonce.incarnation;
         let (now, next_nonce) = (self.state.now, self.state.nonces.last().next());
         let pair = self.state.peers.pair_mut(peer);
         let is_first = pair.life().is_none();
-        pair.begin_life(incarnation, header.birth, Telling::begin(next_nonce), now);
+        pair.begin_life(incarnation, birth, Telling::begin(next_nonce), now);
         if is_first {
             return;
         }
@@ -121,8 +125,7 @@ impl Elector {
     }
 
     /// R60: where a host does not sync its log before it tells a position, a crash may take entries back: a warning.
-    fn note_lost_entries(&mut self, peer: MemberIndex, header: &Header) {
-        let Some(began) = header.birth.filter(|_| header.state != PeerState::Replaced) else { return };
+    fn note_lost_entries(&mut self, peer: MemberIndex, began: Birth) {
         if let Some(known) = self.known_before(peer, began).filter(|&known| began.lacks(known).is_some()) {
             let node = self.config.members().id(peer);
             self.out.happened(Notice::EntriesLost { node, known, began: began.durable() });

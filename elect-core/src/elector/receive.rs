@@ -33,7 +33,7 @@ impl Elector {
 
     #[inline]
     fn receive_judged(&mut self, peer: MemberIndex, frame: &Frame) -> Result<(), Ignored> {
-        self.check_incarnation(peer, &frame.header)?;
+        self.check_incarnation(peer, frame)?;
         self.hear_longest(&frame.body);
         self.note_maxima(peer, frame)?;
         // A leader that raised its own epoch goes on leading: its followers see whether its claim holds first.

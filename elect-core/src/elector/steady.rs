@@ -5,7 +5,7 @@
 //! the echo's age (R6, R17) and the promise (R12). It is a short way to the same result and no rule of its own:
 //! `steady/tests.rs` compares it, step by step, with electors that never take it.
 
-use crate::elector::Elector;
+use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::Notice;
 use crate::follower::{Followed, LeaderClaim};
@@ -17,6 +17,7 @@ use crate::pace::EchoAge;
 use crate::peer_state::PeerState;
 use crate::steady::Steady;
 use crate::time::Time;
+use crate::timers::Timer;
 
 impl Elector {
     /// The claim in `frame`, if it only repeats the last one and nothing is due before it.
@@ -55,9 +56,14 @@ impl Elector {
     #[inline]
     pub(super) fn on_repeated(&mut self, claim: &LeaderClaim) {
         self.state.now = claim.received;
-        self.note_receipt(claim.leader, claim.nonce, Some(claim.echoed));
-        self.note_use(claim);
-        self.cover(claim);
+        let pair = self.state.peers.pair_mut(claim.leader);
+        pair.note_receipt(claim.nonce, Some(claim.echoed), claim.received);
+        pair.cover(claim.nonce, claim.detection);
+        if let Role::Follower(follower) = &mut self.state.role
+            && let Some(until) = follower.follow_on(claim)
+        {
+            self.state.timers.set(Timer::Promise, until);
+        }
         let sent = self.renew_nonce();
         let answer = self.out.same_frame_again();
         answer.header.nonce.sent = sent;
@@ -80,15 +86,18 @@ impl Elector {
             && frame.profile.is_none()
             && let Body::Heartbeat(heartbeat) = frame.body
         {
-            self.note_steady(from, &frame.header, heartbeat, was_steady);
+            self.note_steady(from, frame, heartbeat, was_steady);
         }
     }
 
     /// Whether the leader's next heartbeat will find everything as it is now.
-    fn note_steady(&mut self, from: NodeId, header: &Header, heartbeat: Heartbeat, was_steady: bool) {
+    fn note_steady(&mut self, from: NodeId, frame: &Frame, heartbeat: Heartbeat, was_steady: bool) {
+        let header = &frame.header;
         match header.state {
             PeerState::Leader(epoch) => {
-                if let Some(claim) = self.steady_claim(from, header, heartbeat, epoch) {
+                if frame.birth.is_none()
+                    && let Some(claim) = self.steady_claim(from, header, heartbeat, epoch)
+                {
                     self.state.steady = Some(Steady { from, header: *header, heartbeat, claim });
                     self.state.is_steady = true;
                 }
@@ -112,7 +121,7 @@ impl Elector {
         let Lead { detection } = heartbeat.lead?;
         let Followed { leader, epoch: followed, .. } = *self.followed()?;
         // Neither tells the other of itself any more.
-        let is_told = header.birth.is_none() && self.state.peers.pair(leader).telling().is_known();
+        let is_told = self.state.peers.pair(leader).telling().is_known();
         let is_followed = epoch == followed && from == self.config.members().id(leader);
         // What is left of a pause is less in each heartbeat.
         // R59: what differs is said by two frames.

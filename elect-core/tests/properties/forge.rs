@@ -17,6 +17,7 @@ pub(crate) fn inject(world: &mut World, from: usize, to: usize, [what, much]: [u
     }
     let frame = Frame {
         header: header(world, from, to, much),
+        birth: None,
         profile: profile(world),
         body: body(world, from, to, what),
     };
@@ -87,7 +88,6 @@ fn header(world: &mut World, from: usize, to: usize, much: u8) -> Header {
         state: state(world, from, to),
         nonce: nonce(world, from, to),
         echo: if much % 4 == 1 { world.members[to].said[from] } else { echo },
-        birth: None,
         genesis: None,
     }
 }

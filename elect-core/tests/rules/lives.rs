@@ -163,7 +163,7 @@ fn r60_a_life_tells_what_it_began_with_until_it_is_echoed() {
         log: LogSync::Synchronous,
         detection_min: NEEDED,
     };
-    let tells = |a: &Solo, peer| a.last_to(peer).header.birth;
+    let tells = |a: &Solo, peer| a.last_to(peer).birth.as_deref().copied();
     assert_eq!(tells(&a, "b"), Some(Birth { position: None, ..expected }));
     a.hear("b", 0, PeerState::Promised, beat());
     a.pass(D);
@@ -185,7 +185,7 @@ fn r60_a_life_begins_with_the_entries_that_its_disk_holds() {
     let mut a = Solo::starting(config.clone(), record);
     *a.tail.0.borrow_mut() = at(4, 8);
     a.tick().commit();
-    let birth = a.last_to("b").header.birth.expect("its first word");
+    let birth = *a.last_to("b").birth.as_deref().expect("its first word");
     assert_eq!(
         birth,
         Birth {
@@ -222,7 +222,7 @@ fn r60_a_replacement_is_another_storage() {
     a.hear("b", 0, PeerState::Free, Body::Reject { rejected, known });
     a.clear().commit();
     assert_eq!(a.disk.record.first_life, 41);
-    assert_eq!(a.last_to("b").header.birth.map(|birth| birth.first_life), Some(41));
+    assert_eq!(a.last_to("b").birth.as_deref().map(|birth| birth.first_life), Some(41));
     let a = a.restarted();
     assert_eq!((a.disk.record.incarnation.counter, a.disk.record.first_life), (42, 41));
 }

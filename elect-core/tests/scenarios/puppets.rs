@@ -34,10 +34,9 @@ pub(crate) fn frame(group: &Group, from: &str, to: &str, epoch: u64, state: Peer
         state,
         nonce: Nonce { incarnation, sent: group.now },
         echo: last_nonce(group, to, from),
-        birth: None,
         genesis: told_genesis(&group.node(to).disk.record),
     };
-    Frame { header, profile: None, body: completed(body, D, D) }
+    Frame { header, birth: None, profile: None, body: completed(body, D, D) }
 }
 
 pub(crate) fn says(group: &mut Group, from: &str, to: &str, epoch: u64, state: PeerState, body: Body) {

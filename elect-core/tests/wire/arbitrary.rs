@@ -178,7 +178,8 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
                 *genesis_epoch = saved_in;
             }
             Frame {
-                header: Header { group, members, epoch, state, nonce, echo, birth, genesis },
+                header: Header { group, members, epoch, state, nonce, echo, genesis },
+                birth: birth.map(Arc::new),
                 profile,
                 body,
             }

@@ -126,11 +126,11 @@ pub(crate) fn frame(bytes: &[u8]) -> Frame {
     let echo = (tag >> 4 & 1 == 1).then(|| rest.nonce());
     let genesis = (tag >> 9 & 1 == 1)
         .then(|| ToldGenesis { genesis: Genesis::from_bits(rest.integer(8)), is_final: tag >> 10 & 1 == 1 });
-    let birth = (tag >> 12 & 1 == 1).then(|| rest.birth());
+    let birth = (tag >> 12 & 1 == 1).then(|| Arc::new(rest.birth()));
     let profile = (tag >> 15 & 1 == 1).then(|| Arc::new(rest.profile()));
     let body = body(&mut rest, kind, tag, epoch);
     rest.end();
-    Frame { header: Header { group, members, epoch, state, nonce, echo, birth, genesis }, profile, body }
+    Frame { header: Header { group, members, epoch, state, nonce, echo, genesis }, birth, profile, body }
 }
 
 fn state(rest: &mut Bytes<'_>, tag: u64, durable: Epoch) -> PeerState {

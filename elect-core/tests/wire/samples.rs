@@ -34,7 +34,6 @@ fn header(state: PeerState, echo: Option<Nonce>) -> Header {
         state,
         nonce: NONCE,
         echo,
-        birth: None,
         genesis: None,
     }
 }
@@ -74,6 +73,7 @@ pub(crate) fn leaders_heartbeat() -> Frame {
     let lead = Lead { detection: Duration::from_micros(500_250) };
     Frame {
         header: header(PeerState::Leader(epoch(41)), Some(ECHO)),
+        birth: None,
         profile: None,
         body: Body::Heartbeat(steady_heartbeat(Some(lead))),
     }
@@ -97,13 +97,23 @@ pub(crate) fn paused_heartbeat() -> Frame {
 /// The heartbeat that a follower answers with; its leader's name has 8 bytes.
 pub(crate) fn followers_heartbeat() -> Frame {
     let state = PeerState::Follower(node("berlin-1"), epoch(41));
-    Frame { header: header(state, Some(ECHO)), profile: None, body: Body::Heartbeat(steady_heartbeat(None)) }
+    Frame {
+        header: header(state, Some(ECHO)),
+        birth: None,
+        profile: None,
+        body: Body::Heartbeat(steady_heartbeat(None)),
+    }
 }
 
 /// The heartbeat of a follower that has accepted its leader's re-offer: its durable epoch is above the one it follows.
 fn accepted_a_re_offer() -> Frame {
     let state = PeerState::Follower(node("berlin-1"), epoch(40));
-    Frame { header: header(state, Some(ECHO)), profile: None, body: Body::Heartbeat(heartbeat(None)) }
+    Frame {
+        header: header(state, Some(ECHO)),
+        birth: None,
+        profile: None,
+        body: Body::Heartbeat(heartbeat(None)),
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
@@ -126,42 +136,57 @@ fn of_a_history() -> Vec<(String, Frame)> {
     [
         (
             "genesis_offer",
-            Frame { header: tentative(PeerState::Candidate(epoch(42))), profile: None, body: offer() },
+            Frame {
+                header: tentative(PeerState::Candidate(epoch(42))),
+                birth: None,
+                profile: None,
+                body: offer(),
+            },
         ),
-        ("genesis_accept", Frame { header: tentative(PeerState::Promised), profile: None, body: accepted }),
-        ("genesis_final_heartbeat_following", Frame { header: is_final, profile: None, body: steady.body }),
+        (
+            "genesis_accept",
+            Frame { header: tentative(PeerState::Promised), birth: None, profile: None, body: accepted },
+        ),
+        (
+            "genesis_final_heartbeat_following",
+            Frame { header: is_final, birth: None, profile: None, body: steady.body },
+        ),
     ]
     .map(|(name, frame)| (name.to_owned(), frame))
     .into()
 }
 
 /// What the newest life of a sender began with.
-fn birth(position: Option<Position>, log: LogSync) -> Birth {
-    Birth {
+fn birth(position: Option<Position>, log: LogSync) -> Option<Arc<Birth>> {
+    Some(Arc::new(Birth {
         first_life: 0x0000_0005,
         epoch: epoch(40),
         position,
         log,
         detection_min: Duration::from_micros(143_500),
-    }
+    }))
 }
 
 /// The first words of a life: to a peer that has not answered it yet.
 fn newborn() -> Vec<(String, Frame)> {
     let position = Some(Position::new(epoch(39), 0x4142_4344));
     let births = [
-        ("synced", Some(birth(position, LogSync::Synchronous))),
-        ("not_synced", Some(birth(position, LogSync::Asynchronous))),
-        ("without_log", Some(birth(None, LogSync::Synchronous))),
+        ("synced", birth(position, LogSync::Synchronous)),
+        ("not_synced", birth(position, LogSync::Asynchronous)),
+        ("without_log", birth(None, LogSync::Synchronous)),
     ];
     let mut frames: Vec<_> = births
         .map(|(name, birth)| {
-            let header = Header { birth, ..header(PeerState::Free, None) };
-            (format!("birth_{name}"), Frame { header, profile: None, body: Body::Heartbeat(heartbeat(None)) })
+            let header = header(PeerState::Free, None);
+            (
+                format!("birth_{name}"),
+                Frame { header, birth, profile: None, body: Body::Heartbeat(heartbeat(None)) },
+            )
         })
         .into();
-    let header = Header { birth: births[0].1, ..header(PeerState::Candidate(epoch(42)), Some(ECHO)) };
-    frames.push(("birth_offer".to_owned(), Frame { header, profile: None, body: offer() }));
+    let header = header(PeerState::Candidate(epoch(42)), Some(ECHO));
+    let birth = birth(position, LogSync::Synchronous);
+    frames.push(("birth_offer".to_owned(), Frame { header, birth, profile: None, body: offer() }));
     frames
 }
 
@@ -175,9 +200,9 @@ fn profiles() -> Vec<(String, Frame)> {
     let says = |data, address| Some(profile(data, address));
     let full = Frame { profile: says(&[0, 0x7f, 0xff], "kv-1.example:6379 ü"), ..followers_heartbeat() };
     let bare = Frame { profile: says(&[], ""), ..followers_heartbeat() };
-    let birth = Some(birth(None, LogSync::Synchronous));
-    let header = Header { birth, ..header(PeerState::Candidate(epoch(42)), Some(ECHO)) };
-    let offer = Frame { header, profile: says(b"config 7", "b:1"), body: offer() };
+    let birth = birth(None, LogSync::Synchronous);
+    let header = header(PeerState::Candidate(epoch(42)), Some(ECHO));
+    let offer = Frame { header, birth, profile: says(b"config 7", "b:1"), body: offer() };
     [("profile_heartbeat", full), ("profile_of_nothing", bare), ("profile_offer", offer)]
         .map(|(name, frame)| (name.to_owned(), frame))
         .into()
@@ -191,11 +216,8 @@ pub(crate) fn longest() -> Frame {
     let heartbeat = Heartbeat { pause: Some(resume), ..heartbeat(Some(lead)) };
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
-        header: Header {
-            birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
-            genesis: genesis(true),
-            ..header(state, Some(ECHO))
-        },
+        header: Header { genesis: genesis(true), ..header(state, Some(ECHO)) },
+        birth: birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous),
         profile: Some(profile(&[0xff; HOST_DATA_BYTES_MAX], address.as_str())),
         body: Body::Announce { heartbeat, address },
     }
@@ -222,14 +244,15 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         pause: None,
     };
     for (name, state) in states() {
-        let frame = Frame { header: header(state, None), profile: None, body: Body::Heartbeat(quiet) };
+        let frame =
+            Frame { header: header(state, None), birth: None, profile: None, body: Body::Heartbeat(quiet) };
         frames.push((format!("heartbeat_quiet_{name}"), frame));
     }
     frames.extend(newborn());
     frames.extend(profiles());
     frames.extend(of_a_history());
     for (name, state, body) in bodies() {
-        frames.push((name, Frame { header: header(state, Some(ECHO)), profile: None, body }));
+        frames.push((name, Frame { header: header(state, Some(ECHO)), birth: None, profile: None, body }));
     }
     frames
 }

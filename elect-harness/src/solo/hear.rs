@@ -25,11 +25,11 @@ impl Solo {
             state,
             nonce: Nonce { incarnation: life, sent: self.peers_clock },
             echo: self.received.get(&from).copied(),
-            birth: self.births.get(&from).copied(),
             genesis: self.geneses.get(&from).copied(),
         };
         let profile = self.profiles.get(&from).cloned().map(Arc::new);
-        Frame { body: self.answered(from, state, body), header, profile }
+        let birth = self.births.get(&from).copied().map(Arc::new);
+        Frame { body: self.answered(from, state, body), header, birth, profile }
     }
 
     /// What a test leaves open, as an honest peer says it.

@@ -392,6 +392,7 @@ impl World {
             from,
             Frame {
                 header,
+                birth: None,
                 profile: None,
                 body: Body::Accept {
                     epoch,

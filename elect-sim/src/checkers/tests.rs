@@ -86,17 +86,8 @@ impl Group {
         let echo = Some(Nonce { incarnation: LIFE, sent });
         let nonce = Nonce { incarnation: LIFE, sent };
         let members = record(0, A).members;
-        let header = Header {
-            group: 0,
-            members,
-            epoch: epoch(durable),
-            state,
-            nonce,
-            echo,
-            birth: None,
-            genesis: None,
-        };
-        let frame = Frame { header, profile: None, body };
+        let header = Header { group: 0, members, epoch: epoch(durable), state, nonce, echo, genesis: None };
+        let frame = Frame { header, birth: None, profile: None, body };
         let (at, clocks) = (self.now, &self.clocks);
         self.checks.sent(&Sent { at, node, to, frame: &frame, lease_runs: false, clocks });
     }

@@ -33,10 +33,10 @@ impl Player {
         let detection_max = world.config(to, 0).detection().ceiling().max(detection);
         let (state, epoch, body) = forged_body(forged, detection, detection_max);
         let members = world.config(to, 0).digest();
-        let header = Header { group: 0, members, epoch, state, nonce, echo, birth: None, genesis: None };
+        let header = Header { group: 0, members, epoch, state, nonce, echo, genesis: None };
         world.note(Some(to), || format!("forged from {from}: {state:?} {body:?}"));
         world.elector(to, now, |elector| {
-            elector.on_message(from.id(), &Frame { header, profile: None, body }, now).into()
+            elector.on_message(from.id(), &Frame { header, birth: None, profile: None, body }, now).into()
         });
     }
 }

@@ -199,7 +199,7 @@ impl World {
             3 => header.nonce.incarnation.random ^= 1,
             4 => header.group = 1,
             5 => header.members = Digest::from_bits(7),
-            6..20 => header.birth = None,
+            6..20 => frame.birth = None,
             _ => {}
         }
         frame

@@ -32,18 +32,18 @@ pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
     }
     let mut reader = Reader::new(bytes, PREFIX_BYTES);
     let (header, tag) = read_header(&mut reader, kind)?;
-    if tag & PROFILE != 0 {
-        return read_beside_profile(reader, header, kind, tag);
+    if tag & (BIRTH | PROFILE) != 0 {
+        return read_introduction(reader, header, kind, tag);
     }
     // On a path of its own, so that the commonest frame is built in place: half the time of the other way.
     if let Kind::Heartbeat = kind {
         let heartbeat = read_heartbeat(&mut reader, tag, header.epoch)?;
         reader.end()?;
-        return Ok(Frame { header, profile: None, body: Body::Heartbeat(heartbeat) });
+        return Ok(Frame { header, birth: None, profile: None, body: Body::Heartbeat(heartbeat) });
     }
     let body = read_body(&mut reader, kind, tag, header.epoch)?;
     reader.end()?;
-    Ok(Frame { header, profile: None, body })
+    Ok(Frame { header, birth: None, profile: None, body })
 }
 
 #[inline(always)]
@@ -59,7 +59,6 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
     let nonce: NonceV1 = reader.section()?;
     let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
     let genesis = read_genesis(reader, tag)?;
-    let birth = if tag & BIRTH == 0 { None } else { Some(read_birth(reader)?) };
     let header = Header {
         group: front.group,
         members: Digest::from_bits(front.members),
@@ -67,20 +66,26 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         state,
         nonce: nonce.into(),
         echo: echo.map(Nonce::from),
-        birth,
         genesis,
     };
     Ok((header, tag))
 }
 
-/// What follows the header of a frame with a profile, which is allocated once everything else was found right.
+/// What follows the header of a frame that tells what its sender's life began with, or what its host says of itself:
+/// both end with the first echo. They are allocated once everything else was found right.
 #[cold]
-fn read_beside_profile(
+fn read_introduction(
     mut reader: Reader<'_>,
     header: Header,
     kind: Kind,
     tag: u16,
 ) -> Result<Frame, WireError> {
+    let birth = if tag & BIRTH == 0 { None } else { Some(read_birth(&mut reader)?) };
+    if tag & PROFILE == 0 {
+        let body = read_body(&mut reader, kind, tag, header.epoch)?;
+        reader.end()?;
+        return Ok(Frame { header, birth: birth.map(Arc::new), profile: None, body });
+    }
     let version = reader.section()?;
     let at = reader.at();
     let data = HostData::new(reader.counted()?).map_err(|rule| WireError::HostData { at, rule })?;
@@ -89,7 +94,8 @@ fn read_beside_profile(
     let body = read_body(&mut reader, kind, tag, header.epoch)?;
     reader.end()?;
     let address = checked_address(address, address_at)?;
-    Ok(Frame { header, profile: Some(Arc::new(Profile { version, data, address })), body })
+    let profile = Arc::new(Profile { version, data, address });
+    Ok(Frame { header, birth: birth.map(Arc::new), profile: Some(profile), body })
 }
 
 fn checked_address(text: &str, at: usize) -> Result<Address, WireError> {

@@ -29,14 +29,14 @@ pub(in crate::wire) fn encode(frame: &Frame, bytes: &mut [u8; BYTES_MAX]) -> usi
 }
 
 #[inline(always)]
-fn write_header(writer: &mut Writer<'_>, Frame { header, profile, body }: &Frame) {
+fn write_header(writer: &mut Writer<'_>, Frame { header, birth, profile, body }: &Frame) {
     writer.section(FrontV1 {
         group: header.group,
         members: header.members.to_bits(),
         epoch: header.epoch.number(),
         tag: state_bits(header.state, header.epoch)
             | flag(ECHO, header.echo.is_some())
-            | flag(BIRTH, header.birth.is_some())
+            | flag(BIRTH, birth.is_some())
             | flag(PROFILE, profile.is_some())
             | genesis_flags(header.genesis)
             | body_flags(body, header.epoch),
@@ -59,7 +59,7 @@ fn write_header(writer: &mut Writer<'_>, Frame { header, profile, body }: &Frame
     if let Some(told) = header.genesis {
         writer.section(told.genesis.to_bits());
     }
-    if let Some(birth) = &header.birth {
+    if let Some(birth) = birth {
         write_birth(writer, birth);
     }
     if let Some(profile) = profile {
