@@ -234,6 +234,7 @@ fn millis(span: Duration) -> u32 {
 #[inline(always)]
 fn whole(span: Duration, per_second: u64) -> u32 {
     let rest = u64::from(span.subsec_nanos()).div_ceil(1_000_000_000 / per_second);
-    let units = span.as_secs().saturating_mul(per_second).saturating_add(rest);
+    // No field holds as many seconds, and fewer do not overflow.
+    let units = span.as_secs().min(u32::MAX.into()) * per_second + rest;
     u32::try_from(units).unwrap_or(u32::MAX)
 }
