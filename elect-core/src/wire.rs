@@ -3,7 +3,7 @@
 //! One versioned format. Every integer is little-endian and of fixed width, every optional part is announced by a
 //! flag, and there is exactly one way to write a value: whatever decodes re-encodes to the same bytes. Unknown flags,
 //! names that are no names, bytes that are missing and bytes that are left over are refused with the place and with
-//! what is allowed there. A frame is read without allocating (an announcement's address and a profile aside), and its
+//! what is allowed there. A frame is read without allocating (an announcement's address, a birth and a profile aside), and its
 //! length is known, and checked, after [`PREFIX_BYTES`] bytes.
 //!
 //! ```
@@ -12,11 +12,13 @@
 //! # let incarnation = Incarnation { counter: 1, random: 7 };
 //! # let nonce = Nonce { incarnation, sent: Time::from_nanos(5) };
 //! # let header = Header {
-//! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), state: PeerState::Free, nonce, echo: None, birth: None,
+//! #     group: 0, members: Digest::from_bits(1), epoch: Epoch::new(3), state: PeerState::Free, nonce, echo: None,
 //! #     genesis: None,
 //! # };
-//! let frame = Frame { header, profile: None, body: Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? }
-//! }; let mut buffer = [0; FRAME_BYTES_MAX]; let length = wire::encode(&frame, &mut buffer);
+//! let body = Body::Release { epoch: Epoch::new(3), target: NodeId::new("b")? };
+//! let frame = Frame { header, birth: None, profile: None, body };
+//! let mut buffer = [0; FRAME_BYTES_MAX];
+//! let length = wire::encode(&frame, &mut buffer);
 //!
 //! let prefix: [u8; PREFIX_BYTES] = buffer[..PREFIX_BYTES].try_into()?;
 //! assert_eq!(wire::frame_length(prefix), Ok(length));

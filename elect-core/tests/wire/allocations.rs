@@ -1,4 +1,4 @@
-//! Frames are written and read without the heap, but for the address of an announcement and a profile.
+//! Frames are written and read without the heap, but for the address of an announcement, a birth and a profile.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use crate::hostile::relength;
 use crate::{bytes_of, samples};
 
 #[test]
-fn only_an_address_and_a_profile_are_allocated() {
+fn only_an_address_and_what_a_sender_tells_of_itself_are_allocated() {
     for (name, frame) in samples::frames() {
         let mut buffer = [0; FRAME_BYTES_MAX];
         let encoding = measure(|| {
@@ -25,7 +25,8 @@ fn only_an_address_and_a_profile_are_allocated() {
         let address = u64::from(matches!(frame.body, Body::Announce { .. }));
         // A profile has an address of its own.
         let profile = if frame.profile.is_some() { 2 } else { 0 };
-        assert_eq!(decoding.count_total, address + profile, "{name} decoded");
+        let birth = u64::from(frame.birth.is_some());
+        assert_eq!(decoding.count_total, address + birth + profile, "{name} decoded");
     }
 }
 
