@@ -271,9 +271,23 @@ impl Elector {
             Some(Unfit::NotConnected)
         } else if !view.healthy() {
             Some(Unfit::Unhealthy)
+        } else if !self.could_elect(peer) {
+            Some(Unfit::TooFewVotes)
         } else {
             None
         }
+    }
+
+    /// R65: whether this node and those that it is connected with could elect `peer`: whom that leaves out cannot.
+    fn could_elect(&self, peer: MemberIndex) -> bool {
+        let Some(birth) = self.state.peers.pair(peer).birth() else { return true };
+        let carries = |voter: MemberIndex| {
+            voter == peer
+                || self.is_connected(voter)
+                    && self.state.peers.pair(voter).terms().suffices(birth.detection_min)
+        };
+        let own = usize::from(self.config.detection().ceiling() >= birth.detection_min);
+        own + self.voting_peers().filter(|&voter| carries(voter)).count() >= self.config.members().quorum()
     }
 
     /// The best member that is fit.

@@ -22,6 +22,9 @@ pub enum Unfit {
     /// Its host reports itself unfit.
     #[error("its host is not healthy")]
     Unhealthy,
+    /// Too few of the voters and witnesses that are connected here allow promises as long as it needs to lead (R65).
+    #[error("too few of the members that are connected here allow promises long enough for it")]
+    TooFewVotes,
 }
 
 /// Why a request was refused. Nothing changed.

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use elect_core::{
-    Birth, Body, CampaignBlocker, Config, Detection, Frame, Heartbeat, Ignored, Incarnation, Lead, LogSync,
-    Notice, PeerState, RebuiltTo, Record, Refusal,
+    Birth, Body, CampaignBlocker, Config, Detection, Duty, Frame, HandoverAborted, Heartbeat, Ignored,
+    Incarnation, Lead, LinkState, LogSync, Notice, PeerState, RebuiltTo, Record, Refusal, RequestRefused,
+    Unfit,
 };
 
 use crate::harness::{Group, builder, id, ms};
@@ -344,6 +345,55 @@ fn r65_both_sides_warn_with_both_figures() {
     let status = a.elector.status(a.now).peers[0].detection;
     assert!(status.is_left_out && !status.leaves_out);
     assert_eq!(a.blocker(), Some(CampaignBlocker::Campaigns), "a can be elected by b all the same");
+}
+
+/// `a` leads; `b`, which is preferred, needs 201 ms to lead, and `a` and `c` allow so much.
+fn beside_one_that_needs_more(a_allows: Duration, c_allows: Duration) -> Solo {
+    let needy = fixed("a", a_allows).preferred_leader(id("b")).fail_back_cooldown(ms(1_000));
+    let mut a = Solo::with(needy);
+    a.maxima.extend([(id("b"), ms(300)), (id("c"), c_allows)]);
+    let birth = Birth {
+        first_life: 1,
+        epoch: epoch(0),
+        position: None,
+        log: LogSync::Synchronous,
+        detection_min: ms(201),
+    };
+    a.births.insert(id("b"), birth);
+    a.lead().clear();
+    for _ in 0..40 {
+        a.pass(INTERVAL);
+        for peer in ["b", "c"] {
+            a.hear_acknowledgement(peer, 1);
+        }
+    }
+    assert!(a.holds_lease());
+    a
+}
+
+/// Office went to a preferred node that nobody's promise could carry, after every cooldown, for ever: each time the group
+/// was without a leader until the head start was over.
+#[test]
+fn r38_who_leaves_too_many_voters_out_is_no_target() {
+    let too_few = RequestRefused::TargetUnfit(id("b"), Unfit::TooFewVotes);
+    let mut a = beside_one_that_needs_more(ms(200), ms(200));
+    assert!(!a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })), "R40: nor does preference act");
+    let ask = |a: &mut Solo| a.request(|elector, now| elector.request_handover(id("b"), now));
+    assert_eq!(ask(&mut a), Err(too_few));
+    assert!(!a.elector.status(a.now).peers[0].fit);
+
+    // One that allows enough makes a quorum, as long as it is there.
+    let a = beside_one_that_needs_more(ms(200), ms(300));
+    assert!(a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })));
+    let mut a = beside_one_that_needs_more(ms(200), ms(300));
+    a.link("c", LinkState::Closed).step(elect_core::Elector::on_drained);
+    let is_off = |duty: &Duty| {
+        matches!(duty, Duty::HandoverAborted { reason: HandoverAborted::TargetUnfit(Unfit::TooFewVotes), .. })
+    };
+    assert!(a.must(is_off), "{:?}", a.duties);
+    // And so does this node.
+    let a = beside_one_that_needs_more(ms(300), ms(200));
+    assert!(a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })));
 }
 
 #[test]
