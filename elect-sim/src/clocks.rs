@@ -4,8 +4,9 @@ use elect_core::Time;
 
 use crate::clock::{Clock, Real, SECOND};
 use crate::ids::NodeIndex;
-use crate::options::{Options, Sabotage};
+use crate::options::Options;
 use crate::random::Random;
+use crate::sabotage::Sabotage;
 
 /// The time of a world and the clocks of its machines.
 #[derive(Clone, Debug)]

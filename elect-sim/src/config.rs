@@ -6,9 +6,10 @@ use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Member, MemberKind
 
 use crate::ids::{Life, NodeIndex};
 use crate::node_overrides::NodeOverrides;
-use crate::options::{Options, Sabotage};
+use crate::options::Options;
 use crate::profile::address_of;
 use crate::random::mix;
+use crate::sabotage::Sabotage;
 
 impl Options {
     /// The settings of one node, to be changed.

@@ -15,8 +15,8 @@ use crate::drill::Drill;
 use crate::ids::NodeIndex;
 use crate::liveness::Liveness;
 use crate::node::Process;
-use crate::options::Sabotage;
 use crate::random::Random;
+use crate::sabotage::Sabotage;
 use crate::world::World;
 
 /// A group at rest, and the spans that its bounds are made of.

@@ -6,7 +6,7 @@ use super::{Asked, Machine};
 use crate::counts::Counted;
 use crate::ids::{Life, NodeIndex};
 use crate::model_log::{Entries, EntryId, ModelLog};
-use crate::options::Sabotage;
+use crate::sabotage::Sabotage;
 
 impl Machine<'_> {
     /// The member under whose name this machine runs.

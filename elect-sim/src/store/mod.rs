@@ -12,7 +12,7 @@ use elect_core::{
 use crate::clock::{MICRO, MILLI};
 use crate::host::{Host, Machine};
 use crate::ids::{Life, NODES_MAX, NodeIndex};
-use crate::options::Sabotage;
+use crate::sabotage::Sabotage;
 use crate::slab::Slab;
 
 use crate::model_log::{EntryId, ModelLog};

@@ -7,7 +7,7 @@ use super::{EntryId, ModelLog, Store, Task, Way};
 use crate::clock::{MICRO, MILLI};
 use crate::host::Machine;
 use crate::ids::{NODES_MAX, NodeIndex};
-use crate::options::Sabotage;
+use crate::sabotage::Sabotage;
 
 /// How often the source of a catch-up is asked before it counts as lost.
 const PULLS_MAX: u32 = 8;

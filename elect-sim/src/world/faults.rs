@@ -11,13 +11,14 @@ use crate::clock::{MICRO, MILLI, SECOND};
 use crate::clocks::draw_rate;
 use crate::counts::Counted;
 use crate::disk::{DiskState, Outcome};
+use crate::fault::Fault;
 use crate::ids::{Link, NodeIndex};
 use crate::input::{Input, Interrupt, Request};
 use crate::network::Quality;
 use crate::node::State;
-use crate::options::{Fault, Sabotage};
 use crate::queue::Event;
 use crate::rule::{Kind, Rule, Treatment};
+use crate::sabotage::Sabotage;
 use crate::trigger::{Moment, Strike, Trigger};
 
 impl World {

@@ -11,9 +11,9 @@ use crate::host::{Call, Host};
 use crate::ids::{Life, NodeIndex};
 use crate::input::{Input, Interrupt, Output, Request, Told};
 use crate::node::{Process, State};
-use crate::options::Sabotage;
 use crate::profile::{address_of, data_of};
 use crate::queue::Event;
+use crate::sabotage::Sabotage;
 use crate::store::Store;
 use crate::trigger::Moment;
 
