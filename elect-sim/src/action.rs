@@ -35,6 +35,10 @@ pub(crate) enum Action {
     Wipe(NodeIndex, Wiped),
     /// An operator gives a dead node, whose record is gone, a first boot, where that is noticed for certain.
     InitIfFinal(NodeIndex),
+    /// What is durable on a machine is copied and put aside.
+    BackUp(NodeIndex),
+    /// A dead node gets that copy back, where everybody who votes would notice it.
+    RestoreIfKnown(NodeIndex),
     /// A process stops for so long.
     Pause(NodeIndex, u64),
     /// So many instructions from now, this happens.
@@ -86,6 +90,8 @@ impl fmt::Display for Action {
             Self::Wipe(node, Wiped::RecordAndLog) => write!(f, "wipe {}", name(node)),
             Self::Wipe(node, Wiped::Record) => write!(f, "wipe-record {}", name(node)),
             Self::InitIfFinal(node) => write!(f, "init-if-final {}", name(node)),
+            Self::BackUp(node) => write!(f, "back-up {}", name(node)),
+            Self::RestoreIfKnown(node) => write!(f, "restore-if-known {}", name(node)),
             Self::Pause(node, time) => write!(f, "pause {} {}", name(node), span(*time)),
             Self::Interrupt(node, after, interrupt) => {
                 let (what, time) = match interrupt {

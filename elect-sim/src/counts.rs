@@ -33,6 +33,10 @@ pub struct Counts {
     pub rebuilt: u64,
     /// Disks that were lost and given a first boot, and noticed that themselves.
     pub noticed: u64,
+    /// Machines that were set back to an older copy of their disk.
+    pub set_back: u64,
+    /// Those that stopped because a peer knew better.
+    pub set_back_noticed: u64,
 }
 
 /// Something that is counted.
@@ -57,6 +61,10 @@ pub(crate) enum Counted {
     Rebuilt,
     /// A disk that was lost and given a first boot noticed that itself.
     Noticed,
+    /// A machine starts with an older copy of its disk.
+    SetBack,
+    /// It stops because a peer knows better.
+    SetBackNoticed,
 }
 
 impl Counts {
@@ -79,6 +87,8 @@ impl Counts {
             Counted::Read => self.reads += 1,
             Counted::Rebuilt => self.rebuilt += 1,
             Counted::Noticed => self.noticed += 1,
+            Counted::SetBack => self.set_back += 1,
+            Counted::SetBackNoticed => self.set_back_noticed += 1,
         }
     }
 
@@ -99,5 +109,7 @@ impl Counts {
         self.reads += other.reads;
         self.rebuilt += other.rebuilt;
         self.noticed += other.noticed;
+        self.set_back += other.set_back;
+        self.set_back_noticed += other.set_back_noticed;
     }
 }

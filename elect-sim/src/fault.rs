@@ -57,6 +57,8 @@ pub enum Fault {
     SecondFirstBoot,
     /// A host says something else of itself: where clients reach it, or which version it runs.
     HostChanges,
+    /// A machine dies and comes back with a copy of its disk that was taken before, while it ran.
+    SetBack,
 }
 
 impl Fault {

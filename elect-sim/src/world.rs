@@ -11,6 +11,7 @@ mod life;
 mod marks;
 mod messages;
 mod operator;
+mod set_back;
 mod setup;
 mod told;
 mod triggers;

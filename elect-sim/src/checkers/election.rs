@@ -36,6 +36,10 @@ impl Checkers {
         }
         let Some(holder) = record.holder else { return };
         let Some(candidate) = NodeIndex::of(holder.node) else { return };
+        // What a disk that went back votes counts for nothing: whoever is elected must be so without it.
+        if self.is_set_back(node) {
+            return;
+        }
         if holder.how == PromiseKind::Voted {
             self.voted(at, node, record.epoch, candidate);
         }
@@ -211,6 +215,7 @@ impl Checkers {
         }
         self.speaks(at, node, header.nonce.incarnation);
         self.sets_detection(node, sent.to, frame);
+        self.takes_for_whole(sent);
         self.granted(sent);
         self.tells_freeze(sent);
         self.at(node).ended = ended(frame);
@@ -250,6 +255,9 @@ impl Checkers {
 
     fn accepted(&mut self, sent: &Sent<'_>, epoch: Epoch) {
         let Sent { at, node, to, frame, .. } = *sent;
+        if self.is_set_back(node) {
+            return;
+        }
         let voter = self.member(node);
         let saved = self.votes.get(&(voter, epoch)).copied();
         if saved != Some(to) {

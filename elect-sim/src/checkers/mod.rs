@@ -6,6 +6,7 @@
 mod election;
 mod freeze;
 mod promise;
+mod set_back;
 mod storage;
 mod store;
 #[cfg(test)]
@@ -25,6 +26,8 @@ pub(crate) use election::Sent;
 use freeze::Freezes;
 pub(crate) use promise::LeaseRule;
 use promise::Promises;
+pub(crate) use set_back::Copy;
+use set_back::{Heard, Knowers};
 use storage::Touched;
 
 /// One thing that must hold.
@@ -64,6 +67,8 @@ pub enum Checker {
     IncarnationFirst,
     /// S13, L1: no node is refused, or stops, over its storage if nobody touched that.
     HealthyNotRefused,
+    /// S13: whoever knows that a disk held more counts nothing of a life that began with less.
+    SetBackCounts,
     /// S11: after a storage error a node only says that it has stopped.
     SilentAfterStop,
     /// L3: a leader without a lease is silent as leader.
@@ -170,6 +175,10 @@ struct Watched {
     kept: Option<Epoch>,
     promises: Promises,
     freezes: Freezes,
+    /// What this life heard of its peers.
+    heard: Heard,
+    /// That it runs with an older copy of its disk, and who knows better.
+    set_back: Option<Knowers>,
 }
 
 /// All checkers of one world.
@@ -258,6 +267,7 @@ impl Checkers {
         watched.floor = Epoch::ZERO;
         watched.kept = None;
         watched.freezes = Freezes::default();
+        watched.heard = Heard::default();
         self.forget_detections(node);
     }
 

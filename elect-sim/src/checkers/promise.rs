@@ -75,6 +75,9 @@ impl Checkers {
     /// A frame that grants something leaves a voter: an accept, or a follower's echo to its leader.
     pub(super) fn granted(&mut self, sent: &Sent<'_>) {
         let Sent { node, to, frame, .. } = *sent;
+        if self.is_set_back(node) {
+            return; // Nobody takes it for a promise.
+        }
         let epoch = match (frame.header.state, &frame.body) {
             (_, Body::Accept { epoch, .. }) => *epoch,
             (PeerState::Follower(leader, epoch), _) => {
@@ -134,7 +137,7 @@ impl Checkers {
 
     /// `voter` gives its promise to `candidate` (itself included): no other leader may still act on its grant.
     pub(super) fn promises_allow(&mut self, sent: &Sent<'_>, candidate: NodeIndex, epoch: Epoch) {
-        if !self.clocks_are_sound {
+        if !self.clocks_are_sound || self.is_set_back(sent.node) {
             return;
         }
         let voter = sent.node;

@@ -95,7 +95,18 @@ impl Summary {
 
     pub(crate) fn print(&self) {
         let Counts {
-            elections, behind, losses, raises, rebuilt, noticed, acknowledged, reads, faults, ..
+            elections,
+            behind,
+            losses,
+            raises,
+            rebuilt,
+            noticed,
+            set_back,
+            set_back_noticed,
+            acknowledged,
+            reads,
+            faults,
+            ..
         } = self.counts;
         println!(
             "{} seeds in {:.1} s, {:.0} × real time on {} threads",
@@ -107,6 +118,7 @@ impl Summary {
         println!(
             "  {rebuilt} replaced disks earned their vote back, {noticed} second first boots were noticed"
         );
+        println!("  {set_back} disks set back to a copy, {set_back_noticed} of them noticed");
         println!("  {acknowledged} writes acknowledged, {reads} reads, {faults} faults");
         if self.liveness.is_empty() {
             return;

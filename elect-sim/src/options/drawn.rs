@@ -74,7 +74,9 @@ impl Options {
     pub fn wild(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut options = Self::drawn(seed, nodes, length);
         options.wild_clocks = true;
-        options.faults.retain(|&fault| !matches!(fault, Fault::LostDisk | Fault::SecondFirstBoot));
+        options
+            .faults
+            .retain(|&fault| !matches!(fault, Fault::LostDisk | Fault::SecondFirstBoot | Fault::SetBack));
         (options.safety, options.liveness) = (length, 0);
         options
     }

@@ -104,12 +104,12 @@ impl Override {
     }
 }
 
-/// When an operator's second first boot of a node is carried out.
+/// When a mistake of an operator's is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Always,
     /// Where it is noticed for certain.
-    Final,
+    Noticed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ enum Step {
     Override(NodeIndex, Override),
     CopyDisk(Name, Name),
     BackUp(Name),
-    Restore(Name),
+    Restore(Name, When),
     Setup(Name, Setup),
     /// The host claims that its replaced storage holds everything up to the end of its log.
     ClaimRebuilt(Name),

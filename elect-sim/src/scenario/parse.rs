@@ -125,7 +125,7 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["wipe", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::RecordAndLog)),
         ["wipe-record", ref nodes @ ..] => on_nodes(nodes, |node| Step::Wipe(node, Wiped::Record)),
         ["init", ref nodes @ ..] => on_nodes(nodes, |node| Step::Init(node, When::Always)),
-        ["init-if-final", ref nodes @ ..] => on_nodes(nodes, |node| Step::Init(node, When::Final)),
+        ["init-if-final", ref nodes @ ..] => on_nodes(nodes, |node| Step::Init(node, When::Noticed)),
         ["interrupt", node, "after", after, what, span] => {
             one(Step::Interrupt(name(node)?, whole(after)?, interrupt(what, nanos(span)?)?))
         }
@@ -137,7 +137,8 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
             one(Step::CopyDisk(from, to))
         }
         ["back-up", node] => one(Step::BackUp(name(node)?)),
-        ["restore", node] => one(Step::Restore(name(node)?)),
+        ["restore", node] => one(Step::Restore(name(node)?, When::Always)),
+        ["restore-if-known", node] => one(Step::Restore(name(node)?, When::Noticed)),
         ["setup", node, "fails"] => one(Step::Setup(name(node)?, Setup::Fails)),
         ["setup", node, "works"] => one(Step::Setup(name(node)?, Setup::Works)),
         ["claim-rebuilt", node] => one(Step::ClaimRebuilt(name(node)?)),

@@ -268,7 +268,7 @@ impl Player {
                 }
                 match when {
                     When::Always => self.run.world.init(node),
-                    When::Final => self.run.world.act(Action::InitIfFinal(node)),
+                    When::Noticed => self.run.world.act(Action::InitIfFinal(node)),
                 }
             }
             Step::Override(node, Override::Detection(detection)) => {
@@ -285,9 +285,12 @@ impl Player {
                 let node = self.node(name)?;
                 self.run.world.back_up(node);
             }
-            Step::Restore(name) => {
+            Step::Restore(name, when) => {
                 let node = self.node(name)?;
-                self.run.world.restore(node)?;
+                match when {
+                    When::Always => self.run.world.restore(node)?,
+                    When::Noticed => self.run.world.act(Action::RestoreIfKnown(node)),
+                }
             }
             Step::Setup(name, setup) => {
                 let node = self.node(name)?;

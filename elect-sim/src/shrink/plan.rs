@@ -282,6 +282,8 @@ fn renamed(action: Action, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Opt
         Action::Start(node) => Action::Start(keep(node)?),
         Action::Wipe(node, wiped) => Action::Wipe(keep(node)?, wiped),
         Action::InitIfFinal(node) => Action::InitIfFinal(keep(node)?),
+        Action::BackUp(node) => Action::BackUp(keep(node)?),
+        Action::RestoreIfKnown(node) => Action::RestoreIfKnown(keep(node)?),
         Action::Pause(node, span) => Action::Pause(keep(node)?, span),
         Action::Interrupt(node, after, interrupt) => Action::Interrupt(keep(node)?, after, interrupt),
         Action::Disk(node, state) => Action::Disk(keep(node)?, state),

@@ -31,6 +31,8 @@ impl World {
             Action::Start(node) => self.queue.push(self.clocks.now(), Event::Start { node }),
             Action::Wipe(node, wiped) => self.wipe(node, wiped),
             Action::InitIfFinal(node) => self.init_if_final(node),
+            Action::BackUp(node) => self.back_up(node),
+            Action::RestoreIfKnown(node) => self.restore_if_known(node),
             Action::Pause(node, span) => self.pause(node, span),
             Action::Interrupt(node, after, interrupt) => {
                 self.node_mut(node).interrupt_after(after, interrupt);
@@ -87,16 +89,19 @@ impl World {
         }
     }
 
-    fn wipe(&mut self, node: NodeIndex, wiped: Wiped) {
+    /// R45: who replaces a disk keeps the lost node's maximum until it is rebuilt.
+    pub(crate) fn keep_maximum(&mut self, node: NodeIndex) {
+        let promised = self.node(node).record().map(|record| record.detection_max);
+        if let Some(promised) = promised.filter(|&span| span > self.options.detection_of(node).ceiling()) {
+            self.options.overrides_mut(node).detection = Some(Detection::Fixed(promised));
+        }
+    }
+
+    pub(crate) fn wipe(&mut self, node: NodeIndex, wiped: Wiped) {
         if self.node(node).has_process() {
             return; // A disk in use is not lost, it fails.
         }
-        // R45: who replaces a disk keeps the lost node's maximum until it is rebuilt.
-        if let Some(promised) = self.node(node).record().map(|record| record.detection_max)
-            && promised > self.options.detection_of(node).ceiling()
-        {
-            self.options.overrides_mut(node).detection = Some(Detection::Fixed(promised));
-        }
+        self.keep_maximum(node);
         self.node_mut(node).disk_mut().wipe();
         self.book.checks_mut().lost_disk(node);
         if wiped == Wiped::RecordAndLog {

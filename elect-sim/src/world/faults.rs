@@ -73,6 +73,7 @@ impl World {
             }
             Fault::LostDisk => self.lose_disk(node),
             Fault::SecondFirstBoot => self.init_again(node),
+            Fault::SetBack => self.set_back(node),
             Fault::Reset => {
                 let peer = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
                 self.act(Action::Close(node, peer));
@@ -261,6 +262,14 @@ impl World {
         }
     }
 
+    /// The machine is copied now, dies later, and gets its copy back.
+    fn set_back(&mut self, node: NodeIndex) {
+        self.act(Action::BackUp(node));
+        let (runs, down) = (self.some_span(), self.some_span());
+        self.act_later(runs, vec![Action::Crash(node)]);
+        self.act_later(runs + down, vec![Action::RestoreIfKnown(node), Action::Start(node)]);
+    }
+
     /// Something happens to the node as soon as it does something.
     fn strike_at_event(&mut self, node: NodeIndex) {
         let moment = Moment::VARIANTS[self.fault_rng.index(Moment::VARIANTS.len())];
@@ -337,6 +346,7 @@ impl World {
             self.wires.links_mut().cut(from, to);
         }
         self.mark_links();
+        self.replace_all_that_went_back();
         for node in self.machines() {
             let is_twin = !self.is_member(node);
             self.heal_node(node, is_twin || retired.contains(&node));

@@ -142,7 +142,14 @@ impl World {
                 if self.is_sabotaged(Sabotage::LosesProfiles) {
                     frame.profile = None;
                 }
-                self.elector(node, now, |elector| elector.on_message(peer, &frame, now).into());
+                let outputs = self.ask(node, |elector| elector.on_message(peer, &frame, now).into());
+                let is_ignored =
+                    |output: &Output| matches!(output, Output::Told(Told::Notice(Notice::Ignored { .. })));
+                if !outputs.iter().any(is_ignored) {
+                    let member = self.member(from);
+                    self.book.checks_mut().hears(node, member, &frame);
+                }
+                self.settle(node, outputs, now);
             }
             Err(error) => {
                 self.book.checks_mut().fail(Checker::WireRoundTrip, self.clocks.now(), node, || {
@@ -174,6 +181,12 @@ impl World {
         now: Time,
         input: impl FnOnce(&mut Elector) -> Requested<'_>,
     ) {
+        let outputs = self.ask(node, input);
+        self.settle(node, outputs, now);
+    }
+
+    /// What one input of the elector asks for.
+    fn ask(&mut self, node: NodeIndex, input: impl FnOnce(&mut Elector) -> Requested<'_>) -> Vec<Output> {
         self.book.count(Counted::Input);
         let mut outputs = std::mem::take(&mut self.outputs);
         if let Some(process) = self.nodes[node].process_mut() {
@@ -182,11 +195,15 @@ impl World {
                 self.note(Some(node), || format!("refused: {refused}"));
             }
         }
+        outputs
+    }
+
+    /// It is looked at and carried out.
+    fn settle(&mut self, node: NodeIndex, outputs: Vec<Output>, now: Time) {
         if self.book.is_checked() {
             self.check(node, &outputs, now);
         }
-        outputs = self.carry_out(node, outputs);
-        self.outputs = outputs;
+        self.outputs = self.carry_out(node, outputs);
         self.schedule_tick(node);
     }
 

@@ -23,6 +23,7 @@ impl World {
             Err(why) => {
                 self.note(Some(node), || format!("does not start: {why}"));
                 self.node_mut(node).refuse_start(why);
+                self.start_refused(node);
                 return;
             }
         };
@@ -72,6 +73,7 @@ impl World {
         }
         self.book.checks_mut().died(node);
         self.break_connections(node);
+        self.replace_what_went_back(node);
         if let Some(wait) = wait {
             self.queue.push(now + wait, Event::Start { node });
         }

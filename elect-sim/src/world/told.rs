@@ -106,6 +106,7 @@ impl World {
             return; // A machine that runs a copied disk is not repaired.
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {
+            self.notice_set_back(node);
             self.node_mut(node).disk_mut().wipe();
             self.book.checks_mut().lost_disk(node);
         }
