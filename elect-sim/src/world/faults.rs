@@ -265,7 +265,10 @@ impl World {
     /// The machine is copied now, dies later, and gets its copy back.
     fn set_back(&mut self, node: NodeIndex) {
         self.act(Action::BackUp(node));
-        let (runs, down) = (self.some_span(), self.some_span());
+        let runs = self.fault_rng.between(10 * MILLI, 2 * SECOND);
+        // Whoever knows must not have died since.
+        let down =
+            if self.fault_rng.below(2) == 0 { self.fault_rng.waiting(30 * MILLI) } else { self.some_span() };
         self.act_later(runs, vec![Action::Crash(node)]);
         self.act_later(runs + down, vec![Action::RestoreIfKnown(node), Action::Start(node)]);
     }

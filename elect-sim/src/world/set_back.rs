@@ -21,11 +21,8 @@ impl World {
         let (Some(lost), Some((record, data))) = (restored.record().copied(), restored.backup()) else {
             return;
         };
-        let counts = |record: &Record| {
-            // R59 notices another history, and R45 what has no vote anyway.
-            record.storage == Storage::Intact && record.genesis.is_some_and(|genesis| genesis.is_final)
-        };
-        if restored.has_process() || !self.is_member(node) || !counts(&lost) || !counts(&record) {
+        let is_intact = [lost, record].iter().all(|record| record.storage == Storage::Intact);
+        if restored.has_process() || !self.is_member(node) || !is_intact || self.lacks_genesis(&record) {
             return;
         }
         let newer = restored.seat().hosted().disk();
@@ -41,6 +38,12 @@ impl World {
         } else {
             self.node_mut(node).put_disk(lost, &newer);
         }
+    }
+
+    /// Whether somebody holds a final genesis, and this record does not: R59 notices that.
+    fn lacks_genesis(&self, record: &Record) -> bool {
+        let is_final = |record: &Record| record.genesis.is_some_and(|genesis| genesis.is_final);
+        !is_final(record) && self.members().any(|node| self.node(node).record().is_some_and(is_final))
     }
 
     /// A process is at its end: what went back is replaced if it was that one, or if that one knew.
