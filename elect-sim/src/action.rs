@@ -39,6 +39,8 @@ pub(crate) enum Action {
     BackUp(NodeIndex),
     /// A dead node gets that copy back, where everybody who votes would notice it.
     RestoreIfKnown(NodeIndex),
+    /// The last copy of a member's disk is put on this twin's, which starts, where everybody would notice it.
+    TwinIfKnown(NodeIndex),
     /// A process stops for so long.
     Pause(NodeIndex, u64),
     /// So many instructions from now, this happens.
@@ -92,6 +94,7 @@ impl fmt::Display for Action {
             Self::InitIfFinal(node) => write!(f, "init-if-final {}", name(node)),
             Self::BackUp(node) => write!(f, "back-up {}", name(node)),
             Self::RestoreIfKnown(node) => write!(f, "restore-if-known {}", name(node)),
+            Self::TwinIfKnown(node) => write!(f, "twin-if-known {}", name(node)),
             Self::Pause(node, time) => write!(f, "pause {} {}", name(node), span(*time)),
             Self::Interrupt(node, after, interrupt) => {
                 let (what, time) = match interrupt {

@@ -197,7 +197,7 @@ impl Run {
                     && world.is_intact(peer)
                     && world.network().is_open_both_ways(node, peer)
             };
-            world.machines().filter(data).count() >= quorum
+            world.members().filter(data).count() >= quorum
         })
     }
 

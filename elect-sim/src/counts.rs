@@ -37,6 +37,10 @@ pub struct Counts {
     pub set_back: u64,
     /// Those that stopped because a peer knew better.
     pub set_back_noticed: u64,
+    /// Copies of a member's disk that ran on a second machine.
+    pub twins: u64,
+    /// Those that stopped because a peer knew better.
+    pub twins_noticed: u64,
 }
 
 /// Something that is counted.
@@ -65,6 +69,10 @@ pub(crate) enum Counted {
     SetBack,
     /// It stops because a peer knows better.
     SetBackNoticed,
+    /// A copy of a member's disk starts on a second machine.
+    Twin,
+    /// It stops because a peer knows better.
+    TwinNoticed,
 }
 
 impl Counts {
@@ -89,6 +97,8 @@ impl Counts {
             Counted::Noticed => self.noticed += 1,
             Counted::SetBack => self.set_back += 1,
             Counted::SetBackNoticed => self.set_back_noticed += 1,
+            Counted::Twin => self.twins += 1,
+            Counted::TwinNoticed => self.twins_noticed += 1,
         }
     }
 
@@ -111,5 +121,7 @@ impl Counts {
         self.noticed += other.noticed;
         self.set_back += other.set_back;
         self.set_back_noticed += other.set_back_noticed;
+        self.twins += other.twins;
+        self.twins_noticed += other.twins_noticed;
     }
 }

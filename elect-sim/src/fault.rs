@@ -59,6 +59,8 @@ pub enum Fault {
     HostChanges,
     /// A machine dies and comes back with a copy of its disk that was taken before, while it ran.
     SetBack,
+    /// A second machine runs for a while with a copy of a member's disk, under its name.
+    Twin,
 }
 
 impl Fault {

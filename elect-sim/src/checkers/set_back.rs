@@ -82,7 +82,8 @@ impl Checkers {
 
     /// The disk of a machine goes back, and these processes know better.
     pub(crate) fn set_back(&mut self, node: NodeIndex, knowers: &[NodeIndex]) {
-        self.meddled(node);
+        // A twin is no reason to refuse its original.
+        self.at(node).touched.meddle();
         let knowers = knowers.iter().map(|&peer| (peer, self.nodes[peer].life)).collect();
         self.at(node).set_back = Some(knowers);
     }
@@ -109,17 +110,20 @@ impl Checkers {
     /// Whoever knows better sends no nonce back to a life that was set back: that is how it would count.
     pub(super) fn takes_for_whole(&mut self, sent: &Sent<'_>) {
         let Sent { at, node, to, frame, .. } = *sent;
-        let Some(echo) = frame.header.echo.filter(|_| self.nodes[to].set_back.is_some()) else { return };
-        let (addressee, life) = (&self.nodes[to], self.nodes[node].life);
-        let knows = addressee.set_back.as_ref().is_some_and(|knowers| knowers.contains(&(node, life)));
-        if knows && addressee.spoke == Some(echo.incarnation) {
-            self.counts_what_went_back(at, node, to);
+        let Some(echo) = frame.header.echo else { return };
+        let addressee = self.machine(to, echo.incarnation);
+        let (watched, life) = (&self.nodes[addressee], self.nodes[node].life);
+        let knows = watched.set_back.as_ref().is_some_and(|knowers| knowers.contains(&(node, life)));
+        if knows && watched.spoke == Some(echo.incarnation) {
+            self.counts_what_went_back(at, node, addressee);
         }
     }
 
     fn counts_what_went_back(&mut self, at: Real, node: NodeIndex, peer: NodeIndex) {
         self.fail(Checker::SetBackCounts, at, node, || {
-            format!("counts {peer}, whose disk was set back, although it knows that it held more")
+            format!(
+                "counts {peer}, which runs with an old copy of its disk, although it knows that it held more"
+            )
         });
     }
 }

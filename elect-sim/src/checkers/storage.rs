@@ -16,6 +16,12 @@ pub(super) enum Touched {
     Lost,
 }
 
+impl Touched {
+    pub(super) fn meddle(&mut self) {
+        *self = if *self == Self::Lost { Self::Lost } else { Self::Once };
+    }
+}
+
 impl Checkers {
     /// Somebody put another state on the storage under this name, or took it away, or it lied: from then on peers may
     /// refuse who bears the name, and not only until they know its next life.
@@ -23,8 +29,7 @@ impl Checkers {
         let member = self.member(node);
         for machine in NodeIndex::all(self.nodes.len()) {
             if self.member(machine) == member {
-                let touched = &mut self.at(machine).touched;
-                *touched = if *touched == Touched::Lost { Touched::Lost } else { Touched::Once };
+                self.at(machine).touched.meddle();
             }
         }
     }

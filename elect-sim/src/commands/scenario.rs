@@ -30,8 +30,9 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             close a>b (a sees the connection break) | delays 1ms 80ms (from now on)
             cut a>b store | heal a>b store (what hosts send, not the electors' frames) | slower 80ms (every message from now on)
             lose a>b accept 1 | late a>b heartbeat 1 by 80ms | again a>b any 3 by 5s (any frame) | lose a>b store 9 (what hosts send)
-  nodes     crash a | power-off a | start a | wipe a | wipe-record a | init a (wiped) | init-if-final a | back-up a | restore a | restore-if-known a | pause a 3s | rate a -20000
-            disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a | copy-disk c>d
+  nodes     crash a | power-off a | start a | wipe a | wipe-record a | init a (wiped) | init-if-final a | pause a 3s | rate a -20000
+            disk a hung|well|slow 50ms|fails-before|fails-after | back-up a | restore a | restore-if-known a | copy-disk c>d
+            twin-if-known d (the twin d starts with the backup of its member; *if-known: where everybody would notice)
             raise-record a 2 (a dead node had stood so far above everybody, unheard)
             on MOMENT a: …, on MOMENT a after 300us: … (once): crash 30ms (down for so long) | pause 30ms | cut a>b 1s | disk fails-before
             MOMENT: stands | accepts | saves | elected | office | raises | hands-over

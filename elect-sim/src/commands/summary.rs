@@ -103,6 +103,8 @@ impl Summary {
             noticed,
             set_back,
             set_back_noticed,
+            twins,
+            twins_noticed,
             acknowledged,
             reads,
             faults,
@@ -118,7 +120,9 @@ impl Summary {
         println!(
             "  {rebuilt} replaced disks earned their vote back, {noticed} second first boots were noticed"
         );
-        println!("  {set_back} disks set back to a copy, {set_back_noticed} of them noticed");
+        println!(
+            "  {set_back} disks set back to a copy, {set_back_noticed} of them noticed; {twins} twins, {twins_noticed} of them noticed"
+        );
         println!("  {acknowledged} writes acknowledged, {reads} reads, {faults} faults");
         if self.liveness.is_empty() {
             return;

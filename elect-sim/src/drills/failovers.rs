@@ -39,7 +39,7 @@ impl Run {
     /// L7: who missed the announcement learns of the leader from the next heartbeat.
     pub(super) fn lost_announcement(&mut self, mut steady: Steady) {
         let deaf = self.another(&mut steady, |_| true);
-        for from in self.world.machines().filter(|&from| from != deaf) {
+        for from in self.world.members().filter(|&from| from != deaf) {
             let rule = Rule { from, to: deaf, kind: Kind::Announce, left: 1, treatment: Treatment::Lose };
             self.world.add_rule(rule);
         }
@@ -136,7 +136,7 @@ impl Run {
 
     /// L4: a candidate that is cut off adds one epoch at most; L1: the others elect; L2: it disturbs nobody.
     pub(super) fn cut_off_candidate(&mut self, steady: &Steady) {
-        let epochs: Vec<_> = self.world.machines().map(|node| self.world.durable_epoch(node)).collect();
+        let epochs: Vec<_> = self.world.members().map(|node| self.world.durable_epoch(node)).collect();
         self.world.perform(Action::Ask(steady.leader, Request::Resign));
         let until = self.world.now() + steady.timeout;
         while self.world.stopwatches().stood().is_none() && self.world.now() < until {
@@ -160,7 +160,7 @@ impl Run {
 
     /// L8: everybody loses power; all but one, if one is `away`, come back at once.
     pub(super) fn power_cut(&mut self, steady: &Steady, away: Option<NodeIndex>) {
-        let nodes = self.world.machines();
+        let nodes = self.world.members();
         for node in nodes.clone() {
             self.world.perform(Action::PowerOff(node));
         }
@@ -253,12 +253,12 @@ impl Run {
 
 impl World {
     fn followers_of(&self, leader: NodeIndex) -> Vec<NodeIndex> {
-        self.machines().filter(|&node| node != leader).collect()
+        self.members().filter(|&node| node != leader).collect()
     }
 
     /// Whether a node that runs reaches somebody.
     fn is_heard(&self, node: NodeIndex) -> bool {
-        let peers = self.machines().filter(|&peer| peer != node);
+        let peers = self.members().filter(|&peer| peer != node);
         self.node(node).has_process() && peers.into_iter().any(|peer| !self.network().is_cut(node, peer))
     }
 
@@ -274,7 +274,7 @@ impl World {
                 && self.stopwatches().freed(node).is_none_or(|freed| freed > stood);
             follows_on && self.node(node).has_process() && !self.network().is_cut(node, elected)
         };
-        let others = self.machines().filter(|&node| node != old && node != elected);
+        let others = self.members().filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0
     }
 
@@ -287,7 +287,7 @@ impl World {
     /// When the promises of a quorum to the old leader had ended.
     fn quorum_free(&self, old: NodeIndex) -> Option<Real> {
         let mut freed: Vec<_> = self
-            .machines()
+            .members()
             .filter(|&node| node != old && self.node(node).kind().votes())
             .filter_map(|node| self.stopwatches().freed(node))
             .collect();
@@ -300,7 +300,7 @@ impl World {
         let stopwatches = self.stopwatches();
         let with = |node: NodeIndex| {
             let mut times: Vec<_> = self
-                .machines()
+                .members()
                 .filter(|&peer| self.node(peer).kind().votes())
                 .filter_map(|peer| {
                     let both = stopwatches.first_save(node)?.max(stopwatches.first_save(peer)?);
@@ -313,6 +313,6 @@ impl World {
             times.sort_unstable();
             times.get(self.quorum() - 1).copied()
         };
-        self.machines().filter(|&node| self.node(node).kind() == MemberKind::Voter).filter_map(with).min()
+        self.members().filter(|&node| self.node(node).kind() == MemberKind::Voter).filter_map(with).min()
     }
 }

@@ -127,7 +127,7 @@ impl Run {
 
     /// A node of such a kind other than the leader.
     pub(super) fn another(&self, steady: &mut Steady, fits: impl Fn(MemberKind) -> bool) -> NodeIndex {
-        let nodes = self.world.machines();
+        let nodes = self.world.members();
         let others: Vec<_> =
             nodes.filter(|&node| node != steady.leader && fits(self.world.node(node).kind())).collect();
         others[steady.random.index(others.len())]
@@ -151,7 +151,7 @@ impl Run {
 
     /// L4: how far the durable epoch of `node` has risen above its own and what the others have.
     pub(super) fn adds(&mut self, what: Liveness, node: NodeIndex, before: Epoch, bound: u64) {
-        let others = self.world.machines().filter(|&other| other != node);
+        let others = self.world.members().filter(|&other| other != node);
         let known = others.map(|other| self.world.durable_epoch(other)).fold(before, Epoch::max);
         let added = self.world.durable_epoch(node).number().saturating_sub(known.number());
         self.measure(what, added, bound);
@@ -227,7 +227,7 @@ impl World {
     pub(super) fn spans(&self, leader: NodeIndex, timeout: Real, random: Random) -> Steady {
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let (configured, delay) = (nanos(self.options().round_trip), self.options().calm.delay_max);
-        let remembered = self.machines().filter_map(|node| self.node(node).process());
+        let remembered = self.members().filter_map(|node| self.node(node).process());
         let remembered = remembered.filter_map(|process| process.explain(Time::ZERO).slow);
         let remembered = remembered.map(|slow| nanos(slow.measured)).max().unwrap_or(0);
         Steady {
@@ -251,7 +251,7 @@ impl World {
             let follows = process.is_some_and(|process| process.following() == Some((leader, epoch)));
             quiet && self.is_intact(node) && (node == leader || follows)
         };
-        self.machines().all(rests).then_some(leader)
+        self.members().all(rests).then_some(leader)
     }
 
     fn follows(&self, node: NodeIndex) -> Option<NodeIndex> {
@@ -272,7 +272,7 @@ impl World {
             _ => "from hearing",
         };
         self.note_network(&format!("cuts {node} off {directions}"));
-        for peer in self.machines().filter(|&peer| peer != node) {
+        for peer in self.members().filter(|&peer| peer != node) {
             if out {
                 self.perform(Action::Cut(node, peer));
             }

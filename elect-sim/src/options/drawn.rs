@@ -33,6 +33,7 @@ impl Options {
     /// leader.
     fn make_peaceful(&mut self, random: &mut Random) {
         self.faults.clear();
+        self.twins.clear();
         self.stormy = self.calm;
         (self.store_loss_ppm, self.reports) = (0, 0);
         self.remaining = Topology::default();
@@ -65,6 +66,9 @@ impl Options {
         options.liveness = length / 3;
         options.safety = length - options.liveness;
         options.remaining = Topology::draw(&mut Random::stream(seed, 5), count);
+        if options.faults.contains(&Fault::Twin) {
+            options.twins.push(NodeIndex::at(Random::stream(seed, 9).index(count)));
+        }
         options.draw_own(&mut Random::stream(seed, 8));
         options
     }
@@ -74,9 +78,10 @@ impl Options {
     pub fn wild(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut options = Self::drawn(seed, nodes, length);
         options.wild_clocks = true;
-        options
-            .faults
-            .retain(|&fault| !matches!(fault, Fault::LostDisk | Fault::SecondFirstBoot | Fault::SetBack));
+        options.twins.clear();
+        options.faults.retain(|&fault| {
+            !matches!(fault, Fault::LostDisk | Fault::SecondFirstBoot | Fault::SetBack | Fault::Twin)
+        });
         (options.safety, options.liveness) = (length, 0);
         options
     }

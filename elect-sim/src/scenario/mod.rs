@@ -162,6 +162,7 @@ enum Step {
     CopyDisk(Name, Name),
     BackUp(Name),
     Restore(Name, When),
+    TwinIfKnown(Name),
     Setup(Name, Setup),
     /// The host claims that its replaced storage holds everything up to the end of its log.
     ClaimRebuilt(Name),

@@ -139,6 +139,7 @@ fn steps(words: &[&str]) -> Parsed<Vec<Step>> {
         ["back-up", node] => one(Step::BackUp(name(node)?)),
         ["restore", node] => one(Step::Restore(name(node)?, When::Always)),
         ["restore-if-known", node] => one(Step::Restore(name(node)?, When::Noticed)),
+        ["twin-if-known", node] => one(Step::TwinIfKnown(name(node)?)),
         ["setup", node, "fails"] => one(Step::Setup(name(node)?, Setup::Fails)),
         ["setup", node, "works"] => one(Step::Setup(name(node)?, Setup::Works)),
         ["claim-rebuilt", node] => one(Step::ClaimRebuilt(name(node)?)),

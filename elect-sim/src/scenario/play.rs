@@ -228,6 +228,7 @@ impl Player {
                 };
                 Action::On(Trigger { node, strike, ..trigger })
             }
+            Step::TwinIfKnown(name) => Action::TwinIfKnown(self.node(name)?),
             Step::NextSave(name, outcome) => Action::NextSave(self.node(name)?, outcome),
             _ => return Ok(None),
         }))

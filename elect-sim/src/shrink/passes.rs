@@ -149,6 +149,10 @@ impl Shrinker<'_> {
 
     fn fewer_nodes(&mut self) {
         self.stage = "fewer nodes";
+        if !self.best.options.twins.is_empty() {
+            let candidate = self.best.without_twins();
+            self.holds_on(candidate, self.effort.seeds);
+        }
         for node in NodeIndex::all(self.best.options.kinds.len()).rev() {
             if self.best.options.kinds.len() <= 3 {
                 break;

@@ -80,11 +80,11 @@ impl Plan {
             reports,
             sabotage,
             overrides,
-            // No disk is copied.
-            twins: _,
+            twins,
             drills,
         } = &self.options;
         let mut lines = members(kinds);
+        lines.extend(twins.iter().map(|member| format!("twin {member}")));
         let mut set = |differs: bool, line: String| {
             if differs {
                 lines.push(line);
@@ -161,9 +161,19 @@ impl Plan {
         lines
     }
 
+    /// The same without twins, and without what was done to them.
+    pub(super) fn without_twins(&self) -> Self {
+        let mut plan = self.clone();
+        plan.options.twins.clear();
+        let members = plan.options.kinds.len();
+        plan.rename(|node| (node.place() < members).then_some(node));
+        plan
+    }
+
     /// The same without one node, and without what was done to it.
     pub(super) fn without_node(&self, gone: NodeIndex) -> Self {
-        let mut plan = self.clone();
+        let has_twin = self.options.twins.contains(&gone);
+        let mut plan = if has_twin { self.without_twins() } else { self.clone() };
         let keep =
             |node: NodeIndex| (node != gone).then_some(NodeIndex::new(node.number() - u8::from(node > gone)));
         plan.options.kinds.remove(gone.place());
@@ -178,9 +188,15 @@ impl Plan {
             .filter_map(|link| Some(Link::new(keep(link.from)?, keep(link.to)?)))
             .collect();
         remaining.retired = remaining.retired.iter().filter_map(|&node| keep(node)).collect();
-        plan.actions =
-            plan.actions.iter().filter_map(|&(at, action)| Some((at, renamed(action, keep)?))).collect();
+        plan.options.twins = plan.options.twins.iter().filter_map(|&member| keep(member)).collect();
+        plan.rename(keep);
         plan
+    }
+
+    /// Actions name nodes by other numbers, or are left out.
+    fn rename(&mut self, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) {
+        let actions = self.actions.iter();
+        self.actions = actions.filter_map(|&(at, action)| Some((at, renamed(action, &keep)?))).collect();
     }
 
     /// Everything from the action at `index` on (the end counts as one) happens at another time.
@@ -284,6 +300,7 @@ fn renamed(action: Action, keep: impl Fn(NodeIndex) -> Option<NodeIndex>) -> Opt
         Action::InitIfFinal(node) => Action::InitIfFinal(keep(node)?),
         Action::BackUp(node) => Action::BackUp(keep(node)?),
         Action::RestoreIfKnown(node) => Action::RestoreIfKnown(keep(node)?),
+        Action::TwinIfKnown(node) => Action::TwinIfKnown(keep(node)?),
         Action::Pause(node, span) => Action::Pause(keep(node)?, span),
         Action::Interrupt(node, after, interrupt) => Action::Interrupt(keep(node)?, after, interrupt),
         Action::Disk(node, state) => Action::Disk(keep(node)?, state),

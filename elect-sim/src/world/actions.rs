@@ -33,6 +33,7 @@ impl World {
             Action::InitIfFinal(node) => self.init_if_final(node),
             Action::BackUp(node) => self.back_up(node),
             Action::RestoreIfKnown(node) => self.restore_if_known(node),
+            Action::TwinIfKnown(node) => self.start_twin_if_known(node),
             Action::Pause(node, span) => self.pause(node, span),
             Action::Interrupt(node, after, interrupt) => {
                 self.node_mut(node).interrupt_after(after, interrupt);

@@ -49,7 +49,7 @@ impl World {
     pub(crate) fn frame_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
         let is_ghost =
             self.calm_since.is_some_and(|since| self.wires.is_ghost(slot, since, self.clocks.now()));
-        if is_ghost || self.node(to).is_down() {
+        if is_ghost || self.node(to).is_down() || self.is_off_the_network(from) {
             self.wires.drop_frame(slot);
             return;
         }

@@ -41,8 +41,12 @@ impl World {
     fn some_node(&mut self) -> NodeIndex {
         // Half of all faults hit the leader, if there is one: that is where they hurt.
         let leader = self.leader().map(|(node, _)| node);
-        let any = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
+        let any = self.any_member();
         if self.fault_rng.below(2) == 0 { leader.unwrap_or(any) } else { any }
+    }
+
+    fn any_member(&mut self) -> NodeIndex {
+        NodeIndex::at(self.fault_rng.index(self.options.kinds.len()))
     }
 
     fn strike(&mut self, fault: Fault, node: NodeIndex) {
@@ -74,8 +78,9 @@ impl World {
             Fault::LostDisk => self.lose_disk(node),
             Fault::SecondFirstBoot => self.init_again(node),
             Fault::SetBack => self.set_back(node),
+            Fault::Twin => self.start_twin(),
             Fault::Reset => {
-                let peer = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
+                let peer = self.any_member();
                 self.act(Action::Close(node, peer));
             }
             Fault::Drift => {
@@ -185,7 +190,7 @@ impl World {
     }
 
     fn clog_some(&mut self, node: NodeIndex) {
-        for peer in self.machines() {
+        for peer in self.members() {
             if peer != node && self.fault_rng.below(2) == 0 {
                 let (from, to) = if self.fault_rng.below(2) == 0 { (node, peer) } else { (peer, node) };
                 self.act(Action::Clog(from, to));
@@ -204,7 +209,7 @@ impl World {
                 self.all_links().filter(|link| link.from == leader || link.to == leader).collect();
             self.begin_episode(&links);
         }
-        for node in self.machines().filter(|&node| Some(node) != spared) {
+        for node in self.members().filter(|&node| Some(node) != spared) {
             let wait = if spared.is_some() { self.fault_rng.waiting(30 * MILLI) } else { self.some_span() };
             self.kill(Action::PowerOff(node), node, wait);
         }
@@ -255,7 +260,7 @@ impl World {
         self.act(Action::InitIfFinal(node));
         // Where everybody restarts, nobody remembers the lives of the lost disk.
         if self.fault_rng.below(2) == 0 {
-            for peer in NodeIndex::all(self.nodes.len()).filter(|&peer| peer != node) {
+            for peer in self.members().filter(|&peer| peer != node) {
                 let wait = self.fault_rng.waiting(30 * MILLI);
                 self.kill(Action::Crash(peer), peer, wait);
             }
@@ -273,11 +278,20 @@ impl World {
         self.act_later(runs + down, vec![Action::RestoreIfKnown(node), Action::Start(node)]);
     }
 
+    /// What is on a member's disk now runs on a second machine later, under the same name.
+    fn start_twin(&mut self) {
+        let Some(twin) = self.machines().find(|&machine| !self.is_member(machine)) else { return };
+        self.act(Action::BackUp(self.member(twin)));
+        let (wait, runs) = (self.fault_rng.between(10 * MILLI, 2 * SECOND), self.some_span());
+        self.act_later(wait, vec![Action::TwinIfKnown(twin)]);
+        self.act_later(wait + runs, vec![Action::Crash(twin)]);
+    }
+
     /// Something happens to the node as soon as it does something.
     fn strike_at_event(&mut self, node: NodeIndex) {
         let moment = Moment::VARIANTS[self.fault_rng.index(Moment::VARIANTS.len())];
         let after = if self.fault_rng.below(2) == 0 { 0 } else { self.fault_rng.below(MILLI) };
-        let (time, peer) = (self.some_span(), NodeIndex::at(self.fault_rng.index(self.nodes.len())));
+        let (time, peer) = (self.some_span(), self.any_member());
         let strikes = [
             Strike::Crash(time),
             Strike::Pause(time),
@@ -293,7 +307,7 @@ impl World {
     fn lose_offers(&mut self, node: NodeIndex) {
         let kinds = [Kind::Offer, Kind::Accept, Kind::Refuse, Kind::Announce];
         let kind = kinds[self.fault_rng.index(kinds.len())];
-        for peer in self.machines().filter(|&peer| peer != node) {
+        for peer in self.members().filter(|&peer| peer != node) {
             if self.fault_rng.below(2) == 0 {
                 continue;
             }
@@ -306,7 +320,7 @@ impl World {
 
     /// One or two nodes die that had campaigned unheard, and return: a leader meets their epochs one after the other.
     fn return_higher(&mut self, node: NodeIndex) {
-        let other = NodeIndex::at(self.fault_rng.index(self.nodes.len()));
+        let other = self.any_member();
         let leader = self.leader().map(|(leader, _)| leader);
         let mut above = 0;
         for node in [node, other].into_iter().filter(|&node| Some(node) != leader) {
@@ -349,7 +363,7 @@ impl World {
             self.wires.links_mut().cut(from, to);
         }
         self.mark_links();
-        self.replace_all_that_went_back();
+        self.take_old_copies_away();
         for node in self.machines() {
             let is_twin = !self.is_member(node);
             self.heal_node(node, is_twin || retired.contains(&node));

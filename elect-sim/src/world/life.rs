@@ -14,7 +14,9 @@ use crate::trace::Marked;
 
 impl World {
     pub(crate) fn start(&mut self, node: NodeIndex) {
-        if !self.node(node).may_start() {
+        // Nothing is on a twin's machine but what was copied there.
+        let is_empty = !self.is_member(node) && self.node(node).record().is_none();
+        if !self.node(node).may_start() || is_empty {
             return;
         }
         let life = self.node(node).life() + 1;
@@ -73,7 +75,7 @@ impl World {
         }
         self.book.checks_mut().died(node);
         self.break_connections(node);
-        self.replace_what_went_back(node);
+        self.take_old_copy_away(node);
         if let Some(wait) = wait {
             self.queue.push(now + wait, Event::Start { node });
         }

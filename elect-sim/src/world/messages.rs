@@ -33,7 +33,7 @@ impl World {
     }
 
     pub(crate) fn message_arrives(&mut self, from: NodeIndex, to: NodeIndex, slot: u32) {
-        if self.node(to).is_down() {
+        if self.node(to).is_down() || self.is_off_the_network(from) || self.refuses_handshake(from, to) {
             self.wires.drop_packet(slot);
         } else {
             self.input(to, Input::Message { from, slot });

@@ -1,8 +1,9 @@
-//! Machines that are set back to an older copy of their disk, and what their operator makes of it.
+//! Older copies of a member's disk that run again, in its place or beside it, and what operators make of that.
 //!
-//! What PROTOCOL.md does not promise is not asked: a copy is put back only where everybody who votes knows better, and
-//! as soon as one of those who know dies, or the machine that was set back does, its operator does what should have
-//! been done after the restore: the storage is replaced.
+//! What PROTOCOL.md does not promise is not asked. A copy runs only where every member that votes knows better; a
+//! second one beside its original, only where everybody does, for whoever does not takes it for a restart, and its
+//! original for the life before. As soon as one of those who know dies, or what runs with the copy does, the operator
+//! does what should have been done before: the storage is replaced, or the second machine is taken off the network.
 
 use elect_core::{Record, Storage};
 
@@ -18,19 +19,17 @@ impl World {
     /// Puts the copy back that was taken last, where every other member that votes runs and knows better.
     pub(crate) fn restore_if_known(&mut self, node: NodeIndex) {
         let restored = self.node(node);
-        let (Some(lost), Some((record, data))) = (restored.record().copied(), restored.backup()) else {
+        let (Some(lost), Some((record, data))) = (restored.record().copied(), self.copy_of(node)) else {
             return;
         };
-        let is_intact = [lost, record].iter().all(|record| record.storage == Storage::Intact);
-        if restored.has_process() || !self.is_member(node) || !is_intact || self.lacks_genesis(&record) {
+        if restored.has_process() || !self.is_member(node) || lost.storage != Storage::Intact {
             return;
         }
         let newer = restored.seat().hosted().disk();
         self.keep_maximum(node);
         self.node_mut(node).put_disk(record, &data);
-        let position = self.node(node).seat().hosted().position();
-        let knowers = self.book.checks().would_disprove(node, Copy { record: &record, position });
         let mut voters = self.members().filter(|&peer| peer != node && self.node(peer).kind().votes());
+        let knowers = self.knowers(node, &record);
         if voters.all(|voter| knowers.contains(&voter)) {
             self.book.checks_mut().set_back(node, &knowers);
             self.book.count(Counted::SetBack);
@@ -40,29 +39,62 @@ impl World {
         }
     }
 
+    /// A twin starts with the copy of its member's disk that was taken last, where every other member runs and knows
+    /// better.
+    pub(crate) fn start_twin_if_known(&mut self, twin: NodeIndex) {
+        let member = self.member(twin);
+        let Some((record, data)) = self.copy_of(member) else { return };
+        if self.is_member(twin) || self.node(twin).has_process() || self.calm_since.is_some() {
+            return;
+        }
+        self.node_mut(twin).put_disk(record, &data);
+        let knowers = self.knowers(twin, &record);
+        let mut others = self.members().filter(|&peer| peer != member);
+        if others.all(|peer| knowers.contains(&peer)) {
+            self.book.checks_mut().set_back(twin, &knowers);
+            self.book.count(Counted::Twin);
+            self.note(Some(twin), || format!("is a twin of {member}, as {knowers:?} know"));
+            self.start(twin);
+        } else {
+            self.node_mut(twin).disk_mut().wipe();
+        }
+    }
+
+    /// The copy that was taken last, if it would count as that very member's.
+    fn copy_of(&self, node: NodeIndex) -> Option<(Record, Vec<u8>)> {
+        let copy = self.node(node).backup();
+        copy.filter(|(record, _)| record.storage == Storage::Intact && !self.lacks_genesis(record))
+    }
+
+    /// Who knows better than what was just put on the disk of a machine.
+    fn knowers(&self, node: NodeIndex, record: &Record) -> Vec<NodeIndex> {
+        let position = self.node(node).seat().hosted().position();
+        self.book.checks().would_disprove(node, Copy { record, position })
+    }
+
     /// Whether somebody holds a final genesis, and this record does not: R59 notices that.
     fn lacks_genesis(&self, record: &Record) -> bool {
         let is_final = |record: &Record| record.genesis.is_some_and(|genesis| genesis.is_final);
         !is_final(record) && self.members().any(|node| self.node(node).record().is_some_and(is_final))
     }
 
-    /// A process is at its end: what went back is replaced if it was that one, or if that one knew.
-    pub(crate) fn replace_what_went_back(&mut self, died: NodeIndex) {
-        self.replace_if_set_back(died);
+    /// A process is at its end: an old copy is taken away if it was that one's, or if that one knew.
+    pub(crate) fn take_old_copy_away(&mut self, died: NodeIndex) {
+        self.end_old_copy(died);
         for node in self.book.checks().known_to(died) {
             if self.node(node).has_process() {
                 let wait = self.consequence_rng.between(SECOND, 5 * SECOND);
                 self.crash(node, Some(wait));
             }
-            self.replace_if_set_back(node);
+            self.end_old_copy(node);
         }
     }
 
     /// Everybody's is: faults are over.
-    pub(crate) fn replace_all_that_went_back(&mut self) {
-        for node in self.members().filter(|&node| self.book.checks().is_set_back(node)).collect::<Vec<_>>() {
+    pub(crate) fn take_old_copies_away(&mut self) {
+        for node in self.machines().filter(|&node| self.book.checks().is_set_back(node)).collect::<Vec<_>>() {
             self.crash(node, None);
-            self.replace_if_set_back(node);
+            self.end_old_copy(node);
         }
     }
 
@@ -84,11 +116,50 @@ impl World {
         }
     }
 
-    fn replace_if_set_back(&mut self, node: NodeIndex) {
-        if self.book.checks().is_set_back(node) {
-            self.note(Some(node), || "is replaced by its operator".into());
-            self.book.checks_mut().no_longer_set_back(node);
-            self.wipe(node, Wiped::Record);
+    fn end_old_copy(&mut self, node: NodeIndex) {
+        if !self.book.checks().is_set_back(node) {
+            return;
         }
+        self.book.checks_mut().no_longer_set_back(node);
+        if self.is_member(node) {
+            self.note(Some(node), || "is replaced by its operator".into());
+            self.wipe(node, Wiped::Record);
+        } else {
+            self.note(Some(node), || "is taken off the network".into());
+            self.node_mut(node).disk_mut().wipe();
+        }
+    }
+
+    /// A twin stops, because a peer knows better. Nobody repairs it.
+    pub(crate) fn twin_stopped(&mut self, twin: NodeIndex) {
+        if self.book.checks().is_set_back(twin) {
+            self.book.count(Counted::TwinNoticed);
+            let (at, life) = (self.clocks.now() + self.consequence_rng.below(SECOND), self.node(twin).life());
+            self.queue.push(at, Event::Repair { node: twin, life });
+        }
+    }
+
+    /// Whether what comes from this machine is lost: it was a twin's, and that is off the network.
+    pub(crate) fn is_off_the_network(&self, from: NodeIndex) -> bool {
+        !self.is_member(from) && self.node(from).record().is_none()
+    }
+
+    /// Whether two hosts do not talk to each other, because one runs with an old copy and the other's elector says so
+    /// in the handshake of their connection.
+    pub(crate) fn refuses_handshake(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        self.refuses(one, other) || self.refuses(other, one)
+    }
+
+    fn refuses(&self, node: NodeIndex, peer: NodeIndex) -> bool {
+        if !self.book.checks().is_set_back(peer) {
+            return false;
+        }
+        let (Some(process), Some(dialler)) = (self.node(node).process(), self.node(peer).process()) else {
+            return true;
+        };
+        let (Some(birth), Some(record)) = (dialler.elector().birth(), self.node(peer).record()) else {
+            return true;
+        };
+        process.elector().rejects(self.node(peer).id(), record.incarnation, Some(birth)).is_some()
     }
 }

@@ -103,7 +103,8 @@ impl World {
     /// An operator notices, repairs or replaces the storage, and starts the node again.
     pub(crate) fn on_stopped(&mut self, node: NodeIndex, reason: &Stopped) {
         if !self.is_member(node) {
-            return; // A machine that runs a copied disk is not repaired.
+            self.twin_stopped(node);
+            return;
         }
         if !matches!(reason, Stopped::StorageFailed(_)) {
             self.notice_set_back(node);
