@@ -6,7 +6,7 @@ mod seat;
 
 use std::collections::VecDeque;
 
-use elect_core::{Elector, Gate, MemberKind, NodeId, Record, Storage, Time};
+use elect_core::{Elector, Gate, MemberKind, NodeId, Position, Record, Storage, Time};
 
 use crate::clock::Real;
 use crate::disk::{Disk, DiskState};
@@ -69,12 +69,22 @@ pub(crate) struct Node {
     /// Why its last start was refused.
     refusal: Option<String>,
     setup: Setup,
-    /// What an operator put aside: the record, and what the host had on its disk.
-    backup: Option<(Record, Vec<u8>)>,
+    /// What an operator put aside.
+    backup: Option<Backup>,
     /// Whether the machine has no power: then it does not even refuse connections.
     dark: bool,
     /// Stays down from now on.
     retired: bool,
+}
+
+/// A copy of what is durable on one machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Backup {
+    pub(crate) record: Record,
+    /// What the host had on its disk.
+    pub(crate) data: Vec<u8>,
+    /// The last durable entry, if a process ran that knew it.
+    pub(crate) position: Option<Position>,
 }
 
 /// What a process that died leaves to the world.
@@ -205,13 +215,14 @@ impl Node {
 
     /// Puts a copy of what is durable aside.
     pub(crate) fn back_up(&mut self) {
-        let data = self.seat.hosted().disk();
-        self.backup = self.record().map(|record| (*record, data));
+        let host = self.seat.hosted();
+        let (data, position) = (host.disk(), host.position());
+        self.backup = self.record().map(|&record| Backup { record, data, position });
     }
 
     /// What was put aside.
-    pub(crate) fn backup(&self) -> Option<(Record, Vec<u8>)> {
-        self.backup.clone()
+    pub(crate) fn backup(&self) -> Option<&Backup> {
+        self.backup.as_ref()
     }
 
     /// No process runs, and this is what is durable now.

@@ -26,7 +26,6 @@ pub(crate) use election::Sent;
 use freeze::Freezes;
 pub(crate) use promise::LeaseRule;
 use promise::Promises;
-pub(crate) use set_back::Copy;
 use set_back::{Heard, Knowers};
 use storage::Touched;
 

@@ -23,20 +23,13 @@ struct Told {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heard([Option<Told>; NODES_MAX]);
 
-/// A copy of a disk as it would begin its next life.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Copy<'a> {
-    pub(crate) record: &'a Record,
-    pub(crate) position: Option<Position>,
-}
-
 /// Who knows that a machine was set back: each, and in which life.
 pub(super) type Knowers = Vec<(NodeIndex, Life)>;
 
 impl Told {
-    /// Whether a life that begins with this copy lacks what this one held: R2 by its counter, R60 by what it holds.
-    fn disproves(&self, copy: Copy<'_>) -> bool {
-        let Copy { record, position } = copy;
+    /// Whether a life that begins with this record and log lacks what this one held: R2 by its counter, R60 by what it
+    /// holds.
+    fn disproves(&self, record: &Record, position: Option<Position>) -> bool {
         if self.incarnation.counter > record.incarnation.counter {
             return true;
         }
@@ -69,13 +62,21 @@ impl Checkers {
         });
     }
 
-    /// The running processes that would know better if a machine began its next life with this copy.
-    pub(crate) fn would_disprove(&self, node: NodeIndex, copy: Copy<'_>) -> Vec<NodeIndex> {
+    /// The running processes that would know better if a machine began its next life with this record, and a log that
+    /// ends there.
+    pub(crate) fn would_disprove(
+        &self,
+        node: NodeIndex,
+        record: &Record,
+        position: Option<Position>,
+    ) -> Vec<NodeIndex> {
         let member = self.member(node);
         let knows = |&peer: &NodeIndex| {
             let watched = &self.nodes[peer];
             let told = watched.heard.0[member.place()];
-            self.member(peer) != member && watched.running && told.is_some_and(|told| told.disproves(copy))
+            self.member(peer) != member
+                && watched.running
+                && told.is_some_and(|told| told.disproves(record, position))
         };
         NodeIndex::all(self.nodes.len()).filter(knows).collect()
     }

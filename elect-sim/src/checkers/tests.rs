@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId, Nonce,
-    PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown, Stopped,
-    Time,
+    Birth, Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
+    Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown,
+    Stopped, Time,
 };
 
 use super::{Checker, Checkers, LeaseRule, Sent};
@@ -451,6 +451,66 @@ fn healthy_not_refused_sees_a_node_that_stops_and_one_that_is_turned_away() {
     assert_eq!(meddled.found(), None);
     group.checks.stops_for(group.now, A, &cloned);
     assert_eq!(group.found(), Some(Checker::HealthyNotRefused));
+}
+
+/// Frames of A that B hears: they told epoch 5 and end there.
+fn heard_by_b(group: &mut Group, told: u64, position: Option<Position>) {
+    let Body::Heartbeat(mut beat) = heartbeat(PeerState::Free) else { unreachable!() };
+    beat.position = position;
+    let nonce = Nonce { incarnation: LIFE, sent: Time::from_nanos(group.now) };
+    let birth = Some(Birth { first_life: 1, ..Birth::default() });
+    let header = Header {
+        group: 0,
+        members: record(0, A).members,
+        epoch: epoch(told),
+        state: PeerState::Free,
+        nonce,
+        echo: None,
+        birth,
+        genesis: None,
+    };
+    group.checks.hears(B, A, &Frame { header, body: Body::Heartbeat(beat) });
+}
+
+#[test]
+fn who_heard_more_of_a_disk_knows_better_than_a_copy_of_it() {
+    let at = |epoch_number, offset| Some(Position::new(epoch(epoch_number), offset));
+    let table = [
+        (5, at(5, 9), 1, 5, at(5, 9), false),
+        (5, at(5, 9), 1, 4, at(4, 9), true),
+        (5, at(5, 9), 1, 5, at(5, 8), true),
+        (5, at(4, 9), 1, 5, at(4, 8), false),
+        (5, None, 1, 5, at(5, 8), false),
+        // An earlier life: its next one has a counter that was used.
+        (5, at(5, 9), 0, 5, at(5, 9), true),
+    ];
+    for (told, held, counter, copied, begins, known) in table {
+        let mut group = Group::new();
+        heard_by_b(&mut group, told, held);
+        let record =
+            Record { incarnation: Incarnation { counter, random: 1 }, first_life: 1, ..record(copied, A) };
+        let knowers = group.checks.would_disprove(A, &record, begins);
+        assert_eq!(knowers, if known { vec![B] } else { vec![] }, "{told} {held:?} of {record:?} {begins:?}");
+    }
+}
+
+#[test]
+fn set_back_counts_sees_a_nonce_that_is_sent_back() {
+    let told = |knower, restarts: bool| {
+        let mut group = Group::new();
+        group.checks.set_back(A, &[knower]);
+        group.send(A, B, 0, PeerState::Free, heartbeat(PeerState::Free));
+        if restarts {
+            group.checks.started(B, 2, record(0, B));
+        }
+        let life = group.checks.nodes[B].life;
+        assert_eq!(life, if restarts { 2 } else { 1 });
+        group.send(B, A, 0, PeerState::Free, heartbeat(PeerState::Free));
+        group.checks.violation().map(|violation| violation.checker)
+    };
+    assert_eq!(told(B, false), Some(Checker::SetBackCounts));
+    assert_eq!(told(C, false), None, "it knows nothing");
+    assert_ne!(told(B, true), Some(Checker::SetBackCounts), "it forgot what it knew");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use elect_core::{RebuiltTo, Record, Storage};
 
 use super::World;
 use crate::ids::NodeIndex;
+use crate::node::Backup;
 
 impl World {
     /// Puts a copy of what is durable aside.
@@ -18,7 +19,7 @@ impl World {
         if restored.has_process() {
             return Err("only the disk of a dead node is restored".into());
         }
-        let (record, data) = restored.backup().ok_or("there is no backup")?;
+        let Backup { record, data, .. } = restored.backup().cloned().ok_or("there is no backup")?;
         restored.put_disk(record, &data);
         self.book.checks_mut().meddled(node);
         self.note(Some(node), || "is restored from its backup".into());

@@ -9,67 +9,57 @@ use elect_core::{Record, Storage};
 
 use super::World;
 use crate::action::Wiped;
-use crate::checkers::Copy;
 use crate::clock::SECOND;
 use crate::counts::Counted;
 use crate::ids::NodeIndex;
+use crate::node::Backup;
 use crate::queue::Event;
 
 impl World {
     /// Puts the copy back that was taken last, where every other member that votes runs and knows better.
     pub(crate) fn restore_if_known(&mut self, node: NodeIndex) {
         let restored = self.node(node);
-        let (Some(lost), Some((record, data))) = (restored.record().copied(), self.copy_of(node)) else {
-            return;
-        };
-        if restored.has_process() || !self.is_member(node) || lost.storage != Storage::Intact {
-            return;
-        }
-        let newer = restored.seat().hosted().disk();
-        self.keep_maximum(node);
-        self.node_mut(node).put_disk(record, &data);
+        let is_intact = restored.record().is_some_and(|lost| lost.storage == Storage::Intact);
+        let Some(copy) = self.copy_of(node).filter(|_| is_intact) else { return };
+        let knowers = self.book.checks().would_disprove(node, &copy.record, copy.position);
         let mut voters = self.members().filter(|&peer| peer != node && self.node(peer).kind().votes());
-        let knowers = self.knowers(node, &record);
-        if voters.all(|voter| knowers.contains(&voter)) {
-            self.book.checks_mut().set_back(node, &knowers);
-            self.book.count(Counted::SetBack);
-            self.note(Some(node), || format!("is set back, as {knowers:?} know"));
-        } else {
-            self.node_mut(node).put_disk(lost, &newer);
+        let is_known = voters.all(|voter| knowers.contains(&voter));
+        if !is_known || !self.is_member(node) || self.node(node).has_process() {
+            return;
         }
+        self.keep_maximum(node);
+        self.node_mut(node).put_disk(copy.record, &copy.data);
+        self.book.checks_mut().set_back(node, &knowers);
+        self.book.count(Counted::SetBack);
+        self.note(Some(node), || format!("is set back, as {knowers:?} know"));
     }
 
     /// A twin starts with the copy of its member's disk that was taken last, where every other member runs and knows
     /// better.
     pub(crate) fn start_twin_if_known(&mut self, twin: NodeIndex) {
         let member = self.member(twin);
-        let Some((record, data)) = self.copy_of(member) else { return };
-        if self.is_member(twin) || self.node(twin).has_process() || self.calm_since.is_some() {
+        let Some(copy) = self.copy_of(member) else { return };
+        let knowers = self.book.checks().would_disprove(twin, &copy.record, copy.position);
+        let mut others = self.members().filter(|&peer| peer != member);
+        let is_known = others.all(|peer| knowers.contains(&peer));
+        let is_possible =
+            !self.is_member(twin) && !self.node(twin).has_process() && self.calm_since.is_none();
+        if !is_known || !is_possible {
             return;
         }
-        self.node_mut(twin).put_disk(record, &data);
-        let knowers = self.knowers(twin, &record);
-        let mut others = self.members().filter(|&peer| peer != member);
-        if others.all(|peer| knowers.contains(&peer)) {
-            self.book.checks_mut().set_back(twin, &knowers);
-            self.book.count(Counted::Twin);
-            self.note(Some(twin), || format!("is a twin of {member}, as {knowers:?} know"));
-            self.start(twin);
-        } else {
-            self.node_mut(twin).disk_mut().wipe();
-        }
+        self.node_mut(twin).put_disk(copy.record, &copy.data);
+        self.book.checks_mut().set_back(twin, &knowers);
+        self.book.count(Counted::Twin);
+        self.note(Some(twin), || format!("is a twin of {member}, as {knowers:?} know"));
+        self.start(twin);
     }
 
     /// The copy that was taken last, if it would count as that very member's.
-    fn copy_of(&self, node: NodeIndex) -> Option<(Record, Vec<u8>)> {
+    fn copy_of(&self, node: NodeIndex) -> Option<Backup> {
         let copy = self.node(node).backup();
-        copy.filter(|(record, _)| record.storage == Storage::Intact && !self.lacks_genesis(record))
-    }
-
-    /// Who knows better than what was just put on the disk of a machine.
-    fn knowers(&self, node: NodeIndex, record: &Record) -> Vec<NodeIndex> {
-        let position = self.node(node).seat().hosted().position();
-        self.book.checks().would_disprove(node, Copy { record, position })
+        let counts =
+            |copy: &&Backup| copy.record.storage == Storage::Intact && !self.lacks_genesis(&copy.record);
+        copy.filter(counts).cloned()
     }
 
     /// Whether somebody holds a final genesis, and this record does not: R59 notices that.
