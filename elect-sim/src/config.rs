@@ -65,7 +65,8 @@ impl Options {
     pub(crate) fn config(&self, node: NodeIndex, life: Life) -> Result<Config, String> {
         let cluster = ClusterId::new("sim").expect("a valid name");
         let builder = Config::builder(cluster, self.member_of(node).id());
-        let builder = match self.preferred {
+        let own = self.overrides(node).and_then(|overrides| overrides.preferred);
+        let builder = match own.or(self.preferred) {
             Some(node) if self.sabotage != Some(Sabotage::ForgetsPreference) => {
                 builder.preferred_leader(node.id())
             }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use elect_core::Detection;
 
+use crate::ids::NodeIndex;
+
 /// Settings of one node that are not its group's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeOverrides {
@@ -13,6 +15,8 @@ pub struct NodeOverrides {
     pub detection: Option<Detection>,
     /// Its heartbeat interval, likewise.
     pub heartbeat: Option<Duration>,
+    /// Whom it prefers as leader.
+    pub preferred: Option<NodeIndex>,
     /// Its member list, as an operator wrote it.
     pub members: Option<Vec<String>>,
 }

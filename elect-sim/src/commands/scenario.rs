@@ -18,7 +18,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             sabotage no-fence: a bug planted around the elector, to see a checker fail
             twin c: one more machine, with the next letter. It is off until a copied disk is started there. It has the
             name of c: what is sent to c reaches both, and what either sends is from c
-  one node  of a drift 0 | of a detection 300ms | of a detection 200ms to 800ms phi 8 | of a heartbeat 50ms | of a members a b c
+  one node  of a drift 0 | of a detection 300ms | of a detection 200ms to 800ms phi 8 | of a heartbeat 50ms | of a preferred b | of a members a b c
             (after the first step: from its next start)
   time      wait 1s | until STATE within 2s | expect STATE | mark
   STATE     leader | leader a | leader not a | office a | nobody | stopped a | replaced a | intact a
@@ -39,7 +39,7 @@ Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, bo
             interrupt a after 12 pause|pause-after-clock|crash 30ms (instructions of its elector)
   hosts     setup a fails|works | claim-rebuilt a
   requests  resign a | handover a | handover a to b | unfit a | fit a | vouch a 300ms | freeze a 5s | thaw a | move a 7 (clients reach it elsewhere) | upgrade a 5 (its host's version)
-  forgery   forge b>a accept|announce|offer|heartbeat 9 (or max), `fresh` at its end: with an echo of what a sent";
+  forgery   forge b>a accept|announce|offer|heartbeat 9 (or max) | forge b>a life max (its counter), `fresh` at its end: with an echo of what a sent";
 
 /// Plays scenarios.
 #[derive(Debug, Args)]

@@ -27,6 +27,10 @@ impl Player {
                 // A stranger's life that no member has lived yet: only its name keeps it out.
                 None => Incarnation { counter: 1_000, random: 1 },
             };
+        let incarnation = match forged {
+            Forged::Life(counter) => Incarnation { counter, random: 1 },
+            _ => incarnation,
+        };
         let nonce = Nonce { incarnation, sent: world.local_of_anybody(from) };
         let detection = Duration::from_millis(500);
         // What the forged sender may be configured with.
@@ -70,6 +74,7 @@ fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> 
             let epoch = Epoch::new(epoch);
             (PeerState::Candidate(epoch), Epoch::ZERO, Body::Offer { epoch, detection, detection_max })
         }
+        Forged::Life(_) => (PeerState::Free, Epoch::ZERO, Body::Heartbeat(beat(None))),
         Forged::Heartbeat(epoch) => (PeerState::Free, Epoch::new(epoch), Body::Heartbeat(beat(None))),
     }
 }

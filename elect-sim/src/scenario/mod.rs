@@ -91,6 +91,7 @@ enum Override {
     Detection(Detection),
     Heartbeat(Duration),
     Members(Vec<String>),
+    Preferred(NodeIndex),
 }
 
 impl Override {
@@ -99,6 +100,7 @@ impl Override {
             Self::Drift(ppm) => overrides.drift_ppm = Some(*ppm),
             Self::Detection(detection) => overrides.detection = Some(*detection),
             Self::Heartbeat(interval) => overrides.heartbeat = Some(*interval),
+            Self::Preferred(node) => overrides.preferred = Some(*node),
             Self::Members(written) => overrides.members = Some(written.clone()),
         }
     }
@@ -184,6 +186,8 @@ enum Forged {
     Announce(u64),
     Offer(u64),
     Heartbeat(u64),
+    /// A greeting of a life with this counter.
+    Life(u32),
 }
 
 macro_rules! scenarios {

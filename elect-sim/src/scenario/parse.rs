@@ -270,8 +270,13 @@ fn override_of(words: &[&str]) -> Parsed<Override> {
             Override::Detection(Detection::Adaptive { floor, ceiling, phi: whole(phi)? })
         }
         ["heartbeat", span] => Override::Heartbeat(duration(span)?),
+        ["preferred", node] => Override::Preferred(letter(name(node)?)?),
         ["members", ref ids @ ..] => Override::Members(ids.iter().map(|&id| id.into()).collect()),
-        _ => return Err("of a node: drift 0, detection 300ms, heartbeat 50ms or members a b c".into()),
+        _ => {
+            return Err(
+                "of a node: drift 0, detection 300ms, heartbeat 50ms, preferred b or members a b c".into()
+            );
+        }
     })
 }
 
@@ -292,7 +297,8 @@ fn forge(text: &str, what: &str, epoch: &str, echo: Echo) -> Parsed<Step> {
         "announce" => Forged::Announce(epoch),
         "offer" => Forged::Offer(epoch),
         "heartbeat" => Forged::Heartbeat(epoch),
-        _ => return Err("forge an accept, announce, offer or heartbeat".into()),
+        "life" => Forged::Life(u32::try_from(epoch).unwrap_or(u32::MAX)),
+        _ => return Err("forge an accept, announce, offer, heartbeat or life".into()),
     };
     Ok(Step::Forge(from, to, forged, echo))
 }

@@ -111,6 +111,9 @@ impl Plan {
             if let Some(detection) = of_node.detection {
                 set(true, format!("of {name} {}", setting(detection)));
             }
+            if let Some(preferred) = of_node.preferred {
+                set(true, format!("of {name} preferred {preferred}"));
+            }
             if let Some(interval) = of_node.heartbeat {
                 set(true, format!("of {name} heartbeat {}", duration(interval)));
             }
