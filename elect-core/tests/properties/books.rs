@@ -124,6 +124,13 @@ impl Books {
         }
     }
 
+    /// A copy of a frame is made, which is another frame: what it offers may be answered.
+    pub(crate) fn copied(&mut self, from: usize, frame: &Frame) {
+        if let Body::Offer { epoch, .. } = frame.body {
+            self.offers.insert(offer_key(from, epoch, frame.header.nonce));
+        }
+    }
+
     /// A frame arrives, whether or not it will count.
     pub(crate) fn arrives(&mut self, from: usize, to: usize, frame: &Frame) {
         // A forger may guess a nonce that no offer carried; it still counts once.

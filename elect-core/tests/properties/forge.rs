@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use elect_core::{
-    Address, Body, Digest, Epoch, Frame, Header, Heartbeat, HostData, Incarnation, Lead, Nonce, PauseNumber,
-    PauseStamp, PeerState, Position, Profile, Refusal, Time,
+    Address, Body, Digest, Epoch, Frame, Genesis, Header, Heartbeat, HostData, Incarnation, Lead, Nonce,
+    PauseNumber, PauseStamp, PeerState, Position, Profile, Refusal, Time, ToldGenesis,
 };
 
 use crate::world::World;
@@ -22,6 +22,26 @@ pub(crate) fn inject(world: &mut World, from: usize, to: usize, [what, much]: [u
         body: body(world, from, to, what),
     };
     world.deliver(from, to, &frame);
+}
+
+/// Delivers the last frame from `from` to `to` once more, with another genesis; as often as two frames that prove it.
+pub(crate) fn inject_genesis(world: &mut World, from: usize, to: usize, much: u8) {
+    let genesis = genesis(world, from, to);
+    for number in 0..=u64::from(much % 3) {
+        let Some(mut frame) = world.members[from].copies[to].clone() else { return };
+        // Within what σ allows it is another frame.
+        frame.header.nonce.sent = frame.header.nonce.sent + Duration::from_nanos(number);
+        frame.header.genesis = genesis;
+        world.books.copied(from, &frame);
+        world.deliver(from, to, &frame);
+    }
+}
+
+fn genesis(world: &mut World, from: usize, to: usize) -> Option<ToldGenesis> {
+    let held = |member: usize| world.members[member].store.record.genesis.map(|saved| saved.genesis);
+    let any = [held(from), held(to), None, Some(Genesis::from_bits(1)), Some(Genesis::from_bits(2))];
+    let genesis = any[usize::try_from(world.draw(5)).unwrap()]?;
+    Some(ToldGenesis { genesis, is_final: world.draw(3) > 0 })
 }
 
 fn epoch(world: &mut World, near: usize) -> Epoch {

@@ -88,3 +88,21 @@ proptest! {
         twice(MIXED, Frames::Forged, seed, &script);
     }
 }
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+    /// One member's frames say another genesis at times. Somebody may count as replaced for it; nobody leads beside
+    /// another.
+    #[test]
+    fn forged_geneses_make_no_second_leader(seed: u64, script in script()) {
+        twice(THREE, Frames::Geneses, seed, &script);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(5_000))]
+    #[test]
+    fn forged_geneses_make_no_second_leader_of_five(seed: u64, script in script()) {
+        twice(FIVE, Frames::Geneses, seed, &script);
+    }
+}

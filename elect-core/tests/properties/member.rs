@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use elect_core::{
-    Authority, Config, Elected, Elector, Epoch, Fence, Gate, Log, NodeId, Position, Record, Time, VoteStore,
+    Authority, Config, Elected, Elector, Epoch, Fence, Frame, Gate, Log, NodeId, Position, Record, Time,
+    VoteStore,
 };
 
 /// A clock whose rate is off by a constant.
@@ -84,6 +85,8 @@ pub(crate) struct Member {
     pub(crate) starts: u64,
     /// Nonce of the last frame to each member, for forgers who echo it.
     pub(crate) said: Vec<Option<elect_core::Nonce>>,
+    /// The last frame to each member, for those who change its genesis.
+    pub(crate) copies: Vec<Option<Frame>>,
 }
 
 /// The disk's one record.

@@ -52,6 +52,7 @@ fn act(world: &mut World, [what, who, whom, much]: [u8; 4]) {
         25 if frames_are_forged(world) || much.is_multiple_of(8) => wipe(world, who),
         26 => rebuild(world, who),
         _ if frames_are_forged(world) => forge::inject(world, who, whom, [what, much]),
+        _ if world.frames == Frames::Geneses => forge::inject_genesis(world, who, whom, much),
         _ => world.run((amount + 1) * MS / 8),
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const DETECTION: Duration = Duration::from_millis(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frames {
     Honest,
+    /// Likewise, but copies of their last frames arrive with another genesis.
+    Geneses,
     Forged,
 }
 
@@ -169,7 +171,7 @@ impl World {
             cut: vec![vec![false; count]; count],
             flights: BTreeMap::new(),
             flown: 0,
-            books: Books::new(frames == Frames::Honest),
+            books: Books::new(frames != Frames::Forged),
             voting: (1 << (shape.voters + shape.witnesses)) - 1,
             chance: seed | 1,
             wiped: false,
@@ -201,6 +203,7 @@ impl World {
                 lazy: false,
                 starts: 0,
                 said: vec![None; count],
+                copies: vec![None; count],
             });
             world.start(index);
         }
@@ -379,6 +382,9 @@ impl World {
         let length = wire::encode(&frame, &mut self.buffer);
         self.books.digest.add_bytes(&self.buffer[..length]);
         self.members[from].said[to] = Some(frame.header.nonce);
+        if self.frames == Frames::Geneses {
+            self.members[from].copies[to] = Some(frame.clone());
+        }
         if self.cut[from][to] || self.draw(256) < u64::from(self.network.loss) {
             return;
         }
