@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use elect_core::{Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, PeerState, Time};
+use elect_core::{
+    Address, Body, Epoch, Frame, Header, Heartbeat, Incarnation, Lead, Nonce, PeerState, Time, ToldGenesis,
+};
 
 use super::play::Player;
 use super::{Echo, Forged};
 use crate::clock::MILLI;
 use crate::ids::NodeIndex;
+use crate::world::World;
 
 impl Player {
     /// Hands a frame that no elector wrote to `to`, as the transport would if `from` were its sender.
@@ -27,9 +30,10 @@ impl Player {
                 // A stranger's life that no member has lived yet: only its name keeps it out.
                 None => Incarnation { counter: 1_000, random: 1 },
             };
-        let incarnation = match forged {
-            Forged::Life(counter) => Incarnation { counter, random: 1 },
-            _ => incarnation,
+        let (incarnation, genesis) = match forged {
+            // Of the same history: R59 is asked first.
+            Forged::Life(counter) => (Incarnation { counter, random: 1 }, told_genesis(world, to)),
+            _ => (incarnation, None),
         };
         let nonce = Nonce { incarnation, sent: world.local_of_anybody(from) };
         let detection = Duration::from_millis(500);
@@ -37,12 +41,17 @@ impl Player {
         let detection_max = world.config(to, 0).detection().ceiling().max(detection);
         let (state, epoch, body) = forged_body(forged, detection, detection_max);
         let members = world.config(to, 0).digest();
-        let header = Header { group: 0, members, epoch, state, nonce, echo, genesis: None };
+        let header = Header { group: 0, members, epoch, state, nonce, echo, genesis };
         world.note(Some(to), || format!("forged from {from}: {state:?} {body:?}"));
         world.elector(to, now, |elector| {
             elector.on_message(from.id(), &Frame { header, birth: None, profile: None, body }, now).into()
         });
     }
+}
+
+fn told_genesis(world: &World, node: NodeIndex) -> Option<ToldGenesis> {
+    let saved = world.node(node).record().and_then(|record| record.genesis)?;
+    Some(ToldGenesis { genesis: saved.genesis, is_final: saved.is_final })
 }
 
 fn forged_body(forged: Forged, detection: Duration, detection_max: Duration) -> (PeerState, Epoch, Body) {
