@@ -1,10 +1,11 @@
 //! How it came to a violation: a path of actions, without those that it does not need.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::action::Action;
 use super::bounds::Model;
-use super::search::step;
 use super::world::{Next, World};
-use crate::checkers::Violation;
+use crate::checkers::{Checker, Violation};
 
 /// A violation and what led to it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -73,4 +74,13 @@ fn tell(model: &Model, actions: &[Action], found: Violation) -> Counterexample {
         }
     }
     Counterexample { violation: found, path }
+}
+
+/// What comes of an action; a panic is a violation too.
+pub(super) fn step(world: &World, action: Action, model: &Model) -> Next {
+    catch_unwind(AssertUnwindSafe(|| world.next(action, model))).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+        Next::Violated(world.violation(Checker::NoPanic, world.place_of(action, model), words.to_owned()))
+    })
 }

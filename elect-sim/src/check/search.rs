@@ -1,16 +1,15 @@
 //! Depth first through every state of a model.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::action::Action;
 use super::bounds::{Bounds, Model};
 use super::coverage::Coverage;
 use super::fingerprint::Fingerprint;
-use super::path::{self, Counterexample};
+use super::path::{self, Counterexample, step};
 use super::visited::Visited;
 use super::world::{Next, Turn, World};
-use crate::checkers::{Checker, Violation};
+use crate::checkers::Violation;
 
 /// How far an exploration has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
@@ -133,13 +132,4 @@ impl<'a> Search<'a> {
         let seconds = self.began.elapsed().max(Duration::from_nanos(1)).as_secs_f64();
         Explored { states, frontier: self.stack.len(), seconds, ..self.explored }
     }
-}
-
-/// What comes of an action; a panic is a violation too.
-pub(super) fn step(world: &World, action: Action, model: &Model) -> Next {
-    catch_unwind(AssertUnwindSafe(|| world.next(action, model))).unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
-        Next::Violated(world.violation(Checker::NoPanic, world.place_of(action, model), words.to_owned()))
-    })
 }

@@ -4,8 +4,9 @@ use elect_core::{Epoch, PromiseKind, Record, StateSink};
 
 use super::bounds::{Model, NODES, index};
 use super::fingerprint::Fingerprint;
+use super::flight::{Flight, Kind};
 use super::node::Node;
-use super::world::{Flight, Kind, World};
+use super::world::World;
 
 impl World {
     /// What the future depends on, in 128 bits.

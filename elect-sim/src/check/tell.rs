@@ -4,7 +4,8 @@ use elect_core::{Body, Gate};
 
 use super::action::Action;
 use super::bounds::{Model, NODES, name};
-use super::world::{Flight, Kind, Turn, World};
+use super::flight::{Flight, Kind};
+use super::world::{Turn, World};
 
 impl World {
     /// What an action means here, for people to read.

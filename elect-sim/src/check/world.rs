@@ -6,41 +6,10 @@ use elect_core::{Body, Elector, Frame, Gate, Gated, PeerState, StorageFailed, Ti
 
 use super::action::Action;
 use super::bounds::{Model, NODES, Planted, STEP, name, node_id};
+use super::flight::{Flight, Kind, slot};
 use super::history::History;
 use super::node::{Node, Output};
 use crate::checkers::{Checker, Violation};
-
-/// A frame under way.
-#[derive(Debug)]
-pub(super) struct Flight {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) frame: Frame,
-    /// Whose turn it is: the lowest comes first.
-    pub(super) turn: u64,
-}
-
-/// What kind of frame: of each, a link holds the newest, as an outbox does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Heartbeat,
-    Offer,
-    Accept,
-    Other,
-}
-
-impl Kind {
-    pub(super) const COUNT: usize = 4;
-
-    fn of(frame: &Frame) -> Self {
-        match frame.body {
-            Body::Heartbeat(_) | Body::Announce { .. } => Self::Heartbeat,
-            Body::Offer { .. } => Self::Offer,
-            Body::Accept { .. } => Self::Accept,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// One state. Copies share what did not change.
 #[derive(Clone, Debug)]
@@ -80,10 +49,6 @@ pub(super) enum Turn {
     /// The place of a flight.
     Frame(usize),
     Save(usize),
-}
-
-fn slot(from: usize, to: usize, kind: Kind) -> usize {
-    (from * NODES + to) * Kind::COUNT + kind as usize
 }
 
 const fn link(from: usize, to: usize) -> u16 {

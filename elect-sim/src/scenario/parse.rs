@@ -1,7 +1,7 @@
 //! From text to a scenario.
 
 use super::settings::culprit;
-use super::words::{between, duration, letter, link, name, nanos, on_links, on_nodes, rate, whole};
+use super::words::{Parsed, between, duration, letter, link, name, nanos, on_links, on_nodes, rate, whole};
 use super::{Echo, Forged, Name, Override, Scenario, State, Step, When};
 use elect_core::Detection;
 
@@ -28,8 +28,6 @@ pub struct ParseError {
     /// What is wrong.
     pub why: String,
 }
-
-pub(super) type Parsed<T> = Result<T, String>;
 
 impl Scenario {
     /// Reads a scenario.

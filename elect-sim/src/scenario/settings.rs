@@ -5,8 +5,7 @@ use std::time::Duration;
 use elect_core::{Detection, MemberKind};
 
 use super::Scenario;
-use super::parse::Parsed;
-use super::words::{between, duration, letter, link, name, nanos, ppm, whole};
+use super::words::{Parsed, between, duration, letter, link, name, nanos, ppm, whole};
 use crate::ids::{Link, NODES_MAX, NodeIndex};
 use crate::network::Quality;
 use crate::options::Options;

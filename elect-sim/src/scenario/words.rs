@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::parse::Parsed;
 use super::{Name, Step};
 use crate::clock::{MICRO, MILLI, SECOND};
 use crate::ids::NodeIndex;
+
+/// What comes of a line or a part of one, or what is wrong with it.
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// The longest time that can be written: more than any clock of a run counts.
 const LONGEST: u64 = 1_000_000 * SECOND;
