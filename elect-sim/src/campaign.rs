@@ -220,8 +220,8 @@ impl Run {
         let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let one = match what.unit() {
             Unit::ElectionTimeouts => self.world.election_timeout(),
-            Unit::DetectionTimes => nanos(options.detection.ceiling()),
-            Unit::HeartbeatIntervals => nanos(options.heartbeat),
+            Unit::DetectionTimes => nanos(options.longest_detection()),
+            Unit::HeartbeatIntervals => nanos(options.longest_heartbeat()),
             Unit::Milliseconds => MILLI,
             Unit::Times => 1,
         };

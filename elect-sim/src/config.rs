@@ -39,10 +39,14 @@ impl Options {
         self.overrides(node).and_then(|overrides| overrides.heartbeat).unwrap_or(self.heartbeat)
     }
 
-    /// Whether nodes differ in their detection times or heartbeats, so that bounds that are measured in them say
-    /// nothing.
-    pub(crate) fn is_mixed(&self) -> bool {
-        self.overrides.iter().any(|overrides| overrides.detection.is_some() || overrides.heartbeat.is_some())
+    /// The longest detection time that any node is configured with.
+    pub(crate) fn longest_detection(&self) -> Duration {
+        self.members().map(|node| self.detection_of(node).ceiling()).max().unwrap_or_default()
+    }
+
+    /// The longest heartbeat interval likewise.
+    pub(crate) fn longest_heartbeat(&self) -> Duration {
+        self.members().map(|node| self.heartbeat_of(node)).max().unwrap_or_default()
     }
 
     /// The member list of this node, added to its configuration; why it is none, where it is none.

@@ -55,7 +55,8 @@ impl Run {
         self.wait_until(until, |world| world.stopwatches().followed(deaf).is_some());
         match self.world.stopwatches().followed(deaf) {
             Some((followed, at)) if followed == leader => {
-                let bound = steady.heartbeat + steady.delay + steady.save;
+                let heartbeat = self.world.under(leader, &steady).heartbeat;
+                let bound = heartbeat + steady.delay + steady.save;
                 self.measure(Liveness::LearnsLeader, at - elected, bound);
             }
             _ => self.never(Liveness::LearnsLeader),
@@ -65,6 +66,9 @@ impl Run {
     /// S9, L9: the target leads as soon as the old leader has let go.
     pub(super) fn handover(&mut self, mut steady: Steady) {
         let target = self.another(&mut steady, |kind| kind == MemberKind::Voter);
+        if !self.world.able_to_lead().contains(&target) {
+            return; // R65: no quorum can carry its lease.
+        }
         self.world.perform(Action::Ask(steady.leader, Request::Handover(Some(target.id()))));
         let until = self.world.now() + 2 * SECOND;
         self.wait_until(until, |world| world.stopwatches().first_loss().is_some());
@@ -109,7 +113,7 @@ impl Run {
         if self.in_one_round() {
             self.measure(Liveness::DetectsByEvidence, elected - begin, bound);
         }
-        Some(steady.under(leader))
+        Some(self.world.under(leader, steady))
     }
 
     /// L3, L4: the leader gives up in time and counts no epochs up; L2: its return disturbs nobody.
@@ -121,8 +125,7 @@ impl Run {
         self.wait_until(until, |world| world.stopwatches().first_loss().is_some());
         match self.world.stopwatches().first_loss() {
             Some((node, lost)) if node == old => {
-                let detection = self.world.options().detection.ceiling();
-                let bound = u64::try_from(detection.as_nanos()).unwrap_or(u64::MAX);
+                let bound = self.world.longest_lease(old);
                 self.measure(Liveness::StepsDown, lost - begin, bound);
             }
             _ => return self.never(Liveness::StepsDown),
@@ -151,7 +154,7 @@ impl Run {
             return; // What it needed was under way before the cut.
         }
         self.measure(Liveness::Settles, elected - cut, 4 * steady.timeout);
-        let new = steady.under(leader);
+        let new = self.world.under(leader, steady);
         self.undisturbed(&new, 2);
         self.adds(Liveness::EpochsOfCutOffCandidate, candidate, epochs[candidate], 1);
         self.rejoins(candidate, leader, &new);
@@ -176,7 +179,7 @@ impl Run {
         if self.in_one_round() {
             self.measure(Liveness::PowerCutWithoutLeader, elected - begin, steady.timeout);
         }
-        let new = steady.under(leader);
+        let new = self.world.under(leader, steady);
         self.returns(away, leader, &new);
         self.undisturbed(&new, 2);
     }
@@ -202,6 +205,10 @@ impl Run {
         let first = self.world.spans(NodeIndex::default(), timeout, random);
         self.boots(Liveness::FirstBoot, &first);
         let Some(preferred) = self.world.options().preferred else { return };
+        // R65: where nodes are configured differently, no quorum may be able to carry its lease.
+        if !self.world.able_to_lead().contains(&preferred) {
+            return;
+        }
         self.fails_back(preferred, &first);
         let random = Random::stream(self.world.options().seed, 8);
         let Some(steady) = self.steady(random).filter(|steady| steady.leader == preferred) else { return };
@@ -247,13 +254,20 @@ impl Run {
         }
         let after = self.world.now() + steady.timeout;
         self.world.run_until(after);
-        Some(steady.under(leader))
+        Some(self.world.under(leader, steady))
     }
 }
 
 impl World {
     fn followers_of(&self, leader: NodeIndex) -> Vec<NodeIndex> {
         self.members().filter(|&node| node != leader).collect()
+    }
+
+    /// *D, each pair its own*: nobody grants a leader more than its own configuration asks for.
+    fn longest_lease(&self, leader: NodeIndex) -> Real {
+        let process = self.node(leader).process();
+        let detection = process.map(|process| process.elector().config().detection().ceiling());
+        u64::try_from(detection.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Whether a node that runs reaches somebody.

@@ -30,6 +30,7 @@ pub(super) struct Steady {
     pub(super) round_trip: Real,
     /// S: the longest save, with the time that its news takes to the elector.
     pub(super) save: Real,
+    /// The leader's own.
     pub(super) heartbeat: Real,
     /// One election timeout.
     pub(super) timeout: Real,
@@ -37,11 +38,6 @@ pub(super) struct Steady {
 }
 
 impl Steady {
-    /// The same group under another leader.
-    pub(super) fn under(&self, leader: NodeIndex) -> Self {
-        Self { leader, random: self.random.clone(), ..*self }
-    }
-
     /// 3δ + S.
     pub(super) fn election(&self) -> Real {
         3 * self.delay + self.save
@@ -235,10 +231,16 @@ impl World {
             delay,
             round_trip: configured.max(2 * delay).max(remembered),
             save: nanos(self.options().save) / 2 + 60 * MICRO,
-            heartbeat: nanos(self.options().heartbeat),
+            heartbeat: nanos(self.options().heartbeat_of(leader)),
             timeout,
             random,
         }
+    }
+
+    /// The same group under another leader.
+    pub(super) fn under(&self, leader: NodeIndex, before: &Steady) -> Steady {
+        let heartbeat = u64::try_from(self.options().heartbeat_of(leader).as_nanos()).unwrap_or(u64::MAX);
+        Steady { leader, heartbeat, random: before.random.clone(), ..*before }
     }
 
     /// The leader, if everybody runs and follows it, and it is in office.

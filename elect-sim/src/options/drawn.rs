@@ -18,9 +18,6 @@ impl Options {
     /// Then come three drills. One group in sixteen is at peace instead, and goes through all of them.
     pub fn swarm(seed: u64, nodes: Option<usize>, length: Real) -> Self {
         let mut options = Self::drawn(seed, nodes, length);
-        if options.is_mixed() {
-            return options; // What a drill may take is measured in a detection time that all share.
-        }
         let mut random = Random::stream(seed, 6);
         options.drills = (0..3).map(|_| Drill::ALL[random.index(Drill::ALL.len())]).collect();
         if random.below(16) == 0 {
