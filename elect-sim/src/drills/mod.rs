@@ -52,6 +52,11 @@ impl Steady {
 impl Run {
     /// Plays the drills that the options name, each in a group at rest.
     pub(crate) fn drills(&mut self) {
+        // R65: where one voter leaves another out, cutting off a third may take the leader's quorum, lawfully: what a
+        // drill demands of the rest of the group does not follow.
+        if !self.world.leaves_nobody_out() {
+            return;
+        }
         self.world.network_mut().keep_order();
         for (number, drill) in (0u64..).zip(self.world.options().drills.clone()) {
             let mut random = Random::stream(self.world.options().seed, 1_000 + number);
@@ -209,7 +214,9 @@ impl Run {
     pub(super) fn in_one_round_of(&mut self, what: Liveness) -> bool {
         let rounds = u64::from(self.world.stopwatches().rounds());
         self.measure(what, rounds.saturating_sub(1), u64::MAX);
-        rounds <= 1
+        // R65: where one leaves another out, the best candidate may be one that cannot campaign, and the others wait
+        // for it.
+        rounds <= 1 && self.world.leaves_nobody_out()
     }
 
     fn plant_epoch(&mut self, node: NodeIndex) {

@@ -56,6 +56,14 @@ impl World {
         }
     }
 
+    /// R65: whether everybody who votes allows what any voter needs to lead.
+    pub(crate) fn leaves_nobody_out(&self) -> bool {
+        let configs = self.members().filter(|&node| self.node(node).kind().votes());
+        let configs: Vec<_> = configs.filter_map(|node| self.written_config(node, 0).ok()).collect();
+        let longest_needed = configs.iter().map(elect_core::Config::detection_min).max();
+        configs.iter().all(|config| Some(config.detection().ceiling()) >= longest_needed)
+    }
+
     /// The voters that are connected in both directions with a live quorum.
     pub(crate) fn able_to_lead(&self) -> Vec<NodeIndex> {
         let count = self.nodes.len();
