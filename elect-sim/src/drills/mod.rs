@@ -189,7 +189,10 @@ impl Run {
             Liveness::FollowsAgain => saved.max(stopwatches.talking(node, leader)),
             _ => 0,
         };
-        self.measure(what, followed.saturating_sub(ready.max(begin)), steady.return_of());
+        // Both speak by their own intervals to whom they are not connected with.
+        let heartbeat = steady.heartbeat.max(self.world.under(node, steady).heartbeat);
+        let bound = Steady { heartbeat, random: steady.random.clone(), ..*steady }.return_of();
+        self.measure(what, followed.saturating_sub(ready.max(begin)), bound);
     }
 
     /// Waits for a new leader: who, and when.
