@@ -215,8 +215,7 @@ impl Node {
 
     /// Puts a copy of what is durable aside.
     pub(crate) fn back_up(&mut self) {
-        let host = self.seat.hosted();
-        let (data, position) = (host.disk(), host.position());
+        let (data, position) = (self.seat.hosted().disk(), self.seat.hosted().position());
         self.backup = self.record().map(|&record| Backup { record, data, position });
     }
 
