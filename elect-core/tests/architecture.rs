@@ -102,17 +102,8 @@ fn files_of(folder: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Which paths count as imports.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paths {
-    /// Those that begin with `crate::`.
-    Absolute,
-    /// Those that begin with `super::` or `self::` too.
-    All,
-}
-
 /// The modules that `module` with this text imports from, as far as a file of the crate is one of them.
-fn imports(module: &str, text: &str, files: &BTreeMap<String, String>, paths: Paths) -> BTreeSet<String> {
+fn imports(module: &str, text: &str, files: &BTreeMap<String, String>) -> BTreeSet<String> {
     let own: Vec<_> = module.split("::").collect();
     let file = |parts: &[&str]| {
         let known = (1..=parts.len()).rev().map(|length| parts[..length].join("::"));
@@ -123,8 +114,8 @@ fn imports(module: &str, text: &str, files: &BTreeMap<String, String>, paths: Pa
         let mut parts = path.trim().trim_end_matches("::").split("::").peekable();
         let mut base = match parts.next()? {
             "crate" => Vec::new(),
-            "self" if paths == Paths::All => own.clone(),
-            "super" if paths == Paths::All => own[..own.len() - 1].to_vec(),
+            "self" => own.clone(),
+            "super" => own[..own.len() - 1].to_vec(),
             _ => return None,
         };
         while parts.next_if_eq(&"super").is_some() {
@@ -137,11 +128,11 @@ fn imports(module: &str, text: &str, files: &BTreeMap<String, String>, paths: Pa
 }
 
 /// What imports each other in a circle: `lib` and `main` are above everything.
-fn circle(files: &BTreeMap<String, String>, paths: Paths) -> BTreeMap<String, BTreeSet<String>> {
+fn circle(files: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
     let mut above: BTreeMap<_, _> = files
         .iter()
         .filter(|(module, _)| !["lib", "main"].contains(&module.as_str()))
-        .map(|(module, text)| (module.clone(), imports(module, text, files, paths)))
+        .map(|(module, text)| (module.clone(), imports(module, text, files)))
         .collect();
     // Takes away whatever imports only what was taken away before: of a circle nothing can go.
     loop {
@@ -163,16 +154,11 @@ fn circle(files: &BTreeMap<String, String>, paths: Paths) -> BTreeMap<String, BT
 
 #[test]
 fn imports_of_no_crate_draw_a_circle() {
-    let crates = [
-        ("elect-core/src", 60, Paths::All),
-        ("elect-sim/src", 90, Paths::All),
-        ("elect-tcp/src", 20, Paths::All),
-        ("elect-kv/src", 50, Paths::All),
-    ];
-    for (folder, at_least, paths) in crates {
+    let crates = [("elect-core/src", 60), ("elect-sim/src", 90), ("elect-tcp/src", 20), ("elect-kv/src", 50)];
+    for (folder, at_least) in crates {
         let files = files_of(folder);
         assert!(files.len() >= at_least, "{folder} was read: {} files", files.len());
-        let circle = circle(&files, paths);
+        let circle = circle(&files);
         assert!(circle.is_empty(), "these of {folder} import each other in a circle: {circle:#?}");
     }
 }
@@ -186,8 +172,7 @@ fn a_circle_is_found_however_its_imports_are_written() {
         ("b".to_owned(), text("use self::three::Three;")),
         ("b::three".to_owned(), text("use super::super::a::one::One;")),
     ]);
-    assert_eq!(circle(&files, Paths::All).len(), 4);
-    assert!(circle(&files, Paths::All).is_empty());
+    assert_eq!(circle(&files).len(), 4);
 }
 
 /// Fields that other files of the core may see, with the file that they belong to.

@@ -43,7 +43,8 @@ impl Told {
 impl Checkers {
     /// A frame of `peer` counted at `node`.
     pub(crate) fn hears(&mut self, node: NodeIndex, peer: NodeIndex, frame: &Frame) {
-        let Header { nonce, birth, epoch, state, .. } = frame.header;
+        let Header { nonce, epoch, state, .. } = frame.header;
+        let birth = frame.birth.as_deref().copied();
         let heard = &mut self.at(node).heard.0[peer.place()];
         let before = heard.filter(|told| told.incarnation == nonce.incarnation);
         if before.is_some_and(|told| nonce.sent < told.sent) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use elect_core::{
     Birth, Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
     Nonce, PauseNumber, PauseStamp, PeerState, Position, PromiseKind, Record, Stamp, StepDown, SteppedDown,
@@ -458,7 +460,7 @@ fn heard_by_b(group: &mut Group, told: u64, position: Option<Position>) {
     let Body::Heartbeat(mut beat) = heartbeat(PeerState::Free) else { unreachable!() };
     beat.position = position;
     let nonce = Nonce { incarnation: LIFE, sent: Time::from_nanos(group.now) };
-    let birth = Some(Birth { first_life: 1, ..Birth::default() });
+    let birth = Some(Arc::new(Birth { first_life: 1, ..Birth::default() }));
     let header = Header {
         group: 0,
         members: record(0, A).members,
@@ -466,10 +468,9 @@ fn heard_by_b(group: &mut Group, told: u64, position: Option<Position>) {
         state: PeerState::Free,
         nonce,
         echo: None,
-        birth,
         genesis: None,
     };
-    group.checks.hears(B, A, &Frame { header, body: Body::Heartbeat(beat) });
+    group.checks.hears(B, A, &Frame { header, birth, profile: None, body: Body::Heartbeat(beat) });
 }
 
 #[test]
