@@ -94,6 +94,7 @@ scenarios! {
     "power-cut"
     "power-cut-old-leader-stays-away"
     "preferences-contradict"
+    "preferred-leaves-voters-out"
     "prevote-cross-cohort"
     "promise-shortened"
     "re-offer-clears-promises"

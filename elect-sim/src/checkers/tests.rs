@@ -1,8 +1,7 @@
 //! Every checker is seen to fail, by name, on a bug planted in what it watches.
 
-use std::time::Duration;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use elect_core::{
     Birth, Body, ClusterId, Config, Epoch, Frame, Header, Heartbeat, Holder, Incarnation, Lead, NodeId,
