@@ -14,7 +14,10 @@ impl World {
             // A promise of an earlier configuration may still run.
             let recorded = self.node(node).record().map(|record| record.detection_max);
             let earlier = recorded.unwrap_or_default().saturating_sub(config.detection().ceiling());
-            Some(config.election_timeout() + earlier * 5 / 4)
+            let counted = config.election_timeout() + earlier * 5 / 4;
+            // Each counts on its own clock, which may run slow by the bound on drift.
+            let million = 1_000_000;
+            Some(counted * million / (million - self.options.drift_of(node).min(million / 2)))
         };
         let timeout = NodeIndex::all(self.options.kinds.len()).filter_map(of).max().unwrap_or_default();
         u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
