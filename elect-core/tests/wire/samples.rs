@@ -157,23 +157,23 @@ fn of_a_history() -> Vec<(String, Frame)> {
 }
 
 /// What the newest life of a sender began with.
-fn birth(position: Option<Position>, log: LogSync) -> Option<Arc<Birth>> {
-    Some(Arc::new(Birth {
+fn birth(position: Option<Position>, log: LogSync) -> Arc<Birth> {
+    Arc::new(Birth {
         first_life: 0x0000_0005,
         epoch: epoch(40),
         position,
         log,
         detection_min: Duration::from_micros(143_500),
-    }))
+    })
 }
 
 /// The first words of a life: to a peer that has not answered it yet.
 fn newborn() -> Vec<(String, Frame)> {
     let position = Some(Position::new(epoch(39), 0x4142_4344));
     let births = [
-        ("synced", birth(position, LogSync::Synchronous)),
-        ("not_synced", birth(position, LogSync::Asynchronous)),
-        ("without_log", birth(None, LogSync::Synchronous)),
+        ("synced", Some(birth(position, LogSync::Synchronous))),
+        ("not_synced", Some(birth(position, LogSync::Asynchronous))),
+        ("without_log", Some(birth(None, LogSync::Synchronous))),
     ];
     let mut frames: Vec<_> = births
         .map(|(name, birth)| {
@@ -185,7 +185,7 @@ fn newborn() -> Vec<(String, Frame)> {
         })
         .into();
     let header = header(PeerState::Candidate(epoch(42)), Some(ECHO));
-    let birth = birth(position, LogSync::Synchronous);
+    let birth = Some(birth(position, LogSync::Synchronous));
     frames.push(("birth_offer".to_owned(), Frame { header, birth, profile: None, body: offer() }));
     frames
 }
@@ -200,7 +200,7 @@ fn profiles() -> Vec<(String, Frame)> {
     let says = |data, address| Some(profile(data, address));
     let full = Frame { profile: says(&[0, 0x7f, 0xff], "kv-1.example:6379 ü"), ..followers_heartbeat() };
     let bare = Frame { profile: says(&[], ""), ..followers_heartbeat() };
-    let birth = birth(None, LogSync::Synchronous);
+    let birth = Some(birth(None, LogSync::Synchronous));
     let header = header(PeerState::Candidate(epoch(42)), Some(ECHO));
     let offer = Frame { header, birth, profile: says(b"config 7", "b:1"), body: offer() };
     [("profile_heartbeat", full), ("profile_of_nothing", bare), ("profile_offer", offer)]
@@ -217,7 +217,7 @@ pub(crate) fn longest() -> Frame {
     let address = Address::new(&"a".repeat(255)).unwrap();
     Frame {
         header: Header { genesis: genesis(true), ..header(state, Some(ECHO)) },
-        birth: birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous),
+        birth: Some(birth(Some(Position::new(epoch(1), 2)), LogSync::Synchronous)),
         profile: Some(profile(&[0xff; HOST_DATA_BYTES_MAX], address.as_str())),
         body: Body::Announce { heartbeat, address },
     }
