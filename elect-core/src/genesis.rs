@@ -361,3 +361,6 @@ impl GenesisBook {
         sink.floor(own, *final_from);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,25 +10,25 @@ use elect_core::{
 use crate::harness::{Group, builder, id, ms, told_genesis};
 use crate::solo::{D, INTERVAL, Solo, at, beat, epoch, follows, lead, leading, offer, stands};
 
-fn genesis(bits: u64) -> Genesis {
+pub(crate) fn genesis(bits: u64) -> Genesis {
     Genesis::from_bits(bits)
 }
 
-fn tentative(bits: u64) -> ToldGenesis {
+pub(crate) fn tentative(bits: u64) -> ToldGenesis {
     ToldGenesis { genesis: genesis(bits), is_final: false }
 }
 
-fn known_final(bits: u64) -> ToldGenesis {
+pub(crate) fn known_final(bits: u64) -> ToldGenesis {
     ToldGenesis { genesis: genesis(bits), is_final: true }
 }
 
 /// What a record holds: the bits, the epoch, whether it is final.
 #[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
-fn saved(bits: u64, number: u64, is_final: bool) -> Option<SavedGenesis> {
+pub(crate) fn saved(bits: u64, number: u64, is_final: bool) -> Option<SavedGenesis> {
     Some(SavedGenesis { genesis: genesis(bits), epoch: epoch(number), is_final })
 }
 
-fn accept_with(number: u64, saved_in: u64) -> Body {
+pub(crate) fn accept_with(number: u64, saved_in: u64) -> Body {
     Body::Accept {
         epoch: epoch(number),
         detection: D,
@@ -43,14 +43,14 @@ fn config() -> Config {
 }
 
 /// `a`, in a life that found this in its record.
-fn holding(held: Option<SavedGenesis>) -> Solo {
+pub(crate) fn holding(held: Option<SavedGenesis>) -> Solo {
     let number = held.map_or(0, |held| held.epoch.number());
     let record = Record { genesis: held, epoch: epoch(number), ..Record::first_boot(&config()) };
     Solo::from_record(config(), record)
 }
 
 /// What these tests ask of a lone elector.
-trait Histories {
+pub(crate) trait Histories {
     /// From now on `peer` tells this in every frame.
     fn tells(&mut self, peer: &str, told: impl Into<Option<ToldGenesis>>) -> &mut Self;
     fn held(&self) -> Option<SavedGenesis>;
@@ -360,7 +360,7 @@ fn r59_the_short_way_of_the_steady_state_does_not_hide_the_second_frame() {
 // Who counts as replaced.
 
 /// `a` holds a final genesis and is connected to `b` and `c`, which hold it too.
-fn settled() -> Solo {
+pub(crate) fn settled() -> Solo {
     let mut a = holding(saved(7, 4, true));
     a.tells("b", known_final(7)).tells("c", known_final(7));
     a
@@ -378,7 +378,9 @@ fn r59_who_lacks_a_final_one_counts_as_replaced() {
         assert_eq!(a.hear_offer("b", 9), Some(Ignored::CountsAsReplaced));
         assert_eq!(a.hear_leader("b", 9), None);
         assert!(a.gate.is_none() && a.leader().is_none(), "it is not followed");
-        assert!(a.saw(|notice| matches!(notice, Notice::CountsAsReplaced { node, .. } if *node == id("b"))));
+        let told =
+            |notice: &&Notice| matches!(notice, Notice::CountsAsReplaced { node, .. } if *node == id("b"));
+        assert_eq!(a.notices.iter().filter(told).count(), 1, "once");
         assert_eq!(a.history_of("b"), Some(OtherHistory::CountsAsReplaced));
         assert!(a.elector.explain(a.now).to_string().contains("replace-lost"));
         // Its accept and its acknowledgement count for nothing.
@@ -506,7 +508,7 @@ fn r59_by_its_own_record_too() {
         assert_eq!(a.gate.as_ref().unwrap().record().unwrap().storage, Storage::Replaced);
         assert_eq!(a.last_to("b").header.state, PeerState::Promised, "it has said nothing else yet");
         a.commit();
-        assert_eq!(a.disk.record.storage, Storage::Replaced);
+        assert_eq!((a.disk.record.storage, a.held()), (Storage::Replaced, None));
         assert!(a.must(|duty| matches!(duty, Duty::Replaced { told_by, genesis: lacked }
             if *told_by == id("b") && *lacked == genesis(7))));
         assert_eq!(a.last_to("b").header.state, PeerState::Replaced);

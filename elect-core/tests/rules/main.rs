@@ -14,6 +14,7 @@ mod genesis;
 mod handing;
 mod handover;
 mod hearing;
+mod histories;
 mod leading;
 mod lease;
 mod lives;
