@@ -208,7 +208,6 @@ impl GenesisBook {
         match self.told_final {
             Some(first) if first.genesis == witnessed.genesis => {
                 if first != witnessed {
-                    self.told_final = None;
                     self.known_final = Some(witnessed.genesis);
                 }
             }
@@ -219,7 +218,7 @@ impl GenesisBook {
     /// One frame told a final genesis that this node lacks: it neither campaigns nor votes until another one has had
     /// the time to come.
     pub(crate) fn begin_doubt(&mut self, until: Time) {
-        self.doubt_until = self.doubt_until.max(until);
+        self.doubt_until = until;
     }
 
     /// Until when this node neither campaigns nor votes for that reason.
@@ -228,18 +227,9 @@ impl GenesisBook {
         (self.doubt_until > now).then_some(self.doubt_until)
     }
 
-    /// The storage counts as replaced from now on: it may lack what is final.
-    pub(crate) fn clear_doubt(&mut self) {
-        self.lacked = None;
-        self.doubt_until = Time::ZERO;
-    }
-
     /// What this node holds is final: nothing but what contradicts it is of interest any more.
     pub(crate) fn settle(&mut self, final_from: Time) {
-        let peers = core::mem::take(&mut self.peers);
-        let histories =
-            peers.iter().map(|peer| PeerGenesis { history: peer.history, ..PeerGenesis::default() });
-        *self = Self { peers: histories.collect(), final_from, ..Self::new(0) };
+        *self = Self { final_from, ..Self::new(self.peers.len()) };
     }
 
     /// A frame of `peer` counts, and is its newest.

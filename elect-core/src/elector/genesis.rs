@@ -21,7 +21,7 @@ impl Elector {
     #[inline]
     pub(super) fn judge_genesis(&mut self, peer: MemberIndex, header: &Header) -> Result<bool, Ignored> {
         let own = self.state.durable.genesis();
-        // What nearly every frame of a settled group says.
+        // What nearly every frame of a settled group says: a short way to what is judged below.
         if own.is_some_and(|own| own.is_final) && header.genesis == own.map(|own| own.told()) {
             self.state.genesis.note_same(peer);
             return Ok(false);
@@ -99,7 +99,6 @@ impl Elector {
         self.lose_office(StepDown::Replaced);
         self.give_up_campaign(CampaignLost::Replaced);
         self.unfollow(LeaderLost::Replaced);
-        self.state.campaign.end_favour();
         let record = Record { storage: Storage::Replaced, genesis: None, ..*self.state.durable.record() };
         self.save(
             Purpose::CountAsReplaced { told_by, genesis },
@@ -111,7 +110,6 @@ impl Elector {
 
     /// That is durable: the host must begin anew too.
     pub(super) fn on_counted_as_replaced(&mut self, told_by: NodeId, genesis: Genesis) {
-        self.state.genesis.clear_doubt();
         self.out.act(Duty::Replaced { told_by, genesis });
     }
 
@@ -140,6 +138,7 @@ impl Elector {
     /// What a frame that counts, and is its sender's newest, says of its genesis.
     #[inline]
     pub(super) fn note_genesis(&mut self, peer: MemberIndex, header: &Header) {
+        // Nobody asks any more: the steady path need not note it.
         if self.state.durable.genesis().is_some_and(|own| own.is_final) {
             return;
         }
@@ -154,6 +153,7 @@ impl Elector {
     /// R59: saves the genesis that this node should hold. It waits for every other save, and no other waits for it.
     #[inline]
     pub(super) fn consider_genesis(&mut self) {
+        // What is final is never wanted anew: that is known without a look at the place, in every step.
         if self.state.durable.genesis().is_some_and(|own| own.is_final) || self.state.durable.is_busy() {
             return;
         }
@@ -222,7 +222,7 @@ impl Elector {
 pub(super) fn as_replaced(frame: &Frame) -> Result<Frame, Ignored> {
     let body = match &frame.body {
         Body::Heartbeat(heartbeat) | Body::Announce { heartbeat, .. } => {
-            Body::Heartbeat(Heartbeat { eligible: false, lead: None, ..*heartbeat })
+            Body::Heartbeat(Heartbeat { eligible: false, ..*heartbeat })
         }
         Body::Reject { .. } | Body::WentBack { .. } => frame.body.clone(),
         Body::Offer { .. }
