@@ -136,7 +136,7 @@ impl DurableState {
 
     /// R59: what waited for the genesis that has become durable.
     pub(crate) fn take_next(&mut self) -> Option<Save> {
-        let (purpose, mut record, floor, exempt_epoch) = self.next.take_if(|_| self.saving.is_none())?;
+        let (purpose, mut record, floor, exempt_epoch) = self.next.take()?;
         // Storage that counts as replaced begins without.
         if !matches!(purpose, Purpose::CountAsReplaced { .. })
             && let Some(record) = &mut record
@@ -183,11 +183,9 @@ impl DurableState {
         self.saving.take_if(|saving| saving.number == number)
     }
 
-    /// Nothing waits for the disk any more.
+    /// Nothing waits for the disk any more: what waits behind the save under way comes out with that alone.
     pub(crate) fn stop(&mut self) {
         self.saving = None;
-        self.next = None;
-        self.deferred = None;
     }
 
     /// An offer that came while a record is being saved waits for it; of two, the higher.
@@ -197,9 +195,9 @@ impl DurableState {
         }
     }
 
-    /// The offer that waited, once no save is under way any more.
+    /// The offer that waited for the save that is done.
     pub(crate) fn take_deferred(&mut self) -> Option<OfferInHand> {
-        self.deferred.take_if(|_| self.saving.is_none())
+        self.deferred.take()
     }
 
     pub(crate) const fn deferred(&self) -> Option<&OfferInHand> {
@@ -249,5 +247,91 @@ impl DurableState {
 
     pub(crate) const fn next(&self) -> Option<&Save> {
         self.next.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::genesis::told::Genesis;
+    use crate::name::{ClusterId, NodeId};
+    use crate::nonce::Nonce;
+
+    const PEER: MemberIndex = MemberIndex::at(1);
+    const OTHER: MemberIndex = MemberIndex::at(2);
+    const EPOCH: Epoch = Epoch::new(4);
+
+    fn state() -> DurableState {
+        let [a, b, c] = ["a", "b", "c"].map(|name| NodeId::new(name).unwrap());
+        let config = Config::builder(ClusterId::new("disk").unwrap(), a).voters([a, b, c]).build().unwrap();
+        DurableState::new(Record::first_boot(&config))
+    }
+
+    fn genesis() -> SavedGenesis {
+        SavedGenesis { genesis: Genesis::from_bits(7), epoch: EPOCH, is_final: false }
+    }
+
+    fn save(purpose: Purpose, record: Option<Record>) -> Save {
+        (purpose, record, EPOCH, None)
+    }
+
+    fn offer_of(candidate: MemberIndex) -> OfferInHand {
+        let detection = core::time::Duration::from_millis(500);
+        OfferInHand { candidate, epoch: EPOCH, nonce: Nonce::default(), received: Time::ZERO, detection }
+    }
+
+    #[test]
+    fn what_waits_behind_a_genesis_is_being_saved() {
+        let mut durable = state();
+        let first = durable.begin(&save(Purpose::Genesis(genesis()), None), Time::ZERO).unwrap();
+        assert!(durable.is_busy() && !durable.is_saving());
+        let accept = save(Purpose::Accept(offer_of(PEER)), None);
+        assert_eq!(durable.begin(&accept, Time::ZERO), None, "it waits");
+        assert!(durable.is_saving() && durable.is_saving_for(PEER) && !durable.is_saving_for(OTHER));
+        assert!(durable.finish(first, None, Time::ZERO).is_some());
+        assert!(durable.take_next().is_some() && durable.take_next().is_none());
+    }
+
+    #[test]
+    fn a_gate_is_no_other_gate() {
+        let mut durable = state();
+        let first = durable.begin(&save(Purpose::Stand(EPOCH), None), Time::ZERO).unwrap();
+        assert!(durable.finish(first, None, Time::ZERO).is_some());
+        let second = durable.begin(&save(Purpose::Stand(EPOCH), None), Time::ZERO).unwrap();
+        assert!(durable.finish(first, None, Time::ZERO).is_none() && !durable.fail(first));
+        assert!(durable.is_gate(second) && !durable.is_gate(first));
+        assert!(durable.fail(second) && !durable.is_busy());
+    }
+
+    #[test]
+    fn a_genesis_leaves_the_fence_and_what_was_accepted() {
+        let mut durable = state();
+        let position = Some(Position::new(EPOCH, 3));
+        let (purpose, candidacy) = (Purpose::Accept(offer_of(PEER)), offer_of(PEER).candidacy());
+        let gate = durable.begin(&(purpose, None, EPOCH, Some(EPOCH)), Time::ZERO).unwrap();
+        durable.finish(gate, position, Time::ZERO);
+        durable.note_accepted(candidacy);
+        let gate = durable.begin(&save(Purpose::Genesis(genesis()), None), Time::ZERO).unwrap();
+        durable.finish(gate, None, Time::ZERO);
+        assert!(durable.has_accepted(candidacy));
+        assert_eq!((durable.fenced_position(), durable.exempt_epoch()), (position, Some(EPOCH)));
+    }
+
+    #[test]
+    fn storage_that_counts_as_replaced_takes_no_genesis_along() {
+        for keeps in [true, false] {
+            let mut durable = state();
+            let held = Record { genesis: Some(genesis()), ..*durable.record() };
+            let gate = durable.begin(&save(Purpose::Genesis(genesis()), Some(held)), Time::ZERO).unwrap();
+            let told_by = NodeId::new("b").unwrap();
+            let replaced = Purpose::CountAsReplaced { told_by, genesis: Genesis::from_bits(9) };
+            let purpose = if keeps { Purpose::Stand(EPOCH) } else { replaced };
+            let record = *durable.record();
+            durable.begin(&save(purpose, Some(record)), Time::ZERO);
+            durable.finish(gate, None, Time::ZERO);
+            let (_, record, ..) = durable.take_next().unwrap();
+            assert_eq!(record.unwrap().genesis.is_some(), keeps);
+        }
     }
 }

@@ -15,6 +15,7 @@ mod handing;
 mod handover;
 mod hearing;
 mod histories;
+mod inputs;
 mod leading;
 mod lease;
 mod lives;

@@ -1,0 +1,176 @@
+//! R25: every input begins with what was due before it and ends with what is told to everybody. R44, R48: what nobody
+//! may ask for before the first life is durable, or after a stop.
+
+use elect_core::{
+    Body, Duty, Elector, Frame, Health, Ignored, Incarnation, LinkState, Notice, PeerState, RebuiltTo,
+    Record, RequestRefused, Requested, StepDown, Stopped, Time,
+};
+
+use crate::harness::{builder, id, ms};
+use crate::solo::{Solo, accept, beat, epoch};
+
+type Ask = fn(&mut Elector, Time) -> Requested<'_>;
+
+const REQUESTS: [Ask; 6] = [
+    |elector, now| elector.request_handover(id("b"), now),
+    Elector::cancel_handover,
+    Elector::resign,
+    |elector, now| elector.pause(ms(100), now),
+    Elector::resume,
+    |elector, now| elector.on_rebuilt(RebuiltTo { entry: None }, now),
+];
+
+fn config() -> elect_core::Config {
+    builder("a", &["a", "b", "c"]).build().unwrap()
+}
+
+fn starting() -> Solo {
+    Solo::starting(config(), Record::first_boot(&config()))
+}
+
+/// The body REJECT about the present life of `a`, or another one.
+fn rejection(rejected: Incarnation) -> Body {
+    Body::Reject { rejected, known: Incarnation { counter: 9, random: 9 } }
+}
+
+fn stopped() -> Solo {
+    let mut a = Solo::new();
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("b"), &said, now));
+    assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
+    a.clear();
+    a
+}
+
+/// Every input of a host that knows nothing of what is due.
+#[test]
+fn r25_every_input_brings_the_loss_that_was_due_and_tells_everybody() {
+    let office = {
+        let mut other = Solo::new();
+        other.stand();
+        other.pass(ms(1)).commit().hear_accept("b", 1);
+        other.take_elected().serve_without_log_forgetting_earlier_writes()
+    };
+    let frame = Solo::new().frame("b", 0, PeerState::Promised, beat());
+    let said = rejection(Incarnation { counter: 5, random: 5 });
+    type Input<'a> = Box<dyn Fn(&mut Solo) + 'a>;
+    let mut inputs: Vec<Input<'_>> = vec![
+        Box::new(|a| {
+            let _ = a.tick();
+        }),
+        Box::new(|a| {
+            let _ = a.deliver("b", &frame);
+        }),
+        Box::new(|a| {
+            let _ = a.link("c", LinkState::Closed);
+        }),
+        Box::new(|a| {
+            let _ = a.set_position(None);
+        }),
+        Box::new(|a| {
+            let _ = a.step(|elector, now| elector.set_health(Health::Healthy, now));
+        }),
+        Box::new(|a| {
+            let _ = a.step(|elector, now| elector.set_healthy_until(now + ms(9), now));
+        }),
+        Box::new(|a| {
+            let _ = a.step(Elector::on_source_lost);
+        }),
+        Box::new(|a| {
+            let _ = a.step(Elector::on_drained);
+        }),
+        Box::new(|a| {
+            let _ = a.step(|elector, now| elector.on_office(&office, now));
+        }),
+        Box::new(|a| {
+            let _ = a.step(|elector, now| elector.on_rejected(id("b"), &said, now));
+        }),
+    ];
+    for request in REQUESTS {
+        inputs.push(Box::new(move |a| {
+            let _ = a.request(request);
+        }));
+    }
+    for (number, input) in inputs.iter().enumerate() {
+        let mut a = Solo::new();
+        a.lead();
+        a.now = a.lease_end();
+        input(&mut a);
+        assert_eq!(a.losses.len(), 1, "input {number}");
+        assert_eq!(a.losses[0].reason, StepDown::LeaseOver);
+        assert_eq!(a.last_to("b").header.state, PeerState::Free, "input {number}");
+    }
+}
+
+#[test]
+fn r48_before_the_first_life_is_durable_nothing_can_be_asked_for() {
+    for request in REQUESTS {
+        assert_eq!(starting().request(request), Err(RequestRefused::Starting));
+    }
+    let mut a = starting();
+    assert_eq!(a.elector.birth(), None, "a handshake has nothing to tell");
+    let said = rejection(a.disk.record.incarnation);
+    a.tick().step(|elector, now| elector.on_rejected(id("b"), &said, now));
+    assert!(a.duties.is_empty(), "nobody can know this life");
+    a.commit();
+    assert_eq!(a.elector.birth().map(|birth| birth.first_life), Some(1));
+}
+
+#[test]
+fn r44_after_a_stop_nothing_can_be_asked_for_and_nothing_is_stopped_again() {
+    for request in REQUESTS {
+        assert_eq!(stopped().request(request), Err(RequestRefused::Stopped));
+    }
+    let mut a = stopped();
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("b"), &said, now));
+    assert!(a.duties.is_empty());
+}
+
+#[test]
+fn r44_what_was_being_saved_when_it_stopped_is_never_carried_out() {
+    let mut a = Solo::new();
+    a.hear_offer("b", 4);
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("c"), &said, now)).clear();
+    a.commit();
+    let accepts = |frame: &Frame| matches!(frame.body, Body::Accept { .. });
+    assert!(!a.frames.iter().any(|(_, frame)| accepts(frame)), "{:?}", a.frames);
+    assert_eq!(a.promised_to(), None);
+}
+
+#[test]
+fn r02_a_handshake_says_why_it_counts_for_nothing() {
+    let mut a = Solo::new();
+    let other = Incarnation { counter: 5, random: 5 };
+    let said = rejection(other);
+    a.step(|elector, now| elector.on_rejected(id("b"), &said, now));
+    let ignored = |notice: &Notice| {
+        matches!(notice, Notice::Ignored { from, reason: Ignored::DeadIncarnation(life) }
+        if *from == id("b") && *life == other)
+    };
+    assert!(a.saw(ignored), "{:?}", a.notices);
+    // Nobody hears of its own life from itself.
+    let said = rejection(a.disk.record.incarnation);
+    a.clear().step(|elector, now| elector.on_rejected(id("a"), &said, now));
+    assert!(a.duties.is_empty() && a.notices.is_empty());
+}
+
+#[test]
+fn r05_a_node_that_stops_names_at_least_its_durable_epoch() {
+    let mut a = Solo::new();
+    a.follow("b", 7);
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("c"), &said, now));
+    assert_eq!(a.last_to("c").header.state, PeerState::Stopped(epoch(7)));
+}
+
+#[test]
+fn r20_an_accept_after_a_stop_makes_nobody_a_leader() {
+    let mut a = Solo::new();
+    let number = a.stand();
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("c"), &said, now)).commit();
+    assert_eq!(a.hear("b", number, PeerState::Promised, accept(number)), Some(Ignored::Stopped));
+    assert_eq!(a.leader(), None);
+}
