@@ -71,27 +71,22 @@ impl Elector {
         let incarnation = header.nonce.incarnation;
         let (now, next_nonce) = (self.state.now, self.state.nonces.last().next());
         let pair = self.state.peers.pair_mut(peer);
-        let is_first = pair.life().is_none();
         pair.begin_life(incarnation, birth, Telling::begin(next_nonce), now);
-        if is_first {
-            return;
-        }
         self.state.peers.view_mut(peer).begin_life();
         if let Role::Leader(leader) = &mut self.state.role {
             leader.note_new_life(peer);
         }
         // A replacement proves nothing of the life it replaces, which may be cut off and hold a lease.
         if header.state != PeerState::Replaced {
-            self.end_promise_to_earlier_life(peer, incarnation);
+            self.end_promise_to_earlier_life(peer);
         }
     }
 
     /// R5: a later life of a node proves that the earlier one is over: it leads and campaigns no more, and what the
-    /// later one wants it must win anew. The promise of a restart stays: nobody knows to which life it was given.
-    fn end_promise_to_earlier_life(&mut self, peer: MemberIndex, later: Incarnation) {
-        let to_earlier = |promise: &Promise| {
-            promise.to == peer && promise.life.is_some_and(|life| life.counter < later.counter)
-        };
+    /// later one wants it must win anew. Whatever life is known has a lower counter. The promise of a restart stays: nobody
+    /// knows to which life it was given.
+    fn end_promise_to_earlier_life(&mut self, peer: MemberIndex) {
+        let to_earlier = |promise: &Promise| promise.to == peer && promise.life.is_some();
         if self.promise().is_some_and(to_earlier) {
             self.end_promise(LeaderLost::Ended);
         }
@@ -188,8 +183,9 @@ impl Elector {
     fn take_life_above(&mut self, known: Incarnation, nonce: Nonce) -> Result<(), Ignored> {
         let is_far =
             known.counter.saturating_sub(self.state.durable.incarnation().counter) > LIFE_DISTANCE_MAX;
-        let is_named_again = !is_far || self.state.this_life.is_named_again(known, nonce);
-        if is_far && (known.counter >= TAUGHT_COUNTER_END || !is_named_again) {
+        if is_far
+            && (known.counter >= TAUGHT_COUNTER_END || !self.state.this_life.is_named_again(known, nonce))
+        {
             return Err(Ignored::FarIncarnation(known));
         }
         if !self.state.durable.is_saving() {
@@ -224,8 +220,8 @@ impl Elector {
     /// What a handshake answers to a life of `peer` that does not count here; `None` if it counts, or is not known to
     /// be over. `began` is what the peer tells of its birth, `None` where its storage is marked as replaced.
     pub fn rejects(&self, peer: NodeId, life: Incarnation, began: Option<Birth>) -> Option<Body> {
-        let index = self.config.members().index(peer).filter(|&index| index != self.me)?;
-        self.rejection(index, life, began)
+        // Of itself a node knows no life.
+        self.rejection(self.config.members().index(peer)?, life, began)
     }
 
     /// What this life began with, for the handshakes of a transport; `None` until its incarnation is durable.

@@ -6,8 +6,14 @@ use elect_core::{
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, INTERVAL, LEASE, NEEDED, Solo, accept, at, beat, beat_at, epoch, follows, leading};
+use crate::solo::{
+    D, INTERVAL, LEASE, NEEDED, Solo, accept, at, beat, beat_at, epoch, follows, leading, offer, stands,
+};
 use elect_core::PeerState;
+
+fn config() -> elect_core::Config {
+    builder("a", &["a", "b", "c"]).build().unwrap()
+}
 
 /// What a life of a peer began with, on the storage whose first life had this counter.
 fn born(first_life: u32, number: u64, position: Option<Position>) -> Birth {
@@ -367,4 +373,106 @@ fn r15_a_promise_of_centuries_is_a_broken_record() {
     let hour = std::time::Duration::from_hours(1);
     let record = Record { detection_max: hour, ..Record::first_boot(&config) };
     assert!(elect_core::Elector::new(config, record, elect_core::Time::ZERO).is_ok());
+}
+
+#[test]
+fn r60_a_later_frame_of_a_life_may_tell_what_it_began_with() {
+    let mut a = Solo::new();
+    assert_eq!(a.hear("b", 5, PeerState::Promised, beat()), None);
+    a.births.insert(id("b"), born(1, 0, None));
+    a.hear("b", 5, PeerState::Promised, beat());
+    // What it tells after that is not looked at any more.
+    a.births.insert(id("b"), born(9, 0, None));
+    a.hear("b", 5, PeerState::Promised, beat());
+    next_life(&mut a, born(1, 3, None));
+    a.hear_free("b", 3);
+    assert_eq!(said_went_back(&a), Some((5, None)));
+}
+
+#[test]
+fn r60_a_life_that_lacks_nothing_is_no_warning_and_neither_is_a_replacement() {
+    let warned = |a: &Solo| a.saw(|notice| matches!(notice, Notice::EntriesLost { .. }));
+    let asynchronous = |position| Birth { log: LogSync::Asynchronous, ..born(1, 5, position) };
+    let mut a = knows_b_at(at(5, 9));
+    next_life(&mut a, asynchronous(at(5, 9)));
+    assert_eq!(a.hear_free("b", 5), None);
+    assert!(!warned(&a));
+    let mut a = knows_b_at(at(5, 9));
+    next_life(&mut a, asynchronous(at(5, 1)));
+    assert_eq!(a.hear("b", 5, PeerState::Replaced, beat()), None);
+    assert!(!warned(&a), "its log is being filled");
+}
+
+#[test]
+fn r60_a_node_believes_only_what_is_said_of_this_life_and_never_as_a_replacement() {
+    let mut a = Solo::from_record(config(), Record { epoch: epoch(3), ..Record::first_boot(&config()) });
+    let rejected = Incarnation { counter: 7, random: 7 };
+    let of_another = Body::WentBack { rejected, epoch: epoch(9), offset: None };
+    assert_eq!(
+        a.hear("b", 9, PeerState::Promised, of_another),
+        Some(Ignored::DeadIncarnation(rejected)),
+        "another life"
+    );
+    assert!(a.duties.is_empty());
+    let mut a = Solo::from_record(config(), Record::replacement(&config()));
+    told_that_it_held(&mut a, 9, None);
+    assert!(a.duties.is_empty(), "its storage is another one");
+}
+
+#[test]
+fn r61_a_life_is_distant_beyond_two_to_the_twentieth() {
+    let life = |counter| Incarnation { counter, random: 3 };
+    for (counter, is_distant) in [((1 << 20) + 1, false), ((1 << 20) + 2, true)] {
+        let mut a = Solo::new();
+        a.hear("b", 0, PeerState::Promised, beat());
+        a.lives.insert(id("b"), life(counter));
+        a.clear().pass(INTERVAL);
+        let ignored = a.hear("b", 0, PeerState::Promised, beat());
+        assert_eq!(ignored, is_distant.then_some(Ignored::FarIncarnation(life(counter))));
+        // Its sender is answered: the next frame is the second one.
+        assert_eq!(
+            a.last_to("b").header.echo.map(|echo| echo.incarnation.counter),
+            Some(if is_distant { 1 } else { counter })
+        );
+    }
+}
+
+#[test]
+fn r61_a_replacement_obeys_no_counter_beyond_the_end_of_all() {
+    let own = |a: &Solo| a.disk.record.incarnation;
+    let reject =
+        |a: &Solo, counter| Body::Reject { rejected: own(a), known: Incarnation { counter, random: 3 } };
+    let replacement = || Solo::from_record(config(), Record::replacement(&config()));
+    let mut a = replacement();
+    for _ in 0..3 {
+        let body = reject(&a, 1 << 31);
+        a.pass(ms(1)).hear("b", 0, PeerState::Promised, body);
+    }
+    assert!(a.gate.is_none());
+    let mut a = replacement();
+    for _ in 0..2 {
+        let body = reject(&a, (1 << 31) - 1);
+        a.pass(ms(1)).hear("b", 0, PeerState::Promised, body);
+    }
+    a.commit();
+    assert_eq!(own(&a).counter, 1 << 31);
+    // A counter that is near is obeyed at once; at the very limit too.
+    for (distance, obeyed) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let mut a = replacement();
+        let body = reject(&a, own(&a).counter + distance);
+        a.hear("b", 0, PeerState::Promised, body);
+        assert_eq!(a.gate.is_some(), obeyed, "{distance}");
+    }
+}
+
+#[test]
+fn r02_a_new_life_has_said_nothing_yet() {
+    let mut a = Solo::new();
+    a.hear("b", 0, PeerState::Promised, beat_at(at(0, 9)));
+    let position =
+        |a: &Solo| a.elector.status(a.now).peers.iter().find(|peer| peer.node == id("b")).unwrap().position;
+    assert_eq!(position(&a), at(0, 9));
+    a.lives.insert(id("b"), Incarnation { counter: 2, random: 2 });
+    a.hear("b", 0, stands(1), offer(1));
+    assert_eq!(position(&a), None);
 }
