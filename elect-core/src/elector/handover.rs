@@ -294,8 +294,8 @@ impl Elector {
     fn successor(&self) -> Option<MemberIndex> {
         let fit = || self.other_members().filter(|&peer| self.unfit(peer).is_none());
         fit().min_by_key(|&peer| {
-            let others = fit().filter(|&other| other != peer).map(|other| self.merit(other));
-            rank(self.merit(peer), others, self.config.lag_tolerance())
+            // Nobody comes before itself.
+            rank(self.merit(peer), fit().map(|other| self.merit(other)), self.config.lag_tolerance())
         })
     }
 
@@ -383,7 +383,8 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.state.role {
             leader.note_position(position);
         }
-        if let Some(target) = best.filter(|_| quiet && self.state.health == Health::Healthy) {
+        // Nobody leads unfit but in a pause (R43, R64).
+        if let Some(target) = best.filter(|_| quiet) {
             self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);
         }
     }

@@ -13,6 +13,7 @@ mod frames;
 mod genesis;
 mod handing;
 mod handover;
+mod handovers;
 mod hearing;
 mod histories;
 mod inputs;
