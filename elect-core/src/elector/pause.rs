@@ -40,11 +40,10 @@ impl Elector {
         self.begin_input(now);
         let resumed = self.is_running().map(|()| {
             let asked = self.state.pause.request().is_some();
-            self.state.pause.withdraw_request();
             if self.state.pause.is_active() {
                 self.end_pause();
             } else if asked || self.leader().is_none() {
-                // It may have missed what it shall end.
+                // It may have missed what it shall end. This takes the place of what was asked for.
                 let asks_until = self.state.now + self.election_timeout();
                 self.state.pause.ask(PauseRequest::Resume { asks_until });
             }

@@ -53,11 +53,8 @@ impl Elector {
     }
 
     fn repeat_re_offer(&mut self) {
-        let Role::Leader(leader) = &self.state.role else { return };
-        if leader.re_offer().is_some() {
-            for peer in self.other_members() {
-                self.repeat_re_offer_to(peer);
-            }
+        for peer in self.other_members() {
+            self.repeat_re_offer_to(peer);
         }
     }
 
@@ -82,6 +79,7 @@ impl Elector {
     /// R21 for the offered epoch: when its ballots make a lease, the own fence stops letting the old epoch pass.
     pub(super) fn count_re_offer(&mut self) {
         let Role::Leader(leader) = &self.state.role else { return };
+        // R8: one whose own vote is not durable is still being saved, too.
         let Some(offer) = leader.re_offer().filter(|offer| offer.is_saved()) else { return };
         let (epoch, detection) = (offer.epoch(), leader.detection());
         let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.state.now);
@@ -93,6 +91,7 @@ impl Elector {
     /// The own fence is closed to the old epoch: the new one is led if its lease still lies ahead.
     pub(super) fn on_floor_raised(&mut self, epoch: Epoch) {
         let Role::Leader(leader) = &mut self.state.role else { return };
+        // No other one begins while this is saved.
         let Some(offer) = leader.re_offer().filter(|offer| offer.epoch() == epoch) else { return };
         let lease_end = self.tally.offer_lease_end(&self.config, offer, leader.detection(), self.state.now);
         if lease_end > self.state.now
@@ -115,7 +114,6 @@ impl Elector {
         }
         self.choose_genesis(won);
         let Role::Leader(leader) = &mut self.state.role else { return };
-        let source = source.filter(|_| !in_office);
         let handover = leader.handover().is_some();
         leader.raise(won, lease_end);
         self.state.timers.set(Timer::Lease, lease_end);
@@ -132,6 +130,5 @@ impl Elector {
         self.state.pause.note_leader(self.me, won.epoch());
         self.out.act(Duty::EpochRaised { from, raised });
         self.announce();
-        self.note_voters_above();
     }
 }

@@ -50,10 +50,10 @@ impl Elector {
     }
 
     /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
-    /// the maximum of; or to a member of another configuration, as it was heard.
+    /// the maximum of, the present one's included; or to a member of another configuration, as it was heard. The one in
+    /// use was heard too.
     fn longest_promise(&self) -> Duration {
-        let own = self.state.durable.record().detection_max.max(self.config.detection().ceiling());
-        own.max(self.state.this_life.detection_heard()).max(self.detection_in_use())
+        self.state.durable.record().detection_max.max(self.state.this_life.detection_heard())
     }
 
     /// A witness holds no data: time alone rebuilds it.

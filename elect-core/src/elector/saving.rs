@@ -60,8 +60,8 @@ impl Elector {
         let ceiling = self.config.detection().ceiling();
         let same_holder = self.state.durable.record().holder.is_some_and(|old| old.node == holder.node);
         let keeps_word = same_holder || epoch == self.state.durable.epoch() || self.is_replaced();
-        let detection_max =
-            if keeps_word { self.state.durable.record().detection_max.max(ceiling) } else { ceiling };
+        // What a life began by saving is no shorter than its own maximum.
+        let detection_max = if keeps_word { self.state.durable.record().detection_max } else { ceiling };
         Record { epoch, holder: Some(holder), detection_max, ..*self.state.durable.record() }
     }
 
@@ -166,9 +166,7 @@ impl Elector {
         let detection_min = self.config.detection_min();
         self.state.this_life.begin(Birth { first_life, epoch, position, log, detection_min });
         self.state.peers.tell_again(Time::ZERO);
-        if self.state.lifecycle == Lifecycle::Starting {
-            self.state.lifecycle = Lifecycle::Running;
-        }
+        self.state.lifecycle = Lifecycle::Running;
         self.broadcast();
     }
 
