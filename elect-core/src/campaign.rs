@@ -204,3 +204,37 @@ impl Campaign {
         option(sink, failed_at.as_ref(), |sink, failed| describe_position(sink, failed.0));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_lookup_table() {
+        // (the turn: since, at, delay; the new delay, now, when it is due): one step is 10.
+        let table = [
+            // Nothing is awaited.
+            (None, 20, 100, 120),
+            // The same rank.
+            (Some((100, 120, 20)), 20, 105, 120),
+            // A better one disappears: what is left begins anew, and ends no later than before.
+            (Some((100, 120, 20)), 10, 105, 115),
+            (Some((100, 120, 20)), 10, 115, 120),
+            // One appears: it is later by that one, as if it had been there from the beginning.
+            (Some((100, 120, 20)), 30, 105, 130),
+            // It moved up before: no later than if all had been there from the beginning, and no earlier than it was.
+            (Some((100, 104, 10)), 30, 103, 124),
+            (Some((100, 125, 10)), 20, 103, 125),
+        ];
+        let (time, span) = (Time::from_nanos, Duration::from_nanos);
+        for (turn, delay, now, due) in table {
+            let turn = turn.map(|(since, at, delay)| CampaignAt {
+                since: time(since),
+                at: time(at),
+                delay: span(delay),
+            });
+            let campaign = Campaign { turn, ..Campaign::default() };
+            assert_eq!(campaign.turn_after(span(delay), time(now)), time(due), "{turn:?}, {delay} at {now}");
+        }
+    }
+}

@@ -181,3 +181,65 @@ pub(crate) struct Candidacy {
     pub(crate) incarnation: Incarnation,
     pub(crate) epoch: Epoch,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const B: MemberIndex = MemberIndex::at(1);
+    const C: MemberIndex = MemberIndex::at(2);
+
+    fn at(ms: u64) -> Time {
+        Time::from_nanos(ms * 1_000_000)
+    }
+
+    fn claim(leader: MemberIndex, epoch: u64, echoed: u64, received: u64, detection: u64) -> LeaderClaim {
+        LeaderClaim {
+            leader,
+            epoch: Epoch::new(epoch),
+            nonce: Nonce { incarnation: Incarnation { counter: 1, random: 1 }, sent: at(received) },
+            echoed: at(echoed),
+            received: at(received),
+            detection: Duration::from_millis(detection),
+            binds_for: Duration::from_millis(detection),
+        }
+    }
+
+    fn following() -> Follower {
+        let mut follower = Follower::Free;
+        follower.follow(&claim(B, 1, 5, 10, 500));
+        follower
+    }
+
+    #[test]
+    fn a_promise_to_another_node_is_nothing_that_one_follows_by() {
+        let mut follower = following();
+        follower.give(claim(B, 2, 15, 20, 500).promise());
+        assert!(follower.followed().is_some());
+        assert_eq!(follower.give(claim(C, 3, 25, 30, 500).promise()), at(530));
+        assert_eq!((follower.followed(), follower.promise().map(|promise| promise.to)), (None, Some(C)));
+    }
+
+    #[test]
+    fn following_on_keeps_since_when_and_proves_by_the_newest_echo() {
+        let mut follower = following();
+        let found =
+            |follower: &Follower| follower.followed().map(|found| (found.since, found.proven)).unwrap();
+        assert_eq!(found(&follower), (at(10), at(10)), "what it echoed first was older");
+        follower.follow(&claim(B, 2, 40, 50, 500));
+        assert_eq!(found(&follower), (at(10), at(40)));
+        assert_eq!(follower.promise().map(|promise| promise.until), Some(at(550)));
+        follower.follow(&claim(C, 3, 55, 60, 500));
+        assert_eq!(found(&follower), (at(60), at(60)), "another leader");
+    }
+
+    #[test]
+    fn the_newest_claim_says_what_is_in_use() {
+        let mut follower = following();
+        follower.note_use(&claim(B, 1, 30, 40, 200));
+        let followed = *follower.followed().unwrap();
+        assert_eq!((followed.detection, followed.proven), (Duration::from_millis(200), at(30)));
+        follower.note_use(&claim(B, 1, 20, 50, 300));
+        assert_eq!(follower.followed().unwrap().proven, at(30), "an earlier echo takes nothing away");
+    }
+}

@@ -119,3 +119,32 @@ impl Offer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_accepts_of_one_voter_the_best_of_each_counts() {
+        let (voter, epoch, at) = (MemberIndex::at(1), Epoch::new, Time::from_nanos);
+        let ballot = |grant, offset, saved, bits| Ballot {
+            grant: at(grant),
+            position: Some(Position::new(epoch(3), offset)),
+            genesis: Some((epoch(saved), Genesis::from_bits(bits))),
+        };
+        for turned in [false, true] {
+            let mut offer = Offer::new(epoch(4), at(1), 3);
+            let mut accepts = [ballot(9, 2, 3, 7), ballot(5, 8, 1, 9)];
+            if turned {
+                accepts.reverse();
+            }
+            for accept in accepts {
+                offer.note_ballot(voter, Some(accept));
+            }
+            offer.note_ballot(voter, None);
+            let best = offer.ballot(voter).unwrap();
+            assert_eq!((best.grant, best.position), (at(9), Some(Position::new(epoch(3), 8))));
+            assert_eq!(best.genesis, Some((epoch(3), Genesis::from_bits(7))));
+        }
+    }
+}

@@ -293,3 +293,40 @@ pub(crate) struct Ended {
     for_ever: Epoch,
     in_this_life: Epoch,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nonce(counter: u32, sent: u64) -> Nonce {
+        Nonce { incarnation: Incarnation { counter, random: 1 }, sent: Time::from_nanos(sent) }
+    }
+
+    fn alive() -> Pair {
+        let mut pair = Pair::default();
+        pair.begin_life(nonce(1, 0).incarnation, None, Telling::default(), Time::ZERO);
+        pair.note_receipt(nonce(1, 5), Some(Time::from_nanos(3)), Time::from_nanos(6));
+        pair.cover(nonce(1, 5), Duration::from_millis(500));
+        pair
+    }
+
+    #[test]
+    fn another_life_has_said_nothing_that_is_covered_or_echoed() {
+        let mut pair = alive();
+        pair.begin_life(nonce(2, 0).incarnation, None, Telling::default(), Time::from_nanos(9));
+        assert_eq!((pair.newest(), pair.covered(), pair.echoed()), (None, None, None));
+        assert_eq!(pair.terms().promised(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_life_that_is_over_is_not_reachable_until_the_next_one() {
+        let mut pair = alive();
+        assert!(pair.is_reachable() && pair.is_alive(nonce(1, 7)) && !pair.is_alive(nonce(2, 7)));
+        pair.note_death();
+        assert!(!pair.is_reachable() && !pair.is_alive(nonce(1, 7)));
+        pair.begin_life(nonce(2, 0).incarnation, None, Telling::default(), Time::from_nanos(9));
+        assert!(pair.is_reachable() && pair.is_alive(nonce(2, 7)));
+        pair.close_link();
+        assert!(!pair.is_reachable());
+    }
+}

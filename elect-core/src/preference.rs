@@ -40,3 +40,30 @@ impl Preference {
         self.handed_at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_handover_is_returned_once_and_contradicts_for_ever() {
+        let (window, at) = (Duration::from_nanos(10), Time::from_nanos);
+        let mut preference = Preference::default();
+        preference.note_handed(at(5));
+        assert!(preference.note_returned(at(15), window) && preference.contradicts());
+        assert!(!preference.note_returned(at(15), window), "nothing was handed over since");
+        preference.note_handed(at(20));
+        assert!(!preference.note_returned(at(21), window), "no news");
+        assert!(preference.contradicts());
+        let mut late = Preference::default();
+        late.note_handed(at(5));
+        assert!(!late.note_returned(at(16), window) && !late.contradicts());
+        late.note_handed(at(20));
+        late.forget_handed();
+        assert!(!late.note_returned(at(21), window));
+        // What came back too late says nothing of the next time either.
+        late.note_handed(at(30));
+        late.note_returned(at(90), window);
+        assert!(!late.note_returned(at(35), window));
+    }
+}

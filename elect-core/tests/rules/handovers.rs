@@ -118,6 +118,12 @@ fn r39_nobody_is_favoured_who_campaigns_already_or_is_unfit() {
         b.step(|elector, now| elector.set_health(Health::Healthy, now));
     }));
     assert!(!is_favoured(|b| {
+        // It follows somebody meanwhile.
+        b.hear("a", 3, PeerState::Free, release(3, "b"));
+        b.follow("c", 4);
+        b.hear("c", 8, PeerState::Promised, beat());
+    }));
+    assert!(!is_favoured(|b| {
         b.hear("c", 3, PeerState::Free, beat());
         b.hear("d", 3, PeerState::Free, beat());
         b.pass(ms(100));
@@ -243,4 +249,43 @@ fn r40_only_what_a_preference_gave_away_and_gets_back_soon_contradicts_it() {
         }),
         "it cannot hold it"
     );
+}
+
+#[test]
+fn r38_the_rate_of_an_earlier_life_says_nothing_of_the_next_one() {
+    let mut a = slowly(0, 100);
+    a.lives.insert(id("b"), elect_core::Incarnation { counter: 2, random: 2 });
+    a.hear("b", 1, PeerState::Promised, beat_at(at(1, 100)));
+    a.hear("b", 1, PeerState::Promised, beat_at(at(1, 100)));
+    assert_eq!(ask(&mut a, "b"), Ok(()));
+}
+
+#[test]
+fn r38_a_drained_leader_that_is_cut_back_to_what_its_target_has_hands_over() {
+    let mut a = Solo::new();
+    a.set_position(at(1, 6));
+    a.lead();
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
+    ask(&mut a, "b").unwrap();
+    a.step(Elector::on_drained);
+    assert!(a.losses.is_empty());
+    a.set_position(at(1, 5));
+    assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
+}
+
+/// A head start that lasts by the clock alone: nobody is heard meanwhile.
+#[test]
+fn r39_a_head_start_ends_within_a_step_of_its_targets_last_echo() {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    a.hear("c", 1, follows("b", 1), beat());
+    let silent_from = a.last_to("c").header.nonce.sent + crate::solo::D;
+    a.pass(ms(180));
+    a.hear_leader("b", 1);
+    a.clear().hear("b", 1, PeerState::Free, release(1, "c"));
+    assert!(matches!(a.blocker(), Some(CampaignBlocker::HeadStart(..))));
+    a.pass(silent_from.since(a.now));
+    assert_eq!(a.offered(), None);
+    a.pass(crate::solo::RANK_STEP + ms(1));
+    assert_eq!(a.offered(), Some(2), "{:?}", a.blocker());
 }

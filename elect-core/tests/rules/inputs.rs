@@ -174,3 +174,40 @@ fn r20_an_accept_after_a_stop_makes_nobody_a_leader() {
     assert_eq!(a.hear("b", number, PeerState::Promised, accept(number)), Some(Ignored::Stopped));
     assert_eq!(a.leader(), None);
 }
+
+#[test]
+fn r44_what_the_step_of_a_stop_had_queued_before_does_not_leave() {
+    let mut a = Solo::new();
+    let said = rejection(a.disk.record.incarnation);
+    a.now = a.elector.deadline();
+    a.clear().step(|elector, now| elector.on_rejected(id("b"), &said, now));
+    assert_eq!(a.frames.len(), 2, "one last word to each");
+    assert!(a.frames.iter().all(|(_, frame)| matches!(frame.header.state, PeerState::Stopped(_))));
+}
+
+#[test]
+fn r33_a_voter_that_accepted_counts_though_it_is_gone() {
+    let mut a = Solo::candidate_of_five();
+    a.hear("b", 1, PeerState::Promised, accept(1));
+    a.link("b", LinkState::Closed);
+    for voter in ["d", "e"] {
+        let refusal = elect_core::Refusal::VoteSpent;
+        let refuse = Body::Refuse { epoch: epoch(1), refusal, detection_max: crate::solo::OPEN };
+        a.hear(voter, 1, PeerState::Promised, refuse);
+    }
+    assert!(!a.saw(|notice| matches!(notice, Notice::CampaignLost { .. })), "it, b and c are a quorum");
+    a.commit();
+    a.hear("c", 1, PeerState::Promised, accept(1));
+    assert_eq!(a.leader(), Some((id("a"), epoch(1))));
+}
+
+#[test]
+fn r57_the_status_says_when_a_peer_was_heard_last() {
+    let mut a = Solo::new();
+    a.hear("b", 0, PeerState::Promised, beat());
+    a.pass(ms(5));
+    let heard = |a: &Solo, node| {
+        a.elector.status(a.now).peers.iter().find(|peer| peer.node == id(node)).unwrap().heard_ago
+    };
+    assert_eq!((heard(&a, "b"), heard(&a, "c")), (Some(ms(5)), None));
+}
