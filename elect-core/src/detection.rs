@@ -154,3 +154,37 @@ pub(crate) fn longest_in(body: &Body) -> Option<Duration> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r65_a_host_is_told_of_what_it_was_not_told_before() {
+        let cases = [[false, false], [false, true], [true, false], [true, true]];
+        for [leaves_out, is_left_out] in cases {
+            for told in cases {
+                let beyond = Warned::new(leaves_out, is_left_out).beyond(Warned::new(told[0], told[1]));
+                assert_eq!(beyond, (leaves_out && !told[0], is_left_out && !told[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn r65_members_differ_in_what_each_asks_of_the_other() {
+        let span = Duration::from_millis(500);
+        let same = DetectionTerms {
+            to_this_node: span,
+            peer_max: Some(span),
+            peer_min: None,
+            own_max: span,
+            own_min: span,
+            leaves_out: false,
+            is_left_out: false,
+        };
+        assert!(!same.differ() && !DetectionTerms { peer_max: None, ..same }.differ());
+        assert!(DetectionTerms { leaves_out: true, ..same }.differ());
+        assert!(DetectionTerms { is_left_out: true, ..same }.differ());
+        assert!(DetectionTerms { peer_max: Some(span * 2), ..same }.differ());
+    }
+}

@@ -307,8 +307,7 @@ impl GenesisBook {
                 let told = told?;
                 // Who may lack a final one takes it from the leader as it is. Anybody else counts as replaced first,
                 // and who holds it waits for a second frame.
-                let adopted =
-                    SavedGenesis { genesis: told.genesis, epoch, is_final: told.is_final && may_lack };
+                let adopted = SavedGenesis { genesis: told.genesis, epoch, is_final: told.is_final };
                 (own != Some(adopted) && (!told.is_final || may_lack)).then_some(adopted)
             }
             Place::Elsewhere => None,

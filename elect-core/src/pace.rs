@@ -221,4 +221,71 @@ mod tests {
         saves.note(ms(90));
         assert_eq!(saves.taken(ms(20)), ms(20));
     }
+
+    #[test]
+    fn an_echo_is_news_until_the_round_trip_is_known_and_where_it_disagrees() {
+        let ms = |millis: u64| millis * 1_000_000;
+        let age = |least, most| EchoAge { least: ms(least), most: ms(most) };
+        let mut round_trip = RoundTrip::default();
+        for _ in 0..RoundTrip::KNOWN_AFTER {
+            assert!(round_trip.is_news(age(20, 20), CONFIGURED) && !round_trip.is_known());
+            round_trip.note(age(20, 20), CONFIGURED);
+        }
+        assert!(round_trip.is_known() && !round_trip.is_news(age(20, 20), CONFIGURED), "it agrees exactly");
+        assert!(round_trip.is_news(age(21, 30), CONFIGURED) && round_trip.is_news(age(0, 19), CONFIGURED));
+        // One that was longer is forgotten at the next that is not: that is news too.
+        round_trip.note(age(30, 40), CONFIGURED);
+        assert!(round_trip.is_news(age(20, 20), CONFIGURED));
+        round_trip.note(age(20, 20), CONFIGURED);
+        assert!(!round_trip.is_news(age(20, 20), CONFIGURED));
+        assert!(age(0, 20).is_within(CONFIGURED) && !age(0, 21).is_within(CONFIGURED));
+    }
+
+    #[test]
+    fn an_estimate_moves_by_shares_of_what_is_proven() {
+        let ms = Duration::from_millis;
+        let note = |round_trip: &mut RoundTrip, least: u64, most: u64, times: usize| {
+            for _ in 0..times {
+                let age = EchoAge { least: least * 1_000_000, most: most * 1_000_000 };
+                round_trip.note(age, CONFIGURED);
+            }
+            round_trip.estimate.map(Duration::from_nanos)
+        };
+        let mut round_trip = RoundTrip::default();
+        assert_eq!(note(&mut round_trip, 0, 12, 1), Some(ms(19)), "an eighth of the way down");
+        assert_eq!(note(&mut round_trip, 59, 70, 3), Some(ms(19)));
+        assert_eq!(note(&mut round_trip, 59, 70, 1), Some(ms(39)), "half the way up, after four in a row");
+        assert_eq!(
+            note(&mut round_trip, 0, 19, 1),
+            Some(ms(29)),
+            "half the way down from above what is configured"
+        );
+        // Those in a row begin anew.
+        assert_eq!(note(&mut round_trip, 59, 70, 3), Some(ms(29)));
+        assert_eq!(note(&mut round_trip, 29, 29, 1), Some(ms(29)), "one that agrees");
+        assert_eq!(note(&mut round_trip, 59, 70, 3), Some(ms(29)));
+        let mut fresh = RoundTrip::default();
+        note(&mut fresh, 0, 12, 1);
+        assert_eq!(fresh.taken(CONFIGURED), CONFIGURED, "not known yet");
+        note(&mut fresh, 0, 12, 7);
+        assert!(fresh.taken(CONFIGURED) < CONFIGURED);
+        let mut slow = RoundTrip::default();
+        note(&mut slow, 60, 70, 4);
+        assert_eq!(slow.taken(CONFIGURED), ms(40), "what is proven to be longer counts before it is known");
+    }
+
+    #[test]
+    fn slowness_begins_a_quarter_above_what_is_configured_and_ends_there() {
+        let estimated = |micros: u64, is_reported| RoundTrip {
+            estimate: Some(micros * 1_000),
+            is_reported,
+            ..RoundTrip::default()
+        };
+        assert!(!estimated(25_000, false).becomes_slow(CONFIGURED));
+        assert!(estimated(25_001, false).becomes_slow(CONFIGURED));
+        let mut told = estimated(20_001, true);
+        assert!(!told.becomes_slow(CONFIGURED) && told.is_reported, "it still is");
+        let mut over = estimated(20_000, true);
+        assert!(!over.becomes_slow(CONFIGURED) && !over.is_reported);
+    }
 }

@@ -101,4 +101,16 @@ mod tests {
         assert!(far.is_borne_again(life(1), nonce(6)));
         assert!(!far.is_borne_again(life(2), nonce(7)), "another life");
     }
+
+    #[test]
+    fn the_most_that_was_offered_or_heard_stays() {
+        let mut life = ThisLife::default();
+        for number in [5, 3] {
+            life.note_offered(Epoch::new(number));
+            life.note_detection(Duration::from_secs(number));
+        }
+        assert_eq!((life.offered(), life.detection_heard()), (Epoch::new(5), Duration::from_secs(5)));
+        life.note_detection(DETECTION_MAX * 2);
+        assert_eq!(life.detection_heard(), DETECTION_MAX, "no configuration allows more");
+    }
 }

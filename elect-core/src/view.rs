@@ -205,3 +205,20 @@ impl View {
         option(sink, preference.handed_at().as_ref(), |sink, at| sink.since(*at, contradiction_window));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_twice_was_told_by_two_frames() {
+        let mut told = ToldEpoch::default();
+        told.note(Epoch::new(5), true);
+        told.note(Epoch::new(5), false);
+        assert_eq!((told.epoch(), told.twice()), (Epoch::new(5), Epoch::ZERO), "a copy");
+        told.note(Epoch::new(3), true);
+        assert_eq!(told.twice(), Epoch::new(3), "the lower of the newest two");
+        told.note(Epoch::new(9), true);
+        assert_eq!(told.twice(), Epoch::new(3));
+    }
+}

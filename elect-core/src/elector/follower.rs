@@ -142,7 +142,7 @@ impl Elector {
     /// The leader that this node follows led later than the own nonce that its claim echoes, and says which detection
     /// time is in use.
     #[inline]
-    pub(super) fn note_use(&mut self, claim: &LeaderClaim) {
+    fn note_use(&mut self, claim: &LeaderClaim) {
         if let Role::Follower(follower) = &mut self.state.role {
             follower.note_use(claim);
         }

@@ -129,14 +129,11 @@ fn r39_nobody_is_favoured_who_campaigns_already_or_is_unfit() {
         b.pass(ms(100));
         assert!(b.offered().is_some());
         b.hear("a", 3, PeerState::Free, release(3, "b"));
-        b.commit();
-        b.hear("c", 8, stands(9), crate::solo::offer(9));
-        b.commit();
+        b.commit().pass(ms(500));
         assert!(b.saw(|event| matches!(
             event,
-            Notice::CampaignLost { reason: CampaignLost::HigherOffer { .. }, .. }
+            Notice::CampaignLost { reason: CampaignLost::NoQuorum { .. }, .. }
         )));
-        b.hear("c", 9, PeerState::Promised, beat());
     }));
 }
 
@@ -288,4 +285,22 @@ fn r39_a_head_start_ends_within_a_step_of_its_targets_last_echo() {
     assert_eq!(a.offered(), None);
     a.pass(crate::solo::RANK_STEP + ms(1));
     assert_eq!(a.offered(), Some(2), "{:?}", a.blocker());
+}
+
+#[test]
+fn r38_a_target_that_is_near_enough_or_keeps_up_is_not_refused_for_its_rate() {
+    let at_once = elect_core::HandoverRequest { timeout: Some(ms(1)), ..id("b").into() };
+    // The leader's own log was cut back to where the slow target is.
+    let mut a = slowly(0, 100);
+    assert!(a.request(|elector, now| elector.request_handover(at_once, now)).is_err());
+    let tolerance = a.elector.config().lag_tolerance();
+    a.set_position(at(1, 101 + tolerance));
+    assert!(a.request(|elector, now| elector.request_handover(at_once, now)).is_err(), "one too many");
+    a.set_position(at(1, 100 + tolerance));
+    assert_eq!(a.request(|elector, now| elector.request_handover(at_once, now)), Ok(()));
+    // The target has what the leader had two heartbeats ago.
+    let mut a = slowly(0, 100);
+    a.set_position(at(1, 900_000));
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 200)));
+    assert_eq!(a.request(|elector, now| elector.request_handover(at_once, now)), Ok(()));
 }

@@ -100,6 +100,7 @@ fn r59_the_doubt_goes_on_while_the_disk_is_busy() {
     assert_eq!(a.hear("c", 4, PeerState::Promised, beat()), Some(Ignored::OwnGenesisReplaced));
     a.pass(ms(150)).commit();
     a.hear("b", 4, PeerState::Promised, beat());
+    assert_eq!(a.last_to("b").header.state, PeerState::Promised, "it says that it votes for nobody");
     a.clear().hear_offer("b", 6);
     assert!(matches!(a.last_to("b").body, Body::Refuse { refusal: Refusal::Replaced, .. }));
 }

@@ -27,6 +27,7 @@ mod pauses;
 mod profiles;
 mod promises;
 mod re_offer;
+mod repeated;
 mod restart;
 mod saving;
 
