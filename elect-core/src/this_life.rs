@@ -45,7 +45,7 @@ impl ThisLife {
         self.offered
     }
 
-    /// A member is heard to use `detection`, or to allow it.
+    /// A member is heard to allow `detection`, which is no less than what it uses.
     #[inline]
     pub(crate) fn note_detection(&mut self, detection: Duration) {
         if detection > self.detection_heard {
@@ -53,7 +53,7 @@ impl ThisLife {
         }
     }
 
-    /// The longest detection time that any member was heard to use or to allow.
+    /// The longest detection time that any member was heard to allow.
     pub(crate) const fn detection_heard(&self) -> Duration {
         self.detection_heard
     }

@@ -108,7 +108,6 @@ impl Elector {
     }
 
     pub(super) fn on_candidate_heartbeat_due(&mut self) {
-        self.repeat_pause_request();
         self.offer_to_everybody();
     }
 

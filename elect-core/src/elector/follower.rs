@@ -34,7 +34,6 @@ impl Elector {
         heartbeat: &Heartbeat,
     ) -> Result<(), Ignored> {
         let lead = heartbeat.lead.ok_or(Ignored::NotItsPlace)?;
-        self.state.this_life.note_detection(lead.detection);
         self.check_claim(peer, header, epoch)?;
         let echoed = self.check_claimed(peer, header, lead.detection)?;
         let claim = LeaderClaim {
@@ -55,7 +54,6 @@ impl Elector {
             self.answer(peer);
             return Ok(());
         }
-        self.check_distance(epoch)?;
         if self.is_covered(peer, header.nonce) {
             return Err(Ignored::Older); // its promise has run out
         }
@@ -133,8 +131,7 @@ impl Elector {
     fn renew_promise(&mut self, claim: &LeaderClaim) {
         self.note_use(claim);
         // R12: a frame's promise runs from its first receipt; a copy of it proves nothing new (R6).
-        let known = self.promise().is_some_and(|promise| promise.epoch >= claim.epoch);
-        if !(known && self.is_covered(claim.leader, claim.nonce)) {
+        if !self.is_covered(claim.leader, claim.nonce) {
             self.cover(claim);
         }
     }
@@ -216,7 +213,6 @@ impl Elector {
         if !self.kind.votes() {
             return Err(Ignored::NotItsPlace);
         }
-        self.state.this_life.note_detection(detection);
         if detection > self.config.detection().ceiling() {
             return self.refuse_longer(peer, epoch, detection);
         }
@@ -309,14 +305,8 @@ impl Elector {
         let OfferInHand { candidate, epoch, .. } = accepting;
         let node = self.config.members().id(candidate);
         self.give_up_campaign(CampaignLost::HigherOffer { candidate: node, epoch });
-        let exempt_epoch = match self.followed() {
-            Some(followed) if followed.leader == candidate => Some(followed.epoch),
-            Some(_) => {
-                self.unfollow(LeaderLost::Superseded);
-                None
-            }
-            None => None,
-        };
+        // Whom it follows it has promised, and that is nobody else here (R10).
+        let exempt_epoch = self.followed().map(|followed| followed.epoch);
         let record = self.next_record(epoch, Holder { node, how: PromiseKind::Voted });
         self.save(Purpose::Accept(accepting), Some(record), epoch, exempt_epoch);
     }

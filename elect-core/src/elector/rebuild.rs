@@ -50,8 +50,8 @@ impl Elector {
     }
 
     /// R45: the longest promise that the lost life may have given: by its own configuration, which this record keeps
-    /// the maximum of, the present one's included; or to a member of another configuration, as it was heard. The one in
-    /// use was heard too.
+    /// the maximum of, the present one's included; or to a member of another configuration, as it was heard. No leader
+    /// uses a longer one than it allows.
     fn longest_promise(&self) -> Duration {
         self.state.durable.record().detection_max.max(self.state.this_life.detection_heard())
     }

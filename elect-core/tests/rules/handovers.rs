@@ -246,6 +246,13 @@ fn r40_only_what_a_preference_gave_away_and_gets_back_soon_contradicts_it() {
         }),
         "it cannot hold it"
     );
+    assert!(
+        !is_said_to_contradict(true, |a| {
+            a.pass(crate::solo::PROMISE + ms(1));
+            a.hear("b", 2, PeerState::Promised, beat());
+        }),
+        "it was lost meanwhile"
+    );
 }
 
 #[test]
@@ -303,4 +310,16 @@ fn r38_a_target_that_is_near_enough_or_keeps_up_is_not_refused_for_its_rate() {
     a.set_position(at(1, 900_000));
     a.hear("b", 1, follows("a", 1), beat_at(at(1, 200)));
     assert_eq!(a.request(|elector, now| elector.request_handover(at_once, now)), Ok(()));
+}
+
+#[test]
+fn r38_a_target_that_is_promised_to_somebody_is_handed_over_to_as_soon_as_it_is_durable() {
+    let mut a = Solo::new();
+    a.set_position(at(1, 6));
+    a.lead();
+    a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
+    ask(&mut a, "b").unwrap();
+    a.step(Elector::on_drained);
+    a.hear("b", 1, PeerState::Promised, beat_at(at(1, 6)));
+    assert_eq!(a.losses.len(), 1);
 }

@@ -211,3 +211,22 @@ fn r57_the_status_says_when_a_peer_was_heard_last() {
     };
     assert_eq!((heard(&a, "b"), heard(&a, "c")), (Some(ms(5)), None));
 }
+
+#[test]
+fn r44_a_rejection_by_a_stranger_to_this_life_is_answered_by_one_last_word() {
+    let mut a = Solo::new();
+    let said = rejection(a.disk.record.incarnation);
+    let mut frame = a.frame("b", 0, PeerState::Promised, said);
+    frame.header.echo = None;
+    a.clear().deliver("b", &frame);
+    assert_eq!(a.sent_to("b").count(), 1, "{:?}", a.frames);
+}
+
+#[test]
+fn r05_a_candidate_that_stops_before_its_vote_is_durable_names_what_it_offered() {
+    let mut a = Solo::new();
+    assert_eq!(a.stand(), 1);
+    let said = rejection(a.disk.record.incarnation);
+    a.step(|elector, now| elector.on_rejected(id("c"), &said, now));
+    assert_eq!(a.last_to("c").header.state, PeerState::Stopped(epoch(1)));
+}

@@ -9,6 +9,7 @@ mod candidacy;
 mod connection;
 mod detection;
 mod disks;
+mod elections;
 mod following;
 mod frames;
 mod genesis;

@@ -215,3 +215,50 @@ fn r62_after_a_raise_a_pause_keeps_the_same_leader_in_office() {
     a.pass(D * 2);
     assert_eq!((a.losses.len(), reserved_for(&a)), (1, Some(id("a"))));
 }
+
+#[test]
+fn r62_the_favour_of_a_target_ends_with_its_campaign() {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    a.hear("b", 1, leading(1), lead_with(stamp(1, 1, MINUTE)));
+    a.hear("c", 1, follows("b", 1), beat());
+    a.hear("b", 1, PeerState::Reserved(id("a")), Body::Release { epoch: epoch(1), target: id("a") });
+    assert_eq!((a.offered(), reserved_for(&a)), (Some(2), Some(id("a"))));
+    a.commit();
+    let end = a.now + crate::solo::ELECTION_TIMEOUT;
+    while !a.saw(|notice| matches!(notice, Notice::CampaignLost { .. })) {
+        a.pass(ms(10));
+    }
+    assert!(a.now < end);
+    assert_eq!(reserved_for(&a), Some(id("b")));
+}
+
+#[test]
+fn r34_a_voter_that_becomes_reserved_for_a_candidate_is_offered_to_at_once() {
+    let mut a = Solo::new();
+    a.lead().request(|elector, now| elector.pause(MINUTE, now)).unwrap();
+    a.pass(D);
+    a.hear("b", 1, PeerState::Reserved(id("a")), beat_with(stamp(1, 1, MINUTE)));
+    assert_eq!(a.offered(), Some(2));
+    let offers = |a: &Solo| a.sent_to("c").filter(|frame| matches!(frame.body, Body::Offer { .. })).count();
+    for (reserved, times) in [("b", 0), ("a", 1)] {
+        a.clear().hear("c", 1, PeerState::Reserved(id(reserved)), beat_with(stamp(1, 1, MINUTE)));
+        assert_eq!(offers(&a), times, "reserved for {reserved}");
+    }
+}
+
+#[test]
+fn r42_what_a_follower_asked_for_is_over_when_it_leads() {
+    let mut a = Solo::new();
+    a.follow("b", 1);
+    a.request(|elector, now| elector.pause(MINUTE, now)).unwrap();
+    a.hear("b", 1, PeerState::Free, beat());
+    a.hear("c", 1, PeerState::Free, beat());
+    let number = a.offered().unwrap();
+    a.commit();
+    a.hear_accept("b", number);
+    assert_eq!(a.leader(), Some((id("a"), epoch(number))));
+    a.clear().follow("c", number + 1);
+    a.pass(D / 3);
+    assert_eq!(asks(&a, "c"), 0);
+}
