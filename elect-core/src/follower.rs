@@ -237,8 +237,8 @@ mod tests {
     fn the_newest_claim_says_what_is_in_use() {
         let mut follower = following();
         follower.note_use(&claim(B, 1, 30, 40, 200));
-        let followed = *follower.followed().unwrap();
-        assert_eq!((followed.detection, followed.proven), (Duration::from_millis(200), at(30)));
+        let found = *follower.followed().unwrap();
+        assert_eq!((found.detection, found.proven), (Duration::from_millis(200), at(30)));
         follower.note_use(&claim(B, 1, 20, 50, 300));
         assert_eq!(follower.followed().unwrap().proven, at(30), "an earlier echo takes nothing away");
     }

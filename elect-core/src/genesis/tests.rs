@@ -5,10 +5,12 @@ use crate::nonce::Incarnation;
 
 const PEER: MemberIndex = MemberIndex::at(1);
 
+#[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
 fn told(bits: u64, is_final: bool) -> Option<ToldGenesis> {
     Some(ToldGenesis { genesis: Genesis::from_bits(bits), is_final })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a genesis may be missing wherever one is expected")]
 fn saved(bits: u64, is_final: bool) -> Option<SavedGenesis> {
     Some(SavedGenesis { genesis: Genesis::from_bits(bits), epoch: Epoch::new(4), is_final })
 }

@@ -42,7 +42,7 @@ fn r65_who_is_left_out_carries_no_lease() {
     for _ in 0..40 {
         a.pass(ms(20)).hear_acknowledgement("c", 1);
     }
-    assert_eq!(a.losses.first().map(|loss| loss.reason.clone()), Some(StepDown::LeaseOver));
+    assert_eq!(a.losses.first().map(|loss| loss.reason), Some(StepDown::LeaseOver));
 }
 
 #[test]

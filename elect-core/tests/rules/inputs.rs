@@ -9,6 +9,7 @@ use elect_core::{
 use crate::harness::{builder, id, ms};
 use crate::solo::{Solo, accept, beat, epoch};
 
+type Input<'a> = Box<dyn Fn(&mut Solo) + 'a>;
 type Ask = fn(&mut Elector, Time) -> Requested<'_>;
 
 const REQUESTS: [Ask; 6] = [
@@ -53,7 +54,6 @@ fn r25_every_input_brings_the_loss_that_was_due_and_tells_everybody() {
     };
     let frame = Solo::new().frame("b", 0, PeerState::Promised, beat());
     let said = rejection(Incarnation { counter: 5, random: 5 });
-    type Input<'a> = Box<dyn Fn(&mut Solo) + 'a>;
     let mut inputs: Vec<Input<'_>> = vec![
         Box::new(|a| {
             let _ = a.tick();
