@@ -78,6 +78,7 @@ impl Elector {
             return;
         }
         leader.note_announced(peer);
+        // R50: what an observer promises would carry nothing either; R41: nor is its link of interest.
         if self.config.members().get(peer).kind.votes() {
             self.grant(peer, echo.sent, detection);
         }

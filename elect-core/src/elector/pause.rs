@@ -253,7 +253,8 @@ impl Elector {
 
     /// R62: whether a pause keeps this node from accepting `candidate`.
     pub(super) fn is_barred(&self, candidate: MemberIndex) -> bool {
-        let followed = self.followed().is_some_and(|followed| followed.leader == candidate);
-        self.state.pause.is_active() && !followed && !self.is_reserved_for(candidate)
+        // Whoever follows refuses everybody but its leader (R10).
+        let follows = self.followed().is_some();
+        self.state.pause.is_active() && !follows && !self.is_reserved_for(candidate)
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn accept_with(number: u64, saved_in: u64) -> Body {
     }
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     builder("a", &["a", "b", "c"]).build().unwrap()
 }
 

@@ -1,10 +1,11 @@
 //! R59 in detail: what proves that a storage lacks the final genesis, and what becomes of it meanwhile.
 
 use elect_core::{
-    Body, Ignored, Incarnation, OtherHistory, PeerState, Record, Refusal, RequestRefused, Storage, Unfit,
+    Body, Ignored, Incarnation, NotRebuilt, OtherHistory, PeerState, RebuiltTo, Record, Refusal,
+    RequestRefused, Storage, Unfit,
 };
 
-use crate::genesis::{Histories, accept_with, holding, known_final, saved, settled, tentative};
+use crate::genesis::{Histories, accept_with, config, holding, known_final, saved, settled, tentative};
 use crate::harness::{builder, id, ms};
 use crate::solo::{D, Solo, beat, epoch, lead, leading};
 
@@ -152,4 +153,22 @@ fn r59_a_final_one_is_not_wanted_anew_under_the_next_leader() {
         }
     }
     assert_eq!((w.held(), w.disk.record.storage), (saved(7, 5, true), Storage::Intact));
+}
+
+#[test]
+fn r59_no_vote_is_asked_back_while_the_final_one_is_not_durable() {
+    let mut a = Solo::from_record(config(), Record::replacement(&config()));
+    a.holds_geneses = true;
+    a.tells("b", known_final(7)).follow("b", 5);
+    for _ in 0..60 {
+        a.pass(ms(20)).hear_leader("b", 5);
+    }
+    let rebuilt = |a: &mut Solo| {
+        let to = RebuiltTo { entry: crate::solo::at(5, 1) };
+        a.request(|elector, now| elector.on_rebuilt(to, now))
+    };
+    assert_eq!(rebuilt(&mut a), Err(RequestRefused::NotRebuilt(NotRebuilt::Saving)));
+    a.commit();
+    a.pass(ms(20)).hear_leader("b", 5);
+    assert_eq!(rebuilt(&mut a), Ok(()));
 }

@@ -9,7 +9,8 @@ use crate::solo::{INTERVAL, NEEDED, PROMISE, Solo, beat, epoch, follows, heartbe
 fn steady() -> Solo {
     let mut a = Solo::new();
     a.follow("b", 4);
-    for _ in 0..3 {
+    // So often that the round trip is known as well.
+    for _ in 0..12 {
         a.pass(ms(20)).hear_leader("b", 4);
     }
     a.hear("c", 4, follows("b", 4), beat());
