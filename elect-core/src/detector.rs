@@ -117,4 +117,50 @@ mod tests {
         detector.note(Duration::from_millis(50));
         assert_eq!(detector.samples, u32::MAX);
     }
+
+    #[test]
+    fn an_estimate_is_a_mean_first_and_follows_slowly_later() {
+        let ms = |millis| Duration::from_millis(millis);
+        let mut detector = Detector::new();
+        detector.note(ms(40));
+        assert_eq!((detector.mean, detector.variance), (nanos(ms(40)), 0), "one age says nothing of others");
+        detector.note(ms(60));
+        assert_eq!(detector.mean, nanos(ms(50)));
+        detector.note(ms(20));
+        assert_eq!(detector.mean, nanos(ms(40)));
+        let mut detector = Detector { samples: 1_000, ..Detector::new() };
+        detector.note(ms(64));
+        assert_eq!(detector.mean, nanos(ms(1)));
+        let squared = u128::from(nanos(ms(64))).pow(2);
+        assert_eq!(detector.variance, squared / 64);
+        detector.note(ms(1));
+        assert_eq!(detector.variance, squared / 64 * 63 / 64);
+    }
+
+    #[test]
+    fn only_what_is_new_and_no_absence_is_an_age() {
+        let (at, ceiling) = (Time::from_nanos, Duration::from_nanos(100));
+        let mut detector = Detector::new();
+        let mut last = None;
+        for (sent, now, samples) in
+            [(10, 20, 0), (30, 40, 1), (30, 50, 1), (20, 50, 1), (60, 130, 2), (70, 161, 2)]
+        {
+            detector.note_acknowledgement(&mut last, at(sent), at(now), ceiling);
+            assert_eq!(detector.samples, samples, "what left at {sent}");
+        }
+        assert_eq!(last, Some(at(70)));
+    }
+
+    #[test]
+    fn it_is_used_once_it_is_warm_and_never_below_a_quarter_of_a_heartbeat() {
+        let detect = |samples, variance| {
+            Detector { mean: nanos(Duration::from_millis(50)), variance, samples }.detection(&config())
+        };
+        assert_eq!(detect(Detector::WARM_UP - 1, 0), Duration::from_secs(2));
+        let calm = detect(Detector::WARM_UP, 0);
+        assert!(calm < Duration::from_secs(2));
+        let quarter = nanos(config().heartbeat_interval() / 4);
+        assert_eq!(detect(Detector::WARM_UP, u128::from(quarter).pow(2)), calm);
+        assert!(detect(Detector::WARM_UP, u128::from(quarter * 2).pow(2)) > calm);
+    }
 }

@@ -77,4 +77,32 @@ mod tests {
         progress.note(None, at(1_100), interval);
         assert_eq!(progress.rate(entry(2, 81), at(1_100)), None);
     }
+
+    #[test]
+    fn what_falls_back_or_goes_on_in_another_epoch_is_watched_anew() {
+        let at = |ms: u64| Time::from_nanos(ms * 1_000_000);
+        let entry = |epoch, offset| Position::new(Epoch::new(epoch), offset);
+        let interval = Duration::from_millis(50);
+        let watched = || {
+            let mut progress = Progress::default();
+            progress.note(Some(entry(1, 0)), at(0), interval);
+            progress.note(Some(entry(1, 40)), at(199), interval);
+            assert_eq!(progress.rate(entry(1, 40), at(199)), None, "not long enough");
+            progress.note(Some(entry(1, 40)), at(200), interval);
+            assert_eq!(progress.rate(entry(1, 40), at(200)), Some(200));
+            progress
+        };
+        let mut back = watched();
+        back.note(Some(entry(1, 39)), at(250), interval);
+        assert_eq!(back.rate(entry(1, 60), at(300)), None);
+        let mut later = watched();
+        assert_eq!(later.rate(entry(2, 60), at(250)), None, "offsets of two epochs are not compared");
+        later.note(Some(entry(2, 60)), at(250), interval);
+        later.note(Some(entry(2, 70)), at(450), interval);
+        assert_eq!(later.rate(entry(2, 80), at(650)), Some(50), "from its first entry of that epoch on");
+        let mut silent = watched();
+        silent.note(None, at(250), interval);
+        silent.note(Some(entry(1, 50)), at(450), interval);
+        assert_eq!(silent.rate(entry(1, 50), at(450)), None);
+    }
 }

@@ -27,7 +27,6 @@ impl Promise {
     pub(crate) fn renew(&mut self, renewal: Self) {
         if self.to != renewal.to {
             *self = renewal;
-            return;
         }
         self.epoch = self.epoch.max(renewal.epoch);
         self.life = renewal.life;
@@ -42,5 +41,28 @@ impl Promise {
         words(sink, [to.get() as u64, epoch.number()]);
         option(sink, life.as_ref(), |sink, life| describe_incarnation(sink, *life));
         sink.until(*until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r13_a_renewal_moves_everything_forwards_only() {
+        let promise = |to, number, until, renewed_at| Promise {
+            to: MemberIndex::at(to),
+            epoch: Epoch::new(number),
+            life: None,
+            until: Time::from_nanos(until),
+            renewed_at: Time::from_nanos(renewed_at),
+        };
+        let mut given = promise(1, 5, 50, 10);
+        given.renew(promise(1, 4, 40, 9));
+        assert_eq!(given, promise(1, 5, 50, 10));
+        given.renew(promise(1, 6, 60, 11));
+        assert_eq!(given, promise(1, 6, 60, 11));
+        given.renew(promise(2, 3, 30, 5));
+        assert_eq!(given, promise(2, 3, 30, 5), "to another one");
     }
 }

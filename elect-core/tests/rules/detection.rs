@@ -406,6 +406,39 @@ fn r65_a_member_that_never_leads_or_never_votes_is_no_reason_to_warn() {
     assert_eq!(warned(&a), [("w".into(), ms(100), "a".into(), NEEDED)]);
 }
 
+/// A member whose life began with a configuration that needs so much to lead.
+fn needing(detection_min: Duration) -> Birth {
+    Birth { first_life: 1, epoch: epoch(0), position: None, log: LogSync::Synchronous, detection_min }
+}
+
+#[test]
+fn r65_exactly_what_is_needed_leaves_nobody_out() {
+    let mut a = solo(ms(200), ms(200), ms(200));
+    a.births.insert(id("b"), needing(ms(200)));
+    a.hear_free("b", 0);
+    assert_eq!(warned(&a), []);
+    assert!(!a.elector.status(a.now).peers[0].detection.is_left_out);
+    // One side alone.
+    let mut a = solo(D, ms(100), D);
+    a.births.insert(id("b"), needing(ms(100)));
+    a.hear_free("b", 0);
+    assert_eq!(warned(&a).len(), 1);
+    assert!(!a.elector.status(a.now).peers[0].detection.is_left_out);
+}
+
+#[test]
+fn r65_a_witness_warns_of_the_leaders_that_leave_it_out_and_nobody_of_a_witness_that_never_leads() {
+    let short = |name| builder(name, &["a", "b"]).witnesses([id("w")]).detection(Detection::Fixed(ms(200)));
+    let mut w = Solo::with(short("w"));
+    w.births.insert(id("b"), needing(ms(300)));
+    w.hear_free("b", 0);
+    assert_eq!(warned(&w), [("w".into(), ms(200), "b".into(), ms(300))]);
+    let mut a = Solo::with(short("a"));
+    a.births.insert(id("w"), needing(ms(300)));
+    a.hear_free("w", 0);
+    assert_eq!(warned(&a), []);
+}
+
 #[test]
 fn r65_a_life_that_allows_more_is_asked_for_more() {
     let mut a = solo(LONG, ms(100), LONG);

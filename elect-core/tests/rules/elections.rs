@@ -1,9 +1,9 @@
 //! R19–R22, R32, R33, R65 in detail: what a campaign offers, whose grants count, and what the end of a lease leaves behind.
 
-use elect_core::{Body, CampaignBlocker, Notice, PeerState, StepDown};
+use elect_core::{Body, CampaignBlocker, Heartbeat, Notice, PeerState, StepDown};
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, FIVE, LEASE, Solo, accept, at, beat, beat_at, epoch, follows};
+use crate::solo::{D, FIVE, LEASE, Solo, accept, at, beat, beat_at, epoch, follows, heartbeat};
 
 #[test]
 fn r19_a_second_campaign_goes_above_the_first_whatever_the_others_say() {
@@ -96,4 +96,28 @@ fn r23_a_fresh_claim_is_answered_once() {
     a.pass(ms(30)).hear_leader("b", 4);
     assert_eq!(a.sent_to("b").count(), 1);
     assert_eq!(a.last_to("b").header.state, follows("b", 4));
+}
+
+/// Better ones that disappear by the clock alone: nobody is heard meanwhile, and no heartbeat is due.
+#[test]
+fn r32_whoever_waits_for_its_rank_looks_again_after_a_step() {
+    let mut c = Solo::with(builder("c", &FIVE));
+    for better in ["a", "b"] {
+        c.hear(better, 0, PeerState::Free, beat());
+    }
+    let began = c.now;
+    // Both were bound until now, so that nobody was enough.
+    for better in ["a", "b"] {
+        c.hear(better, 0, PeerState::Promised, beat());
+    }
+    assert_eq!(c.offered(), None, "{:?}", c.blocker());
+    c.pass(ms(460));
+    for voter in ["d", "e"] {
+        let unfit = Heartbeat { healthy: false, ..heartbeat() };
+        c.hear(voter, 0, PeerState::Free, Body::Heartbeat(unfit));
+    }
+    assert!(matches!(c.blocker(), Some(CampaignBlocker::Rank { rank: 2, .. })), "{:?}", c.blocker());
+    // Its last heartbeat is due just before they are gone.
+    c.pass(ms(590).saturating_sub(c.now.since(began)));
+    assert!(c.offered().is_some(), "{:?}", c.blocker());
 }
