@@ -18,6 +18,7 @@ impl Elector {
     /// R18: campaigns when nothing blocks it any more, after the delay of its rank.
     #[inline]
     pub(super) fn consider_state(&mut self) {
+        // What bars most inputs of most nodes, before anything else is looked at: a short way to the same blocker.
         if !matches!(self.state.role, Role::Follower(_)) || self.promise().is_some() {
             self.state.campaign.end_turn();
             return;

@@ -55,7 +55,7 @@ impl Elector {
             return Ok(());
         }
         if self.is_covered(peer, header.nonce) {
-            return Err(Ignored::Older); // its promise has run out
+            return Err(Ignored::Older); // its promise has run out, and mostly its echo before that (R6)
         }
         if !self.state.durable.is_saving() {
             self.adopt_leader(claim);

@@ -125,6 +125,7 @@ impl Elector {
             return;
         }
         self.note_pause(stamp);
+        // Only then anybody asks; what is noted earlier would do no harm.
         if self.state.pause.is_active() {
             self.note_peers_leader(stamp, header.state);
             self.withdraw_unless_reserved();

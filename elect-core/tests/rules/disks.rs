@@ -56,6 +56,18 @@ fn r44_a_gate_of_another_elector_is_a_fault_of_the_host() {
 }
 
 #[test]
+#[should_panic(expected = "a gate of another elector was handed to a")]
+fn r44_and_so_is_one_whose_save_failed() {
+    let mut other = Solo::new();
+    other.hear_offer("b", 4);
+    other.disk.fails = true;
+    let gate = other.gate.take().unwrap();
+    let result = gate.commit(&mut other.disk, &other.fence);
+    assert!(result.is_err());
+    Solo::new().step(|elector, now| elector.on_gated(result, now));
+}
+
+#[test]
 fn r64_a_save_that_stalls_in_a_pause_is_told_at_once() {
     let mut a = Solo::new();
     a.lead();
@@ -151,4 +163,15 @@ fn r15_a_leader_of_the_same_epoch_that_is_followed_by_name_leaves_a_longer_promi
     a.hear("c", 9, leading(9), lead(D));
     a.commit();
     assert_eq!((a.disk.record.epoch, a.disk.record.detection_max), (epoch(9), D));
+}
+
+#[test]
+fn r57_a_leader_that_raises_its_epoch_is_not_lost() {
+    let mut a = Solo::new();
+    a.follow("b", 4).clear();
+    a.follow("b", 6);
+    assert!(!a.saw(|notice| matches!(notice, elect_core::Notice::LeaderLost { .. })), "{:?}", a.notices);
+    assert!(a.saw(
+        |notice| matches!(notice, elect_core::Notice::Following { epoch: led, .. } if *led == epoch(6))
+    ));
 }

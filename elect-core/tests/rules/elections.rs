@@ -121,3 +121,17 @@ fn r32_whoever_waits_for_its_rank_looks_again_after_a_step() {
     c.pass(ms(590).saturating_sub(c.now.since(began)));
     assert!(c.offered().is_some(), "{:?}", c.blocker());
 }
+
+#[test]
+fn r19_the_epochs_of_those_that_may_vote_are_what_a_quorum_needs() {
+    const FAR: u64 = 1 << 30;
+    let mut a = Solo::with(builder("a", &FIVE));
+    a.hear("e", 0, PeerState::Replaced, beat());
+    for (voter, number) in [("b", FAR + 9), ("c", FAR + 5), ("d", FAR * 2)] {
+        a.hear(voter, number, PeerState::Promised, beat());
+    }
+    a.hear_free("b", FAR + 9);
+    a.hear_free("c", FAR + 5);
+    a.pass(ms(400));
+    assert_eq!(a.offered(), Some(FAR + 10), "{:?}", a.blocker());
+}

@@ -25,7 +25,8 @@ fn r12_only_the_leader_itself_renews_the_promise_to_it() {
     let until = a.promised_to().unwrap().2;
     a.pass(ms(20));
     // The same words, the same life, the same epoch, and another node.
-    a.hear("c", 4, leading(4), lead(crate::solo::D));
+    let frame = a.frame("b", 4, leading(4), lead(crate::solo::D));
+    a.deliver("c", &frame);
     assert!(a.sent_to("b").all(|frame| frame.header.state != follows("b", 4)));
     assert_eq!(a.promised_to().unwrap().2, until);
 }
