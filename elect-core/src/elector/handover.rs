@@ -383,7 +383,6 @@ impl Elector {
         if let Role::Leader(leader) = &mut self.state.role {
             leader.note_position(position);
         }
-        // Nobody leads unfit but in a pause (R43, R64).
         if let Some(target) = best.filter(|_| quiet) {
             self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);
         }
