@@ -136,7 +136,7 @@ impl DurableState {
 
     /// R59: what waited for the genesis that has become durable.
     pub(crate) fn take_next(&mut self) -> Option<Save> {
-        let (purpose, mut record, floor, exempt_epoch) = self.next.take()?;
+        let (purpose, mut record, floor, exempt_epoch) = self.next.take_if(|_| self.saving.is_none())?;
         // Storage that counts as replaced begins without.
         if !matches!(purpose, Purpose::CountAsReplaced { .. })
             && let Some(record) = &mut record
@@ -183,9 +183,11 @@ impl DurableState {
         self.saving.take_if(|saving| saving.number == number)
     }
 
-    /// Nothing waits for the disk any more: what waits behind the save under way comes out with that alone.
+    /// Nothing waits for the disk any more.
     pub(crate) fn stop(&mut self) {
         self.saving = None;
+        self.next = None;
+        self.deferred = None;
     }
 
     /// An offer that came while a record is being saved waits for it; of two, the higher.
@@ -195,9 +197,9 @@ impl DurableState {
         }
     }
 
-    /// The offer that waited for the save that is done.
+    /// The offer that waited, once no save is under way any more.
     pub(crate) fn take_deferred(&mut self) -> Option<OfferInHand> {
-        self.deferred.take()
+        self.deferred.take_if(|_| self.saving.is_none())
     }
 
     pub(crate) const fn deferred(&self) -> Option<&OfferInHand> {
@@ -279,6 +281,17 @@ mod tests {
     fn offer_of(candidate: MemberIndex) -> OfferInHand {
         let detection = core::time::Duration::from_millis(500);
         OfferInHand { candidate, epoch: EPOCH, nonce: Nonce::default(), received: Time::ZERO, detection }
+    }
+
+    /// An offer that waited behind the save of a node that stopped was still there, without a save to wait for.
+    #[test]
+    fn r44_nothing_waits_for_a_disk_that_is_through() {
+        let mut durable = state();
+        durable.begin(&save(Purpose::Genesis(genesis()), None), Time::ZERO).unwrap();
+        assert!(durable.begin(&save(Purpose::Accept(offer_of(PEER)), None), Time::ZERO).is_none());
+        durable.defer(offer_of(OTHER));
+        durable.stop();
+        assert!(durable.deferred().is_none() && durable.take_next().is_none() && !durable.is_busy());
     }
 
     #[test]
