@@ -16,11 +16,23 @@ use crate::frame::{Body, Frame, Header, Heartbeat, Lead, PauseNumber, PauseStamp
 use crate::genesis::told::{Genesis, ToldGenesis};
 use crate::members::Digest;
 use crate::name::NodeId;
-use crate::nonce::Nonce;
+use crate::nonce::{Incarnation, Nonce};
 use crate::peer_state::PeerState;
 use crate::profile::{HostData, Profile};
+use crate::time::Time;
 use crate::wire::section::Reader;
 use crate::wire::{PREFIX_BYTES, WireError};
+
+/// A header before anything is read.
+const BLANK: Header = Header {
+    group: 0,
+    members: Digest::from_bits(0),
+    epoch: Epoch::ZERO,
+    state: PeerState::Free,
+    nonce: Nonce { incarnation: Incarnation { counter: 0, random: 0 }, sent: Time::ZERO },
+    echo: None,
+    genesis: None,
+};
 
 pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
     let Some(&prefix) = bytes.first_chunk() else {
@@ -31,7 +43,9 @@ pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
         return Err(WireError::Given { declared: length, given: bytes.len() });
     }
     let mut reader = Reader::new(bytes, PREFIX_BYTES);
-    let (header, tag) = read_header(&mut reader, kind)?;
+    // Read in place: a header that is returned beside an error is copied twice more.
+    let mut header = BLANK;
+    let tag = read_header(&mut reader, kind, &mut header)?;
     if tag & (BIRTH | PROFILE) != 0 {
         return read_introduction(reader, header, kind, tag);
     }
@@ -47,7 +61,7 @@ pub(in crate::wire) fn decode(bytes: &[u8]) -> Result<Frame, WireError> {
 }
 
 #[inline(always)]
-fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), WireError> {
+fn read_header(reader: &mut Reader<'_>, kind: Kind, header: &mut Header) -> Result<u16, WireError> {
     let front: FrontV1 = reader.section()?;
     let tag = front.tag;
     let allowed = front.flags(kind);
@@ -55,20 +69,18 @@ fn read_header(reader: &mut Reader<'_>, kind: Kind) -> Result<(Header, u16), Wir
         return Err(WireError::Flags { at: TAG_AT, found: tag & !STATE, allowed });
     }
     let durable = Epoch::new(front.epoch);
-    let state = read_state(reader, tag, durable)?;
+    header.group = front.group;
+    header.members = Digest::from_bits(front.members);
+    header.epoch = durable;
+    header.state = read_state(reader, tag, durable)?;
     let nonce: NonceV1 = reader.section()?;
-    let echo: Option<NonceV1> = if tag & ECHO == 0 { None } else { Some(reader.section()?) };
-    let genesis = read_genesis(reader, tag)?;
-    let header = Header {
-        group: front.group,
-        members: Digest::from_bits(front.members),
-        epoch: durable,
-        state,
-        nonce: nonce.into(),
-        echo: echo.map(Nonce::from),
-        genesis,
-    };
-    Ok((header, tag))
+    header.nonce = nonce.into();
+    if tag & ECHO != 0 {
+        let echo: NonceV1 = reader.section()?;
+        header.echo = Some(echo.into());
+    }
+    header.genesis = read_genesis(reader, tag)?;
+    Ok(tag)
 }
 
 /// What follows the header of a frame that tells what its sender's life began with, or what its host says of itself:
