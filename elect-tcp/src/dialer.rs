@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{LinkState, NodeId, Time};
 
+use self::backoff::Backoff;
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
@@ -17,21 +18,6 @@ use crate::outbox::{Batch, Outgoing};
 use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport};
-
-/// Waits between attempts: short at first, because a process that dies closes its streams before its listener.
-const BACKOFF: [Duration; 7] = [
-    Duration::ZERO,
-    Duration::from_millis(1),
-    Duration::from_millis(5),
-    Duration::from_millis(20),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-];
-
-/// A stream that lasted this long was sound: after it the waits begin anew. A shorter one may be closed at once by
-/// design, and dialling it without a wait would never end.
-const SOUND_AFTER: Duration = Duration::from_secs(1);
 
 /// Dials one peer and sends to it.
 pub(crate) struct Dialer<T> {
@@ -98,29 +84,33 @@ impl<T: Transport> Dialer<T> {
     }
 
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
-        let (mut attempt, mut was_up, mut said) = (0, false, None);
+        let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
         loop {
             let attempt_began = clock::now();
-            match self.connect() {
+            let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
                     let since = Instant::now();
                     let end = self.serve(connection)?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
-                    if since.elapsed() >= SOUND_AFTER {
-                        attempt = 0;
-                    }
+                    backoff.after_close(since.elapsed())
                 }
                 Err(ConnectError::Refused) if was_up => {
                     self.report(LinkState::Refused { attempt_began }, None)?;
+                    backoff.after_failure()
                 }
-                Err(ConnectError::Refused) => self.report_once(&mut said, "nobody listens there")?,
-                Err(ConnectError::Failed(reason)) => self.report_once(&mut said, &reason)?,
+                Err(ConnectError::Refused) => {
+                    self.report_once(&mut said, "nobody listens there")?;
+                    backoff.after_failure()
+                }
+                Err(ConnectError::Failed(reason)) => {
+                    self.report_once(&mut said, &reason)?;
+                    backoff.after_failure()
+                }
                 Err(ConnectError::Stopped) => return Err(Stopped),
-            }
-            self.rest(BACKOFF[attempt.min(BACKOFF.len() - 1)])?;
-            attempt += 1;
+            };
+            self.rest(wait)?;
         }
     }
 
@@ -218,5 +208,6 @@ fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
     count
 }
 
+mod backoff;
 #[cfg(all(test, unix))]
 mod tests;

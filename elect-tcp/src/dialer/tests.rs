@@ -175,7 +175,7 @@ fn a_peer_that_dials_is_dialled_at_once() {
     bench.listener.close();
     // By now the waits are long.
     let deadline = Instant::now() + BOUND;
-    while bench.counters.read().dials < BACKOFF.len() as u64 {
+    while bench.counters.read().dials < backoff::WAITS.len() as u64 {
         assert!(Instant::now() < deadline, "it stopped dialling");
         thread::yield_now();
     }
