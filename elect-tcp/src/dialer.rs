@@ -90,11 +90,10 @@ impl<T: Transport> Dialer<T> {
             let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
-                    let since = Instant::now();
                     let end = self.serve(connection)?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
-                    backoff.after_close(since.elapsed())
+                    backoff.after_close(Instant::now())
                 }
                 Err(ConnectError::Refused) if was_up => {
                     self.report(LinkState::Refused { attempt_began }, None)?;

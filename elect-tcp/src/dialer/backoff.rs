@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Waits between attempts: short at first, because a process that dies closes its streams before its listener.
 pub(super) const WAITS: [Duration; 7] = [
@@ -15,14 +15,17 @@ pub(super) const WAITS: [Duration; 7] = [
     Duration::from_millis(500),
 ];
 
-/// A stream that lasted this long was sound: after it the waits begin anew.
-const SOUND_AFTER: Duration = Duration::from_secs(1);
+/// The short waits begin anew after a close, but not more often than this: a peer that takes each stream and closes it
+/// again is dialled about ten times a second.
+const ANEW_AFTER: Duration = Duration::from_secs(1);
 
 /// The waits of one dialer.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
-    /// How many waits there were since the last sound stream.
+    /// How many waits there were since they began anew.
     attempt: usize,
+    /// When they began anew.
+    began: Option<Instant>,
     /// The attempt under way was made without a wait, because a stream had just closed.
     is_at_once: bool,
 }
@@ -34,12 +37,12 @@ impl Backoff {
         self.next()
     }
 
-    /// A stream that lasted so long has closed. The peer may be dead, and the next attempt is what proves it: that waits
-    /// for nothing, however young the stream was. A peer that takes each stream and closes it again gets one such attempt
-    /// for each wait.
-    pub(crate) fn after_close(&mut self, lasted: Duration) -> Duration {
-        if lasted >= SOUND_AFTER {
-            *self = Self::default();
+    /// A stream has closed. The peer may be dead, and a refused dial is what proves it: the next attempt waits for
+    /// nothing, however young the stream was, and those after it wait for little, because a process that dies closes its
+    /// streams before its listener.
+    pub(crate) fn after_close(&mut self, now: Instant) -> Duration {
+        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= ANEW_AFTER) {
+            *self = Self { began: Some(now), ..Self::default() };
         }
         if self.is_at_once {
             return self.after_failure();
@@ -62,42 +65,47 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const YOUNG: Duration = Duration::from_millis(100);
+    /// After this many failures the waits are long.
+    fn tired() -> Backoff {
+        let mut backoff = Backoff::default();
+        for _ in 0..20 {
+            backoff.after_failure();
+        }
+        backoff
+    }
 
     /// A link younger than a second inherited the waits of the attempts before it: its peer was killed, and the dial that
-    /// proves it came 502 ms later.
+    /// proves it came 502 ms later, or was taken by the listener of the dying process and repeated that late.
     #[test]
-    fn the_first_dial_after_a_close_never_waits() {
-        let mut backoff = Backoff::default();
+    fn after_a_close_the_first_dial_never_waits_and_the_next_ones_little() {
+        let (mut backoff, now) = (tired(), Instant::now());
+        assert_eq!(backoff.after_close(now), Duration::ZERO);
+        let waits: Vec<_> = (0..4).map(|_| backoff.after_failure()).collect();
+        assert!(waits.iter().sum::<Duration>() <= Duration::from_millis(26), "{waits:?}");
+    }
+
+    #[test]
+    fn within_a_second_of_that_a_close_still_makes_one_dial_at_once() {
+        let (mut backoff, now) = (tired(), Instant::now());
+        backoff.after_close(now);
         for _ in 0..20 {
             backoff.after_failure();
         }
-        assert_eq!(backoff.after_close(YOUNG), Duration::ZERO);
+        assert_eq!(backoff.after_close(now + ANEW_AFTER / 2), Duration::ZERO);
         assert!(backoff.after_failure() >= Duration::from_millis(250), "the waits go on where they were");
-        assert_eq!(backoff.after_close(YOUNG), Duration::ZERO);
+        backoff.after_close(now + ANEW_AFTER);
+        assert_eq!(backoff.after_failure(), Duration::ZERO, "they begin anew");
     }
 
     #[test]
-    fn a_peer_that_takes_streams_and_closes_them_is_dialled_twice_for_each_wait() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..40).map(|_| backoff.after_close(YOUNG)).collect();
-        let late = &waits[20..];
-        assert_eq!(late.iter().filter(|wait| wait.is_zero()).count(), 10);
-        assert!(
-            late.iter().filter(|wait| !wait.is_zero()).all(|&wait| wait >= Duration::from_millis(250)),
-            "{late:?}"
-        );
-    }
-
-    #[test]
-    fn waits_begin_anew_after_a_sound_stream() {
-        let mut backoff = Backoff::default();
-        for _ in 0..20 {
-            backoff.after_failure();
+    fn a_peer_that_takes_streams_and_closes_them_is_not_dialled_without_end() {
+        let (mut backoff, begin) = (Backoff::default(), Instant::now());
+        let (mut now, mut dials) = (begin, 0);
+        while now < begin + ANEW_AFTER * 60 {
+            now += backoff.after_close(now);
+            dials += 1;
         }
-        assert_eq!(backoff.after_close(SOUND_AFTER), Duration::ZERO);
-        assert_eq!(backoff.after_failure(), Duration::ZERO);
-        assert!(backoff.after_failure() <= Duration::from_millis(1));
+        assert!(dials <= 60 * 20, "{dials} in a minute");
     }
 
     #[test]
