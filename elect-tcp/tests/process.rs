@@ -75,8 +75,9 @@ fn idle_cost() {
     cluster.wait_for_genesis();
     let counts = |cluster: &Cluster| [0, 1, 2].map(|index| cluster.handle(index).counts());
     let (began, before) = (Instant::now(), counts(&cluster));
-    // Not to wait for something, and for no election: this is the time in which nothing may happen.
-    thread::sleep(Duration::from_secs(1));
+    // Twenty heartbeats to two peers.
+    let until = before[leader].frames_sent + 40;
+    spin("heartbeats", || cluster.handle(leader).counts().frames_sent >= until);
     let after = counts(&cluster);
     let beats = u64::try_from(began.elapsed().as_millis() / 50).unwrap() + 2;
     for (index, (before, after)) in before.iter().zip(&after).enumerate() {
