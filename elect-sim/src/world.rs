@@ -5,6 +5,7 @@ mod carriage;
 mod connections;
 mod faults;
 mod group;
+mod heal;
 mod hosts;
 mod inputs;
 mod life;
