@@ -12,6 +12,7 @@ pub(crate) mod handover;
 pub(crate) mod health;
 pub(crate) mod invariants;
 pub(crate) mod leader;
+pub(crate) mod lifecycle;
 pub(crate) mod links;
 pub(crate) mod lives;
 pub(crate) mod own_state;
@@ -29,7 +30,6 @@ pub(crate) mod steady;
 pub(crate) mod told;
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -38,11 +38,8 @@ use crate::campaign::Campaign;
 use crate::candidate::Candidate;
 use crate::config::Config;
 use crate::durable::DurableState;
-use crate::duty::Duty;
 use crate::epoch::{Epoch, Position};
-use crate::event::{
-    CampaignLost, Health, LeaderLost, LinkState, RequestRefused, StepDown, SteppedDown, Stopped,
-};
+use crate::event::{Health, LinkState, SteppedDown, Stopped};
 use crate::follower::{Followed, Follower};
 use crate::frame::{Body, Frame};
 use crate::genesis::GenesisBook;
@@ -56,7 +53,6 @@ use crate::outbox::Outbox;
 use crate::pause::Pause;
 use crate::peers::Peers;
 use crate::profile::Profile;
-use crate::promise::Promise;
 use crate::random::Random;
 use crate::record::{Record, Storage};
 use crate::start::{StartRefused, check_record};
@@ -301,45 +297,6 @@ impl Elector {
         }
     }
 
-    /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
-    /// before. A promise to oneself is over at once; at a first boot there is none.
-    fn promise_of_restart(&mut self) {
-        let holder =
-            self.state.durable.record().holder.and_then(|holder| self.config.members().index(holder.node));
-        let Some(to) = holder.filter(|&to| to != self.me) else { return };
-        let until = self.state.now + self.config.promise_span(self.state.durable.record().detection_max);
-        let promise =
-            Promise { to, epoch: self.state.durable.epoch(), life: None, until, renewed_at: self.state.now };
-        self.state.role = Role::Follower(Follower::Promised(promise));
-        self.state.timers.set(Timer::Promise, until);
-    }
-
-    /// R44: after a storage error, or as a clone, nothing is voted, offered or led, what the same step has queued
-    /// included; the step-down and a last frame that says so still go out.
-    fn stop(&mut self, reason: Stopped) {
-        self.lose_office(match reason {
-            Stopped::StorageFailed(_) => StepDown::StorageFailed,
-            Stopped::Cloned { .. } | Stopped::WentBack { .. } | Stopped::EntriesAhead { .. } => {
-                StepDown::Cloned
-            }
-        });
-        self.give_up_campaign(CampaignLost::Stopped);
-        self.unfollow(LeaderLost::Stopped);
-        self.tell_host();
-        let spoke = self.state.lifecycle == Lifecycle::Running;
-        self.state.lifecycle = Lifecycle::Stopped(reason.clone());
-        self.state.role = Role::Follower(Follower::Free);
-        self.state.durable.stop();
-        // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
-        self.out.take_back_frames_and_gate();
-        if spoke {
-            self.renew_nonce();
-            self.broadcast();
-        }
-        self.state.timers.clear_all();
-        self.out.act(Duty::Stopped { reason });
-    }
-
     /// The current leader, as this node knows it: itself, or whom it follows.
     fn leader(&self) -> Option<(NodeId, Epoch)> {
         match &self.state.role {
@@ -348,14 +305,6 @@ impl Elector {
                 Some((self.config.members().id(*leader), *epoch))
             }
             _ => None,
-        }
-    }
-
-    fn is_running(&self) -> Result<(), RequestRefused> {
-        match self.state.lifecycle {
-            Lifecycle::Starting => Err(RequestRefused::Starting),
-            Lifecycle::Running => Ok(()),
-            Lifecycle::Stopped(_) => Err(RequestRefused::Stopped),
         }
     }
 
@@ -405,10 +354,6 @@ impl Elector {
         self.out.lost(loss);
     }
 
-    fn storage_error(error: &impl core::fmt::Display) -> Stopped {
-        Stopped::StorageFailed(error.to_string())
-    }
-
     fn is_replaced(&self) -> bool {
         self.state.durable.record().storage == Storage::Replaced
     }
@@ -447,13 +392,5 @@ impl Elector {
         frame.birth = if is_told { None } else { Some(self.state.this_life.told()) };
         frame.profile = if is_told { None } else { Some(self.state.profile.clone()) };
         frame
-    }
-}
-
-impl Drop for Elector {
-    /// R24: no lease outlives its elector. The host's threads see that at once, so the next life may free the
-    /// followers, and whoever closes the node's listener after this gives no false evidence of a crash.
-    fn drop(&mut self) {
-        self.authority.revoke();
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::duty::Duty;
 use crate::elector::{Elector, Role};
-use crate::epoch::{Epoch, Position};
+use crate::epoch::Epoch;
 use crate::event::{CampaignLost, HandoverAborted, Health, Ignored, RequestRefused, StepDown, Unfit};
 use crate::frame::{Body, Header};
 use crate::handover::HandoverCause;
@@ -13,7 +13,6 @@ use crate::leader::Leader;
 use crate::members::{MemberIndex, MemberKind};
 use crate::name::NodeId;
 use crate::peer_state::PeerState;
-use crate::progress::Progress;
 use crate::ranking::{Merit, lag, rank};
 use crate::step::{Requested, Step};
 use crate::time::Time;
@@ -352,63 +351,5 @@ impl Elector {
             Role::Follower(_) => Err(RequestRefused::NotLeader(self.leader().map(|(leader, _)| leader))),
             _ => Ok(()),
         }
-    }
-
-    /// R40: priority and preference act only through handover, and only after the better node has been fit and
-    /// caught up for the whole cooldown without interruption.
-    pub(super) fn consider_fail_back(&mut self) {
-        let Role::Leader(leader) = &self.state.role else { return };
-        let past = leader.past_position();
-        let quiet = leader.is_in_office() && leader.handover().is_none() && !self.state.pause.is_active();
-        let mut best: Option<MemberIndex> = None;
-        for peer in self.other_members() {
-            let keeps_up = self.keeps_up(peer, past);
-            let fit = keeps_up && self.is_preferable(peer) && self.unfit(peer).is_none();
-            let (now, interval) = (self.state.now, self.config.heartbeat_interval());
-            let position = self.state.peers.view(peer).position();
-            let Role::Leader(leader) = &mut self.state.role else { return };
-            if keeps_up {
-                *leader.progress_mut(peer) = Progress::default();
-            } else {
-                leader.progress_mut(peer).note(position, now, interval);
-            }
-            let fit_since = leader.note_fitness(peer, fit, now);
-            let long_enough =
-                fit_since.is_some_and(|since| now.since(since) >= self.config.fail_back_cooldown());
-            if long_enough && best.is_none_or(|best| self.is_better(peer, best)) {
-                best = Some(peer);
-            }
-        }
-        let position = self.state.position;
-        if let Role::Leader(leader) = &mut self.state.role {
-            leader.note_position(position);
-        }
-        if let Some(target) = best.filter(|_| quiet) {
-            self.begin_handover(target, self.config.handover_timeout(), HandoverCause::Preference);
-        }
-    }
-
-    fn is_preferable(&self, peer: MemberIndex) -> bool {
-        let preferred = self.config.preferred_leader();
-        if preferred == Some(self.config.node()) || self.state.peers.view(peer).preference().contradicts() {
-            return false;
-        }
-        preferred == Some(self.config.members().id(peer))
-            || self.state.peers.view(peer).priority() > self.config.priority()
-    }
-
-    fn is_better(&self, peer: MemberIndex, than: MemberIndex) -> bool {
-        let key = |peer: MemberIndex| {
-            let preferred = self.config.preferred_leader() == Some(self.config.members().id(peer));
-            (preferred, self.state.peers.view(peer).priority())
-        };
-        key(peer) > key(than)
-    }
-
-    /// Whether `peer` has what this leader had at `past`, two heartbeats ago: under steady writes nobody ever has what
-    /// the leader has now, and the handover itself waits for that.
-    fn keeps_up(&self, peer: MemberIndex, past: Option<Position>) -> bool {
-        let position = self.state.peers.view(peer).position();
-        lag(position, past).is_some_and(|lag| lag <= self.config.lag_tolerance())
     }
 }
