@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elect_core::{Body, Epoch, Frame, Heartbeat, Lead, PeerState, Position};
+use elect_core::{Body, Epoch, Frame, Heartbeat, Lead, PauseNumber, PauseStamp, PeerState, Position};
 
 use crate::id;
 
@@ -79,6 +79,27 @@ pub fn beat_at(position: Option<Position>) -> Body {
 pub fn lead(detection: Duration) -> Body {
     let lead = Some(Lead { detection });
     Body::Heartbeat(Heartbeat { lead, ..heartbeat() })
+}
+
+/// Pause `count` of epoch `of`, with so much left.
+pub fn stamp(of: u64, count: u32, remaining: Duration) -> PauseStamp {
+    PauseStamp { number: PauseNumber { epoch: epoch(of), count }, remaining }
+}
+
+/// The resume that ends it.
+pub fn resume(of: u64, count: u32) -> PauseStamp {
+    stamp(of, count, Duration::ZERO)
+}
+
+/// A heartbeat that tells a pause or resume.
+pub fn beat_with(pause: PauseStamp) -> Body {
+    Body::Heartbeat(Heartbeat { pause: Some(pause), ..heartbeat() })
+}
+
+/// A leader's heartbeat that does.
+pub fn lead_with(pause: PauseStamp) -> Body {
+    let lead = Some(Lead { detection: D });
+    Body::Heartbeat(Heartbeat { lead, pause: Some(pause), ..heartbeat() })
 }
 
 /// An offer with the usual detection time.

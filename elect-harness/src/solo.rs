@@ -17,7 +17,8 @@ use crate::{MS, MemoryStore, Tail, builder, id};
 
 pub use crate::frames::{
     D, ELECTION_TIMEOUT, FIVE, INTERVAL, LEASE, NEEDED, OPEN, PROMISE, RANK_STEP, accept, asked_by, at, beat,
-    beat_at, completed, epoch, follows, given, heartbeat, lead, leading, offer, stands,
+    beat_at, beat_with, completed, epoch, follows, given, heartbeat, lead, lead_with, leading, offer, resume,
+    stamp, stands,
 };
 
 /// One real elector among peers that the test plays.

@@ -43,6 +43,18 @@ fn asked(a: &Solo, of: &str) -> Duration {
     a.sent_to(of).rev().find_map(asked_by).unwrap_or_else(|| panic!("{of} was asked for nothing"))
 }
 
+/// `peer` tells that it needs promises of 201 ms to lead.
+fn needs_201_ms(a: &mut Solo, peer: &str) {
+    let birth = Birth {
+        first_life: 1,
+        epoch: epoch(0),
+        position: None,
+        log: LogSync::Synchronous,
+        detection_min: ms(201),
+    };
+    a.births.insert(id(peer), birth);
+}
+
 /// A follower's heartbeat that says how long it promised.
 fn promising(detection: Duration) -> Body {
     Body::Heartbeat(Heartbeat { lead: Some(Lead { detection }), ..heartbeat() })
@@ -327,14 +339,7 @@ fn r65_both_sides_warn_with_both_figures() {
 
     // The other side: what b needs is told with what its life began with.
     let mut a = solo(ms(200), ms(200), ms(200));
-    let birth = Birth {
-        first_life: 1,
-        epoch: epoch(0),
-        position: None,
-        log: LogSync::Synchronous,
-        detection_min: ms(201),
-    };
-    a.births.insert(id("b"), birth);
+    needs_201_ms(&mut a, "b");
     a.hear_free("b", 0);
     assert_eq!(warned(&a), [("a".into(), ms(200), "b".into(), ms(201))]);
     let says = a.elector.explain(a.now).to_string();
@@ -352,14 +357,7 @@ fn beside_one_that_needs_more(a_allows: Duration, c_allows: Duration) -> Solo {
     let needy = fixed("a", a_allows).preferred_leader(id("b")).fail_back_cooldown(ms(1_000));
     let mut a = Solo::with(needy);
     a.maxima.extend([(id("b"), ms(300)), (id("c"), c_allows)]);
-    let birth = Birth {
-        first_life: 1,
-        epoch: epoch(0),
-        position: None,
-        log: LogSync::Synchronous,
-        detection_min: ms(201),
-    };
-    a.births.insert(id("b"), birth);
+    needs_201_ms(&mut a, "b");
     a.lead().clear();
     for _ in 0..40 {
         a.pass(INTERVAL);

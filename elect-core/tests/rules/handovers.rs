@@ -264,14 +264,20 @@ fn r38_the_rate_of_an_earlier_life_says_nothing_of_the_next_one() {
     assert_eq!(ask(&mut a, "b"), Ok(()));
 }
 
-#[test]
-fn r38_a_drained_leader_that_is_cut_back_to_what_its_target_has_hands_over() {
+/// `a` leads, hands over to `b` and has drained; `b` lacks its last entry.
+fn drained_an_entry_ahead_of_b() -> Solo {
     let mut a = Solo::new();
     a.set_position(at(1, 6));
     a.lead();
     a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
     ask(&mut a, "b").unwrap();
     a.step(Elector::on_drained);
+    a
+}
+
+#[test]
+fn r38_a_drained_leader_that_is_cut_back_to_what_its_target_has_hands_over() {
+    let mut a = drained_an_entry_ahead_of_b();
     assert!(a.losses.is_empty());
     a.set_position(at(1, 5));
     assert_eq!(a.losses[0].reason, StepDown::HandedOver(id("b")));
@@ -315,12 +321,7 @@ fn r38_a_target_that_is_near_enough_or_keeps_up_is_not_refused_for_its_rate() {
 
 #[test]
 fn r38_a_target_that_is_promised_to_somebody_is_handed_over_to_as_soon_as_it_is_durable() {
-    let mut a = Solo::new();
-    a.set_position(at(1, 6));
-    a.lead();
-    a.hear("b", 1, follows("a", 1), beat_at(at(1, 5)));
-    ask(&mut a, "b").unwrap();
-    a.step(Elector::on_drained);
+    let mut a = drained_an_entry_ahead_of_b();
     a.hear("b", 1, PeerState::Promised, beat_at(at(1, 6)));
     assert_eq!(a.losses.len(), 1);
 }

@@ -4,36 +4,18 @@ use std::time::Duration;
 
 use elect_core::{
     Body, CampaignBlocker, CampaignLost, Config, Duty, Elector, HandoverAborted, HandoverCause, Health,
-    Heartbeat, Ignored, Lead, LinkState, MemberKind, NodeId, Notice, PauseNumber, PauseStamp, PeerState,
-    Record, Refusal, RequestRefused, StepDown, SteppedDown,
+    Ignored, LinkState, MemberKind, NodeId, Notice, PauseNumber, PauseStamp, PeerState, Record, Refusal,
+    RequestRefused, StepDown, SteppedDown,
 };
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{
-    D, ELECTION_TIMEOUT, OPEN, PROMISE, Solo, accept, beat, epoch, follows, heartbeat, leading, offer,
+    D, ELECTION_TIMEOUT, OPEN, PROMISE, Solo, accept, beat, beat_with, epoch, follows, lead_with, leading,
+    offer, resume, stamp,
 };
 
 fn number(of: u64, count: u32) -> PauseNumber {
     PauseNumber { epoch: epoch(of), count }
-}
-
-fn stamp(of: u64, count: u32, remaining: Duration) -> PauseStamp {
-    PauseStamp { number: number(of, count), remaining }
-}
-
-fn resume(of: u64, count: u32) -> PauseStamp {
-    stamp(of, count, Duration::ZERO)
-}
-
-/// A heartbeat that tells a pause or resume.
-fn beat_with(pause: PauseStamp) -> Body {
-    Body::Heartbeat(Heartbeat { pause: Some(pause), ..heartbeat() })
-}
-
-/// A leader's heartbeat that does.
-fn lead_with(pause: PauseStamp) -> Body {
-    let lead = Some(Lead { detection: D });
-    Body::Heartbeat(Heartbeat { lead, pause: Some(pause), ..heartbeat() })
 }
 
 fn pause(after: PauseNumber, remaining: Duration) -> Body {

@@ -3,29 +3,14 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, CampaignLost, Elector, Health, Heartbeat, Ignored, Lead, NodeId, Notice, PauseNumber, PauseStamp,
-    PeerState,
+    Body, CampaignLost, Elector, Health, Ignored, NodeId, Notice, PauseNumber, PauseStamp, PeerState,
 };
 
 use crate::harness::{builder, id, ms};
-use crate::solo::{D, FIVE, INTERVAL, OPEN, Solo, accept, beat, epoch, follows, heartbeat, leading, offer};
-
-fn stamp(of: u64, count: u32, remaining: Duration) -> PauseStamp {
-    PauseStamp { number: PauseNumber { epoch: epoch(of), count }, remaining }
-}
-
-fn resume(of: u64, count: u32) -> PauseStamp {
-    stamp(of, count, Duration::ZERO)
-}
-
-fn beat_with(pause: PauseStamp) -> Body {
-    Body::Heartbeat(Heartbeat { pause: Some(pause), ..heartbeat() })
-}
-
-fn lead_with(pause: PauseStamp) -> Body {
-    let lead = Some(Lead { detection: D });
-    Body::Heartbeat(Heartbeat { lead, pause: Some(pause), ..heartbeat() })
-}
+use crate::solo::{
+    D, FIVE, INTERVAL, OPEN, Solo, accept, beat, beat_with, epoch, follows, lead_with, leading, offer,
+    resume, stamp,
+};
 
 fn accept_with(number: u64, pause: PauseStamp) -> Body {
     let pause = Some(pause);
