@@ -12,13 +12,15 @@ pub(crate) struct Notices {
     broadcast: Option<(PeerState<MemberIndex>, Epoch)>,
     /// Whom the host was told last that this node follows.
     reported: Option<(MemberIndex, Epoch)>,
+    /// The leader that the host was told of has another address since.
+    has_moved: bool,
     /// Why the last leader is not followed any more.
     leader_lost: LeaderLost,
 }
 
 impl Notices {
     pub(crate) const fn new() -> Self {
-        Self { broadcast: None, reported: None, leader_lost: LeaderLost::Silent }
+        Self { broadcast: None, reported: None, has_moved: false, leader_lost: LeaderLost::Silent }
     }
 
     pub(crate) fn note_broadcast(&mut self, own_state: PeerState<MemberIndex>, epoch: Epoch) {
@@ -38,7 +40,22 @@ impl Notices {
 
     /// The host is being told of `current`; returns what it was told before.
     pub(crate) fn report(&mut self, current: Option<(MemberIndex, Epoch)>) -> Option<(MemberIndex, Epoch)> {
+        self.has_moved = false;
         core::mem::replace(&mut self.reported, current)
+    }
+
+    /// The leader that the host was told of has told another address.
+    pub(crate) fn note_moved(&mut self) {
+        self.has_moved = true;
+    }
+
+    #[inline]
+    pub(crate) const fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
+    pub(crate) fn note_told_where(&mut self) {
+        self.has_moved = false;
     }
 
     pub(crate) fn note_leader_lost(&mut self, reason: LeaderLost) {

@@ -33,6 +33,11 @@ pub enum PeerState<Id = NodeId> {
 }
 
 impl<Id> PeerState<Id> {
+    /// Whether it has a vote at all, to give now or later.
+    pub(crate) const fn may_vote(&self) -> bool {
+        !matches!(self, Self::Replaced | Self::Stopped(_))
+    }
+
     /// The same with another kind of name for whom it names.
     #[inline]
     pub(crate) fn map<Other>(self, name: impl FnOnce(Id) -> Other) -> PeerState<Other> {

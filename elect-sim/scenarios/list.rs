@@ -123,6 +123,7 @@ scenarios! {
     "slow-fsync"
     "slower-than-configured"
     "source-lost-its-disk"
+    "speaks-often"
     "split-round-is-over"
     "stale-queue"
     "stopped-as-it-stood"

@@ -98,7 +98,8 @@ impl NodeHandle {
     pub fn leader(&self) -> Option<Arc<KnownLeader>> {
         let known = self.shared.leader.read()?;
         let is_so = if known.node == self.shared.leader.own_name() {
-            self.lease().is_some()
+            // A new office is known there a moment after its lease.
+            self.lease().is_some_and(|lease| lease.epoch == known.epoch)
         } else {
             !self.shared.ended.load(Ordering::SeqCst)
         };

@@ -2,14 +2,14 @@
 //!
 //! One batch at most lies between the orchestrator, which fills it, and the peer's thread, which takes it whole. A
 //! frame replaces an older one of its own kind and goes to the end, so frames leave in the order in which the elector
-//! made them, an accept is not lost to the heartbeat after it, and a peer that does not read costs eight frames of
+//! made them, an accept is not lost to the heartbeat after it, and a peer that does not read costs nine frames of
 //! memory.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Frame, Time};
 
 /// How many kinds of frames there are.
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 /// A frame that waits.
 #[derive(Debug)]

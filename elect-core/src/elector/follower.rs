@@ -358,11 +358,10 @@ impl Elector {
         if !self.state.peers.view_mut(peer).note_address(address) {
             return;
         }
-        // A leader that is new in this step is told with its address, and one that is lost in it has none.
-        let is_followed = self.followed().is_some_and(|followed| followed.leader == peer);
-        if is_followed && self.state.notices.reported().is_some_and(|(reported, _)| reported == peer) {
-            let leader = self.config.members().id(peer);
-            self.out.happened(Notice::LeaderAddress { leader, address: address.clone() });
+        // Told at the end of the input, if this peer is followed then: a promise that has run out in this input may be
+        // renewed in it.
+        if self.state.notices.reported().is_some_and(|(reported, _)| reported == peer) {
+            self.state.notices.note_moved();
         }
     }
 

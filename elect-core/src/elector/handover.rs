@@ -277,16 +277,20 @@ impl Elector {
         }
     }
 
-    /// R65: whether this node and those that it is connected with could elect `peer`: whom that leaves out cannot.
+    /// R65: whether a quorum is left for `peer` without those that it leaves out. Where nobody is left out there is
+    /// one to be had, though voters are missing at this moment: who is missing may be back before the offer comes.
     fn could_elect(&self, peer: MemberIndex) -> bool {
         let Some(birth) = self.state.peers.pair(peer).birth() else { return true };
         let carries = |voter: MemberIndex| {
-            voter == peer
-                || self.is_connected(voter)
-                    && self.state.peers.pair(voter).terms().suffices(birth.detection_min)
+            voter == peer || self.state.peers.pair(voter).terms().suffices(birth.detection_min)
         };
-        let own = usize::from(self.config.detection().ceiling() >= birth.detection_min);
-        own + self.voting_peers().filter(|&voter| carries(voter)).count() >= self.config.members().quorum()
+        let own_carries = self.config.detection().ceiling() >= birth.detection_min;
+        let mut voters = self.voting_peers().filter(|&voter| self.is_connected(voter));
+        if own_carries && voters.clone().all(carries) {
+            return true;
+        }
+        let votes = |voter: &MemberIndex| carries(*voter) && self.state.peers.view(*voter).state().may_vote();
+        usize::from(own_carries) + voters.by_ref().filter(votes).count() >= self.config.members().quorum()
     }
 
     /// The best member that is fit.

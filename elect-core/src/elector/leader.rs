@@ -37,6 +37,7 @@ impl Elector {
         self.authority.grant(epoch, lease_end);
         let elected = Elected::new(self.authority.clone(), epoch, source);
         self.out.act(Duty::Elected(elected));
+        self.reset_heartbeat();
         self.announce();
         self.note_voters_above();
     }

@@ -3,10 +3,12 @@
 use crate::elector::{Elector, Lifecycle, Role};
 use crate::epoch::Epoch;
 use crate::event::{Health, Notice};
+use crate::follower::Followed;
 use crate::frame::{Body, Heartbeat};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
 use crate::peer_state::PeerState;
+use crate::time::Time;
 use crate::timers::Timer;
 
 impl Elector {
@@ -101,22 +103,29 @@ impl Elector {
         self.kind == MemberKind::Voter && !self.config.never_leader() && !self.is_replaced()
     }
 
-    /// A heartbeat to everybody, now; the next one a period later.
+    /// A heartbeat to everybody, now. It never puts off the next one, with which offers, requests and leases are
+    /// renewed (R27, R34, R38, R42): whatever makes this node speak up might come again and again.
     pub(super) fn broadcast(&mut self) {
         self.state.told_position.renew(self.state.position); // R32
         for peer in self.other_members() {
             self.send_heartbeat(peer);
         }
         self.state.notices.note_broadcast(self.own_state(), self.state.durable.epoch());
-        self.reset_heartbeat();
+        let next = self.next_heartbeat().min(self.state.timers.get(Timer::Heartbeat));
+        self.state.timers.set(Timer::Heartbeat, next);
     }
 
+    /// A role begins, or a heartbeat was due: the next one is a period away.
     pub(super) fn reset_heartbeat(&mut self) {
+        self.state.timers.set(Timer::Heartbeat, self.next_heartbeat());
+    }
+
+    fn next_heartbeat(&self) -> Time {
         let period = match &self.state.role {
             Role::Follower(_) => self.follower_period(),
             Role::Candidate(_) | Role::Leader(_) => self.config.heartbeat_interval(),
         };
-        self.state.timers.set(Timer::Heartbeat, self.state.now + period);
+        self.state.now + period
     }
 
     /// R36: a change of state is sent to everybody at once.
@@ -133,6 +142,18 @@ impl Elector {
         let current = self.followed().map(|followed| (followed.leader, followed.epoch));
         if current != self.state.notices.reported() {
             self.tell_host_of(current);
+        } else if self.state.notices.has_moved() {
+            self.tell_host_where();
+        }
+    }
+
+    /// The leader that the host knows is reached elsewhere now.
+    fn tell_host_where(&mut self) {
+        self.state.notices.note_told_where();
+        if let Some(Followed { leader, .. }) = self.followed() {
+            let address = self.state.peers.view(*leader).address().clone();
+            let leader = self.config.members().id(*leader);
+            self.out.happened(Notice::LeaderAddress { leader, address });
         }
     }
 

@@ -152,8 +152,12 @@ impl Elector {
             && self.state.pause.would_pause(stamp);
         let noted = self.state.pause.note(stamp, self.state.now);
         let is_news = !matches!(noted, Noted::Nothing | Noted::Paused { is_new: false, .. });
+        // Every heartbeat says the newest number: the last one is no answer to be repeated.
+        if !matches!(noted, Noted::Nothing) {
+            self.state.steady = None;
+        }
         self.heed(noted);
-        if resumes {
+        if resumes && matches!(noted, Noted::Paused { .. }) {
             self.end_pause();
         } else if is_news && matches!(self.state.role, Role::Leader(_)) {
             self.broadcast();

@@ -57,7 +57,10 @@ impl Elector {
             // What this step has sent before said something else.
             let from = self.renew_nonce();
             self.state.peers.tell_again(from);
-            self.broadcast();
+            // A RELEASE tells it too, and no plain heartbeat may overtake one.
+            if !self.repeat_release() {
+                self.broadcast();
+            }
         }
         Ok(())
     }

@@ -22,8 +22,11 @@ pub enum Unfit {
     /// Its host reports itself unfit.
     #[error("its host is not healthy")]
     Unhealthy,
-    /// Too few of the voters and witnesses that are connected here allow promises as long as it needs to lead (R65).
-    #[error("too few of the members that are connected here allow promises long enough for it")]
+    /// It needs longer promises than some of the voters and witnesses that are connected here allow, and the others of
+    /// them are no quorum (R65).
+    #[error(
+        "some members that are connected here allow no promises long enough for it, and the others are no quorum"
+    )]
     TooFewVotes,
 }
 

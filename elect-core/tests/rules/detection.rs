@@ -389,6 +389,11 @@ fn r38_who_leaves_too_many_voters_out_is_no_target() {
         matches!(duty, Duty::HandoverAborted { reason: HandoverAborted::TargetUnfit(Unfit::TooFewVotes), .. })
     };
     assert!(a.must(is_off), "{:?}", a.duties);
+    // One that has lost its vote is no help, whatever it allows.
+    let mut a = beside_one_that_needs_more(ms(200), ms(300));
+    a.hear("c", 1, PeerState::Replaced, beat());
+    a.step(elect_core::Elector::on_drained);
+    assert!(a.must(is_off), "{:?}", a.duties);
     // And so does this node.
     let a = beside_one_that_needs_more(ms(300), ms(200));
     assert!(a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })));

@@ -18,6 +18,7 @@ mod handover;
 mod handovers;
 mod hearing;
 mod histories;
+mod in_between;
 mod inputs;
 mod leading;
 mod lease;
