@@ -115,7 +115,7 @@ impl Elector {
         self.state.timers.set(Timer::Heartbeat, next);
     }
 
-    /// A role begins, or a heartbeat was due: the next one is a period away.
+    /// A role or a state begins, or a heartbeat was due: the next one is a period away.
     pub(super) fn reset_heartbeat(&mut self) {
         self.state.timers.set(Timer::Heartbeat, self.next_heartbeat());
     }
@@ -133,6 +133,8 @@ impl Elector {
     pub(super) fn tell_everybody(&mut self) {
         if !self.state.notices.is_broadcast(self.own_state(), self.state.durable.epoch()) {
             self.broadcast();
+            // R32: soon after it, another position would come to the rivals of a campaign in the midst of their ranking.
+            self.reset_heartbeat();
         }
     }
 
