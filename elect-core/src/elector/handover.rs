@@ -285,12 +285,13 @@ impl Elector {
             voter == peer || self.state.peers.pair(voter).terms().suffices(birth.detection_min)
         };
         let own_carries = self.config.detection().ceiling() >= birth.detection_min;
-        let mut voters = self.voting_peers().filter(|&voter| self.is_connected(voter));
-        if own_carries && voters.clone().all(carries) {
+        let connected = self.voting_peers().filter(|&voter| self.is_connected(voter));
+        if own_carries && connected.clone().all(carries) {
             return true;
         }
-        let votes = |voter: &MemberIndex| carries(*voter) && self.state.peers.view(*voter).state().may_vote();
-        usize::from(own_carries) + voters.by_ref().filter(votes).count() >= self.config.members().quorum()
+        let elects =
+            |voter: &MemberIndex| carries(*voter) && self.state.peers.view(*voter).state().may_vote();
+        usize::from(own_carries) + connected.filter(elects).count() >= self.config.members().quorum()
     }
 
     /// The best member that is fit.
