@@ -7,8 +7,8 @@ use elect_core::{
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    D, FIVE, INTERVAL, NEEDED, PROMISE, Solo, at, beat, beat_at, beat_with, epoch, follows, lead, leading,
-    resume,
+    D, FIVE, INTERVAL, NEEDED, PROMISE, Solo, at, beat, beat_at, beat_with, epoch, follows, just_before,
+    lead, leading, resume,
 };
 
 /// A reason to speak at once to everybody, the `count`-th one.
@@ -30,7 +30,7 @@ fn pauses(a: &mut Solo, _: u32) {
 /// Speaks twice in each interval, for two of them; in between `hear` is heard.
 fn speaks_for_two_intervals(a: &mut Solo, speak: Speak, hear: impl Fn(&mut Solo)) {
     for count in 1..=5 {
-        a.pass(INTERVAL / 2 - ms(1));
+        a.pass(just_before(INTERVAL / 2));
         speak(a, count);
         a.pass(ms(1));
         hear(a);
@@ -144,7 +144,7 @@ fn r63_a_resume_of_no_pause_is_in_the_next_heartbeat_to_the_leader() {
 fn r63_a_number_out_of_reach_answers_no_resume() {
     let mut a = Solo::new();
     a.hear("b", 4, PeerState::Free, beat());
-    a.request(|elector, now| elector.resume(now)).unwrap();
+    a.request(Elector::resume).unwrap();
     let pause = |count| PauseStamp { number: PauseNumber { epoch: epoch(4), count }, remaining: ms(5_000) };
     a.hear("b", 4, PeerState::Free, beat_with(pause(u32::MAX)));
     a.hear("b", 4, PeerState::Free, beat_with(pause(1)));
