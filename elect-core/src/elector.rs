@@ -28,6 +28,7 @@ pub(crate) mod saving;
 pub(crate) mod status;
 pub(crate) mod steady;
 pub(crate) mod told;
+pub(crate) mod transition;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -152,7 +153,7 @@ pub(crate) enum Lifecycle {
     Stopped(Stopped),
 }
 
-/// What a node does. `become_…` functions are the only changes.
+/// What a node does. `transition.rs` alone puts one in the place of another.
 #[derive(Clone, Debug)]
 pub(crate) enum Role {
     Follower(Follower),

@@ -110,6 +110,11 @@ impl Follower {
         Some(promise.until)
     }
 
+    /// Promises nobody anything any more, and so follows nobody.
+    pub(crate) fn end_promise(&mut self) {
+        *self = Self::Free;
+    }
+
     /// Follows nobody any more; the promise goes on.
     pub(crate) fn unfollow(&mut self) -> Option<Followed> {
         let Self::Following(followed, promise) = *self else { return None };

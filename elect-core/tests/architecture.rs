@@ -212,3 +212,13 @@ fn parts_own_their_fields() {
         }
     }
 }
+
+#[test]
+fn the_role_changes_in_one_place() {
+    let files = files_of("elect-core/src");
+    let writes =
+        |text: &str| ["state.role = ", "&mut self.state.role)"].iter().any(|sign| text.contains(sign));
+    let found: Vec<_> =
+        files.iter().filter(|(_, text)| writes(text)).map(|(module, _)| module.as_str()).collect();
+    assert_eq!(found, ["elector::transition"]);
+}

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::candidate::Candidate;
+use crate::elector::transition::Transition;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, FLOOR_DISTANCE_MAX};
 use crate::event::{CampaignLost, Ignored, Notice};
-use crate::follower::Follower;
 use crate::frame::{Body, Header, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::offer::{Ballot, Offer};
@@ -24,14 +24,13 @@ impl Elector {
         let Some(epoch) = self.next_epoch() else { return };
         let first = self.renew_nonce();
         let offer = Offer::new(epoch, first, self.state.peers.len());
-        self.state.role = Role::Candidate(Candidate::new(offer));
+        let until = self.state.now + self.campaign_timeout();
+        self.apply(Transition::Campaign(Candidate::new(offer), until));
         self.state.this_life.note_offered(epoch);
         self.state.campaign.begun();
-        self.state.timers.clear(Timer::Campaign);
         let holder = Holder { node: self.config.node(), how: PromiseKind::Voted };
         self.save(Purpose::Stand(epoch), Some(self.next_record(epoch, holder)), epoch, None);
         self.out.happened(Notice::CampaignStarted { epoch, rank });
-        self.state.timers.set(Timer::Round, self.state.now + self.campaign_timeout());
         self.state.notices.note_broadcast(PeerState::Candidate(epoch), self.state.durable.epoch());
         self.offer_to_everybody();
     }
@@ -166,10 +165,9 @@ impl Elector {
         // A leader begins with the longest detection time it may use, and adapts it in office (R41).
         let (offer, detection) = (candidate.offer(), self.own_detection());
         let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.state.now);
-        if lease_end > self.state.now
-            && let Role::Candidate(won) = core::mem::take(&mut self.state.role)
-        {
-            self.become_leader(won.offer(), detection, lease_end);
+        if lease_end > self.state.now {
+            let won = offer.clone();
+            self.become_leader(&won, detection, lease_end);
         }
     }
 
@@ -232,10 +230,8 @@ impl Elector {
         let Role::Candidate(candidate) = &self.state.role else { return };
         let epoch = candidate.epoch();
         self.state.pause.end_favour();
-        self.state.role = Role::Follower(Follower::Free);
+        self.apply(Transition::StepDown);
         self.silence(|state| matches!(state, PeerState::Candidate(_)));
-        self.state.timers.clear(Timer::Round);
-        self.reset_heartbeat();
         self.out.happened(Notice::CampaignLost { epoch, reason });
     }
 }

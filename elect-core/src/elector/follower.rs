@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::elector::{Elector, Role};
 use crate::epoch::{Epoch, Position};
 use crate::event::{CampaignLost, Ignored, LeaderLost, Notice, StepDown};
-use crate::follower::{Followed, Follower, LeaderClaim, OfferInHand};
+use crate::follower::{Followed, LeaderClaim, OfferInHand};
 use crate::frame::{Body, Header, Heartbeat, Refusal};
 use crate::members::{MemberIndex, MemberKind};
 use crate::nonce::Nonce;
@@ -163,7 +163,7 @@ impl Elector {
     }
 
     #[inline]
-    fn give_promise(&mut self, renewal: Promise) {
+    pub(super) fn give_promise(&mut self, renewal: Promise) {
         if let Role::Follower(follower) = &mut self.state.role {
             let until = follower.give(renewal);
             self.state.timers.set(Timer::Promise, until);
@@ -179,10 +179,10 @@ impl Elector {
     }
 
     pub(super) fn end_promise(&mut self, reason: LeaderLost) {
-        if self.promise().is_some() {
+        self.unfollow(reason);
+        if let Role::Follower(follower) = &mut self.state.role {
+            follower.end_promise();
             self.state.timers.clear(Timer::Promise);
-            self.unfollow(reason);
-            self.state.role = Role::Follower(Follower::Free);
         }
     }
 

@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use crate::config::Detection;
 use crate::duty::Duty;
+use crate::elector::transition::Transition;
 use crate::elector::{Elector, Role};
 use crate::epoch::Epoch;
 use crate::event::{StepDown, SteppedDown};
-use crate::follower::Follower;
 use crate::frame::Header;
 use crate::leader::Leader;
 use crate::members::MemberIndex;
@@ -24,20 +24,18 @@ impl Elector {
     pub(super) fn become_leader(&mut self, won: &Offer, detection: Duration, lease_end: Time) {
         let (epoch, source) = (won.epoch(), self.catch_up_source(won));
         self.choose_genesis(won);
-        self.state.role = Role::Leader(Box::new(Leader::new(won, detection, lease_end, self.state.position)));
+        let leader = Box::new(Leader::new(won, detection, lease_end, self.state.position));
+        let office_by = self.state.now + self.config.office_timeout();
+        self.apply(Transition::Lead { leader, lease_end, office_by });
         self.state.campaign.won();
         self.state.pause.withdraw_request();
         self.state.pause.end_favour();
         // R62: a pause keeps whoever led last in office.
         self.state.pause.note_leader(self.me, epoch);
         self.state.connected_floor = Time::ZERO;
-        self.state.timers.clear(Timer::Round);
-        self.state.timers.set(Timer::Lease, lease_end);
-        self.state.timers.set(Timer::Office, self.state.now + self.config.office_timeout());
         self.authority.grant(epoch, lease_end);
         let elected = Elected::new(self.authority.clone(), epoch, source);
         self.out.act(Duty::Elected(elected));
-        self.reset_heartbeat();
         self.announce();
         self.note_voters_above();
     }
@@ -128,13 +126,9 @@ impl Elector {
     pub(super) fn lose_office(&mut self, reason: StepDown) {
         let Role::Leader(leader) = &self.state.role else { return };
         let epoch = leader.epoch();
-        self.state.role = Role::Follower(Follower::Free);
+        self.apply(Transition::StepDown);
         self.silence(|state| matches!(state, PeerState::Leader(_)));
         self.lost(SteppedDown { epoch, reason });
-        for timer in [Timer::Lease, Timer::Office, Timer::Handover] {
-            self.state.timers.clear(timer);
-        }
-        self.reset_heartbeat();
     }
 
     /// R24: what the same step has queued under a state that is over does not leave; what follows has a newer

@@ -3,11 +3,9 @@
 use alloc::string::ToString;
 
 use crate::duty::Duty;
-use crate::elector::{Elector, Lifecycle, Role};
+use crate::elector::{Elector, Lifecycle};
 use crate::event::{CampaignLost, LeaderLost, RequestRefused, StepDown, Stopped};
-use crate::follower::Follower;
 use crate::promise::Promise;
-use crate::timers::Timer;
 
 impl Elector {
     /// R15: a restart is a promise to the record's holder, for the longest time that may have been promised
@@ -19,8 +17,7 @@ impl Elector {
         let until = self.state.now + self.config.promise_span(self.state.durable.record().detection_max);
         let promise =
             Promise { to, epoch: self.state.durable.epoch(), life: None, until, renewed_at: self.state.now };
-        self.state.role = Role::Follower(Follower::Promised(promise));
-        self.state.timers.set(Timer::Promise, until);
+        self.give_promise(promise);
     }
 
     /// R44: after a storage error, or as a clone, nothing is voted, offered or led, what the same step has queued
@@ -33,11 +30,10 @@ impl Elector {
             }
         });
         self.give_up_campaign(CampaignLost::Stopped);
-        self.unfollow(LeaderLost::Stopped);
+        self.end_promise(LeaderLost::Stopped);
         self.tell_host();
         let spoke = self.state.lifecycle == Lifecycle::Running;
         self.state.lifecycle = Lifecycle::Stopped(reason.clone());
-        self.state.role = Role::Follower(Follower::Free);
         self.state.durable.stop();
         // R48: a node whose incarnation is not durable would speak as its last life, or as its clone.
         self.out.take_back_frames_and_gate();
