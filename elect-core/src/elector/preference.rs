@@ -1,4 +1,4 @@
-//! Preferences that contradict each other.
+//! Preference: when office goes to the node that should have it (R40), and when preferences contradict each other.
 
 use core::time::Duration;
 

@@ -1,5 +1,7 @@
 //! R18–R20, R32–R34, R46: who campaigns, when, and how a campaign ends.
 
+use std::collections::VecDeque;
+use std::iter::repeat_n;
 use std::time::Duration;
 
 use elect_core::{
@@ -320,6 +322,49 @@ fn delay_behind_a(b: &mut Solo) -> Duration {
         Some(CampaignBlocker::Rank { rank: 1, at }) => at.since(b.now),
         other => panic!("{other:?}"),
     }
+}
+
+/// `a` answers each heartbeat of `b`, and is so far away.
+fn with_a_distant_rival(builder: ConfigBuilder, away: Duration) -> Solo {
+    let mut b = Solo::with(builder);
+    let mut under_way = VecDeque::new();
+    // At last it is free.
+    for state in repeat_n(PeerState::Promised, 200).chain(repeat_n(PeerState::Free, 40)) {
+        b.pass(ms(20));
+        let mut answer = b.frame("a", 0, state, beat());
+        answer.header.nonce.sent = answer.header.nonce.sent + Duration::from_nanos(1);
+        under_way.push_back((b.now + away, answer));
+        while let Some((_, answer)) = under_way.pop_front_if(|(due, _)| *due <= b.now) {
+            b.deliver("a", &answer);
+            if answer.header.state == PeerState::Free {
+                return b;
+            }
+        }
+    }
+    panic!("it is never free");
+}
+
+fn delay_behind_a_distant_rival(builder: ConfigBuilder, away: Duration) -> Duration {
+    let b = with_a_distant_rival(builder, away);
+    match b.blocker() {
+        Some(CampaignBlocker::Rank { rank: 1, at }) => at.since(b.now),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn r32_a_step_is_as_fine_as_the_clock_at_least_and_as_long_as_detection_at_most() {
+    let three = || builder("b", &["a", "b", "c"]);
+    let coarse = three().clock_granularity(ms(10));
+    assert_eq!(delay_behind_a(&mut with_a_fast_rival(coarse)), ms(10));
+    let delay = delay_behind_a_distant_rival(three(), ms(100));
+    assert!(delay > ms(160) && delay < ms(300), "{delay:?}");
+    assert_eq!(delay_behind_a_distant_rival(three(), ms(400)), D);
+    // Where the configured step is longer than that, it stays.
+    let slow = || three().round_trip(ms(350));
+    let step = delay_behind_a(&mut Solo::with(slow()));
+    assert!(step > D, "{step:?}");
+    assert_eq!(delay_behind_a_distant_rival(slow(), ms(400)), step);
 }
 
 #[test]
