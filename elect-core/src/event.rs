@@ -90,7 +90,7 @@ impl fmt::Display for StepDown {
 
 /// What is worth knowing: to be logged, counted or shown, and to tell clients who leads. Nothing goes wrong in a host
 /// that hears none of it; what it must act on is a [`Duty`](crate::Duty).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 #[cfg_attr(feature = "wire", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Notice {

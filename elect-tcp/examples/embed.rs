@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
-use crossbeam_channel::RecvTimeoutError;
 use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Notice, Raised};
-use elect_tcp::{Events, HostEvent, Node, NodeConfig, NodeHandle, NodeNotice, VoteFile, random_seed};
+use elect_tcp::{
+    Events, HostEvent, NoEvent, Node, NodeConfig, NodeHandle, NodeNotice, VoteFile, random_seed,
+};
 
 /// One turn of a host's loop declares it healthy for this long.
 const HEALTHY_FOR: Duration = Duration::from_secs(2);
@@ -80,10 +81,10 @@ fn serve(name: NodeId, node: &NodeHandle, events: &Events) {
     loop {
         // This loop is what works here: if it hangs, the node loses office instead of leading without serving.
         node.healthy_for(HEALTHY_FOR);
-        let event = match events.receiver().recv_timeout(HEALTHY_FOR / 4) {
+        let event = match events.recv_timeout(HEALTHY_FOR / 4) {
             Ok(event) => event,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(NoEvent::NotYet) => continue,
+            Err(NoEvent::Ended) => break,
         };
         match event {
             HostEvent::Act(duty) => act(name, node, duty),

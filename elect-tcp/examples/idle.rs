@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (handle, events) = Node::start(config, Arc::new(NoLog))?;
         let host = handle.clone();
         thread::spawn(move || {
-            for event in events.receiver() {
+            for event in &events {
                 // A measurement: nobody asks these nodes to hand over, and they serve nobody.
                 if let HostEvent::Act(
                     Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },

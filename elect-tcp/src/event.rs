@@ -1,10 +1,9 @@
 //! What a node tells its host.
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
+use elect_core::{Address, Duty, Incarnation, NodeId, Notice, Raised, SteppedDown, Time};
 
-/// Beyond this many waiting events diagnostics are left out, so that a host that never reads costs bounded memory.
-const DIAGNOSTICS_MAX: usize = 4096;
+use crate::observed::Observed;
+use crate::stream::{EventSender, Events, Queued, Subject, events};
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub enum HostEvent {
 }
 
 /// What is worth knowing of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NodeNotice {
     /// The elector reports.
@@ -33,8 +32,12 @@ pub enum NodeNotice {
         /// How many of four.
         copies: usize,
     },
-    /// How many notices were left out because nobody read the stream; nothing else ever is.
-    Skipped(u64),
+    /// The reader was so far behind that events were left out: what was only worth knowing, and what is moot by now.
+    /// See [`Events`].
+    Missed {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// The link over which this node sends to a peer.
@@ -67,85 +70,68 @@ pub enum Ended {
     },
 }
 
-/// The one stream of a node's events. Losses and duties are never left out, however long nobody reads.
-///
-/// A host that is slow to read it, or whose reader panics, stalls nothing else: once authority is over its stamps are
-/// refused and its reads do not finish, whatever it has heard.
-#[derive(Debug)]
-pub struct Events {
-    receiver: Receiver<HostEvent>,
-}
-
-impl Events {
-    /// The channel, for a `select` over several sources. It disconnects after [`HostEvent::Ended`].
-    pub const fn receiver(&self) -> &Receiver<HostEvent> {
-        &self.receiver
-    }
-}
-
-/// The orchestrator's end of the stream.
+/// The orchestrator's end of the streams: one that gives, and any number that tell.
 #[derive(Debug)]
 pub(crate) struct Announcer {
-    sender: Sender<HostEvent>,
-    skipped: u64,
+    host: EventSender<HostEvent>,
+    observers: Vec<EventSender<Observed>>,
 }
 
 pub(crate) fn stream() -> (Announcer, Events) {
-    let (sender, receiver) = unbounded();
-    (Announcer { sender, skipped: 0 }, Events { receiver })
+    let (host, stream) = events();
+    (Announcer { host, observers: Vec::new() }, stream)
 }
 
 impl Announcer {
-    /// Tells the host. Never blocks; a host that has dropped the stream is not an error.
+    /// Tells the host, and before it whoever else listens: they cannot take anything away from it. Never waits for a
+    /// reader; a stream that nobody reads any more is not an error.
     pub(crate) fn tell(&mut self, event: HostEvent) {
-        if is_diagnostic(&event) && self.sender.len() >= DIAGNOSTICS_MAX {
-            self.skipped += 1;
-            return;
+        if !self.observers.is_empty() {
+            let observed = Observed::from(&event);
+            self.observers.retain(|observer| observer.send(observed.clone()));
         }
-        if self.skipped > 0 {
-            let _ =
-                self.sender.send(HostEvent::Happened(NodeNotice::Skipped(std::mem::take(&mut self.skipped))));
-        }
-        let _ = self.sender.send(event);
+        let _ = self.host.send(event);
+    }
+
+    /// One more stream that tells, from the next event on.
+    pub(crate) fn subscribe(&mut self) -> Events<Observed> {
+        let (observer, stream) = events();
+        self.observers.push(observer);
+        stream
     }
 }
 
-/// Whether an event is only there to be logged, and may come as often as somebody else sends nonsense.
-const fn is_diagnostic(event: &HostEvent) -> bool {
-    matches!(
-        event,
-        HostEvent::Happened(
-            NodeNotice::LinkChanged(_)
-                | NodeNotice::Elector(
-                    Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. }
-                )
-        )
-    )
+impl Queued for HostEvent {
+    fn subject(&self) -> Subject {
+        match self {
+            Self::Lost(_) => Subject::Loss,
+            Self::Ended(_) => Subject::Once,
+            Self::Happened(notice) => notice.subject(),
+            Self::Act(duty) => match duty {
+                Duty::Elected(_) | Duty::EpochRaised { raised: Raised::OnTheWay(_), .. } => Subject::Gain,
+                Duty::EpochRaised { raised: Raised::InOffice(_), .. } => Subject::Raise,
+                Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } => Subject::Handover,
+                Duty::Rebuilt | Duty::Replaced { .. } => Subject::Storage,
+                Duty::Stopped { .. } => Subject::Once,
+            },
+        }
+    }
+
+    fn missed(count: u64) -> Self {
+        Self::Happened(NodeNotice::Missed { count })
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use elect_core::{Epoch, Ignored, StepDown};
-
-    use super::*;
-
-    #[test]
-    fn diagnostics_are_bounded_and_counted_and_losses_never_left_out() {
-        let (mut announcer, events) = stream();
-        let from = NodeId::new("b").unwrap();
-        let ignored = || {
-            let notice = Notice::Ignored { from, reason: Ignored::Stranger };
-            HostEvent::Happened(NodeNotice::Elector(notice))
-        };
-        for _ in 0..DIAGNOSTICS_MAX + 10 {
-            announcer.tell(ignored());
+impl NodeNotice {
+    pub(crate) const fn subject(&self) -> Subject {
+        match self {
+            Self::Missed { count } => Subject::Missed(*count),
+            Self::VoteFileRepaired { .. } => Subject::Once,
+            Self::LinkChanged(_)
+            | Self::Elector(
+                Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },
+            ) => Subject::Diagnostic,
+            Self::Elector(_) => Subject::Notice,
         }
-        let loss = SteppedDown { epoch: Epoch::new(3), reason: StepDown::LeaseOver };
-        announcer.tell(HostEvent::Lost(loss));
-        assert_eq!(events.receiver().len(), DIAGNOSTICS_MAX + 2);
-        let rest: Vec<_> = events.receiver().try_iter().skip(DIAGNOSTICS_MAX).collect();
-        assert!(
-            matches!(rest[..], [HostEvent::Happened(NodeNotice::Skipped(10)), HostEvent::Lost(told)] if told == loss)
-        );
     }
 }

@@ -15,7 +15,9 @@ use crate::clock;
 use crate::counters::{Counters, Counts};
 use crate::event::{Ended, Link};
 use crate::leader_cell::LeaderCell;
+use crate::observed::Observed;
 use crate::orchestrator::{Command, CommandContext};
+use crate::stream::Events;
 use crate::threads::Threads;
 
 /// How long a shutdown may take: the longest dial, twice over.
@@ -129,6 +131,15 @@ impl NodeHandle {
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
         self.ask(|context| context.effects.links.values().cloned().collect())
+    }
+
+    /// One more stream of what happens to this node, from now on: for a log, for metrics, for another part of the
+    /// server. It loses no step-down either, and takes nothing away from the stream of [`Node::start`], which alone is
+    /// given duties. What is so already is not told again: subscribe first, then ask.
+    ///
+    /// [`Node::start`]: crate::Node::start
+    pub fn subscribe(&self) -> Result<Events<Observed>, NodeGone> {
+        self.ask(|context| context.effects.announcer.subscribe())
     }
 
     /// What the node has counted since it started. Lock-free.

@@ -14,10 +14,12 @@ mod leader_cell;
 #[cfg(unix)]
 mod local;
 mod node;
+mod observed;
 mod orchestrator;
 mod outbox;
 mod own_address;
 mod saver;
+mod stream;
 mod tcp;
 #[cfg(test)]
 mod testing;
@@ -28,12 +30,14 @@ mod vote_file;
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
-pub use event::{Ended, Events, HostEvent, Link, NodeNotice};
+pub use event::{Ended, HostEvent, Link, NodeNotice};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};
+pub use observed::{DutySummary, Observed};
+pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
 pub use transport::{Close, DialError, Stream, Transport, Watch};
 pub use vote_file::{VoteFile, VoteFileError};

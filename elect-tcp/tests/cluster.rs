@@ -19,7 +19,7 @@ fn three_nodes_elect_one_and_survive_its_shutdown() {
     let stopped = cluster.stop(leader);
     assert!(!stopped.handle.is_leader());
     stopped.handle.status().unwrap_err();
-    let told: Vec<_> = stopped.events.receiver().try_iter().collect();
+    let told: Vec<_> = stopped.events.try_iter().collect();
     assert!(
         told.iter().any(|event| matches!(event, HostEvent::Lost(loss) if loss.reason == StepDown::Resigned)),
         "{told:?}"
@@ -104,7 +104,7 @@ fn a_paused_leader_that_is_shut_down_says_so_and_leads_again() {
     let other = (leader + 1) % 3;
     spin("pause", || cluster.handle(other).status().unwrap().pause.is_some());
     let stopped = cluster.stop(leader);
-    let told: Vec<_> = stopped.events.receiver().try_iter().collect();
+    let told: Vec<_> = stopped.events.try_iter().collect();
     let lost = told.iter().filter_map(|event| match event {
         HostEvent::Lost(loss) => Some(loss.reason),
         _ => None,
@@ -172,7 +172,7 @@ fn a_rotted_copy_of_the_vote_file_is_repaired_and_reported() {
     content[100] ^= 1;
     fs::write(&vote_file, content).unwrap();
     cluster.restart(0);
-    let first = cluster.member(0).events.receiver().recv().unwrap();
+    let first = cluster.member(0).events.recv().unwrap();
     assert!(matches!(first, HostEvent::Happened(NodeNotice::VoteFileRepaired { copies: 1 })), "{first:?}");
     let (_, later) = cluster.wait_for_leader(Epoch::ZERO);
     assert!(later > epoch, "nothing is forgotten");

@@ -159,7 +159,7 @@ fn slow_fsync() {
     drop(release);
     let deadline = std::time::Instant::now() + common::BOUND;
     loop {
-        match events.receiver().recv_deadline(deadline) {
+        match events.recv_deadline(deadline) {
             Ok(HostEvent::Act(elect_core::Duty::Elected(_))) => break,
             Ok(_) => {}
             Err(error) => panic!("{error}\n{:#?}", handle.explain()),
@@ -223,7 +223,7 @@ fn shutdown_stalled_peer() {
     assert!(began.elapsed() < Duration::from_secs(4), "it waited for a handshake that never ends");
     assert_eq!(handle.threads(), 0);
     TcpListener::bind(own).expect("the port is free");
-    let last = events.receiver().try_iter().last();
+    let last = events.try_iter().last();
     assert!(matches!(last, Some(HostEvent::Ended(Ended::Shutdown))), "{last:?}");
     handle.shutdown().expect("once more is no error");
     assert_eq!(handle.resign(), Err(RequestError::NodeGone(NodeGone)));

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::{Receiver, Select, Sender, bounded};
 use elect_core::{Health, NodeId, Position};
 use elect_tcp::Events;
 use tokio::sync::mpsc;
@@ -29,10 +30,23 @@ pub(super) const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
 /// One turn of the loop declares the node healthy for at least this long.
 const HEALTHY_FOR: Duration = Duration::from_secs(2);
 
+/// Rings when an event has come, so that one `select` waits for events and inputs.
+struct Bell(Sender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        // It is ringing already where there is no room.
+        let _ = self.0.try_send(());
+    }
+}
+
 /// The thread's state. Its elector side is in `events.rs`.
 pub(crate) struct Host {
     pub(super) shared: Arc<Shared>,
-    pub(super) events: Events,
+    events: Events,
+    /// Rung by `waker` when `events` has more.
+    rung: Receiver<()>,
+    waker: Waker,
     pub(super) inbox: Receiver<Input>,
     pub(super) log: Arc<EventLog>,
     /// `None` on a witness.
@@ -60,9 +74,14 @@ impl Host {
         log: Arc<EventLog>,
         replicated: Option<ReplicatedState>,
     ) -> Self {
+        let (bell, rung) = bounded(1);
+        // What has come already has rung for nobody.
+        let _ = bell.send(());
         Self {
             shared,
             events,
+            rung,
+            waker: Arc::new(Bell(bell)).into(),
             inbox,
             log,
             replicated,
@@ -96,7 +115,7 @@ impl Host {
         let others = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again));
         let deadline = others.chain([self.health_due]).min();
         let mut select = Select::new();
-        select.recv(self.events.receiver());
+        select.recv(&self.rung);
         select.recv(&self.inbox);
         match deadline {
             Some(deadline) => drop(select.ready_deadline(deadline)),
@@ -138,7 +157,10 @@ impl Host {
     }
 
     fn take_events(&mut self) {
-        while let Ok(event) = self.events.receiver().try_recv() {
+        let _ = self.rung.try_recv();
+        let waker = self.waker.clone();
+        // Once there is no more, the bell rings for the next.
+        while let Poll::Ready(Some(event)) = self.events.poll_recv(&mut Context::from_waker(&waker)) {
             self.on_event(event);
             self.carry_out();
         }

@@ -5,9 +5,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Receiver;
 use elect_core::{
     ClusterId, Config, ConfigBuilder, Detection, Duty, Epoch, Floor, NoLog, NodeId, Notice, Office, Position,
     Raise, Raised, SteppedDown,
@@ -25,7 +27,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 pub(crate) fn hear<T>(events: &Events, what: &str, mut wanted: impl FnMut(HostEvent) -> Option<T>) -> T {
     let deadline = Instant::now() + BOUND;
     loop {
-        let event = events.receiver().recv_deadline(deadline);
+        let event = events.recv_deadline(deadline);
         let event = event.unwrap_or_else(|error| panic!("no {what} within {BOUND:?}: {error}"));
         if let Some(found) = wanted(event) {
             return found;
@@ -38,7 +40,7 @@ pub(crate) fn spin(what: &str, mut reached: impl FnMut() -> bool) {
     let deadline = Instant::now() + BOUND;
     while !reached() {
         assert!(Instant::now() < deadline, "no {what} within {BOUND:?}");
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -60,6 +62,15 @@ impl Floor for TestFloor {
             let _ = hangs.recv();
         }
         NoLog.raise(raise)
+    }
+}
+
+/// Wakes the thread that waits for several streams at once.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -209,19 +220,20 @@ impl Cluster {
     }
 
     fn next(&self, deadline: Instant) -> Option<(usize, HostEvent)> {
-        let running: Vec<_> = self
-            .members
-            .iter()
-            .enumerate()
-            .filter_map(|(index, member)| Some((index, member.as_ref()?)))
-            .collect();
-        let mut select = Select::new();
-        for (_, member) in &running {
-            select.recv(member.events.receiver());
+        let waker = Arc::new(Unpark(thread::current())).into();
+        loop {
+            for (index, member) in self.members.iter().enumerate() {
+                let Some(member) = member else { continue };
+                if let Poll::Ready(event) = member.events.poll_recv(&mut Context::from_waker(&waker)) {
+                    return Some((index, event.expect("a node that ended is taken out")));
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            thread::park_timeout(left);
         }
-        let ready = select.select_deadline(deadline).ok()?;
-        let (index, member) = running[ready.index()];
-        Some((index, ready.recv(member.events.receiver()).expect("a node that ended is taken out")))
     }
 
     /// What a host without a log does.
