@@ -1,9 +1,6 @@
 //! What a node tells its host.
 
-use elect_core::{Address, Duty, Incarnation, NodeId, Notice, Raised, SteppedDown, Time};
-
-use crate::observed::Observed;
-use crate::stream::{EventSender, Events, Queued, Subject, events};
+use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub enum NodeNotice {
         copies: usize,
     },
     /// The reader was so far behind that events were left out: what was only worth knowing, and what is moot by now.
-    /// See [`Events`].
+    /// See [`Events`](crate::Events).
     Missed {
         /// How many.
         count: u64,
@@ -68,70 +65,4 @@ pub enum Ended {
         /// The thread.
         thread: String,
     },
-}
-
-/// The orchestrator's end of the streams: one that gives, and any number that tell.
-#[derive(Debug)]
-pub(crate) struct Announcer {
-    host: EventSender<HostEvent>,
-    observers: Vec<EventSender<Observed>>,
-}
-
-pub(crate) fn stream() -> (Announcer, Events) {
-    let (host, stream) = events();
-    (Announcer { host, observers: Vec::new() }, stream)
-}
-
-impl Announcer {
-    /// Tells the host, and before it whoever else listens: they cannot take anything away from it. Never waits for a
-    /// reader; a stream that nobody reads any more is not an error.
-    pub(crate) fn tell(&mut self, event: HostEvent) {
-        if !self.observers.is_empty() {
-            let observed = Observed::from(&event);
-            self.observers.retain(|observer| observer.send(observed.clone()));
-        }
-        let _ = self.host.send(event);
-    }
-
-    /// One more stream that tells, from the next event on.
-    pub(crate) fn subscribe(&mut self) -> Events<Observed> {
-        let (observer, stream) = events();
-        self.observers.push(observer);
-        stream
-    }
-}
-
-impl Queued for HostEvent {
-    fn subject(&self) -> Subject {
-        match self {
-            Self::Lost(_) => Subject::Loss,
-            Self::Ended(_) => Subject::Once,
-            Self::Happened(notice) => notice.subject(),
-            Self::Act(duty) => match duty {
-                Duty::Elected(_) | Duty::EpochRaised { raised: Raised::OnTheWay(_), .. } => Subject::Gain,
-                Duty::EpochRaised { raised: Raised::InOffice(_), .. } => Subject::Raise,
-                Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } => Subject::Handover,
-                Duty::Rebuilt | Duty::Replaced { .. } => Subject::Storage,
-                Duty::Stopped { .. } => Subject::Once,
-            },
-        }
-    }
-
-    fn missed(count: u64) -> Self {
-        Self::Happened(NodeNotice::Missed { count })
-    }
-}
-
-impl NodeNotice {
-    pub(crate) const fn subject(&self) -> Subject {
-        match self {
-            Self::Missed { count } => Subject::Missed(*count),
-            Self::VoteFileRepaired { .. } => Subject::Once,
-            Self::LinkChanged(_)
-            | Self::Elector(
-                Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },
-            ) => Subject::Diagnostic,
-            Self::Elector(_) => Subject::Notice,
-        }
-    }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announcer;
 mod clock;
 mod closers;
 mod config;

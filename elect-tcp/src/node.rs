@@ -11,12 +11,13 @@ use elect_core::{
     StorageFailed,
 };
 
+use crate::announcer::{self, Announcer};
 use crate::clock;
 use crate::closers::Closers;
 use crate::config::NodeConfig;
 use crate::counters::Counters;
 use crate::dialer::{Dialer, Timeouts};
-use crate::event::{self, Announcer, HostEvent, Link, NodeNotice};
+use crate::event::{HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
@@ -84,7 +85,7 @@ impl Node {
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
         let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
-        let (mut announcer, events) = event::stream();
+        let (mut announcer, events) = announcer::stream();
         if file.repaired() > 0 {
             let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
             announcer.tell(HostEvent::Happened(repaired));

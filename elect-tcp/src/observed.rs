@@ -5,7 +5,6 @@ use elect_core::{
 };
 
 use crate::event::{Ended, HostEvent, NodeNotice};
-use crate::stream::{Queued, Subject};
 
 /// What happened to a node, as [`NodeHandle::subscribe`](crate::NodeHandle::subscribe) tells it: in the same order as
 /// [`HostEvent`], and with the same words, but nothing in it can be acted on.
@@ -103,28 +102,5 @@ impl From<&HostEvent> for Observed {
             HostEvent::Ended(ended) => Self::Ended(ended.clone()),
             HostEvent::Happened(notice) => Self::Happened(notice.clone()),
         }
-    }
-}
-
-impl Queued for Observed {
-    fn subject(&self) -> Subject {
-        match self {
-            Self::Lost(_) => Subject::Loss,
-            Self::Ended(_) => Subject::Once,
-            Self::Happened(notice) => notice.subject(),
-            Self::Duty(duty) => match duty {
-                DutySummary::Elected { .. } | DutySummary::EpochRaised { in_office: false, .. } => {
-                    Subject::Gain
-                }
-                DutySummary::EpochRaised { in_office: true, .. } => Subject::Raise,
-                DutySummary::HandoverBegan { .. } | DutySummary::HandoverAborted { .. } => Subject::Handover,
-                DutySummary::Rebuilt | DutySummary::Replaced { .. } => Subject::Storage,
-                DutySummary::Stopped { .. } => Subject::Once,
-            },
-        }
-    }
-
-    fn missed(count: u64) -> Self {
-        Self::Happened(NodeNotice::Missed { count })
     }
 }

@@ -15,10 +15,11 @@ use elect_core::{
     SteppedDown, StorageFailed, Time,
 };
 
+use crate::announcer::Announcer;
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
-use crate::event::{Announcer, Ended, HostEvent, Link, NodeNotice};
+use crate::event::{Ended, HostEvent, Link, NodeNotice};
 use crate::leader_cell::LeaderCell;
 use crate::outbox::Outbox;
 

@@ -104,6 +104,11 @@ pub(crate) fn events<E>() -> (EventSender<E>, Events<E>) {
 }
 
 impl<E> Events<E> {
+    /// An iterator that blocks for each event, as the stream itself does.
+    pub const fn iter(&self) -> Iter<'_, E> {
+        Iter(self)
+    }
+
     /// The next event; blocks until there is one. `None`: the node has ended.
     pub fn recv(&self) -> Option<E> {
         self.block(None).ok()
@@ -197,7 +202,7 @@ impl<'a, E> IntoIterator for &'a Events<E> {
     type IntoIter = Iter<'a, E>;
 
     fn into_iter(self) -> Iter<'a, E> {
-        Iter(self)
+        self.iter()
     }
 }
 
@@ -305,28 +310,26 @@ fn thin_out<E: Queued>(events: &mut VecDeque<E>) {
 #[derive(Default)]
 struct Later {
     notices: usize,
-    gain: bool,
-    raise: bool,
-    loss: bool,
-    handover: bool,
-    storage: bool,
+    subjects: Vec<Subject>,
 }
 
 impl Later {
     fn keeps(&mut self, subject: Subject) -> bool {
-        match subject {
-            Subject::Diagnostic | Subject::Missed(_) => false,
+        let moot_after: &[Subject] = match subject {
+            Subject::Diagnostic | Subject::Missed(_) => return false,
+            Subject::Once => return true,
             Subject::Notice => {
                 self.notices += 1;
-                self.notices <= NOTICES_KEPT
+                return self.notices <= NOTICES_KEPT;
             }
-            Subject::Loss => !std::mem::replace(&mut self.loss, true),
-            Subject::Gain => !self.loss && !std::mem::replace(&mut self.gain, true),
-            Subject::Raise => !self.loss && !self.gain && !std::mem::replace(&mut self.raise, true),
-            Subject::Handover => !self.loss && !std::mem::replace(&mut self.handover, true),
-            Subject::Storage => !std::mem::replace(&mut self.storage, true),
-            Subject::Once => true,
-        }
+            Subject::Loss | Subject::Storage => &[],
+            Subject::Gain | Subject::Handover => &[Subject::Loss],
+            Subject::Raise => &[Subject::Loss, Subject::Gain],
+        };
+        let is_moot =
+            self.subjects.contains(&subject) || self.subjects.iter().any(|later| moot_after.contains(later));
+        self.subjects.extend((!is_moot).then_some(subject));
+        !is_moot
     }
 }
 

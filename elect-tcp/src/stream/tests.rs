@@ -5,7 +5,8 @@ use std::thread;
 use elect_core::{Epoch, Ignored, NodeId, Notice, StepDown, SteppedDown};
 
 use super::*;
-use crate::event::{Announcer, Ended, NodeNotice, stream};
+use crate::announcer::{Announcer, stream};
+use crate::event::{Ended, NodeNotice};
 use crate::observed::{DutySummary, Observed};
 
 const BOUND: Duration = Duration::from_secs(20);

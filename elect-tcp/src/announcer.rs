@@ -1,0 +1,95 @@
+//! Tells what happens: to the host, and to whoever else listens.
+
+use elect_core::{Duty, Notice, Raised};
+
+use crate::event::{HostEvent, NodeNotice};
+use crate::observed::{DutySummary, Observed};
+use crate::stream::{EventSender, Events, Queued, Subject, events};
+
+/// The orchestrator's end of the streams: one that gives, and any number that tell.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    host: EventSender<HostEvent>,
+    observers: Vec<EventSender<Observed>>,
+}
+
+pub(crate) fn stream() -> (Announcer, Events) {
+    let (host, stream) = events();
+    (Announcer { host, observers: Vec::new() }, stream)
+}
+
+impl Announcer {
+    /// Tells the host, and before it whoever else listens: they cannot take anything away from it. Never waits for a
+    /// reader; a stream that nobody reads any more is not an error.
+    pub(crate) fn tell(&mut self, event: HostEvent) {
+        if !self.observers.is_empty() {
+            let observed = Observed::from(&event);
+            self.observers.retain(|observer| observer.send(observed.clone()));
+        }
+        let _ = self.host.send(event);
+    }
+
+    /// One more stream that tells, from the next event on.
+    pub(crate) fn subscribe(&mut self) -> Events<Observed> {
+        let (observer, stream) = events();
+        self.observers.push(observer);
+        stream
+    }
+}
+
+impl Queued for HostEvent {
+    fn subject(&self) -> Subject {
+        match self {
+            Self::Lost(_) => Subject::Loss,
+            Self::Ended(_) => Subject::Once,
+            Self::Happened(notice) => subject(notice),
+            Self::Act(duty) => match duty {
+                Duty::Elected(_) | Duty::EpochRaised { raised: Raised::OnTheWay(_), .. } => Subject::Gain,
+                Duty::EpochRaised { raised: Raised::InOffice(_), .. } => Subject::Raise,
+                Duty::HandoverBegan { .. } | Duty::HandoverAborted { .. } => Subject::Handover,
+                Duty::Rebuilt | Duty::Replaced { .. } => Subject::Storage,
+                Duty::Stopped { .. } => Subject::Once,
+            },
+        }
+    }
+
+    fn missed(count: u64) -> Self {
+        Self::Happened(NodeNotice::Missed { count })
+    }
+}
+
+impl Queued for Observed {
+    fn subject(&self) -> Subject {
+        match self {
+            Self::Lost(_) => Subject::Loss,
+            Self::Ended(_) => Subject::Once,
+            Self::Happened(notice) => subject(notice),
+            Self::Duty(duty) => match duty {
+                DutySummary::Elected { .. } | DutySummary::EpochRaised { in_office: false, .. } => {
+                    Subject::Gain
+                }
+                DutySummary::EpochRaised { in_office: true, .. } => Subject::Raise,
+                DutySummary::HandoverBegan { .. } | DutySummary::HandoverAborted { .. } => Subject::Handover,
+                DutySummary::Rebuilt | DutySummary::Replaced { .. } => Subject::Storage,
+                DutySummary::Stopped { .. } => Subject::Once,
+            },
+        }
+    }
+
+    fn missed(count: u64) -> Self {
+        Self::Happened(NodeNotice::Missed { count })
+    }
+}
+
+/// What a notice is about.
+const fn subject(notice: &NodeNotice) -> Subject {
+    match notice {
+        NodeNotice::Missed { count } => Subject::Missed(*count),
+        NodeNotice::VoteFileRepaired { .. } => Subject::Once,
+        NodeNotice::LinkChanged(_)
+        | NodeNotice::Elector(
+            Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },
+        ) => Subject::Diagnostic,
+        NodeNotice::Elector(_) => Subject::Notice,
+    }
+}
