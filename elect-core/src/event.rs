@@ -64,6 +64,8 @@ pub enum StepDown {
     Replaced,
     /// A voter holds an entry of an epoch above the one led: somebody else led, so catching up comes first.
     EntryFromAbove,
+    /// What drives the elector failed. The elector itself never says so: a driver does, in its place.
+    DriverFailed,
 }
 
 impl fmt::Display for StepDown {
@@ -84,6 +86,7 @@ impl fmt::Display for StepDown {
             Self::EntryFromAbove => {
                 f.write_str("a voter holds an entry of a higher epoch, to be caught up with first")
             }
+            Self::DriverFailed => f.write_str("a thread of the node failed, and the node has ended"),
         }
     }
 }

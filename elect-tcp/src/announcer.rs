@@ -29,6 +29,11 @@ impl Announcer {
         let _ = self.host.send(event);
     }
 
+    /// Whether the host may still act on what it is told.
+    pub(crate) fn has_host(&self) -> bool {
+        self.host.is_read()
+    }
+
     /// One more stream that tells, from the next event on.
     pub(crate) fn subscribe(&mut self) -> Events<Observed> {
         let (observer, stream) = events();

@@ -2,23 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Address, Authority, Elector, Explanation, HandoverRequest, Health, HostData, KnownLeader, Lease, Office,
+    Address, Elector, Explanation, HandoverRequest, Health, HostData, KnownLeader, Lease, NodeId, Office,
     Position, RebuiltTo, RequestRefused, Requested, Status, Step, Time,
 };
 
+use crate::cells::Cells;
 use crate::clock;
 use crate::counters::{Counters, Counts};
 use crate::event::{Ended, Link};
-use crate::leader_cell::LeaderCell;
 use crate::observed::Observed;
 use crate::orchestrator::{Command, CommandContext};
+use crate::role::Role;
 use crate::stream::Events;
 use crate::threads::Threads;
+use crate::watch::LeaderWatch;
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
@@ -56,9 +57,7 @@ pub struct NodeHandle {
 }
 
 pub(crate) struct Shared {
-    pub(crate) authority: Authority,
-    pub(crate) leader: LeaderCell,
-    pub(crate) ended: Arc<AtomicBool>,
+    pub(crate) cells: Cells,
     pub(crate) commands: Sender<Command>,
     /// Disconnected when no command is answered any more.
     pub(crate) gone: Receiver<()>,
@@ -71,8 +70,7 @@ pub(crate) struct Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("authority", &self.authority)
-            .field("ended", &self.ended)
+            .field("cells", &self.cells)
             .field("threads", &self.threads.count())
             .finish_non_exhaustive()
     }
@@ -81,10 +79,28 @@ impl fmt::Debug for Shared {
 impl NodeHandle {
     /// The lease held at this moment, if there is one. Lock-free; reads the clock at the call.
     pub fn lease(&self) -> Option<Lease> {
-        if self.shared.ended.load(Ordering::SeqCst) {
-            return None;
-        }
-        self.shared.authority.lease(self.now())
+        self.shared.cells.lease()
+    }
+
+    /// When the lease that is held at this moment ends unless it is renewed, on std's clock: for a timer. Whether it is
+    /// over then, [`lease`](Self::lease) says. Lock-free.
+    pub fn lease_end(&self) -> Option<Instant> {
+        self.shared.cells.lease_end()
+    }
+
+    /// This node's name.
+    pub fn node_id(&self) -> NodeId {
+        self.shared.cells.own_name()
+    }
+
+    /// What this node is in its group. Lock-free.
+    pub fn role(&self) -> Role {
+        self.shared.cells.role()
+    }
+
+    /// Watches who leads, and what this node is, from now on.
+    pub fn watch(&self) -> LeaderWatch {
+        LeaderWatch::new(self.shared.cells.clone())
     }
 
     /// Whether this node holds a lease at this moment. Lock-free; reads the clock at the call.
@@ -98,14 +114,7 @@ impl NodeHandle {
     /// follows it. A leader that was cut off may be named until the promise to it ends: it is a hint for redirects, and
     /// proves nothing.
     pub fn leader(&self) -> Option<Arc<KnownLeader>> {
-        let known = self.shared.leader.read()?;
-        let is_so = if known.node == self.shared.leader.own_name() {
-            // A new office is known there a moment after its lease.
-            self.lease().is_some_and(|lease| lease.epoch == known.epoch)
-        } else {
-            !self.shared.ended.load(Ordering::SeqCst)
-        };
-        is_so.then_some(known)
+        self.shared.cells.leader()
     }
 
     /// Whether this node and those whom it is connected with both ways are a quorum now.
@@ -167,7 +176,7 @@ impl NodeHandle {
     pub fn set_address(&self, address: Address) -> Result<(), RequestError> {
         let set = self.ask(move |context| {
             let set = context.elector.set_address(address.clone(), context.now).resolve(context.effects);
-            set.map(|()| context.effects.leader.on_moved(address))
+            set.map(|()| context.effects.cells.on_moved(address))
         });
         Ok(set??)
     }
@@ -199,7 +208,11 @@ impl NodeHandle {
     /// The host is in office.
     pub fn on_office(&self, office: &Office) {
         let office = office.clone();
-        self.tell(move |elector, now| elector.on_office(&office, now));
+        let command: Command = Box::new(move |CommandContext { elector, effects, now, .. }| {
+            elector.on_office(&office, *now).resolve(*effects);
+            effects.cells.on_office(elector.status(*now).in_office);
+        });
+        let _ = self.shared.commands.send(command);
     }
 
     /// The catch-up source is lost, or no longer has what it reported.
@@ -247,21 +260,52 @@ impl NodeHandle {
         self.request(Elector::resume)
     }
 
-    /// Resigns if this node leads, lets the last frames leave, closes every stream, joins every thread and frees the
+    /// Hands over if this node leads, lets the last frames leave, closes every stream, joins every thread and frees the
     /// port and the vote file.
     ///
-    /// Wakes calls that are blocked. Takes milliseconds, a dial's timeout if a peer does not answer, and never more
-    /// than 10 s; then the error names the threads that are still busy. May be called by several threads and more
-    /// than once.
+    /// The handover goes to the best member that is fit, and needs somebody who reads the events meanwhile and calls
+    /// [`on_drained`](Self::on_drained): whoever does that on the calling thread uses
+    /// [`shutdown_at_once`](Self::shutdown_at_once). Where nobody can take over, or the target does not in time, the node
+    /// resigns instead. Either way the host hears [`Lost`](crate::HostEvent::Lost) if it led.
+    ///
+    /// Wakes calls that are blocked. Takes milliseconds and what the host needs to drain, a dial's timeout if a peer does
+    /// not answer, and never more than 10 s; then the error names the threads that are still busy. May be called by
+    /// several threads and more than once.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
         self.shutdown_within(SHUTDOWN_BOUND)
     }
 
-    /// The same within another bound.
+    /// The same within another bound, of which the handover gets half.
     pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
+        let (began, for_handover) = (Instant::now(), bound / 2);
+        self.end(began, bound, move |context| {
+            let request = HandoverRequest { timeout: Some(for_handover), ..HandoverRequest::default() };
+            // Before office there is nothing to drain: the best member is as good at once. Nor does anybody drain who
+            // has dropped the events.
+            if context.elector.status(context.now).in_office && context.effects.announcer.has_host() {
+                let _ = context.elector.request_handover(request, context.now).resolve(context.effects);
+            }
+            let until = context.now + for_handover;
+            *context.leaving = Some(context.leaving.map_or(until, |earlier| earlier.min(until)));
+        })
+    }
+
+    /// The same without a handover: the node resigns, in favour of the best member that is fit, and what the host has
+    /// begun is cut off.
+    pub fn shutdown_at_once(&self, bound: Duration) -> Result<(), ShutdownError> {
+        self.end(Instant::now(), bound, |context| *context.ending = Some(Ended::Shutdown))
+    }
+
+    fn end(
+        &self,
+        began: Instant,
+        bound: Duration,
+        end: impl FnOnce(&mut CommandContext<'_>) + Send + 'static,
+    ) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
-        let _ = self.shared.commands.send(Box::new(|context| *context.ending = Some(Ended::Shutdown)));
-        self.shared.threads.join_all(bound).map_err(|threads| ShutdownError { waited: bound, threads })
+        let _ = self.shared.commands.send(Box::new(end));
+        let left = bound.saturating_sub(began.elapsed());
+        self.shared.threads.join_all(left).map_err(|threads| ShutdownError { waited: bound, threads })
     }
 
     /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.
@@ -291,5 +335,42 @@ impl NodeHandle {
         request: impl FnOnce(&mut Elector, Time) -> Requested<'_> + Send + 'static,
     ) -> Result<(), RequestError> {
         Ok(self.ask(move |context| request(context.elector, context.now).resolve(context.effects))??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use elect_core::{Config, Duty, NoLog, StepDown};
+    use elect_harness::{cluster, id};
+
+    use super::*;
+    use crate::event::HostEvent;
+    use crate::{Node, NodeConfig, VoteFile};
+
+    /// The one thread without which nothing can say that it is over.
+    #[test]
+    fn a_leader_whose_own_thread_panics_tells_its_loss_and_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let elect = Config::builder(cluster(), id("only")).voters([id("only")]).build().unwrap();
+        let vote_file = directory.path().join("only.vote");
+        VoteFile::init(&vote_file, &elect).unwrap();
+        let config = NodeConfig::builder(elect, &vote_file).listen(([127, 0, 0, 1], 0).into());
+        let (node, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
+        let mut told = events.into_iter();
+        let led = told.find_map(|event| match event {
+            HostEvent::Act(Duty::Elected(elected)) => Some(elected.epoch()),
+            _ => None,
+        });
+        node.tell(|_, _| panic!("a bug of the elector"));
+        let lost = told.find_map(|event| match event {
+            HostEvent::Lost(loss) => Some((loss.epoch, loss.reason)),
+            _ => None,
+        });
+        assert_eq!(lost, led.map(|epoch| (epoch, StepDown::DriverFailed)));
+        assert!(
+            matches!(told.next(), Some(HostEvent::Ended(Ended::Panicked { thread })) if thread == "elect-node")
+        );
+        assert_eq!((node.lease(), node.role()), (None, Role::Ended));
+        node.shutdown().unwrap();
     }
 }

@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use elect_core::{Address, Duty, KnownLeader, NodeId, Notice};
 
 use crate::own_address::OwnAddress;
+use crate::signal::Signal;
 
 /// Follows what the elector tells its host, and is written before the host hears it.
 #[derive(Clone, Debug)]
@@ -13,14 +14,15 @@ pub(crate) struct LeaderCell {
     own_name: NodeId,
     own_address: OwnAddress,
     known: Arc<ArcSwapOption<KnownLeader>>,
+    signal: Signal,
 }
 
 impl LeaderCell {
-    pub(crate) fn new(own_name: NodeId, own_address: OwnAddress) -> Self {
-        Self { own_name, own_address, known: Arc::default() }
+    pub(crate) fn new(own_name: NodeId, own_address: OwnAddress, signal: Signal) -> Self {
+        Self { own_name, own_address, known: Arc::default(), signal }
     }
 
-    pub(crate) fn own_name(&self) -> NodeId {
+    pub(crate) const fn own_name(&self) -> NodeId {
         self.own_name
     }
 
@@ -29,7 +31,10 @@ impl LeaderCell {
     }
 
     fn write(&self, known: Option<KnownLeader>) {
-        self.known.store(known.map(Arc::new));
+        if self.read().as_deref() != known.as_ref() {
+            self.known.store(known.map(Arc::new));
+            self.signal.raise();
+        }
     }
 
     pub(crate) fn on_lost(&self) {
@@ -79,7 +84,7 @@ mod tests {
     #[test]
     fn the_cell_names_a_leader_with_its_own_address() {
         let address = |text| Address::new(text).unwrap();
-        let cell = LeaderCell::new(id("a"), OwnAddress::new(address("a:1")));
+        let cell = LeaderCell::new(id("a"), OwnAddress::new(address("a:1")), Signal::default());
         let named = || cell.read().map(|known| (known.node, known.epoch.number(), known.address.to_string()));
         assert_eq!(named(), None);
         let (leader, epoch) = (id("b"), Epoch::new(3));

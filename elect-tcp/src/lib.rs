@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod announcer;
+mod cells;
 mod clock;
 mod closers;
 mod config;
@@ -19,7 +20,9 @@ mod observed;
 mod orchestrator;
 mod outbox;
 mod own_address;
+mod role;
 mod saver;
+mod signal;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -27,6 +30,7 @@ mod testing;
 mod threads;
 mod transport;
 mod vote_file;
+mod watch;
 
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
@@ -38,10 +42,12 @@ pub use handshake::HandshakeRefusal;
 pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};
 pub use observed::{DutySummary, Observed};
+pub use role::Role;
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
 pub use transport::{Close, DialError, Stream, Transport, Watch};
 pub use vote_file::{VoteFile, VoteFileError};
+pub use watch::{Changed, LeaderWatch};
 
 /// The first screen of the repository compiles and runs.
 #[cfg(doctest)]

@@ -12,6 +12,7 @@ use elect_core::{
 };
 
 use crate::announcer::{self, Announcer};
+use crate::cells::Cells;
 use crate::clock;
 use crate::closers::Closers;
 use crate::config::NodeConfig;
@@ -21,7 +22,6 @@ use crate::event::{HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
-use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
@@ -93,7 +93,7 @@ impl Node {
         // R59: before an incarnation begins.
         file.record().check_log(floor.last_durable())?;
         let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
-        let mut bootstrap = Bootstrap { announcer, sent: Vec::new(), gate: None };
+        let mut bootstrap = Bootstrap { announcer, told: Vec::new(), sent: Vec::new(), gate: None };
         elector.tick(clock::now()).resolve(&mut bootstrap);
         // The new incarnation. What follows from it is saved by the saver, as everything later.
         if let Some(gate) = bootstrap.gate.take() {
@@ -109,13 +109,15 @@ impl Node {
 /// Carries out the steps of the first save, before there are threads.
 struct Bootstrap {
     announcer: Announcer,
+    /// For the host, and for the cells that its threads read.
+    told: Vec<HostEvent>,
     sent: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
 }
 
 impl Driver for Bootstrap {
     fn lost(&mut self, loss: SteppedDown) {
-        self.announcer.tell(HostEvent::Lost(loss));
+        self.told.push(HostEvent::Lost(loss));
     }
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
@@ -127,11 +129,11 @@ impl Driver for Bootstrap {
     }
 
     fn act(&mut self, duty: Duty) {
-        self.announcer.tell(HostEvent::Act(duty));
+        self.told.push(HostEvent::Act(duty));
     }
 
     fn happened(&mut self, notice: Notice) {
-        self.announcer.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
+        self.told.push(HostEvent::Happened(NodeNotice::Elector(notice)));
     }
 }
 
@@ -214,11 +216,10 @@ impl<T: Transport> Assembly<T> {
         let (commands_out, commands) = bounded(COMMANDS_MAX);
         let (answering, gone) = bounded(0);
         let positions = bounded(1);
-        let leader = LeaderCell::new(elector.config().node(), self.own_address.clone());
+        let ended = Arc::clone(&self.shutdown_guard.ended);
+        let cells = Cells::new(elector.authority(), elector.config().node(), self.own_address.clone(), ended);
         let shared = Shared {
-            authority: elector.authority(),
-            leader: leader.clone(),
-            ended: Arc::clone(&self.shutdown_guard.ended),
+            cells: cells.clone(),
             commands: commands_out,
             gone,
             positions: positions.clone(),
@@ -227,7 +228,10 @@ impl<T: Transport> Assembly<T> {
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
         let mut effects =
-            Effects { outboxes, gates, announcer: bootstrap.announcer, links, leader, now: clock::now() };
+            Effects { outboxes, gates, announcer: bootstrap.announcer, links, cells, now: clock::now() };
+        for event in bootstrap.told {
+            effects.tell(event);
+        }
         for (to, frame) in bootstrap.sent {
             effects.send(to, &frame);
         }

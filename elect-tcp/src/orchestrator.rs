@@ -12,15 +12,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
     Address, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice, Position,
-    SteppedDown, StorageFailed, Time,
+    StepDown, SteppedDown, StorageFailed, Time,
 };
 
 use crate::announcer::Announcer;
+use crate::cells::Cells;
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::event::{Ended, HostEvent, Link, NodeNotice};
-use crate::leader_cell::LeaderCell;
 use crate::outbox::Outbox;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
@@ -57,6 +57,8 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) now: Time,
     /// Set to end the node.
     pub(crate) ending: &'a mut Option<Ended>,
+    /// Set to end the node as soon as no handover is under way, and at this point in any case.
+    pub(crate) leaving: &'a mut Option<Time>,
 }
 
 /// Carries out steps.
@@ -66,16 +68,15 @@ pub(crate) struct Effects {
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
     pub(crate) links: BTreeMap<NodeId, Link>,
-    /// Who leads and where, for every thread to read.
-    pub(crate) leader: LeaderCell,
+    /// Who leads and where, and what this node is, for every thread to read.
+    pub(crate) cells: Cells,
     /// The time of the input whose step is carried out.
     pub(crate) now: Time,
 }
 
 impl Driver for Effects {
     fn lost(&mut self, loss: SteppedDown) {
-        self.leader.on_lost();
-        self.announcer.tell(HostEvent::Lost(loss));
+        self.tell(HostEvent::Lost(loss));
     }
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
@@ -90,13 +91,11 @@ impl Driver for Effects {
     }
 
     fn act(&mut self, duty: Duty) {
-        self.leader.on_duty(&duty);
-        self.announcer.tell(HostEvent::Act(duty));
+        self.tell(HostEvent::Act(duty));
     }
 
     fn happened(&mut self, notice: Notice) {
-        self.leader.on_notice(&notice);
-        self.announcer.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
+        self.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
     }
 }
 
@@ -155,11 +154,16 @@ impl Orchestrator {
             let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
             ended
         }));
+        // A panic on this thread left no elector to say so.
+        if let Some(epoch) = self.effects.cells.led() {
+            self.effects.lost(SteppedDown { epoch, reason: StepDown::DriverFailed });
+        }
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
         let Self { elector, effects, inputs, shutdown_guard, .. } = self;
         shutdown_guard.ended.store(true, Ordering::SeqCst);
         drop(elector);
-        let Effects { outboxes, gates, mut announcer, .. } = effects;
+        let Effects { outboxes, gates, mut announcer, cells, .. } = effects;
+        cells.on_ended();
         announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
         drop((outboxes, gates));
@@ -168,10 +172,14 @@ impl Orchestrator {
     }
 
     fn listen(&mut self) -> Ended {
-        let mut ending = None;
+        let (mut ending, mut leaving) = (None, None);
         loop {
             let now = self.tick_if_due();
-            let sleep = self.elector.deadline().since(now).min(SLEEP_MAX);
+            if self.is_done_leaving(leaving, now) {
+                return Ended::Shutdown;
+            }
+            let wakes_at = self.elector.deadline().min(leaving.unwrap_or(Time::NEVER));
+            let sleep = wakes_at.since(now).min(SLEEP_MAX);
             select! {
                 recv(self.inputs.inbox) -> input => if let Ok(input) = input {
                     ending = self.on_input(input);
@@ -184,7 +192,7 @@ impl Orchestrator {
                     self.step(|elector, now| elector.set_position(position, now));
                 },
                 recv(self.inputs.commands) -> command => match command {
-                    Ok(command) => self.on_command(command, &mut ending),
+                    Ok(command) => self.on_command(command, &mut ending, &mut leaving),
                     // The last handle is gone.
                     Err(_) => ending = Some(Ended::Shutdown),
                 },
@@ -212,10 +220,16 @@ impl Orchestrator {
         input(&mut self.elector, self.effects.now).resolve(&mut self.effects);
     }
 
-    fn on_command(&mut self, command: Command, ending: &mut Option<Ended>) {
+    fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
         let now = clock::now();
         self.effects.now = now;
-        command(&mut CommandContext { elector: &mut self.elector, effects: &mut self.effects, now, ending });
+        let (elector, effects) = (&mut self.elector, &mut self.effects);
+        command(&mut CommandContext { elector, effects, now, ending, leaving });
+    }
+
+    /// Whether a node that shall end need not wait for a handover, or no longer.
+    fn is_done_leaving(&self, leaving: Option<Time>, now: Time) -> bool {
+        leaving.is_some_and(|until| now >= until || !self.effects.cells.is_handing_over())
     }
 
     fn on_input(&mut self, input: Input) -> Option<Ended> {
@@ -240,6 +254,17 @@ impl Orchestrator {
 }
 
 impl Effects {
+    /// Whoever looks sees it before whoever listens hears it.
+    pub(crate) fn tell(&mut self, event: HostEvent) {
+        match &event {
+            HostEvent::Lost(_) => self.cells.on_lost(),
+            HostEvent::Act(duty) => self.cells.on_duty(duty),
+            HostEvent::Happened(NodeNotice::Elector(notice)) => self.cells.on_notice(notice),
+            HostEvent::Happened(_) | HostEvent::Ended(_) => {}
+        }
+        self.announcer.tell(event);
+    }
+
     fn on_link(&mut self, peer: NodeId, state: LinkState, reason: Option<String>) {
         let now = clock::now();
         match state {
@@ -264,5 +289,60 @@ impl Effects {
             change(link);
             self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(link.clone())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::thread;
+
+    use crossbeam_channel::bounded;
+
+    use super::*;
+    use crate::transport::Close;
+
+    type Diary = Arc<Mutex<Vec<&'static str>>>;
+
+    struct Stream(Diary);
+
+    impl Close for Stream {
+        fn close(&self) {
+            self.0.lock().unwrap().push("stream closed");
+        }
+    }
+
+    /// Whoever finds the address refused may count on it: nothing of this life is sent any more.
+    #[test]
+    fn the_last_frame_leaves_then_streams_are_closed_then_the_listener() {
+        let (diary, closers, ended) =
+            (Diary::default(), Closers::default(), Arc::new(AtomicBool::new(false)));
+        let note = |diary: &Diary, what| diary.lock().unwrap().push(what);
+        let _open = closers.register(Arc::new(Stream(Arc::clone(&diary)))).unwrap();
+        let (stopper, stop) = bounded::<()>(0);
+        let (flushing, flushed) = bounded::<()>(0);
+        let (sender_diary, saw_end) = (Arc::clone(&diary), Arc::clone(&ended));
+        let sender = thread::spawn(move || {
+            let _ = stop.recv();
+            assert!(saw_end.load(Ordering::SeqCst), "no handle serves any more");
+            note(&sender_diary, "last frame sent");
+            drop(flushing);
+        });
+        let (listener_diary, late) = (Arc::clone(&diary), closers.clone());
+        let close_transport = move || {
+            note(&listener_diary, "listener closed");
+            let stream = Arc::new(Stream(Arc::clone(&listener_diary)));
+            assert!(late.register(stream).is_none(), "a dial that ends late");
+        };
+        drop(ShutdownGuard {
+            stop: Some(stopper),
+            flushed,
+            closers,
+            close_transport: Box::new(close_transport),
+            ended,
+        });
+        sender.join().unwrap();
+        let wanted = ["last frame sent", "stream closed", "listener closed", "stream closed"];
+        assert_eq!(*diary.lock().unwrap(), wanted);
     }
 }

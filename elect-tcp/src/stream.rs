@@ -236,6 +236,11 @@ impl<E> fmt::Debug for Events<E> {
 }
 
 impl<E: Queued> EventSender<E> {
+    /// Whether somebody may still read.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.queue.lock().is_abandoned
+    }
+
     /// Adds an event. Never waits for a reader. `false`: nobody reads any more.
     pub(crate) fn send(&self, event: E) -> bool {
         let mut state = self.queue.lock();

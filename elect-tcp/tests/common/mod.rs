@@ -162,10 +162,10 @@ impl Cluster {
         &self.member(index).handle
     }
 
-    /// Shuts a node down.
+    /// Shuts a node down, without a handover.
     pub(crate) fn stop(&mut self, index: usize) -> Member {
         let member = self.members[index].take().expect("this node runs");
-        member.handle.shutdown().unwrap();
+        member.handle.shutdown_at_once(BOUND).unwrap();
         member
     }
 
@@ -237,7 +237,7 @@ impl Cluster {
     }
 
     /// What a host without a log does.
-    fn host(&mut self, index: usize, event: HostEvent) {
+    pub(crate) fn host(&mut self, index: usize, event: HostEvent) {
         let member = self.members[index].as_mut().expect("this node runs");
         match event {
             HostEvent::Act(
