@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Settings;
 use crate::demo::{self, DemoArgs};
@@ -44,6 +45,9 @@ struct ServeArgs {
     /// Appends one JSON object per line for everything that matters.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// What is written to standard error about the election: off, error, warn, info, debug.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: LevelFilter,
     /// Ends, whatever it is doing, when the process with this id that started it ends. For the demo.
     #[arg(long, value_name = "PID", hide = true)]
     end_with: Option<u32>,
@@ -93,6 +97,7 @@ fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {
     if let Some(parent) = args.end_with {
         demo::end_with(parent)?;
     }
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log).init();
     let settings = Settings::read(&args.config.config)?;
     let warnings: Vec<_> =
         settings.elect.warnings().iter().map(|warning| format!("\n  note: {warning}")).collect();

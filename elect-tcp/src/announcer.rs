@@ -1,7 +1,10 @@
 //! Tells what happens: to the host, and to whoever else listens.
 
-use elect_core::{Duty, Notice, Raised};
+use std::sync::Arc;
 
+use elect_core::{Duty, NodeId, Notice, Raised};
+
+use crate::counters::Counters;
 use crate::event::{HostEvent, NodeNotice};
 use crate::observed::{DutySummary, Observed};
 use crate::stream::{EventSender, Events, Queued, Subject, events};
@@ -9,19 +12,35 @@ use crate::stream::{EventSender, Events, Queued, Subject, events};
 /// The orchestrator's end of the streams: one that gives, and any number that tell.
 #[derive(Debug)]
 pub(crate) struct Announcer {
+    #[cfg(feature = "tracing")]
+    node: NodeId,
+    counters: Arc<Counters>,
     host: EventSender<HostEvent>,
     observers: Vec<EventSender<Observed>>,
 }
 
-pub(crate) fn stream() -> (Announcer, Events) {
+/// The streams of a node.
+pub(crate) fn stream(node: NodeId, counters: Arc<Counters>) -> (Announcer, Events) {
     let (host, stream) = events();
-    (Announcer { host, observers: Vec::new() }, stream)
+    let announcer = Announcer {
+        #[cfg(feature = "tracing")]
+        node,
+        counters,
+        host,
+        observers: Vec::new(),
+    };
+    #[cfg(not(feature = "tracing"))]
+    let _ = node;
+    (announcer, stream)
 }
 
 impl Announcer {
     /// Tells the host, and before it whoever else listens: they cannot take anything away from it. Never waits for a
     /// reader; a stream that nobody reads any more is not an error.
     pub(crate) fn tell(&mut self, event: HostEvent) {
+        self.counters.measures.on_event(&event);
+        #[cfg(feature = "tracing")]
+        crate::trace::tell(self.node, &event);
         if !self.observers.is_empty() {
             let observed = Observed::from(&event);
             self.observers.retain(|observer| observer.send(observed.clone()));

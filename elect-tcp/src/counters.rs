@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::measures::Measures;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -19,8 +21,10 @@ impl Counter {
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The running counts of one node.
-        #[derive(Debug, Default)]
+        #[derive(Debug)]
         pub(crate) struct Counters {
+            /// The same and more for a recorder of metrics.
+            pub(crate) measures: Measures,
             $(pub(crate) $name: Counter,)*
         }
 
@@ -32,6 +36,10 @@ macro_rules! counters {
         }
 
         impl Counters {
+            pub(crate) fn new(measures: Measures) -> Self {
+                Self { measures, $($name: Counter::default(),)* }
+            }
+
             pub(crate) fn read(&self) -> Counts {
                 Counts { $($name: self.$name.read(),)* }
             }
@@ -66,5 +74,13 @@ impl Counts {
     /// How often any thread of the node woke up.
     pub const fn wakes(&self) -> u64 {
         self.orchestrator_wakes + self.sender_wakes + self.reader_wakes + self.listener_wakes
+    }
+}
+
+#[cfg(test)]
+impl Default for Counters {
+    fn default() -> Self {
+        let harness = elect_harness::cluster();
+        Self::new(Measures::new(harness, elect_harness::id("a"), []))
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use elect_core::{Address, ClusterId, Incarnation, NodeId};
 
+use crate::measures::label;
 use crate::transport::Stream;
 
 /// The versions that this software supports.
@@ -92,6 +93,16 @@ pub(crate) enum HandshakeError {
     Foreign(&'static str),
     #[error("the handshake did not finish: {0}")]
     Io(#[from] io::Error),
+}
+
+impl HandshakeError {
+    /// The kind of failure, for metrics.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Refused(refusal) => label(refusal),
+            other => label(other),
+        }
+    }
 }
 
 /// What a node says of itself.

@@ -117,7 +117,13 @@ impl InboundConnections {
             self.judge(greeting, closer, number)?;
             Ok(self.answer(greeting.node))
         });
-        let Ok(greeting) = greeting else { return self.counters.handshakes_failed.add(1) };
+        let greeting = match greeting {
+            Ok(greeting) => greeting,
+            Err(error) => {
+                self.counters.measures.on_handshake_refused(error.label());
+                return self.counters.handshakes_failed.add(1);
+            }
+        };
         let peer = greeting.node;
         let hello = Input::Greeted { peer, incarnation: greeting.incarnation, address: greeting.address };
         if stream.set_timeouts(None, None).is_err() || self.inbox.send(hello).is_err() {

@@ -15,6 +15,8 @@ mod inbound;
 mod leader_cell;
 #[cfg(unix)]
 mod local;
+#[cfg_attr(not(feature = "metrics"), path = "measures/off.rs")]
+mod measures;
 mod node;
 mod observed;
 mod orchestrator;
@@ -28,6 +30,8 @@ mod tcp;
 #[cfg(test)]
 mod testing;
 mod threads;
+#[cfg(feature = "tracing")]
+mod trace;
 mod transport;
 mod vote_file;
 mod watch;
@@ -40,6 +44,8 @@ pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
+#[cfg(feature = "metrics")]
+pub use measures::metric_names;
 pub use node::{Node, StartError};
 pub use observed::{DutySummary, Observed};
 pub use role::Role;

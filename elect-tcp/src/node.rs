@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
@@ -22,6 +23,7 @@ use crate::event::{HostEvent, Link, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
+use crate::measures::Measures;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
@@ -85,7 +87,10 @@ impl Node {
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
         let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
-        let (mut announcer, events) = announcer::stream();
+        let peers = config.elect.members().iter().map(|member| member.id);
+        let measures = Measures::new(config.elect.cluster(), config.elect.node(), peers);
+        let counters = Arc::new(Counters::new(measures));
+        let (mut announcer, events) = announcer::stream(config.elect.node(), Arc::clone(&counters));
         if file.repaired() > 0 {
             let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
             announcer.tell(HostEvent::Happened(repaired));
@@ -97,11 +102,14 @@ impl Node {
         elector.tick(clock::now()).resolve(&mut bootstrap);
         // The new incarnation. What follows from it is saved by the saver, as everything later.
         if let Some(gate) = bootstrap.gate.take() {
+            let began = Instant::now();
             let gated = gate.commit(&mut file, &floor)?;
+            counters.measures.on_save(began.elapsed(), false);
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
         let incarnation = file.record().incarnation;
-        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, file, floor)?;
+        let handle =
+            Assembly::new(config, transport, incarnation, counters).start(elector, bootstrap, file, floor)?;
         Ok((handle, events))
     }
 }
@@ -153,7 +161,7 @@ struct Assembly<T> {
 }
 
 impl<T: Transport> Assembly<T> {
-    fn new(config: NodeConfig, transport: T, incarnation: Incarnation) -> Self {
+    fn new(config: NodeConfig, transport: T, incarnation: Incarnation, counters: Arc<Counters>) -> Self {
         let transport = Arc::new(transport);
         let (stopper, stop) = bounded(0);
         let (flushing, flushed) = bounded(0);
@@ -173,7 +181,7 @@ impl<T: Transport> Assembly<T> {
             transport,
             threads: Threads::default(),
             closers,
-            counters: Arc::default(),
+            counters,
             inbox: bounded(INBOX_MAX),
             stop,
             flushing,

@@ -199,9 +199,26 @@ impl Orchestrator {
                 default(sleep) => {}
             }
             self.counters.orchestrator_wakes.add(1);
+            self.measure_lease();
             if let Some(ending) = ending {
                 return ending;
             }
+        }
+    }
+
+    fn measure_lease(&self) {
+        if cfg!(feature = "metrics") {
+            self.counters.measures.on_lease(self.effects.cells.lease(), clock::now());
+        }
+    }
+
+    /// A leader's heartbeats are answered at once: their round trip is what the link needs. A follower's echoes come
+    /// with the leader's next heartbeat.
+    fn measure_round_trip(&self, peer: NodeId, frame: &Frame) {
+        if let (true, Some(_), Some(echo)) =
+            (cfg!(feature = "metrics"), self.effects.cells.led(), frame.header.echo)
+        {
+            self.counters.measures.on_echo(peer, echo.sent, clock::now());
         }
     }
 
@@ -234,7 +251,10 @@ impl Orchestrator {
 
     fn on_input(&mut self, input: Input) -> Option<Ended> {
         match input {
-            Input::Frame { from, frame } => self.step(|elector, now| elector.on_message(from, &frame, now)),
+            Input::Frame { from, frame } => {
+                self.measure_round_trip(from, &frame);
+                self.step(|elector, now| elector.on_message(from, &frame, now));
+            }
             Input::Link { peer, state, reason } => {
                 self.effects.on_link(peer, state, reason);
                 self.step(|elector, now| elector.on_link(peer, state, now));

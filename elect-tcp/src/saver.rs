@@ -1,6 +1,7 @@
 //! The thread that commits gates, so that no sync ever campaigns in the orchestrator's way.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Floor, Gate, Gated, StorageFailed};
@@ -21,7 +22,9 @@ impl<F: Floor> Saver<F> {
     /// The thread: ends with the orchestrator's end of either channel.
     pub(crate) fn run(mut self) {
         for gate in &self.gates {
+            let began = Instant::now();
             let result = gate.commit(&mut self.file, &self.floor);
+            self.counters.measures.on_save(began.elapsed(), result.is_err());
             self.counters.gates_committed.add(1);
             if self.saved.send(result).is_err() {
                 return;

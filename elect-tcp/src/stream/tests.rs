@@ -194,7 +194,7 @@ fn a_waker_that_panics_stalls_nobody() {
 
 #[test]
 fn each_subscriber_hears_everything_and_one_that_is_gone_is_forgotten() {
-    let (mut announcer, host): (Announcer, _) = stream();
+    let (mut announcer, host): (Announcer, _) = stream(NodeId::new("a").unwrap(), Arc::default());
     let (first, second) = (announcer.subscribe(), announcer.subscribe());
     let tell = |announcer: &mut Announcer, epoch| {
         let loss = SteppedDown { epoch: Epoch::new(epoch), reason: StepDown::Resigned };

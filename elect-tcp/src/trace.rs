@@ -1,0 +1,142 @@
+//! One line for everything that happens, to whatever subscriber of `tracing` the process has.
+//!
+//! Fields, where they make sense: `node`, `epoch`, `reason`, `peer`. Changes of authority and of who leads are `INFO`,
+//! what an operator should look at is `WARN`, a node that has stopped is `ERROR`, and single frames are `DEBUG`.
+
+use elect_core::{Duty, NodeId, Notice};
+use tracing::Level;
+use tracing::field::display;
+
+use crate::event::{Ended, HostEvent, Link, NodeNotice};
+
+/// What a line says.
+struct Line {
+    level: Level,
+    epoch: Option<u64>,
+    peer: Option<NodeId>,
+    reason: Option<String>,
+    text: String,
+}
+
+impl Line {
+    fn new(level: Level, text: &(impl ToString + ?Sized)) -> Self {
+        Self { level, epoch: None, peer: None, reason: None, text: text.to_string() }
+    }
+
+    fn epoch(self, epoch: elect_core::Epoch) -> Self {
+        Self { epoch: Some(epoch.number()), ..self }
+    }
+
+    fn peer(self, peer: NodeId) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    fn reason(self, reason: &(impl ToString + ?Sized)) -> Self {
+        Self { reason: Some(reason.to_string()), ..self }
+    }
+}
+
+/// Writes one line.
+pub(crate) fn tell(node: NodeId, event: &HostEvent) {
+    let is_wanted = if is_of_a_frame(event) {
+        tracing::enabled!(target: "elect", Level::DEBUG)
+    } else {
+        tracing::enabled!(target: "elect", Level::ERROR)
+    };
+    if !is_wanted {
+        return;
+    }
+    let Line { level, epoch, peer, reason, text } = line(event);
+    let (peer, reason) = (peer.map(display), reason.map(display));
+    macro_rules! write {
+        ($level:expr) => {
+            tracing::event!(target: "elect", $level, node = %node, epoch, reason, peer, "{text}")
+        };
+    }
+    match level {
+        Level::ERROR => write!(Level::ERROR),
+        Level::WARN => write!(Level::WARN),
+        Level::INFO => write!(Level::INFO),
+        _ => write!(Level::DEBUG),
+    }
+}
+
+/// Whether it comes as often as somebody sends nonsense: then it costs nothing where nobody wants to read it.
+const fn is_of_a_frame(event: &HostEvent) -> bool {
+    matches!(
+        event,
+        HostEvent::Happened(NodeNotice::Elector(
+            Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. }
+        ))
+    )
+}
+
+fn line(event: &HostEvent) -> Line {
+    match event {
+        HostEvent::Lost(loss) => Line::new(Level::WARN, loss).epoch(loss.epoch).reason(&loss.reason),
+        HostEvent::Act(duty) => duty_line(duty),
+        HostEvent::Ended(Ended::Shutdown) => Line::new(Level::INFO, "the node has ended"),
+        HostEvent::Ended(Ended::Panicked { thread }) => {
+            Line::new(Level::ERROR, "the node has ended").reason(&format!("{thread} panicked"))
+        }
+        HostEvent::Happened(NodeNotice::Elector(notice)) => notice_line(notice),
+        HostEvent::Happened(NodeNotice::LinkChanged(link)) => link_line(link),
+        HostEvent::Happened(NodeNotice::VoteFileRepaired { copies }) => {
+            Line::new(Level::WARN, &format!("{copies} copies in the vote file were repaired"))
+        }
+        HostEvent::Happened(NodeNotice::Missed { count }) => {
+            Line::new(Level::WARN, &format!("{count} events were left out"))
+        }
+    }
+}
+
+fn duty_line(duty: &Duty) -> Line {
+    let line = |level| Line::new(level, duty);
+    match duty {
+        Duty::Elected(elected) => line(Level::INFO).epoch(elected.epoch()).reason("elected"),
+        Duty::EpochRaised { raised, .. } => line(Level::INFO).epoch(raised.epoch()).reason("epoch raised"),
+        Duty::HandoverBegan { target, cause, .. } => line(Level::INFO).peer(*target).reason(cause),
+        Duty::HandoverAborted { target, reason } => line(Level::WARN).peer(*target).reason(reason),
+        Duty::Rebuilt => line(Level::INFO),
+        Duty::Replaced { told_by, .. } => line(Level::WARN).peer(*told_by),
+        Duty::Stopped { reason } => line(Level::ERROR).reason(reason),
+    }
+}
+
+fn notice_line(notice: &Notice) -> Line {
+    let line = |level| Line::new(level, notice);
+    match notice {
+        Notice::Following { leader, epoch, .. } => line(Level::INFO).peer(*leader).epoch(*epoch),
+        Notice::LeaderLost { leader, epoch, reason } => {
+            line(Level::INFO).peer(*leader).epoch(*epoch).reason(reason)
+        }
+        Notice::CampaignStarted { epoch, .. } => line(Level::INFO).epoch(*epoch),
+        Notice::CampaignLost { epoch, reason } => line(Level::INFO).epoch(*epoch).reason(reason),
+        Notice::Accepted { candidate, epoch } => line(Level::INFO).peer(*candidate).epoch(*epoch),
+        Notice::RefusedOffer { candidate: peer, epoch, refusal }
+        | Notice::OfferRefused { voter: peer, epoch, refusal } => {
+            line(Level::DEBUG).peer(*peer).epoch(*epoch).reason(refusal)
+        }
+        Notice::Ignored { from, reason } => line(Level::DEBUG).peer(*from).reason(reason),
+        Notice::LeaderAddress { leader: peer, .. } | Notice::NewerApplication { peer, .. } => {
+            line(Level::INFO).peer(*peer)
+        }
+        Notice::CountsAsReplaced { node: peer, .. }
+        | Notice::TwoGroups { node: peer, .. }
+        | Notice::EntriesLost { node: peer, .. }
+        | Notice::PromiseTooShort { voter: peer, .. }
+        | Notice::PreferencesContradict { peer } => line(Level::WARN).peer(*peer),
+        Notice::SlowerThanConfigured(_) => line(Level::WARN),
+        _ => line(Level::INFO),
+    }
+}
+
+fn link_line(link: &Link) -> Line {
+    let level = if link.is_up { Level::INFO } else { Level::WARN };
+    let text = format!("the link to {} is {}", link.peer, if link.is_up { "up" } else { "down" });
+    let told = Line::new(level, &text).peer(link.peer);
+    match &link.reason {
+        Some(reason) => told.reason(reason),
+        None => told,
+    }
+}
