@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use common::Cluster;
+use common::{Cluster, spin};
 use elect_core::Epoch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -60,7 +60,9 @@ fn each_transition_is_a_line_that_says_why() {
     let (next, _) = cluster.wait_for_leader(epoch);
     cluster.wait_for_followers(next);
     cluster.stop(next);
-    let lines = kept.0.lock().unwrap();
+    let is_closed = |(_, fields): &Line| fields.get("reason").is_some_and(|reason| reason.contains("closed"));
+    spin("closed link", || kept.0.lock().unwrap().iter().any(is_closed));
+    let lines = kept.0.lock().unwrap().clone();
     let (node, epoch) = (cluster.names[leader].to_string(), epoch.to_string());
     let find = |wanted: &[(&str, &str)]| {
         let fits = |(_, fields): &&Line| {
@@ -76,7 +78,7 @@ fn each_transition_is_a_line_that_says_why() {
     assert_eq!(follows.0, Level::INFO);
     find(&[("node", cluster.names[next].as_str()), ("message", "the node has ended")]);
     find(&[("message", "the link to"), ("reason", "closed")]);
-    for (level, fields) in lines.iter() {
+    for (level, fields) in &lines {
         let text = &fields["message"];
         assert!(fields.contains_key("node") && !text.contains('\n'), "{level} {fields:?}");
     }
