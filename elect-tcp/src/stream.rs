@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -132,6 +133,11 @@ impl<E> Events<E> {
     /// What has come already.
     pub fn try_iter(&self) -> impl Iterator<Item = E> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
+    }
+
+    /// The next event, for a task on any runtime. `None`: the node has ended. A future that is dropped loses no event.
+    pub async fn recv_async(&self) -> Option<E> {
+        poll_fn(|context| self.poll_recv(context)).await
     }
 
     /// The next event; without one `context`'s waker is woken when the next has come, or the stream ends. `Ready(None)`:
