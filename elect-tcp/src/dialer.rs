@@ -17,7 +17,7 @@ use crate::orchestrator::Input;
 use crate::outbox::{Batch, Outgoing};
 use crate::own_address::OwnAddress;
 use crate::threads::Threads;
-use crate::transport::{DialError, Stream, Transport};
+use crate::transport::{DialError, Stream, Transport, TrySend};
 
 /// Dials one peer and sends to it.
 pub(crate) struct Dialer<T> {
@@ -58,6 +58,8 @@ struct Stopped;
 struct Connection<S> {
     stream: S,
     closed: Receiver<()>,
+    /// What sends past this thread, if the stream can.
+    sender: Option<Arc<dyn TrySend>>,
     /// Closes the stream with this value, and so ends the thread that watches it.
     _registration: Registration,
 }
@@ -90,7 +92,9 @@ impl<T: Transport> Dialer<T> {
             let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
-                    let end = self.serve(connection)?;
+                    let end = self.serve(connection);
+                    self.outgoing.end_direct();
+                    let end = end?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
                     backoff.after_close(Instant::now())
@@ -134,7 +138,8 @@ impl<T: Transport> Dialer<T> {
         answer.map_err(|error: HandshakeError| ConnectError::Failed(error.to_string()))?;
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
-        Ok(Connection { stream, closed, _registration: registration })
+        let sender = stream.sender()?;
+        Ok(Connection { stream, closed, sender, _registration: registration })
     }
 
     /// A thread that says when the stream ends: the one that sends would notice only at its next frame.
@@ -157,6 +162,8 @@ impl<T: Transport> Dialer<T> {
         // What waited while there was no stream describes the past.
         let mut oldest = clock::now() - self.timeouts.stale;
         loop {
+            // Nothing waits for this thread: what comes next may leave without it.
+            self.outgoing.open_direct(connection.sender.as_ref());
             let batch = select! {
                 recv(self.outgoing.batches) -> batch => batch,
                 recv(connection.closed) -> _ => return Ok("the peer closed it".into()),
@@ -164,6 +171,8 @@ impl<T: Transport> Dialer<T> {
             self.counters.sender_wakes.add(1);
             // Without an orchestrator the last batch has left, and so has this node.
             let batch = batch.map_err(|_| Stopped)?;
+            bytes.clear();
+            self.outgoing.close_direct(&mut bytes);
             let count = encode(&batch, oldest, &mut bytes);
             self.outgoing.recycle(batch);
             if let Err(error) = connection.stream.write_all(&bytes) {
@@ -194,9 +203,8 @@ impl<T: Transport> Dialer<T> {
     }
 }
 
-/// The bytes of those frames that have waited since `oldest` or later, and their number.
+/// Adds the bytes of those frames that have waited since `oldest` or later, and says how many frames that were.
 fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
-    bytes.clear();
     let mut count = 0;
     for waiting in batch.iter().filter(|waiting| waiting.since >= oldest) {
         let mut buffer = [0; FRAME_BYTES_MAX];

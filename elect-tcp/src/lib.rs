@@ -7,6 +7,7 @@ mod closers;
 mod config;
 mod counters;
 mod dialer;
+mod direct;
 mod event;
 mod frames;
 mod handle;
@@ -51,7 +52,7 @@ pub use observed::{DutySummary, Observed};
 pub use role::Role;
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
-pub use transport::{Close, DialError, Stream, Transport, Watch};
+pub use transport::{Close, DialError, Stream, Transport, TrySend, Watch};
 pub use vote_file::{VoteFile, VoteFileError};
 pub use watch::{Changed, LeaderWatch};
 

@@ -277,7 +277,7 @@ impl<T: Transport> Assembly<T> {
         let (mut outboxes, mut wake_dialer) = (BTreeMap::new(), HashMap::new());
         let own = self.config.elect.node();
         for peer in self.config.elect.members().iter().map(|member| member.id).filter(|id| *id != own) {
-            let (outbox, outgoing) = outbox();
+            let (outbox, outgoing) = outbox(Arc::clone(&self.counters));
             let (wake, woken) = bounded(1);
             let dialer = self.dialer(peer, outgoing, woken);
             self.threads.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;

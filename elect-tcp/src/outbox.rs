@@ -5,8 +5,14 @@
 //! made them, an accept is not lost to the heartbeat after it, and a peer that does not read costs nine frames of
 //! memory.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Frame, Time};
+
+use crate::counters::Counters;
+use crate::direct::{Direct, Sent};
+use crate::transport::TrySend;
 
 /// How many kinds of frames there are.
 const KINDS: usize = 9;
@@ -28,6 +34,8 @@ pub(crate) struct Outbox {
     /// Takes a batch back that the peer's thread has not taken yet.
     untaken: Receiver<Batch>,
     spare: Receiver<Batch>,
+    direct: Direct,
+    counters: Arc<Counters>,
 }
 
 /// The peer thread's end.
@@ -35,31 +43,68 @@ pub(crate) struct Outbox {
 pub(crate) struct Outgoing {
     pub(crate) batches: Receiver<Batch>,
     spare: Sender<Batch>,
+    direct: Direct,
 }
 
-pub(crate) fn outbox() -> (Outbox, Outgoing) {
+pub(crate) fn outbox(counters: Arc<Counters>) -> (Outbox, Outgoing) {
+    let direct = Direct::default();
     let (batches, taken) = bounded(1);
     let (spare_in, spare_out) = bounded(1);
     (
-        Outbox { batches, untaken: taken.clone(), spare: spare_out },
-        Outgoing { batches: taken, spare: spare_in },
+        Outbox { batches, untaken: taken.clone(), spare: spare_out, direct: direct.clone(), counters },
+        Outgoing { batches: taken, spare: spare_in, direct },
     )
 }
 
 impl Outbox {
-    /// Adds a frame in place of an older one of its kind. Never blocks.
+    /// Sends a frame, or adds it in place of an older one of its kind to what waits. Never blocks.
     pub(crate) fn put(&self, frame: &Frame, now: Time) {
+        // Held until the frame waits: whoever opens the way has seen that none does.
+        let mut way = self.direct.lock();
+        match way.send(frame) {
+            Sent::Whole => self.counters.frames_sent.add(1),
+            Sent::Partly => {
+                self.counters.frames_sent.add(1);
+                self.wait(Batch::new());
+            }
+            Sent::No => self.wait_with(frame, now),
+        }
+    }
+
+    fn wait_with(&self, frame: &Frame, now: Time) {
         let batch = self.untaken.try_recv().or_else(|_| self.spare.try_recv());
         let mut batch = batch.unwrap_or_else(|_| Batch::with_capacity(KINDS));
         let kind = std::mem::discriminant(&frame.body);
         batch.retain(|waiting| std::mem::discriminant(&waiting.frame.body) != kind);
         batch.push(Waiting { frame: frame.clone(), since: now });
-        // Nobody else sends, and the channel was just emptied, so it is not full; it may have lost its receiver.
+        self.wait(batch);
+    }
+
+    /// Nobody else sends, and the channel is empty, so it is not full; it may have lost its receiver.
+    fn wait(&self, batch: Batch) {
         let _ = self.batches.try_send(batch);
     }
 }
 
 impl Outgoing {
+    /// Lets frames leave through `sender`, unless some wait.
+    pub(crate) fn open_direct(&self, sender: Option<&Arc<dyn TrySend>>) {
+        let mut way = self.direct.lock();
+        if let Some(sender) = sender.filter(|_| self.batches.is_empty()) {
+            way.open(Arc::clone(sender));
+        }
+    }
+
+    /// The peer's thread is about to write: first of all, what this adds to `bytes`.
+    pub(crate) fn close_direct(&self, bytes: &mut Vec<u8>) {
+        self.direct.lock().close_into(bytes);
+    }
+
+    /// The stream has ended.
+    pub(crate) fn end_direct(&self) {
+        self.direct.lock().end();
+    }
+
     /// Gives a batch's memory back.
     pub(crate) fn recycle(&self, mut batch: Batch) {
         batch.clear();
@@ -69,6 +114,11 @@ impl Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use elect_core::wire::{self, FRAME_BYTES_MAX};
+
     use super::*;
     use crate::testing::{accept, heartbeat, offer};
 
@@ -84,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_newest_heartbeat_waits_and_nothing_piles_up() {
-        let (outbox, outgoing) = outbox();
+        let (outbox, outgoing) = outbox(Arc::default());
         for sent in 0..100_000 {
             outbox.put(&heartbeat(sent), NOW);
         }
@@ -94,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_accept_is_not_lost_to_the_heartbeat_behind_it() {
-        let (outbox, outgoing) = outbox();
+        let (outbox, outgoing) = outbox(Arc::default());
         outbox.put(&heartbeat(1), NOW);
         outbox.put(&accept(2), NOW);
         outbox.put(&offer(3), NOW);
@@ -108,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_while_more_is_put_stays_in_order() {
-        let (outbox, outgoing) = outbox();
+        let (outbox, outgoing) = outbox(Arc::default());
         let taker = std::thread::spawn(move || {
             let mut last = 0;
             for batch in &outgoing.batches {
@@ -131,5 +181,102 @@ mod tests {
         }
         drop(outbox);
         assert_eq!(taker.join().unwrap(), 30_000, "the last batch is taken before the end is seen");
+    }
+
+    /// Takes so many bytes, then none.
+    struct Socket {
+        room: Mutex<usize>,
+        taken: Mutex<Vec<u8>>,
+    }
+
+    impl Socket {
+        fn with_room(room: usize) -> Arc<Self> {
+            Arc::new(Self { room: Mutex::new(room), taken: Mutex::default() })
+        }
+    }
+
+    impl TrySend for Socket {
+        fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+            let mut room = self.room.lock().unwrap();
+            let count = bytes.len().min(*room);
+            *room -= count;
+            self.taken.lock().unwrap().extend_from_slice(&bytes[..count]);
+            if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        }
+    }
+
+    fn bytes_of(frames: &[Frame]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for frame in frames {
+            let mut buffer = [0; FRAME_BYTES_MAX];
+            let length = wire::encode(frame, &mut buffer);
+            bytes.extend_from_slice(&buffer[..length]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_frame_wakes_nobody_while_the_socket_takes_it() {
+        let counters = Arc::<Counters>::default();
+        let (outbox, outgoing) = outbox(Arc::clone(&counters));
+        let socket = Socket::with_room(usize::MAX);
+        let sender: Arc<dyn TrySend> = Arc::clone(&socket) as _;
+        outbox.put(&heartbeat(1), NOW);
+        outgoing.open_direct(Some(&sender));
+        outbox.put(&heartbeat(2), NOW);
+        assert_eq!(taken(&outgoing), [2], "one waited, so none overtakes it");
+        outgoing.open_direct(None);
+        outbox.put(&heartbeat(3), NOW);
+        assert_eq!(taken(&outgoing), [3], "this stream cannot");
+        outgoing.open_direct(Some(&sender));
+        let frames = [heartbeat(4), accept(5), heartbeat(6)];
+        frames.iter().for_each(|frame| outbox.put(frame, NOW));
+        assert!(outgoing.batches.is_empty());
+        assert_eq!((*socket.taken.lock().unwrap()).clone(), bytes_of(&frames));
+        assert_eq!(counters.read().frames_sent, 3);
+        outgoing.end_direct();
+        outbox.put(&heartbeat(7), NOW);
+        assert_eq!(taken(&outgoing), [7]);
+    }
+
+    /// Wherever the socket stops to take bytes, the peer's thread goes on at that very byte, in order.
+    #[test]
+    fn a_full_socket_neither_loses_nor_doubles_a_byte() {
+        let frames = [heartbeat(1), accept(2), offer(3), heartbeat(4)];
+        let all = bytes_of(&frames);
+        // The last heartbeat takes the place of one that waits.
+        let without_first = bytes_of(&frames[1..]);
+        for room in 0..=all.len() {
+            let (outbox, outgoing) = outbox(Arc::default());
+            let socket = Socket::with_room(room);
+            let sender: Arc<dyn TrySend> = Arc::clone(&socket) as _;
+            outgoing.open_direct(Some(&sender));
+            frames.iter().for_each(|frame| outbox.put(frame, NOW));
+            let mut bytes = socket.taken.lock().unwrap().clone();
+            assert_eq!(bytes.len(), room);
+            assert_eq!(
+                outgoing.batches.is_empty(),
+                room == all.len(),
+                "the thread is woken where something is left"
+            );
+            outgoing.close_direct(&mut bytes);
+            for batch in outgoing.batches.try_iter() {
+                let waiting: Vec<_> = batch.into_iter().map(|waiting| waiting.frame).collect();
+                bytes.extend(bytes_of(&waiting));
+            }
+            assert_eq!(bytes, if room == 0 { without_first.clone() } else { all.clone() }, "room for {room}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_frame_does_not_go_into_the_next_stream() {
+        let (outbox, outgoing) = outbox(Arc::default());
+        let sender: Arc<dyn TrySend> = Socket::with_room(3) as _;
+        outgoing.open_direct(Some(&sender));
+        outbox.put(&heartbeat(1), NOW);
+        outgoing.end_direct();
+        let mut bytes = Vec::new();
+        outgoing.close_direct(&mut bytes);
+        assert!(bytes.is_empty());
     }
 }

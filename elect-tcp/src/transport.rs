@@ -45,6 +45,14 @@ pub trait Stream: Read + Write + Send + 'static {
     /// What waits on another thread until this stream, which the owner only writes, is closed.
     fn watcher(&self) -> io::Result<Box<dyn Watch>>;
 
+    /// What sends on this stream without ever blocking, from another thread, at times when the owner does not write.
+    ///
+    /// It spares a frame the way over the thread that may block. `None`, as of a stream that cannot do it: every frame
+    /// takes that way.
+    fn sender(&self) -> io::Result<Option<Arc<dyn TrySend>>> {
+        Ok(None)
+    }
+
     /// Sets how long one read and one write may block; `None` is for ever.
     fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()>;
 
@@ -59,6 +67,15 @@ pub trait Stream: Read + Write + Send + 'static {
 pub trait Close: Send + Sync {
     /// Closes both directions and wakes whoever is blocked on the stream. May be called often.
     fn close(&self);
+}
+
+/// Sends without blocking.
+pub trait TrySend: Send + Sync {
+    /// Sends as many of `bytes` as the stream takes at this moment, and says how many. [`WouldBlock`] where it takes
+    /// none.
+    ///
+    /// [`WouldBlock`]: io::ErrorKind::WouldBlock
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize>;
 }
 
 /// Waits for the end of a stream.
@@ -79,6 +96,11 @@ macro_rules! socket_stream {
                 Ok(Box::new(Socket(self.try_clone()?)))
             }
 
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            fn sender(&self) -> std::io::Result<Option<std::sync::Arc<dyn $crate::transport::TrySend>>> {
+                Ok(Some(std::sync::Arc::new(Socket(self.try_clone()?))))
+            }
+
             fn set_timeouts(
                 &self,
                 read: Option<std::time::Duration>,
@@ -95,6 +117,15 @@ macro_rules! socket_stream {
         impl $crate::transport::Close for Socket {
             fn close(&self) {
                 let _ = self.0.shutdown(std::net::Shutdown::Both);
+            }
+        }
+
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        impl $crate::transport::TrySend for Socket {
+            fn try_send(&self, bytes: &[u8]) -> std::io::Result<usize> {
+                use rustix::net::{SendFlags, send};
+
+                Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
             }
         }
 

@@ -32,11 +32,11 @@ impl Bench {
     fn new(stall: Duration) -> Self {
         let network = LocalNetwork::new();
         let (own, listener) = (network.join(id("a")), network.join(id("b")));
-        let (outbox, outgoing) = outbox();
         let (inbox_in, inbox) = bounded(64);
         let (wake, woken) = bounded(1);
         let (stopper, stop) = bounded(0);
         let (closers, counters) = (Closers::default(), Arc::<Counters>::default());
+        let (outbox, outgoing) = outbox(Arc::clone(&counters));
         let dialer = Dialer {
             peer: id("b"),
             transport: Arc::new(own),
