@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use elect_core::wire::{self, FRAME_BYTES_MAX};
+use elect_core::wire::FRAME_BYTES_MAX;
 use elect_core::{LinkState, NodeId, Time};
 
 use self::backoff::Backoff;
@@ -14,7 +14,7 @@ use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
 use crate::handshake::{self, Greeting, HandshakeError};
 use crate::orchestrator::Input;
-use crate::outbox::{Batch, Outgoing};
+use crate::outbox::Outgoing;
 use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport, TrySend};
@@ -171,10 +171,7 @@ impl<T: Transport> Dialer<T> {
             self.counters.sender_wakes.add(1);
             // Without an orchestrator the last batch has left, and so has this node.
             let batch = batch.map_err(|_| Stopped)?;
-            bytes.clear();
-            self.outgoing.close_direct(&mut bytes);
-            let count = encode(&batch, oldest, &mut bytes);
-            self.outgoing.recycle(batch);
+            let count = self.outgoing.encode(batch, oldest, &mut bytes);
             if let Err(error) = connection.stream.write_all(&bytes) {
                 return Ok(if handshake::is_timeout(&error) {
                     "the peer takes nothing".into()
@@ -201,18 +198,6 @@ impl<T: Transport> Dialer<T> {
             .send(Input::Unreachable { peer: self.peer, reason: reason.to_owned() })
             .map_err(|_| Stopped)
     }
-}
-
-/// Adds the bytes of those frames that have waited since `oldest` or later, and says how many frames that were.
-fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
-    let mut count = 0;
-    for waiting in batch.iter().filter(|waiting| waiting.since >= oldest) {
-        let mut buffer = [0; FRAME_BYTES_MAX];
-        let length = wire::encode(&waiting.frame, &mut buffer);
-        bytes.extend_from_slice(&buffer[..length]);
-        count += 1;
-    }
-    count
 }
 
 mod backoff;

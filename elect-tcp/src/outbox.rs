@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{Frame, Time};
 
 use crate::counters::Counters;
@@ -95,9 +96,21 @@ impl Outgoing {
         }
     }
 
-    /// The peer's thread is about to write: first of all, what this adds to `bytes`.
-    pub(crate) fn close_direct(&self, bytes: &mut Vec<u8>) {
+    /// What the peer's thread writes next, in place of what is in `bytes`: the rest of a frame of which the socket took
+    /// only the beginning, and those frames of the batch that have waited since `oldest` or later, whose number it
+    /// returns. Until the way is opened again every frame waits.
+    pub(crate) fn encode(&self, batch: Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
+        bytes.clear();
         self.direct.lock().close_into(bytes);
+        let mut count = 0;
+        for waiting in batch.iter().filter(|waiting| waiting.since >= oldest) {
+            let mut buffer = [0; FRAME_BYTES_MAX];
+            let length = wire::encode(&waiting.frame, &mut buffer);
+            bytes.extend_from_slice(&buffer[..length]);
+            count += 1;
+        }
+        self.recycle(batch);
+        count
     }
 
     /// The stream has ended.
@@ -106,7 +119,7 @@ impl Outgoing {
     }
 
     /// Gives a batch's memory back.
-    pub(crate) fn recycle(&self, mut batch: Batch) {
+    fn recycle(&self, mut batch: Batch) {
         batch.clear();
         let _ = self.spare.try_send(batch);
     }
@@ -116,8 +129,6 @@ impl Outgoing {
 mod tests {
     use std::io;
     use std::sync::Mutex;
-
-    use elect_core::wire::{self, FRAME_BYTES_MAX};
 
     use super::*;
     use crate::testing::{accept, heartbeat, offer};
@@ -242,29 +253,32 @@ mod tests {
     /// Wherever the socket stops to take bytes, the peer's thread goes on at that very byte, in order.
     #[test]
     fn a_full_socket_neither_loses_nor_doubles_a_byte() {
-        let frames = [heartbeat(1), accept(2), offer(3), heartbeat(4)];
-        let all = bytes_of(&frames);
-        // The last heartbeat takes the place of one that waits.
-        let without_first = bytes_of(&frames[1..]);
-        for room in 0..=all.len() {
+        let frames = [heartbeat(1), accept(2), offer(3), accept(4)];
+        let length = bytes_of(&frames).len();
+        for room in 0..length {
             let (outbox, outgoing) = outbox(Arc::default());
             let socket = Socket::with_room(room);
             let sender: Arc<dyn TrySend> = Arc::clone(&socket) as _;
             outgoing.open_direct(Some(&sender));
             frames.iter().for_each(|frame| outbox.put(frame, NOW));
-            let mut bytes = socket.taken.lock().unwrap().clone();
+            // There is room again, but what waits for the thread is older.
+            *socket.room.lock().unwrap() = usize::MAX;
+            outbox.put(&heartbeat(5), NOW);
+            let (mut bytes, mut written) = (socket.taken.lock().unwrap().clone(), Vec::new());
             assert_eq!(bytes.len(), room);
-            assert_eq!(
-                outgoing.batches.is_empty(),
-                room == all.len(),
-                "the thread is woken where something is left"
-            );
-            outgoing.close_direct(&mut bytes);
-            for batch in outgoing.batches.try_iter() {
-                let waiting: Vec<_> = batch.into_iter().map(|waiting| waiting.frame).collect();
-                bytes.extend(bytes_of(&waiting));
-            }
-            assert_eq!(bytes, if room == 0 { without_first.clone() } else { all.clone() }, "room for {room}");
+            outgoing.encode(outgoing.batches.try_recv().expect("the thread is woken"), NOW, &mut written);
+            bytes.extend(written);
+            // What has begun to leave is not replaced any more; what waits is, by a newer one of its kind.
+            let begun = (0..4).find(|count| bytes_of(&frames[..*count]).len() >= room).unwrap_or(4);
+            let mut expected = frames[..begun].to_vec();
+            let waits = |index: &usize| match index {
+                0 => false,
+                1 => begun > 3,
+                _ => true,
+            };
+            expected.extend((begun..4).filter(waits).map(|index| frames[index].clone()));
+            expected.push(heartbeat(5));
+            assert_eq!(bytes, bytes_of(&expected), "room for {room}");
         }
     }
 
@@ -276,7 +290,7 @@ mod tests {
         outbox.put(&heartbeat(1), NOW);
         outgoing.end_direct();
         let mut bytes = Vec::new();
-        outgoing.close_direct(&mut bytes);
+        assert_eq!(outgoing.encode(outgoing.batches.recv().unwrap(), NOW, &mut bytes), 0);
         assert!(bytes.is_empty());
     }
 }

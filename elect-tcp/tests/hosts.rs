@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{BOUND, Cluster};
-use elect_core::{Epoch, StepDown};
+use elect_core::{Epoch, HandoverRequest, StepDown};
 use elect_tcp::{DutySummary, Ended, Events, HostEvent, NoEvent, Observed, Role};
 
 fn hear_told<T>(events: &Events<Observed>, mut wanted: impl FnMut(Observed) -> Option<T>) -> T {
@@ -64,6 +64,23 @@ fn a_host_that_does_not_drain_costs_half_of_the_bound() {
         _ => None,
     });
     assert_eq!(lost, Some((epoch, StepDown::Resigned)));
+}
+
+/// One that an operator began, and that may take longer than the shutdown.
+#[test]
+fn a_handover_under_way_does_not_outlast_its_half_of_the_bound() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    let member = cluster.members[leader].take().unwrap();
+    let request = HandoverRequest { timeout: Some(Duration::from_mins(10)), ..HandoverRequest::default() };
+    member.handle.handover(request).unwrap();
+    member.handle.shutdown_within(Duration::from_secs(1)).unwrap();
+    let lost = member
+        .events
+        .into_iter()
+        .any(|event| matches!(event, HostEvent::Lost(loss) if loss.reason == StepDown::Resigned));
+    assert!(lost, "nobody drained");
 }
 
 #[test]

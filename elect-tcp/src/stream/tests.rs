@@ -124,16 +124,24 @@ fn memory_is_bounded() {
 #[test]
 fn a_blocked_reader_is_woken_by_an_event_and_by_the_end() {
     let (sender, stream) = events();
-    let reader = thread::spawn(move || words(stream));
-    while sender.queue.lock().sleepers == 0 {
-        thread::yield_now();
-    }
+    let (read, seen) = crossbeam_channel::unbounded();
+    thread::spawn(move || {
+        while let Some(event) = stream.recv() {
+            read.send(Some(event)).unwrap();
+        }
+        read.send(None).unwrap();
+    });
+    let wait_for_sleeper = || {
+        while sender.queue.lock().sleepers == 0 {
+            thread::yield_now();
+        }
+    };
+    wait_for_sleeper();
     sender.send(lost(1));
-    while sender.queue.lock().sleepers == 0 {
-        thread::yield_now();
-    }
+    assert_eq!(words(seen.recv_timeout(BOUND).unwrap()), ["lost 1"]);
+    wait_for_sleeper();
     drop(sender);
-    assert_eq!(reader.join().unwrap(), ["lost 1"]);
+    assert!(seen.recv_timeout(BOUND).unwrap().is_none());
 }
 
 #[test]
