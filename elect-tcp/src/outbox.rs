@@ -241,7 +241,9 @@ mod tests {
         assert_eq!(taken(&outgoing), [3], "this stream cannot");
         outgoing.open_direct(Some(&sender));
         let frames = [heartbeat(4), accept(5), heartbeat(6)];
-        frames.iter().for_each(|frame| outbox.put(frame, NOW));
+        for frame in &frames {
+            outbox.put(frame, NOW);
+        }
         assert!(outgoing.batches.is_empty());
         assert_eq!((*socket.taken.lock().unwrap()).clone(), bytes_of(&frames));
         assert_eq!(counters.read().frames_sent, 3);
@@ -260,7 +262,9 @@ mod tests {
             let socket = Socket::with_room(room);
             let sender: Arc<dyn TrySend> = Arc::clone(&socket) as _;
             outgoing.open_direct(Some(&sender));
-            frames.iter().for_each(|frame| outbox.put(frame, NOW));
+            for frame in &frames {
+                outbox.put(frame, NOW);
+            }
             // There is room again, but what waits for the thread is older.
             *socket.room.lock().unwrap() = usize::MAX;
             outbox.put(&heartbeat(5), NOW);
