@@ -22,7 +22,7 @@ pub struct ConfigError {
 #[derive(Debug)]
 pub struct NodeConfig {
     pub(crate) elect: elect_core::Config,
-    pub(crate) vote_file: PathBuf,
+    pub(crate) vote_file: Option<PathBuf>,
     pub(crate) listen: Listen,
     pub(crate) peers: Vec<(NodeId, String)>,
     pub(crate) allow_plaintext: bool,
@@ -44,9 +44,19 @@ impl NodeConfig {
     ///
     /// [`VoteFile::init`]: crate::VoteFile::init
     pub fn builder(elect: elect_core::Config, vote_file: impl Into<PathBuf>) -> NodeConfigBuilder {
+        Self::collect(elect, Some(vote_file.into()))
+    }
+
+    /// The same for a node that starts with a store that is open already: see
+    /// [`Node::start_with`](crate::Node::start_with).
+    pub fn builder_without_file(elect: elect_core::Config) -> NodeConfigBuilder {
+        Self::collect(elect, None)
+    }
+
+    fn collect(elect: elect_core::Config, vote_file: Option<PathBuf>) -> NodeConfigBuilder {
         NodeConfigBuilder {
             elect,
-            vote_file: vote_file.into(),
+            vote_file,
             listen: None,
             peers: Vec::new(),
             allow_plaintext: false,
@@ -60,9 +70,9 @@ impl NodeConfig {
         &self.elect
     }
 
-    /// The vote file.
-    pub fn vote_file(&self) -> &Path {
-        &self.vote_file
+    /// The vote file, where the configuration names one.
+    pub fn vote_file(&self) -> Option<&Path> {
+        self.vote_file.as_deref()
     }
 }
 
@@ -71,7 +81,7 @@ impl NodeConfig {
 #[must_use = "a configuration begins to exist with `build`"]
 pub struct NodeConfigBuilder {
     elect: elect_core::Config,
-    vote_file: PathBuf,
+    vote_file: Option<PathBuf>,
     listen: Option<Listen>,
     peers: Vec<(NodeId, String)>,
     allow_plaintext: bool,
@@ -256,7 +266,7 @@ mod tests {
     fn a_sound_configuration_is_built() {
         let config = builder().peer(id("c"), "[::1]:7003").build().unwrap();
         assert_eq!(config.peers.len(), 2, "its own entry is skipped");
-        assert_eq!(config.vote_file(), Path::new("a.vote"));
+        assert_eq!(config.vote_file(), Some(Path::new("a.vote")));
     }
 
     #[test]

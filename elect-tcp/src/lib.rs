@@ -14,6 +14,7 @@ mod leader_cell;
 #[cfg(unix)]
 mod local;
 mod node;
+mod open_store;
 mod orchestrator;
 mod outbox;
 mod own_address;
@@ -34,6 +35,7 @@ pub use handshake::HandshakeRefusal;
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};
+pub use open_store::OpenStore;
 pub use tcp::TcpTransport;
 pub use transport::{Close, DialError, Stream, Transport, Watch};
 pub use vote_file::{VoteFile, VoteFileError};

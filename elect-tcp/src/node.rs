@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
     Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
-    StorageFailed,
+    StorageFailed, VoteStore,
 };
 
 use crate::clock;
@@ -21,6 +21,7 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
 use crate::leader_cell::LeaderCell;
+use crate::open_store::OpenStore;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The vote file is missing, damaged, in use or another node's.
     #[error(transparent)]
     VoteFile(#[from] VoteFileError),
+    /// The configuration names no vote file, and no store was given.
+    #[error("the configuration names no vote file: start this node with its store (`Node::start_with`)")]
+    NoVoteFile,
     /// The elector refused the record.
     #[error(transparent)]
     Refused(#[from] StartRefused),
@@ -82,24 +86,37 @@ impl Node {
         floor: Arc<F>,
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
-        let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
+        let path = config.vote_file().ok_or(StartError::NoVoteFile)?;
+        let file = VoteFile::open(path, &config.elect)?;
+        Self::start_with(config, file, floor, transport)
+    }
+
+    /// Starts a node with a vote store that is open already, the host's own or a [`VoteFile`], on any transport
+    /// ([`TcpTransport::bind`] makes the usual one).
+    pub fn start_with<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static, T: Transport>(
+        config: NodeConfig,
+        store: impl Into<OpenStore<S>>,
+        floor: Arc<F>,
+        transport: T,
+    ) -> Result<(NodeHandle, Events), StartError> {
+        let OpenStore { mut store, record, found } = store.into();
         let (mut announcer, events) = event::stream();
-        if file.repaired() > 0 {
-            let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
-            announcer.tell(HostEvent::Happened(repaired));
+        for notice in found {
+            announcer.tell(HostEvent::Happened(notice));
         }
         // R59: before an incarnation begins.
-        file.record().check_log(floor.last_durable())?;
-        let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
+        record.check_log(floor.last_durable())?;
+        let mut elector = Elector::new(config.elect.clone(), record, clock::now())?;
         let mut bootstrap = Bootstrap { announcer, sent: Vec::new(), gate: None };
         elector.tick(clock::now()).resolve(&mut bootstrap);
+        let mut incarnation = record.incarnation;
         // The new incarnation. What follows from it is saved by the saver, as everything later.
         if let Some(gate) = bootstrap.gate.take() {
-            let gated = gate.commit(&mut file, &floor)?;
+            incarnation = gate.record().map_or(incarnation, |record| record.incarnation);
+            let gated = gate.commit(&mut store, &floor)?;
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
-        let incarnation = file.record().incarnation;
-        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, file, floor)?;
+        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, store, floor)?;
         Ok((handle, events))
     }
 }
@@ -178,32 +195,32 @@ impl<T: Transport> Assembly<T> {
     }
 
     /// Starts every thread. If one cannot be started, the drop of the shutdown guard ends the others.
-    fn start<F: Floor + Send + Sync + 'static>(
+    fn start<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
         bootstrap: Bootstrap,
-        file: VoteFile,
+        store: S,
         floor: Arc<F>,
     ) -> Result<NodeHandle, StartError> {
         let threads = self.threads.clone();
-        self.start_threads(elector, bootstrap, file, floor).map_err(|source| {
+        self.start_threads(elector, bootstrap, store, floor).map_err(|source| {
             // The vote file and the port are free when this returns.
             let _ = threads.join_all(SHUTDOWN_BOUND);
             StartError::Io { action: "start a thread", source }
         })
     }
 
-    fn start_threads<F: Floor + Send + Sync + 'static>(
+    fn start_threads<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
         bootstrap: Bootstrap,
-        file: VoteFile,
+        store: S,
         floor: Arc<F>,
     ) -> io::Result<NodeHandle> {
         let (gates, gates_in) = bounded(1);
         let (results, committed) = bounded(1);
         let saver =
-            Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
+            Saver { store, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
         self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
         let (outboxes, wake_dialer) = self.start_dialers()?;

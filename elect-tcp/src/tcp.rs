@@ -35,8 +35,9 @@ struct Peer {
 }
 
 impl TcpTransport {
-    /// Binds the configured address.
-    pub(crate) fn bind(config: &NodeConfig) -> io::Result<Self> {
+    /// Binds the configured address: the transport of [`Node::start`](crate::Node::start), for
+    /// [`Node::start_with`](crate::Node::start_with).
+    pub fn bind(config: &NodeConfig) -> io::Result<Self> {
         let listener = match &config.listen {
             Listen::Address(address) => TcpListener::bind(address)?,
             Listen::Bound(listener) => listener.try_clone()?,

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use elect_core::wire::{self, WireError};
 use elect_core::{Config, Record, StartRefused, VoteStore};
 
+use crate::event::NodeNotice;
+
 #[cfg(test)]
 mod faults;
 mod paired_copies;
@@ -142,6 +144,12 @@ impl VoteFile {
     /// or where the disk rots.
     pub const fn repaired(&self) -> usize {
         self.repaired
+    }
+
+    /// What was found on opening that a host should know.
+    pub(crate) fn notices(&self) -> Vec<NodeNotice> {
+        let repaired = (self.repaired > 0).then_some(NodeNotice::VoteFileRepaired { copies: self.repaired });
+        repaired.into_iter().collect()
     }
 }
 
