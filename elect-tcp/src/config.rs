@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 
+use crate::vote_file::VoteSyncs;
+
 /// A node's configuration that cannot work, with the field, the value and the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} = {value}: {rule}")]
@@ -23,6 +25,7 @@ pub struct ConfigError {
 pub struct NodeConfig {
     pub(crate) elect: elect_core::Config,
     pub(crate) vote_file: Option<PathBuf>,
+    pub(crate) vote_syncs: VoteSyncs,
     pub(crate) listen: Listen,
     pub(crate) peers: Vec<(NodeId, String)>,
     pub(crate) allow_plaintext: bool,
@@ -57,6 +60,7 @@ impl NodeConfig {
         NodeConfigBuilder {
             elect,
             vote_file,
+            vote_syncs: VoteSyncs::default(),
             listen: None,
             peers: Vec::new(),
             allow_plaintext: false,
@@ -82,6 +86,7 @@ impl NodeConfig {
 pub struct NodeConfigBuilder {
     elect: elect_core::Config,
     vote_file: Option<PathBuf>,
+    vote_syncs: VoteSyncs,
     listen: Option<Listen>,
     peers: Vec<(NodeId, String)>,
     allow_plaintext: bool,
@@ -123,6 +128,15 @@ impl NodeConfigBuilder {
         self
     }
 
+    /// How a save of the vote file is made durable: [`VoteSyncs`] says what a power cut may cost. Default
+    /// [`VoteSyncs::One`]. A file that the host has opened itself is told by [`VoteFile::with_syncs`].
+    ///
+    /// [`VoteFile::with_syncs`]: crate::VoteFile::with_syncs
+    pub const fn vote_syncs(mut self, syncs: VoteSyncs) -> Self {
+        self.vote_syncs = syncs;
+        self
+    }
+
     /// How long one attempt to connect may take. Default 500 ms; 10 ms to 5 s.
     pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
@@ -144,6 +158,7 @@ impl NodeConfigBuilder {
         let config = NodeConfig {
             elect: self.elect,
             vote_file: self.vote_file,
+            vote_syncs: self.vote_syncs,
             listen,
             peers: self.peers,
             allow_plaintext: self.allow_plaintext,
@@ -160,6 +175,7 @@ impl NodeConfigBuilder {
         Ok(NodeConfig {
             elect: self.elect,
             vote_file: self.vote_file,
+            vote_syncs: self.vote_syncs,
             listen: Listen::Elsewhere,
             peers: Vec::new(),
             allow_plaintext: self.allow_plaintext,

@@ -1,5 +1,7 @@
 //! What a node tells its host.
 
+use std::path::PathBuf;
+
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
 
@@ -32,6 +34,12 @@ pub enum NodeNotice {
     VoteFileRepaired {
         /// How many of four.
         copies: usize,
+    },
+    /// The vote file is not the one that this node wrote last: it was restored from a backup, copied or moved, or its file
+    /// system numbers its files anew at a reboot. Where a file system is known not to do that the node is refused instead.
+    VoteFileMoved {
+        /// The file.
+        path: PathBuf,
     },
     /// How many notices were left out because nobody read the stream; nothing else ever is.
     Skipped(u64),

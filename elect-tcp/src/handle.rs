@@ -17,6 +17,7 @@ use crate::event::{Ended, Link};
 use crate::leader_cell::LeaderCell;
 use crate::orchestrator::{Command, CommandContext};
 use crate::threads::Threads;
+use crate::vote_file::{VoteFileError, VoteFileName};
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) vote_file: Option<VoteFileName>,
 }
 
 impl fmt::Debug for Shared {
@@ -109,6 +111,13 @@ impl NodeHandle {
     /// Whether this node and those whom it is connected with both ways are a quorum now.
     pub fn has_quorum(&self) -> Result<bool, NodeGone> {
         self.ask(|context| context.elector.has_quorum(context.now))
+    }
+
+    /// Looks whether the vote file still has its name: for a health report, since a quiet node saves nothing for weeks. An
+    /// error means that the next save will stop the node. Asks the file system, on the caller's thread. A node with a
+    /// store of the host's own has nothing to look for.
+    pub fn check_vote_file(&self) -> Result<(), VoteFileError> {
+        self.shared.vote_file.as_ref().map_or(Ok(()), VoteFileName::check)
     }
 
     /// The node's clock, for [`Office::stamp`] and [`Office::finish_read`].

@@ -38,7 +38,7 @@ pub use node::{Node, StartError};
 pub use open_store::OpenStore;
 pub use tcp::TcpTransport;
 pub use transport::{Close, DialError, Stream, Transport, Watch};
-pub use vote_file::{VoteFile, VoteFileError};
+pub use vote_file::{VoteFile, VoteFileError, VoteSyncs};
 
 /// The first screen of the repository compiles and runs.
 #[cfg(doctest)]

@@ -29,7 +29,7 @@ use crate::saver::Saver;
 use crate::tcp::TcpTransport;
 use crate::threads::Threads;
 use crate::transport::Transport;
-use crate::vote_file::{VoteFile, VoteFileError};
+use crate::vote_file::{VoteFile, VoteFileError, VoteFileName};
 
 /// At most this many inputs wait for the orchestrator; beyond that their readers block.
 const INBOX_MAX: usize = 256;
@@ -87,7 +87,7 @@ impl Node {
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
         let path = config.vote_file().ok_or(StartError::NoVoteFile)?;
-        let file = VoteFile::open(path, &config.elect)?;
+        let file = VoteFile::open(path, &config.elect)?.with_syncs(config.vote_syncs);
         Self::start_with(config, file, floor, transport)
     }
 
@@ -99,7 +99,7 @@ impl Node {
         floor: Arc<F>,
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
-        let OpenStore { mut store, record, found } = store.into();
+        let OpenStore { mut store, record, name, found } = store.into();
         let (mut announcer, events) = event::stream();
         for notice in found {
             announcer.tell(HostEvent::Happened(notice));
@@ -116,7 +116,8 @@ impl Node {
             let gated = gate.commit(&mut store, &floor)?;
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
-        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, store, floor)?;
+        let handle =
+            Assembly::new(config, transport, incarnation, name).start(elector, bootstrap, store, floor)?;
         Ok((handle, events))
     }
 }
@@ -163,10 +164,16 @@ struct Assembly<T> {
     stop: Receiver<()>,
     flushing: Sender<()>,
     shutdown_guard: ShutdownGuard,
+    vote_file: Option<VoteFileName>,
 }
 
 impl<T: Transport> Assembly<T> {
-    fn new(config: NodeConfig, transport: T, incarnation: Incarnation) -> Self {
+    fn new(
+        config: NodeConfig,
+        transport: T,
+        incarnation: Incarnation,
+        vote_file: Option<VoteFileName>,
+    ) -> Self {
         let transport = Arc::new(transport);
         let (stopper, stop) = bounded(0);
         let (flushing, flushed) = bounded(0);
@@ -191,6 +198,7 @@ impl<T: Transport> Assembly<T> {
             stop,
             flushing,
             shutdown_guard,
+            vote_file,
         }
     }
 
@@ -239,6 +247,7 @@ impl<T: Transport> Assembly<T> {
             positions: positions.clone(),
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
+            vote_file: self.vote_file,
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
         let mut effects =

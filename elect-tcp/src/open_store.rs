@@ -3,7 +3,7 @@
 use elect_core::{Record, VoteStore};
 
 use crate::event::NodeNotice;
-use crate::vote_file::VoteFile;
+use crate::vote_file::{VoteFile, VoteFileName};
 
 /// An open vote store and the record that it holds: what a node starts with.
 ///
@@ -15,6 +15,8 @@ use crate::vote_file::VoteFile;
 pub struct OpenStore<S> {
     pub(crate) store: S,
     pub(crate) record: Record,
+    /// What a health check looks for.
+    pub(crate) name: Option<VoteFileName>,
     pub(crate) found: Vec<NodeNotice>,
 }
 
@@ -22,12 +24,12 @@ impl<S: VoteStore> OpenStore<S> {
     /// A store of the host's own. `record` is what the store holds: the newest one whose save returned, or a newer one
     /// whose save was cut off.
     pub const fn new(store: S, record: Record) -> Self {
-        Self { store, record, found: Vec::new() }
+        Self { store, record, name: None, found: Vec::new() }
     }
 }
 
 impl From<VoteFile> for OpenStore<VoteFile> {
     fn from(file: VoteFile) -> Self {
-        Self { record: *file.record(), found: file.notices(), store: file }
+        Self { record: *file.record(), name: Some(file.name()), found: file.notices(), store: file }
     }
 }

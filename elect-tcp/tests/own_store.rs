@@ -2,12 +2,15 @@
 
 mod common;
 
-use std::io;
 use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use common::{hear, id};
-use elect_core::{ClusterId, Config, Duty, NoLog, Record, VoteStore};
-use elect_tcp::{Ended, HostEvent, Node, NodeConfig, OpenStore, StartError, TcpTransport, VoteFile};
+use elect_core::{ClusterId, Config, Duty, Epoch, NoLog, Record, VoteStore};
+use elect_tcp::{
+    Ended, HostEvent, Node, NodeConfig, OpenStore, StartError, TcpTransport, VoteFile, VoteFileError,
+    VoteSyncs,
+};
 
 /// A host's engine: what is in it outlives the node.
 #[derive(Clone)]
@@ -114,4 +117,44 @@ fn a_file_that_the_host_has_opened_is_a_store_like_any_other() {
 fn a_configuration_without_a_file_does_not_start_by_itself() {
     let refused = Node::start(config(), Arc::new(NoLog)).unwrap_err();
     assert!(matches!(refused, StartError::NoVoteFile), "{refused}");
+}
+
+#[test]
+fn two_syncs_are_a_setting() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("only.vote");
+    VoteFile::init(&path, &alone()).unwrap();
+    let config = NodeConfig::builder(alone(), &path).vote_syncs(VoteSyncs::Two);
+    let config = config.listen(([127, 0, 0, 1], 0).into()).build().unwrap();
+    let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
+    hear(&events, "leader", |event| matches!(event, HostEvent::Act(Duty::Elected(_))).then_some(()));
+    handle.shutdown().unwrap();
+    assert!(VoteFile::open(&path, &alone()).unwrap().record().epoch > Epoch::ZERO);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_vote_file_that_is_renamed_while_the_node_runs_is_seen_by_a_check_and_stops_it_at_the_next_save() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("only.vote");
+    VoteFile::init(&path, &alone()).unwrap();
+    let config = NodeConfig::builder(alone(), &path).listen(([127, 0, 0, 1], 0).into()).build().unwrap();
+    let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
+    hear(&events, "leader", |event| matches!(event, HostEvent::Act(Duty::Elected(_))).then_some(()));
+    handle.check_vote_file().unwrap();
+    fs::rename(&path, directory.path().join("aside")).unwrap();
+    let gone = handle.check_vote_file().unwrap_err();
+    assert!(matches!(gone, VoteFileError::Gone { .. }), "{gone}");
+    assert!(handle.is_leader(), "a check changes nothing");
+    // Whoever resigns stands again, and that takes a save.
+    handle.resign().unwrap();
+    hear(&events, "stop", |event| match event {
+        HostEvent::Act(Duty::Stopped { reason }) => {
+            let text = reason.to_string();
+            assert!(text.contains("renamed"), "{text}");
+            Some(())
+        }
+        _ => None,
+    });
+    assert!(!handle.is_leader());
 }

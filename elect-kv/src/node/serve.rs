@@ -78,7 +78,7 @@ pub fn init(settings: &Settings) -> Result<(), ServeError> {
 /// An operator declares that a node's storage was lost. A log that is still there is kept: it is reconciled with the
 /// leader's like any other.
 pub fn replace_lost(settings: &Settings) -> Result<(), ServeError> {
-    prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect))
+    prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect).map(drop))
 }
 
 fn prepare(
