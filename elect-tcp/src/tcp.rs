@@ -13,7 +13,8 @@ use elect_core::NodeId;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Listen, NodeConfig};
-use crate::transport::{DialError, Transport, socket_stream};
+use crate::socket_stream;
+use crate::transport::{DialError, Transport};
 
 /// Plain TCP: for loopback, or for a network in which everybody is trusted.
 #[derive(Debug)]
