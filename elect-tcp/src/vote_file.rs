@@ -1,7 +1,7 @@
 //! The vote file: the durable record of one node.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use elect_core::wire::{self, WireError};
@@ -13,14 +13,16 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod home;
+mod locked;
 mod make;
 mod paired_copies;
 
 pub use self::error::VoteFileError;
 use self::error::failed;
 use self::home::{Home, Identity, Judgement, Machine};
+use self::locked::Locked;
 pub use self::paired_copies::VoteSyncs;
-use self::paired_copies::{Disk, PairedCopies, Unreadable};
+use self::paired_copies::{PairedCopies, Unreadable};
 
 /// The durable record of one node, locked against a second process for as long as it is open.
 ///
@@ -39,7 +41,7 @@ pub struct VoteFile {
     /// Absolute: the host may change its directory.
     path: PathBuf,
     identity: Identity,
-    copies: PairedCopies<File>,
+    copies: PairedCopies<Locked>,
     record: Record,
     repaired: usize,
     is_moved: bool,
@@ -182,7 +184,7 @@ impl Found {
     fn read(machine: &Machine, path: &Path, config: &Config) -> Result<Self, VoteFileError> {
         let path = std::path::absolute(path).map_err(|source| failed("open", path, source))?;
         let (file, identity) = open_locked(&path)?;
-        let is = machine.home(&file);
+        let is = machine.home(file.file());
         let opened = PairedCopies::open(file).map_err(|source| failed("read", &path, source))?;
         let (copies, found) = opened.map_err(|unreadable| match unreadable {
             Unreadable::Damaged(what) => VoteFileError::Damaged { path: path.clone(), what: what.into() },
@@ -218,25 +220,6 @@ impl Found {
     }
 }
 
-impl Disk for File {
-    fn read(&mut self) -> io::Result<Vec<u8>> {
-        let mut content = Vec::with_capacity(paired_copies::FILE_BYTES + 1);
-        self.seek(SeekFrom::Start(0))?;
-        // One byte more than a sound file has is enough to see that it is not.
-        self.take(paired_copies::FILE_BYTES as u64 + 1).read_to_end(&mut content)?;
-        Ok(content)
-    }
-
-    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
-        self.seek(SeekFrom::Start(offset as u64))?;
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-}
-
 fn mismatch(record: &Record, config: &Config) -> Option<StartRefused> {
     if record.cluster != config.cluster() {
         Some(StartRefused::OtherCluster { record: record.cluster, config: config.cluster() })
@@ -249,7 +232,7 @@ fn mismatch(record: &Record, config: &Config) -> Option<StartRefused> {
     }
 }
 
-fn open_locked(path: &Path) -> Result<(File, Identity), VoteFileError> {
+fn open_locked(path: &Path) -> Result<(Locked, Identity), VoteFileError> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -257,8 +240,8 @@ fn open_locked(path: &Path) -> Result<(File, Identity), VoteFileError> {
         }
         Err(source) => return Err(failed("open", path, source)),
     };
-    lock(&file, path)?;
-    let metadata = file.metadata().map_err(|source| failed("open", path, source))?;
+    let file = Locked::new(file, path)?;
+    let metadata = file.file().metadata().map_err(|source| failed("open", path, source))?;
     let identity = Identity::of(&metadata);
     // Between open and lock a `replace_lost` may have put another file in this one's place.
     if identity.is_named(path).map_err(|source| failed("open", path, source))? {
@@ -266,13 +249,6 @@ fn open_locked(path: &Path) -> Result<(File, Identity), VoteFileError> {
     } else {
         Err(VoteFileError::InUse { path: path.into() })
     }
-}
-
-fn lock(file: &File, path: &Path) -> Result<(), VoteFileError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => VoteFileError::InUse { path: path.into() },
-        TryLockError::Error(source) => failed("lock", path, source),
-    })
 }
 
 #[cfg(test)]

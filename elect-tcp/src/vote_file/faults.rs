@@ -94,7 +94,7 @@ impl PowerCut {
     }
 }
 
-impl Disk for &mut PowerCut {
+impl Disk for PowerCut {
     fn read(&mut self) -> io::Result<Vec<u8>> {
         self.inner.read()
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use elect_core::{Record, wire};
 
+use super::VoteFileError;
 use super::error::failed;
 use super::home::{Home, Identity, Machine};
+use super::locked::Locked;
 use super::paired_copies::{self, PairedCopies};
-use super::{VoteFileError, lock};
 use crate::clock;
 
 /// So many links may lead from one to the next, as in the kernel.
@@ -35,10 +36,10 @@ pub(super) fn replacement(
     let Some(old) = open_old(&path)? else {
         return Draft::write(&path, record, machine)?.name(&path).map(|()| None);
     };
-    lock(&old, &path)?;
+    let old = Locked::new(old, &path)?;
     match Draft::write(&path, record, machine) {
         Ok(draft) => {
-            let kept = keep(&old, &path)?;
+            let kept = keep(old.file(), &path)?;
             draft.replace(&path)?;
             Ok(kept)
         }
@@ -85,7 +86,7 @@ fn directory(path: &Path) -> &Path {
 struct Draft {
     path: PathBuf,
     /// Its lock tells [`sweep`] that somebody is at work on it.
-    file: File,
+    file: Locked,
 }
 
 impl Draft {
@@ -93,16 +94,17 @@ impl Draft {
         let path = with_suffix(beside, &format!(".draft-{:016x}", clock::random_seed()));
         let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = made.map_err(|source| failed("create", &path, source))?;
-        let mut draft = Self { path, file };
+        let locked = Locked::new(file, &path).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        let draft = Self { path, file: locked };
         draft.fill(record, machine).map_err(|source| failed("write", &draft.path, source))?;
         Ok(draft)
     }
 
-    fn fill(&mut self, record: &Record, machine: &Machine) -> io::Result<()> {
-        self.file.try_lock().map_err(io::Error::from)?;
-        let home = Home::encode(machine.home(&self.file));
-        self.file.write_all(&paired_copies::initial(&wire::encode_record(record), &home))?;
-        self.file.sync_all()
+    fn fill(&self, record: &Record, machine: &Machine) -> io::Result<()> {
+        let mut file = self.file.file();
+        let home = Home::encode(machine.home(file));
+        file.write_all(&paired_copies::initial(&wire::encode_record(record), &home))?;
+        file.sync_all()
     }
 
     /// Gives the file its name, unless that is taken.
@@ -180,16 +182,16 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 /// Puts `record` into a file without asking for more room.
-fn overwrite(mut old: File, record: &Record, machine: &Machine) -> io::Result<()> {
-    let (record, home) = (wire::encode_record(record), Home::encode(machine.home(&old)));
-    if let Ok((mut copies, _)) = PairedCopies::open(old.try_clone()?)? {
+fn overwrite(mut old: Locked, record: &Record, machine: &Machine) -> io::Result<()> {
+    let (record, home) = (wire::encode_record(record), Home::encode(machine.home(old.file())));
+    if let Ok((mut copies, _)) = PairedCopies::open(&mut old)? {
         copies.set_home(home);
         return copies.repair(&record);
     }
     // No copy of the old record may be left among the new ones: it could be taken for the newest.
     paired_copies::overwrite(&mut old, &record, &home)?;
-    old.set_len(paired_copies::FILE_BYTES as u64)?;
-    old.sync_all()
+    old.file().set_len(paired_copies::FILE_BYTES as u64)?;
+    old.file().sync_all()
 }
 
 /// Makes a name durable.

@@ -64,6 +64,20 @@ pub(super) trait Disk {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+impl<D: Disk> Disk for &mut D {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        (**self).read()
+    }
+
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_at(offset, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        (**self).sync()
+    }
+}
+
 /// Why the content of a file is no record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
@@ -103,6 +117,11 @@ impl<D: Disk> PairedCopies<D> {
                 Self { disk, sequence, home: found.home, syncs: VoteSyncs::default(), failed: false };
             (copies, found)
         }))
+    }
+
+    #[cfg(test)]
+    pub(super) const fn disk(&self) -> &D {
+        &self.disk
     }
 
     /// Sets what the next saves write of where the file lies.

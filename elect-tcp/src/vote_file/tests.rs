@@ -85,6 +85,19 @@ fn a_file_is_open_once() {
     VoteFile::open(&path, &config).unwrap();
 }
 
+/// As when another thread of the host has started a child process that is not another program yet.
+#[test]
+fn a_file_that_is_closed_is_free_though_its_descriptor_was_inherited() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    VoteFile::init(&path, &config).unwrap();
+    let file = VoteFile::open(&path, &config).unwrap();
+    let inherited = file.copies.disk().file().try_clone().unwrap();
+    drop(file);
+    VoteFile::open(&path, &config).unwrap();
+    drop(inherited);
+}
+
 #[test]
 fn a_damaged_file_is_refused_until_it_is_replaced() {
     let (directory, config) = (tempfile::tempdir().unwrap(), abc());

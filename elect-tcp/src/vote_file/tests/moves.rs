@@ -1,6 +1,6 @@
 //! Files that were moved or restored, on a machine that reboots.
 
-use std::fs;
+use std::fs::{self, File};
 
 use super::super::home::{Machine, Place};
 use super::*;
