@@ -6,6 +6,8 @@ mod config;
 mod counters;
 mod dialer;
 mod event;
+#[cfg(feature = "faults")]
+mod faults;
 mod frames;
 mod handle;
 mod handshake;
@@ -30,6 +32,8 @@ pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
 pub use event::{Ended, Events, HostEvent, Link, NodeNotice};
+#[cfg(feature = "faults")]
+pub use faults::{Fault, Faults, FaultyStream, FaultyTransport};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 #[cfg(unix)]
