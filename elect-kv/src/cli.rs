@@ -97,8 +97,8 @@ fn prepare<T>(
     make: impl FnOnce(&Settings) -> Result<T, node::ServeError>,
 ) -> Result<(Settings, T), Failure> {
     let settings = Settings::read(config)?;
-    let made = make(&settings)?;
-    Ok((settings, made))
+    let answer = make(&settings)?;
+    Ok((settings, answer))
 }
 
 fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {

@@ -186,7 +186,7 @@ fn a_power_cut_that_tears_what_is_in_flight_costs_the_file_with_one_sync_and_not
                 Err(error) => panic!("{syncs:?} {cut}: {error:?}"),
             }
         }
-        assert_eq!(refused, if syncs == VoteSyncs::One { 1 } else { 0 }, "{syncs:?}");
+        assert_eq!(refused, usize::from(syncs == VoteSyncs::One), "{syncs:?}");
     }
 }
 
