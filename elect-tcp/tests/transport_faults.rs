@@ -231,13 +231,32 @@ fn half_open_swallows_in_silence_and_the_stream_breaks_when_it_is_over() {
     assert!(began.elapsed() >= SHORT, "a dial is not answered");
     // Its end is not heard, until the fault is over.
     drop(far);
-    let mut watcher = near.watcher().unwrap();
-    let waiting = std::thread::spawn(move || watcher.wait());
-    assert!(!waiting.is_finished());
-    near.write_all(b"lost too").unwrap();
+    let (mut watcher, (ended, ends)) = (near.watcher().unwrap(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        watcher.wait();
+        ended.send(())
+    });
+    ends.recv_timeout(SHORT).unwrap_err();
     faults.set(b, Fault::None);
-    waiting.join().unwrap();
-    near.write_all(b"now").unwrap_err();
+    ends.recv_timeout(BOUND).unwrap();
+}
+
+#[test]
+fn a_stream_that_has_lost_bytes_breaks_when_the_fault_is_over() {
+    let (transport, faults, far, b) = pair();
+    let mut near = transport.dial(b, BOUND).unwrap();
+    let mut far = far.accept().unwrap();
+    faults.set(b, Fault::HalfOpen);
+    faults.set(b, Fault::None);
+    near.write_all(b"kept").unwrap();
+    faults.set(b, Fault::HalfOpen);
+    near.write_all(b"lost").unwrap();
+    faults.set(b, Fault::None);
+    near.write_all(b"after a gap").unwrap_err();
+    drop(near);
+    let mut heard = Vec::new();
+    far.read_to_end(&mut heard).unwrap();
+    assert_eq!(heard, b"kept");
 }
 
 #[test]

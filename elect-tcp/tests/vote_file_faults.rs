@@ -5,16 +5,16 @@
 //! that is older than what was acknowledged. Needs a C compiler; without one the tests say so and pass, unless
 //! `ELECT_REQUIRE_SHIM` is set.
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so, and others how much they did")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::{env, fs};
 
-use elect_core::{ClusterId, Config, Epoch, Holder, NodeId, PromiseKind, Record, Storage, VoteStore};
-use elect_tcp::{VoteFile, VoteFileError, VoteSyncs};
+use elect_core::{ClusterId, Config, Epoch, Holder, NoLog, NodeId, PromiseKind, Record, Storage, VoteStore};
+use elect_tcp::{Node, NodeConfig, VoteFile, VoteFileError, VoteSyncs};
 
 /// More calls than anything here makes.
 const CALLS_MAX: usize = 200;
@@ -34,6 +34,11 @@ fn voted(epoch: u64) -> Record {
     Record { epoch: Epoch::new(epoch), holder, ..Record::first_boot(&config()) }
 }
 
+fn alone() -> Config {
+    let only = NodeId::new("only").unwrap();
+    Config::builder(ClusterId::new("shop").unwrap(), only).voters([only]).build().unwrap()
+}
+
 /// The process that works under the shim: this test, started again.
 #[test]
 fn worker() {
@@ -43,6 +48,19 @@ fn worker() {
         "init" => VoteFile::init(&path, &config()),
         "replace" => VoteFile::replace_lost(&path, &config()).map(drop),
         "adopt" => VoteFile::adopt(&path, &config()).map(drop),
+        "node" => {
+            let config = NodeConfig::builder(alone(), &path).vote_syncs(VoteSyncs::Two);
+            let config = config.listen(([127, 0, 0, 1], 0).into()).build().unwrap();
+            let (node, _events) = Node::start(config, Arc::new(NoLog)).unwrap();
+            node.shutdown().unwrap();
+            Ok(())
+        }
+        "from another directory" => {
+            env::set_current_dir(Path::new(&path).parent().unwrap()).unwrap();
+            let mut file = VoteFile::open("a.vote", &config()).unwrap();
+            env::set_current_dir("/").unwrap();
+            file.save(&voted(OLD + 1))
+        }
         "open" => VoteFile::open(&path, &config()).map(drop),
         _ => VoteFile::open(&path, &config()).and_then(|file| {
             let syncs = if job == "save twice synced" { VoteSyncs::Two } else { VoteSyncs::One };
@@ -133,6 +151,7 @@ fn at_each_call(job: &str, modes: &[&str], prepare: impl Fn(&Path), check: impl 
             }
             hits += 1;
         }
+        eprintln!("{job}, {mode}: {hits} calls");
         assert!(hits > 2, "{job}, {mode}: the shim hit {hits} calls only");
     }
 }
@@ -250,7 +269,9 @@ fn on_a_full_disk_a_file_is_replaced_in_place() {
     for prepare in [make_old, make_torn_and_moved, make_unreadable] {
         at_each_call("replace", &["full"], prepare, |path, outcome| {
             assert!(outcome.is_done, "{}", outcome.text);
-            assert_eq!(open(path).unwrap(), Record::replacement(&config()), "{}", outcome.text);
+            let file = VoteFile::open(path, &config()).unwrap();
+            assert_eq!(*file.record(), Record::replacement(&config()), "{}", outcome.text);
+            assert_eq!((file.repaired(), file.is_moved()), (0, false), "{}", outcome.text);
         });
     }
 }
@@ -269,4 +290,40 @@ fn on_a_full_disk_saves_go_on_and_no_file_begins() {
     let outcome = work(shim, "save", &path, "full", 1);
     assert_eq!((outcome.is_done, outcome.acknowledged), (true, Some(OLD + SAVES)), "{}", outcome.text);
     assert_saved(&path, &outcome);
+}
+
+/// What a job does to the files, in order; reading is left out.
+fn calls(job: &str, prepare: impl Fn(&Path)) -> Option<Vec<String>> {
+    let shim = shim()?;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().canonicalize().unwrap().join("a.vote");
+    prepare(&path);
+    let outcome = work(shim, job, &path, "list", 1);
+    assert!(outcome.is_done, "{}", outcome.text);
+    let calls = outcome.text.lines().filter_map(|line| line.strip_prefix("shim: list at "));
+    Some(calls.filter(|call| !["open", "read", "flock"].contains(call)).map(str::to_owned).collect())
+}
+
+/// A name is given only to what is durable, and is durable itself before anything follows.
+#[test]
+fn a_new_file_is_synced_before_it_has_its_name_and_its_name_afterwards() {
+    let Some(made) = calls("init", |_| ()) else { return };
+    assert_eq!(made, ["write", "fsync", "link", "fsync", "unlink"]);
+    let replaced = calls("replace", make_old).unwrap();
+    assert_eq!(replaced, ["write", "fsync", "link", "fsync", "rename", "fsync", "unlink"]);
+}
+
+#[test]
+fn a_node_syncs_as_it_is_configured() {
+    let Some(calls) = calls("node", |path| VoteFile::init(path, &alone()).unwrap()) else { return };
+    assert!(calls.len() >= 4, "{calls:?}");
+    for pair in calls.chunks(2) {
+        assert_eq!(pair, ["write", "fdatasync"], "{calls:?}");
+    }
+}
+
+#[test]
+fn a_relative_path_outlives_a_change_of_directory() {
+    let Some(saved) = calls("from another directory", make_old) else { return };
+    assert_eq!(saved, ["write", "write", "fdatasync"]);
 }

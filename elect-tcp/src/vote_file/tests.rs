@@ -209,6 +209,20 @@ fn a_symbolic_link_to_the_file_stays_one() {
     VoteFile::replace_lost(directory.path().join("round"), &config).unwrap_err();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_replacement_that_was_cut_off_is_finished() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    VoteFile::init(&path, &config).unwrap();
+    // The old file has its second name, and nothing else has happened.
+    fs::hard_link(&path, directory.path().join("a.vote.lost")).unwrap();
+    let kept = VoteFile::replace_lost(&path, &config).unwrap();
+    assert_eq!(kept, Some(directory.path().join("a.vote.lost")));
+    assert_eq!(names(&directory), ["a.vote", "a.vote.lost"]);
+    assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
+}
+
 #[test]
 fn a_file_that_cannot_be_replaced_stays() {
     let (directory, config) = (tempfile::tempdir().unwrap(), abc());

@@ -7,6 +7,7 @@
  *                 torn:        a write writes half of its bytes, then the process exits; every other call as `before`
  *                 before:      the process exits in place of the call
  *                 after:       the call is made, then the process exits
+ *                 list:        nothing happens, and every call is told
  *                 full:        from this call on every one that needs room fails with ENOSPC
  * Exit code 77 says that the shim ended the process. Descriptor 2 is told which call it was.
  */
@@ -52,6 +53,10 @@ static enum verdict judge(const char *call, int needs_room) {
     if (!at || !mode) return PASS;
     int number = atoi(at);
     ++count;
+    if (strcmp(mode, "list") == 0) {
+        dprintf(2, "shim: list at %s\n", call);
+        return PASS;
+    }
     if (strcmp(mode, "full") == 0) {
         if (count < number || !needs_room) return PASS;
         dprintf(2, "shim: full at %s\n", call);

@@ -124,6 +124,13 @@ fn an_adopted_file_is_at_home_where_it_lies() {
 }
 
 #[test]
+fn what_is_adopted_is_told_no_more() {
+    let vote = Vote::new();
+    let adopted = vote.adopt(1, there).unwrap();
+    assert!(!adopted.is_moved() && adopted.notices().is_empty());
+}
+
+#[test]
 fn adopting_a_file_that_is_at_home_changes_nothing() {
     let vote = Vote::new();
     vote.open(2, here).unwrap();
