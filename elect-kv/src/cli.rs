@@ -25,6 +25,9 @@ enum Command {
     Init(ConfigArg),
     /// Says that a node's storage was lost: it rejoins, and counts for nothing until it has caught up.
     ReplaceLost(ConfigArg),
+    /// Says that a vote file which was moved or restored is the only copy and the newest: if it is neither, votes are
+    /// forgotten, and `replace-lost` is what is needed.
+    Adopt(ConfigArg),
     /// Runs one node until SIGTERM or SIGINT, then hands over and ends in good order.
     Serve(ServeArgs),
     /// Shows a failover: three processes, a writing client, a kill, a restart, a handover.
@@ -58,18 +61,27 @@ struct ServeArgs {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => return demo::run(&args),
-        Command::Init(arg) => prepare(&arg.config, node::init).map(|settings| {
+        Command::Init(arg) => prepare(&arg.config, node::init).map(|(settings, ())| {
             println!(
                 "{} is ready for its first start; its vote and its log are in {}",
                 settings.node(),
                 settings.data_dir.display()
             );
         }),
-        Command::ReplaceLost(arg) => prepare(&arg.config, node::replace_lost).map(|settings| {
+        Command::ReplaceLost(arg) => prepare(&arg.config, node::replace_lost).map(|(settings, kept)| {
             println!(
                 "{} rejoins at its next start and counts for nothing until it has caught up",
                 settings.node()
             );
+            if let Some(kept) = kept {
+                println!("the old vote file is kept as {}", kept.display());
+            }
+        }),
+        Command::Adopt(arg) => prepare(&arg.config, node::adopt).map(|(settings, repaired)| {
+            println!("{} is at home in {}", settings.node(), settings.vote_file().display());
+            if repaired > 0 {
+                println!("{repaired} of four copies in it were restored");
+            }
         }),
         Command::Serve(args) => serve(&args, |banner| println!("{banner}")),
     };
@@ -84,13 +96,13 @@ pub fn main() -> ExitCode {
 
 type Failure = Box<dyn std::error::Error>;
 
-fn prepare(
+fn prepare<T>(
     config: &Path,
-    make: impl FnOnce(&Settings) -> Result<(), node::ServeError>,
-) -> Result<Settings, Failure> {
+    make: impl FnOnce(&Settings) -> Result<T, node::ServeError>,
+) -> Result<(Settings, T), Failure> {
     let settings = Settings::read(config)?;
-    make(&settings)?;
-    Ok(settings)
+    let answer = make(&settings)?;
+    Ok((settings, answer))
 }
 
 fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {

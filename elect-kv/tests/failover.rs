@@ -236,3 +236,40 @@ fn a_lost_disk_is_no_first_boot_and_earns_its_vote_back() {
     cluster.ask::<()>(primary, &["SET", "key", "later"]).unwrap();
     assert_eq!(cluster.ask::<String>(primary, &["GET", "key"]).unwrap(), "later");
 }
+
+#[test]
+fn a_vote_file_that_was_moved_or_torn_is_told_and_can_be_adopted() {
+    let mut cluster = Cluster::new();
+    let vote_file = cluster.data_dir(0).join("vote");
+    let (aside, mut content) = (vote_file.with_extension("aside"), fs::read(&vote_file).unwrap());
+    content[40] ^= 1;
+    fs::write(&aside, &content).unwrap();
+    fs::rename(&aside, &vote_file).unwrap();
+    let adopted = elect_kv(&["adopt"], &cluster.config(0));
+    assert!(adopted.status.success(), "{adopted:?}");
+    let text = String::from_utf8(adopted.stdout).unwrap();
+    assert!(text.contains("a is at home in") && text.contains("1 of four copies"), "{text}");
+
+    // Without that, and before a reboot was seen, it is a warning, and so is a copy that was torn.
+    content = fs::read(&vote_file).unwrap();
+    content[40] ^= 1;
+    fs::write(&aside, &content).unwrap();
+    fs::rename(&aside, &vote_file).unwrap();
+    cluster.start(0);
+    cluster.wait("torn copy", |_, event| {
+        event["kind"] == "warning" && event.to_string().contains("of four copies")
+    });
+    cluster.start(1);
+    cluster.start(2);
+    cluster.wait_primary();
+    if fs::metadata(&vote_file).unwrap().created().is_ok() && cfg!(target_os = "linux") {
+        let moved =
+            |(_, event): &(usize, serde_json::Value)| event.to_string().contains("`elect-kv replace-lost`");
+        assert!(cluster.seen.iter().any(moved), "{:#?}", cluster.seen);
+    }
+
+    fs::remove_file(&vote_file).unwrap();
+    cluster.kill(0);
+    let refused = elect_kv(&["adopt"], &cluster.config(0));
+    assert!(!refused.status.success(), "there is nothing to adopt");
+}

@@ -109,7 +109,7 @@ impl Queued for Observed {
 const fn subject(notice: &NodeNotice) -> Subject {
     match notice {
         NodeNotice::Missed { count } => Subject::Missed(*count),
-        NodeNotice::VoteFileRepaired { .. } => Subject::Once,
+        NodeNotice::VoteFileRepaired { .. } | NodeNotice::VoteFileMoved { .. } => Subject::Once,
         NodeNotice::LinkChanged(_)
         | NodeNotice::Elector(
             Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },

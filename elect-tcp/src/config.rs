@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 
+use crate::vote_file::VoteSyncs;
+
 /// A node's configuration that cannot work, with the field, the value and the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} = {value}: {rule}")]
@@ -22,7 +24,8 @@ pub struct ConfigError {
 #[derive(Debug)]
 pub struct NodeConfig {
     pub(crate) elect: elect_core::Config,
-    pub(crate) vote_file: PathBuf,
+    pub(crate) vote_file: Option<PathBuf>,
+    pub(crate) vote_syncs: VoteSyncs,
     pub(crate) listen: Listen,
     pub(crate) peers: Vec<(NodeId, String)>,
     pub(crate) allow_plaintext: bool,
@@ -44,9 +47,20 @@ impl NodeConfig {
     ///
     /// [`VoteFile::init`]: crate::VoteFile::init
     pub fn builder(elect: elect_core::Config, vote_file: impl Into<PathBuf>) -> NodeConfigBuilder {
+        Self::collect(elect, Some(vote_file.into()))
+    }
+
+    /// The same for a node that starts with a store that is open already: see
+    /// [`Node::start_with`](crate::Node::start_with).
+    pub fn builder_without_file(elect: elect_core::Config) -> NodeConfigBuilder {
+        Self::collect(elect, None)
+    }
+
+    fn collect(elect: elect_core::Config, vote_file: Option<PathBuf>) -> NodeConfigBuilder {
         NodeConfigBuilder {
             elect,
-            vote_file: vote_file.into(),
+            vote_file,
+            vote_syncs: VoteSyncs::default(),
             listen: None,
             peers: Vec::new(),
             allow_plaintext: false,
@@ -60,9 +74,9 @@ impl NodeConfig {
         &self.elect
     }
 
-    /// The vote file.
-    pub fn vote_file(&self) -> &Path {
-        &self.vote_file
+    /// The vote file, where the configuration names one.
+    pub fn vote_file(&self) -> Option<&Path> {
+        self.vote_file.as_deref()
     }
 }
 
@@ -71,7 +85,8 @@ impl NodeConfig {
 #[must_use = "a configuration begins to exist with `build`"]
 pub struct NodeConfigBuilder {
     elect: elect_core::Config,
-    vote_file: PathBuf,
+    vote_file: Option<PathBuf>,
+    vote_syncs: VoteSyncs,
     listen: Option<Listen>,
     peers: Vec<(NodeId, String)>,
     allow_plaintext: bool,
@@ -113,6 +128,15 @@ impl NodeConfigBuilder {
         self
     }
 
+    /// How a save of the vote file is made durable: [`VoteSyncs`] says what a power cut may cost. Default
+    /// [`VoteSyncs::One`]. A file that the host has opened itself is told by [`VoteFile::with_syncs`].
+    ///
+    /// [`VoteFile::with_syncs`]: crate::VoteFile::with_syncs
+    pub const fn vote_syncs(mut self, syncs: VoteSyncs) -> Self {
+        self.vote_syncs = syncs;
+        self
+    }
+
     /// How long one attempt to connect may take. Default 500 ms; 10 ms to 5 s.
     pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
@@ -134,6 +158,7 @@ impl NodeConfigBuilder {
         let config = NodeConfig {
             elect: self.elect,
             vote_file: self.vote_file,
+            vote_syncs: self.vote_syncs,
             listen,
             peers: self.peers,
             allow_plaintext: self.allow_plaintext,
@@ -150,6 +175,7 @@ impl NodeConfigBuilder {
         Ok(NodeConfig {
             elect: self.elect,
             vote_file: self.vote_file,
+            vote_syncs: self.vote_syncs,
             listen: Listen::Elsewhere,
             peers: Vec::new(),
             allow_plaintext: self.allow_plaintext,
@@ -256,7 +282,7 @@ mod tests {
     fn a_sound_configuration_is_built() {
         let config = builder().peer(id("c"), "[::1]:7003").build().unwrap();
         assert_eq!(config.peers.len(), 2, "its own entry is skipped");
-        assert_eq!(config.vote_file(), Path::new("a.vote"));
+        assert_eq!(config.vote_file(), Some(Path::new("a.vote")));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a node tells its host.
 
+use std::path::PathBuf;
+
 use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
@@ -34,6 +36,12 @@ pub enum NodeNotice {
     Missed {
         /// How many.
         count: u64,
+    },
+    /// The vote file is not the one that this node wrote last: it was restored from a backup, copied or moved, or its file
+    /// system numbers its files anew at a reboot. Where a file system is known not to do that the node is refused instead.
+    VoteFileMoved {
+        /// The file.
+        path: PathBuf,
     },
 }
 

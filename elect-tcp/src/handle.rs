@@ -19,6 +19,7 @@ use crate::orchestrator::{Command, CommandContext};
 use crate::role::Role;
 use crate::stream::Events;
 use crate::threads::Threads;
+use crate::vote_file::{VoteFileError, VoteFileName};
 use crate::watch::LeaderWatch;
 
 /// How long a shutdown may take: the longest dial, twice over.
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) vote_file: Option<VoteFileName>,
 }
 
 impl fmt::Debug for Shared {
@@ -120,6 +122,13 @@ impl NodeHandle {
     /// Whether this node and those whom it is connected with both ways are a quorum now.
     pub fn has_quorum(&self) -> Result<bool, NodeGone> {
         self.ask(|context| context.elector.has_quorum(context.now))
+    }
+
+    /// Looks whether the vote file still has its name: for a health report, since a quiet node saves nothing for weeks. An
+    /// error means that the next save will stop the node. Asks the file system, on the caller's thread. A node with a
+    /// store of the host's own has nothing to look for.
+    pub fn check_vote_file(&self) -> Result<(), VoteFileError> {
+        self.shared.vote_file.as_ref().map_or(Ok(()), VoteFileName::check)
     }
 
     /// The node's clock, for [`Office::stamp`] and [`Office::finish_read`].

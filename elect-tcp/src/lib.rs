@@ -9,6 +9,8 @@ mod counters;
 mod dialer;
 mod direct;
 mod event;
+#[cfg(feature = "faults")]
+mod faults;
 mod frames;
 mod handle;
 mod handshake;
@@ -20,6 +22,7 @@ mod local;
 mod measures;
 mod node;
 mod observed;
+mod open_store;
 mod orchestrator;
 mod outbox;
 mod own_address;
@@ -41,6 +44,8 @@ pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
 pub use event::{Ended, HostEvent, Link, NodeNotice};
+#[cfg(feature = "faults")]
+pub use faults::{Fault, Faults, FaultyStream, FaultyTransport};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 #[cfg(unix)]
@@ -49,11 +54,15 @@ pub use local::{LocalNetwork, LocalTransport};
 pub use measures::metric_names;
 pub use node::{Node, StartError};
 pub use observed::{DutySummary, Observed};
+pub use open_store::OpenStore;
 pub use role::Role;
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[doc(hidden)]
+pub use transport::send_without_blocking;
 pub use transport::{Close, DialError, Stream, Transport, TrySend, Watch};
-pub use vote_file::{VoteFile, VoteFileError};
+pub use vote_file::{VoteFile, VoteFileError, VoteSyncs};
 pub use watch::{Changed, LeaderWatch};
 
 /// The first screen of the repository compiles and runs.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use elect_core::NodeId;
 
-use crate::transport::{DialError, Transport, socket_stream};
+use crate::socket_stream;
+use crate::transport::{DialError, Transport};
 
 /// At most this many streams wait to be accepted, as in a listening socket's backlog.
 const BACKLOG: usize = 64;

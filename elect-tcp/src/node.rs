@@ -9,7 +9,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
     Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
-    StorageFailed,
+    StorageFailed, VoteStore,
 };
 
 use crate::announcer::{self, Announcer};
@@ -24,6 +24,7 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
 use crate::measures::Measures;
+use crate::open_store::OpenStore;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
@@ -32,7 +33,7 @@ use crate::stream::Events;
 use crate::tcp::TcpTransport;
 use crate::threads::Threads;
 use crate::transport::Transport;
-use crate::vote_file::{VoteFile, VoteFileError};
+use crate::vote_file::{VoteFile, VoteFileError, VoteFileName};
 
 /// At most this many inputs wait for the orchestrator; beyond that their readers block.
 const INBOX_MAX: usize = 256;
@@ -45,6 +46,9 @@ pub enum StartError {
     /// The vote file is missing, damaged, in use or another node's.
     #[error(transparent)]
     VoteFile(#[from] VoteFileError),
+    /// The configuration names no vote file, and no store was given.
+    #[error("the configuration names no vote file: start this node with its store (`Node::start_with`)")]
+    NoVoteFile,
     /// The elector refused the record.
     #[error(transparent)]
     Refused(#[from] StartRefused),
@@ -86,30 +90,43 @@ impl Node {
         floor: Arc<F>,
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
-        let mut file = VoteFile::open(&config.vote_file, &config.elect)?;
+        let path = config.vote_file().ok_or(StartError::NoVoteFile)?;
+        let file = VoteFile::open(path, &config.elect)?.with_syncs(config.vote_syncs);
+        Self::start_with(config, file, floor, transport)
+    }
+
+    /// Starts a node with a vote store that is open already, the host's own or a [`VoteFile`], on any transport
+    /// ([`TcpTransport::bind`] makes the usual one).
+    pub fn start_with<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static, T: Transport>(
+        config: NodeConfig,
+        store: impl Into<OpenStore<S>>,
+        floor: Arc<F>,
+        transport: T,
+    ) -> Result<(NodeHandle, Events), StartError> {
+        let OpenStore { mut store, record, name, found } = store.into();
         let peers = config.elect.members().iter().map(|member| member.id);
         let measures = Measures::new(config.elect.cluster(), config.elect.node(), peers);
         let counters = Arc::new(Counters::new(measures));
         let (mut announcer, events) = announcer::stream(config.elect.node(), Arc::clone(&counters));
-        if file.repaired() > 0 {
-            let repaired = NodeNotice::VoteFileRepaired { copies: file.repaired() };
-            announcer.tell(HostEvent::Happened(repaired));
+        for notice in found {
+            announcer.tell(HostEvent::Happened(notice));
         }
         // R59: before an incarnation begins.
-        file.record().check_log(floor.last_durable())?;
-        let mut elector = Elector::new(config.elect.clone(), *file.record(), clock::now())?;
+        record.check_log(floor.last_durable())?;
+        let mut elector = Elector::new(config.elect.clone(), record, clock::now())?;
         let mut bootstrap = Bootstrap { announcer, told: Vec::new(), sent: Vec::new(), gate: None };
         elector.tick(clock::now()).resolve(&mut bootstrap);
+        let mut incarnation = record.incarnation;
         // The new incarnation. What follows from it is saved by the saver, as everything later.
         if let Some(gate) = bootstrap.gate.take() {
+            incarnation = gate.record().map_or(incarnation, |record| record.incarnation);
             let began = Instant::now();
-            let gated = gate.commit(&mut file, &floor)?;
+            let gated = gate.commit(&mut store, &floor)?;
             counters.measures.on_save(began.elapsed(), false);
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
-        let incarnation = file.record().incarnation;
-        let handle =
-            Assembly::new(config, transport, incarnation, counters).start(elector, bootstrap, file, floor)?;
+        let assembly = Assembly::new(config, transport, incarnation, name, counters);
+        let handle = assembly.start(elector, bootstrap, store, floor)?;
         Ok((handle, events))
     }
 }
@@ -158,10 +175,17 @@ struct Assembly<T> {
     stop: Receiver<()>,
     flushing: Sender<()>,
     shutdown_guard: ShutdownGuard,
+    vote_file: Option<VoteFileName>,
 }
 
 impl<T: Transport> Assembly<T> {
-    fn new(config: NodeConfig, transport: T, incarnation: Incarnation, counters: Arc<Counters>) -> Self {
+    fn new(
+        config: NodeConfig,
+        transport: T,
+        incarnation: Incarnation,
+        vote_file: Option<VoteFileName>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let transport = Arc::new(transport);
         let (stopper, stop) = bounded(0);
         let (flushing, flushed) = bounded(0);
@@ -186,36 +210,37 @@ impl<T: Transport> Assembly<T> {
             stop,
             flushing,
             shutdown_guard,
+            vote_file,
         }
     }
 
     /// Starts every thread. If one cannot be started, the drop of the shutdown guard ends the others.
-    fn start<F: Floor + Send + Sync + 'static>(
+    fn start<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
         bootstrap: Bootstrap,
-        file: VoteFile,
+        store: S,
         floor: Arc<F>,
     ) -> Result<NodeHandle, StartError> {
         let threads = self.threads.clone();
-        self.start_threads(elector, bootstrap, file, floor).map_err(|source| {
+        self.start_threads(elector, bootstrap, store, floor).map_err(|source| {
             // The vote file and the port are free when this returns.
             let _ = threads.join_all(SHUTDOWN_BOUND);
             StartError::Io { action: "start a thread", source }
         })
     }
 
-    fn start_threads<F: Floor + Send + Sync + 'static>(
+    fn start_threads<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
         self,
         elector: Elector,
         bootstrap: Bootstrap,
-        file: VoteFile,
+        store: S,
         floor: Arc<F>,
     ) -> io::Result<NodeHandle> {
         let (gates, gates_in) = bounded(1);
         let (results, committed) = bounded(1);
         let saver =
-            Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
+            Saver { store, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
         self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
         let (outboxes, wake_dialer) = self.start_dialers()?;
@@ -233,6 +258,7 @@ impl<T: Transport> Assembly<T> {
             positions: positions.clone(),
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
+            vote_file: self.vote_file,
         };
         let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
         let mut effects =

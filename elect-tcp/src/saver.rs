@@ -4,26 +4,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
-use elect_core::{Floor, Gate, Gated, StorageFailed};
+use elect_core::{Floor, Gate, Gated, StorageFailed, VoteStore};
 
 use crate::counters::Counters;
-use crate::vote_file::VoteFile;
 
 /// Commits gates, one at a time.
-pub(crate) struct Saver<F> {
-    pub(crate) file: VoteFile,
+pub(crate) struct Saver<S, F> {
+    pub(crate) store: S,
     pub(crate) floor: Arc<F>,
     pub(crate) gates: Receiver<Gate>,
     pub(crate) saved: Sender<Result<Gated, StorageFailed>>,
     pub(crate) counters: Arc<Counters>,
 }
 
-impl<F: Floor> Saver<F> {
+impl<S: VoteStore, F: Floor> Saver<S, F> {
     /// The thread: ends with the orchestrator's end of either channel.
     pub(crate) fn run(mut self) {
         for gate in &self.gates {
             let began = Instant::now();
-            let result = gate.commit(&mut self.file, &self.floor);
+            let result = gate.commit(&mut self.store, &self.floor);
             self.counters.measures.on_save(began.elapsed(), result.is_err());
             self.counters.gates_committed.add(1);
             if self.saved.send(result).is_err() {

@@ -13,7 +13,8 @@ use elect_core::NodeId;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Listen, NodeConfig};
-use crate::transport::{DialError, Transport, socket_stream};
+use crate::socket_stream;
+use crate::transport::{DialError, Transport};
 
 /// Plain TCP: for loopback, or for a network in which everybody is trusted.
 #[derive(Debug)]
@@ -35,8 +36,9 @@ struct Peer {
 }
 
 impl TcpTransport {
-    /// Binds the configured address.
-    pub(crate) fn bind(config: &NodeConfig) -> io::Result<Self> {
+    /// Binds the configured address: the transport of [`Node::start`](crate::Node::start), for
+    /// [`Node::start_with`](crate::Node::start_with).
+    pub fn bind(config: &NodeConfig) -> io::Result<Self> {
         let listener = match &config.listen {
             Listen::Address(address) => TcpListener::bind(address)?,
             Listen::Bound(listener) => listener.try_clone()?,

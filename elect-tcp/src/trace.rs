@@ -84,6 +84,9 @@ fn line(event: &HostEvent) -> Line {
         HostEvent::Happened(NodeNotice::VoteFileRepaired { copies }) => {
             Line::new(Level::WARN, &format!("{copies} copies in the vote file were repaired"))
         }
+        HostEvent::Happened(NodeNotice::VoteFileMoved { path }) => {
+            Line::new(Level::WARN, &format!("{} is not the vote file written last", path.display()))
+        }
         HostEvent::Happened(NodeNotice::Missed { count }) => {
             Line::new(Level::WARN, &format!("{count} events were left out"))
         }

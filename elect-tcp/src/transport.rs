@@ -84,60 +84,78 @@ pub trait Watch: Send {
     fn wait(&mut self);
 }
 
-/// Makes a stream of a socket type of the standard library.
+/// What [`socket_stream!`](crate::socket_stream) needs of the operating system.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[doc(hidden)]
+pub fn send_without_blocking(socket: impl std::os::fd::AsFd, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendFlags, send};
+
+    Ok(send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+/// Makes a [`Stream`] of a socket type: `socket_stream!(MyStream);`
+///
+/// The type reads and writes ([`Read`], [`Write`]), may be sent to another thread, and has the methods of the sockets of
+/// the standard library: `try_clone(&self) -> io::Result<Self>`, `set_read_timeout` and `set_write_timeout` of an
+/// `Option<Duration>`, and `shutdown(&self, Shutdown)`, which wakes whoever is blocked on any clone. On Linux it gives its
+/// descriptor (`AsFd`). `TcpStream` and, on Unix, `UnixStream` are streams already.
+///
+/// A transport that lies outside this crate: `examples/unix-transport` in the repository.
+#[macro_export]
 macro_rules! socket_stream {
-    ($type:ident) => {
-        impl $crate::transport::Stream for $type {
-            fn closer(&self) -> std::io::Result<std::sync::Arc<dyn $crate::transport::Close>> {
-                Ok(std::sync::Arc::new(Socket(self.try_clone()?)))
+    ($type:ty) => {
+        const _: () = {
+            impl $crate::Stream for $type {
+                fn closer(&self) -> ::std::io::Result<::std::sync::Arc<dyn $crate::Close>> {
+                    Ok(::std::sync::Arc::new(Socket(self.try_clone()?)))
+                }
+
+                fn watcher(&self) -> ::std::io::Result<::std::boxed::Box<dyn $crate::Watch>> {
+                    Ok(::std::boxed::Box::new(Socket(self.try_clone()?)))
+                }
+
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                fn sender(
+                    &self,
+                ) -> ::std::io::Result<::std::option::Option<::std::sync::Arc<dyn $crate::TrySend>>> {
+                    Ok(::std::option::Option::Some(::std::sync::Arc::new(Socket(self.try_clone()?))))
+                }
+
+                fn set_timeouts(
+                    &self,
+                    read: ::std::option::Option<::std::time::Duration>,
+                    write: ::std::option::Option<::std::time::Duration>,
+                ) -> ::std::io::Result<()> {
+                    self.set_read_timeout(read)?;
+                    self.set_write_timeout(write)
+                }
             }
 
-            fn watcher(&self) -> std::io::Result<Box<dyn $crate::transport::Watch>> {
-                Ok(Box::new(Socket(self.try_clone()?)))
+            /// A second handle to a stream's socket.
+            struct Socket($type);
+
+            impl $crate::Close for Socket {
+                fn close(&self) {
+                    let _ = self.0.shutdown(::std::net::Shutdown::Both);
+                }
             }
 
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            fn sender(&self) -> std::io::Result<Option<std::sync::Arc<dyn $crate::transport::TrySend>>> {
-                Ok(Some(std::sync::Arc::new(Socket(self.try_clone()?))))
+            impl $crate::TrySend for Socket {
+                fn try_send(&self, bytes: &[u8]) -> ::std::io::Result<usize> {
+                    $crate::send_without_blocking(&self.0, bytes)
+                }
             }
 
-            fn set_timeouts(
-                &self,
-                read: Option<std::time::Duration>,
-                write: Option<std::time::Duration>,
-            ) -> std::io::Result<()> {
-                self.set_read_timeout(read)?;
-                self.set_write_timeout(write)
+            impl $crate::Watch for Socket {
+                fn wait(&mut self) {
+                    use ::std::io::{ErrorKind, Read};
+
+                    // The other end never sends here: whatever comes, bytes, an end or an error, ends the stream.
+                    while matches!(self.0.read(&mut [0]), Err(error) if error.kind() == ErrorKind::Interrupted)
+                    {}
+                }
             }
-        }
-
-        /// A second handle to a stream's socket.
-        struct Socket($type);
-
-        impl $crate::transport::Close for Socket {
-            fn close(&self) {
-                let _ = self.0.shutdown(std::net::Shutdown::Both);
-            }
-        }
-
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        impl $crate::transport::TrySend for Socket {
-            fn try_send(&self, bytes: &[u8]) -> std::io::Result<usize> {
-                use rustix::net::{SendFlags, send};
-
-                Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-            }
-        }
-
-        impl $crate::transport::Watch for Socket {
-            fn wait(&mut self) {
-                use std::io::{ErrorKind, Read};
-
-                // The other end never sends here: whatever comes, bytes, an end or an error, ends the stream.
-                while matches!(self.0.read(&mut [0]), Err(error) if error.kind() == ErrorKind::Interrupted) {}
-            }
-        }
+        };
     };
 }
-
-pub(crate) use socket_stream;

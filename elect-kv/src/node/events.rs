@@ -33,6 +33,14 @@ impl Host {
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            HostEvent::Happened(NodeNotice::VoteFileMoved { path }) => {
+                let text = format!(
+                    "{} is not the file that this node wrote last: if it was restored from a backup and is not the newest, \
+                     stop this node and run `elect-kv replace-lost`",
+                    path.display()
+                );
+                self.log.tell(Kind::Warning, None, None, &text);
+            }
             // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
             HostEvent::Happened(_) => {}
         }

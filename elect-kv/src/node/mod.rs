@@ -11,4 +11,4 @@ pub(crate) mod shared;
 mod stall;
 mod writes;
 
-pub use serve::{ServeError, Server, init, replace_lost};
+pub use serve::{ServeError, Server, adopt, init, replace_lost};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, VoteFile, VoteFileError};
+use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, TcpTransport, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -75,16 +75,22 @@ pub fn init(settings: &Settings) -> Result<(), ServeError> {
     prepare(settings, |path| VoteFile::init(path, &settings.elect))
 }
 
-/// An operator declares that a node's storage was lost. A log that is still there is kept: it is reconciled with the
+/// An operator declares that a node's storage was lost, and hears where the old vote file is kept. A log that is still there is kept: it is reconciled with the
 /// leader's like any other.
-pub fn replace_lost(settings: &Settings) -> Result<(), ServeError> {
+pub fn replace_lost(settings: &Settings) -> Result<Option<PathBuf>, ServeError> {
     prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect))
 }
 
-fn prepare(
+/// An operator declares that a vote file which was moved is the only copy and the newest. Answers how many of its four
+/// copies had to be restored.
+pub fn adopt(settings: &Settings) -> Result<usize, ServeError> {
+    Ok(VoteFile::adopt(settings.vote_file(), &settings.elect)?.repaired())
+}
+
+fn prepare<T>(
     settings: &Settings,
-    make_vote: impl FnOnce(PathBuf) -> Result<(), VoteFileError>,
-) -> Result<(), ServeError> {
+    make_vote: impl FnOnce(PathBuf) -> Result<T, VoteFileError>,
+) -> Result<T, ServeError> {
     let dir = &settings.data_dir;
     std::fs::create_dir_all(dir).map_err(io_error(dir.display().to_string()))?;
     let keeps_data = settings.elect.kind() != MemberKind::Witness;
@@ -92,8 +98,9 @@ fn prepare(
     if keeps_data && !settings.store_dir().exists() {
         Store::create(&settings.store_dir())?;
     }
-    make_vote(settings.vote_file())?;
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir.display().to_string()))
+    let made = make_vote(settings.vote_file())?;
+    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir.display().to_string()))?;
+    Ok(made)
 }
 
 /// A running node.
@@ -286,22 +293,25 @@ struct Started {
 
 impl Started {
     fn open(settings: &Settings) -> Result<Self, ServeError> {
-        // Read before the node takes the file: whether this storage counts decides how it follows.
-        let storage = VoteFile::open(settings.vote_file(), &settings.elect)?.record().storage;
-        let config = NodeConfig::builder(settings.elect.clone(), settings.vote_file())
+        let config = NodeConfig::builder_without_file(settings.elect.clone())
             .listen(settings.file.listen_election)
             .peers(settings.peers.iter().map(|peer| (peer.id, peer.election.clone())))
             .allow_plaintext(settings.file.allow_plaintext)
             .build()?;
+        let transport = TcpTransport::bind(&config)
+            .map_err(io_error(format!("listen_election {}", settings.file.listen_election)))?;
+        let vote = VoteFile::open(settings.vote_file(), &settings.elect)?;
+        // Whether this storage counts decides how it follows.
+        let storage = vote.record().storage;
         if settings.elect.kind() == MemberKind::Witness {
-            let (handle, events) = Node::start(config, Arc::new(NoLog))?;
+            let (handle, events) = Node::start_with(config, vote, Arc::new(NoLog), transport)?;
             return Ok(Self { handle, events, replicated: None });
         }
         let store = Arc::new(Store::open(&settings.store_dir())?);
         let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone())?));
         let journal = FencedLog::new(fence.clone(), store.clone());
         let replica = Replica::new(replica_config(settings, storage), store.history()?, store.applied());
-        let (handle, events) = Node::start(config, fence)?;
+        let (handle, events) = Node::start_with(config, vote, fence, transport)?;
         Ok(Self { handle, events, replicated: Some(ReplicatedState { replica, journal, store }) })
     }
 }

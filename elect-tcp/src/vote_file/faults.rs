@@ -66,3 +66,48 @@ impl Disk for Faulty {
         if self.fails("sync") { Err(io::Error::from_raw_os_error(28)) } else { self.inner.sync() }
     }
 }
+
+/// A disk whose power fails after some calls: what was not synced by then is garbage.
+#[derive(Debug)]
+pub(super) struct PowerCut {
+    inner: Memory,
+    unsynced: Vec<(usize, usize)>,
+    /// So many more writes and syncs are done.
+    pub(super) left: usize,
+}
+
+impl PowerCut {
+    pub(super) fn new(inner: Memory) -> Self {
+        Self { inner, unsynced: Vec::new(), left: usize::MAX }
+    }
+
+    pub(super) fn after_the_cut(mut self) -> Vec<u8> {
+        for (offset, length) in self.unsynced {
+            self.inner.content[offset..][..length].fill(0xa5);
+        }
+        self.inner.content
+    }
+
+    fn power(&mut self) -> io::Result<()> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| io::Error::other("no power"))?;
+        Ok(())
+    }
+}
+
+impl Disk for PowerCut {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        self.inner.read()
+    }
+
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        self.power()?;
+        self.unsynced.push((offset, bytes.len()));
+        self.inner.write_at(offset, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.power()?;
+        self.unsynced.clear();
+        Ok(())
+    }
+}

@@ -6,14 +6,17 @@
 //!
 //! Record number *n* lies in pair *n* mod 2, in both of its copies. A save writes both copies of the older pair
 //! and syncs once, so the newest durable record is never overwritten, and has two copies as soon as its save
-//! returns.
+//! returns. Beside the record each copy holds where the file lies ([`home`](super::home)).
 //!
 //! Reading takes the newest copy that is whole. It is the newest *durable* record unless both copies of a newer
 //! one are damaged, and then the other pair has no whole copy at all: that file is refused. A save that was cut
 //! off damages at most the copy that was being written, because a copy lies within one sector; the other copy of
-//! its pair is still whole, old or new, and proves that the save had not returned.
+//! its pair is still whole, old or new, and proves that the save had not returned. A power cut may tear both at once
+//! where the disk does not write a sector whole or writes both at a time ([`VoteSyncs`]); then the file is refused.
 
 use std::io;
+
+use super::home::HOME_BYTES;
 
 /// Copies lie so far apart that no sector, and no page, holds two of them.
 pub(super) const BLOCK_BYTES: usize = 4096;
@@ -27,9 +30,29 @@ const VERSION: u16 = 1;
 /// Magic, version, block, padding, record length, sequence.
 const HEADER_BYTES: usize = 8 + 2 + 1 + 1 + 4 + 8;
 const CHECKSUM_AT: usize = COPY_BYTES - 4;
-const RECORD_BYTES_MAX: usize = CHECKSUM_AT - HEADER_BYTES;
+const RECORD_AT: usize = HEADER_BYTES + HOME_BYTES;
+const RECORD_BYTES_MAX: usize = CHECKSUM_AT - RECORD_AT;
 
 const _: () = assert!(elect_core::wire::RECORD_BYTES_MAX <= RECORD_BYTES_MAX);
+
+/// How a save becomes durable, and what a power cut in the middle of one may cost.
+///
+/// A save overwrites the two copies of the older record, never those of the newest. Disks promise to write a sector whole
+/// or not at all; where one breaks that promise, or a layer between (a RAID controller without a battery, some flash, a
+/// virtual disk that writes larger blocks), a power cut tears what is in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VoteSyncs {
+    /// Both copies are written, then synced once. A cut that tears *both* leaves a file whose newest record cannot be
+    /// known, and which is refused: the node needs `replace_lost`, and counts for nothing until it has caught up with
+    /// the others. If that strikes a quorum at once, as when a whole site loses power, the group stays without leader
+    /// until an operator has looked. A crash of the process or of the system alone never tears a copy.
+    #[default]
+    One,
+    /// One copy is written and synced after the other, so that a cut can tear only one, and the file opens with the old
+    /// record or the new one. A save takes two syncs: about twice as long, and so does the part of a failover that waits
+    /// for it.
+    Two,
+}
 
 /// What a vote file needs of a file. Tests put a failing one in its place.
 pub(super) trait Disk {
@@ -39,6 +62,20 @@ pub(super) trait Disk {
     fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()>;
     /// Returns once everything written is durable.
     fn sync(&mut self) -> io::Result<()>;
+}
+
+impl<D: Disk> Disk for &mut D {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        (**self).read()
+    }
+
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_at(offset, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        (**self).sync()
+    }
 }
 
 /// Why the content of a file is no record.
@@ -55,6 +92,8 @@ pub(super) enum Unreadable {
 pub(super) struct PairedCopies<D> {
     disk: D,
     sequence: u64,
+    home: [u8; HOME_BYTES],
+    syncs: VoteSyncs,
     failed: bool,
 }
 
@@ -63,25 +102,46 @@ pub(super) struct PairedCopies<D> {
 pub(super) struct Found {
     /// The bytes of the newest durable record.
     pub(super) record: Vec<u8>,
+    /// Where the file lay.
+    pub(super) home: [u8; HOME_BYTES],
     /// How many copies were damaged, or left behind by a save that was cut off.
     pub(super) torn: usize,
 }
 
 impl<D: Disk> PairedCopies<D> {
-    /// Reads the newest record and restores all four copies if one is damaged.
+    /// Reads the newest record. Changes nothing.
     pub(super) fn open(mut disk: D) -> io::Result<Result<(Self, Found), Unreadable>> {
         let content = disk.read()?;
-        let (sequence, found) = match newest(&content) {
-            Ok(newest) => newest,
-            Err(unreadable) => return Ok(Err(unreadable)),
-        };
-        let mut copies = Self { disk, sequence, failed: false };
-        if found.torn > 0 {
-            // One save for each pair, the older first: a single copy never stands alone.
-            copies.save(&found.record)?;
-            copies.save(&found.record)?;
-        }
-        Ok(Ok((copies, found)))
+        Ok(newest(&content).map(|(sequence, found)| {
+            let copies =
+                Self { disk, sequence, home: found.home, syncs: VoteSyncs::default(), failed: false };
+            (copies, found)
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) const fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// Sets what the next saves write of where the file lies.
+    pub(super) const fn set_home(&mut self, home: [u8; HOME_BYTES]) {
+        self.home = home;
+    }
+
+    pub(super) const fn set_syncs(&mut self, syncs: VoteSyncs) {
+        self.syncs = syncs;
+    }
+
+    /// Restores all four copies. One save for each pair, the older first: a single copy never stands alone.
+    pub(super) fn repair(&mut self, record: &[u8]) -> io::Result<()> {
+        self.save(record)?;
+        self.save(record)
+    }
+
+    /// Makes every later save fail.
+    pub(super) const fn give_up(&mut self) {
+        self.failed = true;
     }
 
     /// Makes `record` durable. After an error nothing is known of the disk, and every later save fails too (S11).
@@ -92,10 +152,12 @@ impl<D: Disk> PairedCopies<D> {
         self.failed = true;
         let sequence =
             self.sequence.checked_add(1).ok_or_else(|| io::Error::other("the sequence is exhausted"))?;
-        for block in blocks_of(sequence) {
-            self.disk.write_at(block * BLOCK_BYTES, &encode(sequence, block, record))?;
+        for (copy, block) in blocks_of(sequence).into_iter().enumerate() {
+            self.disk.write_at(block * BLOCK_BYTES, &encode(sequence, block, record, &self.home))?;
+            if copy == 1 || self.syncs == VoteSyncs::Two {
+                self.disk.sync()?;
+            }
         }
-        self.disk.sync()?;
         self.sequence = sequence;
         self.failed = false;
         Ok(())
@@ -103,14 +165,23 @@ impl<D: Disk> PairedCopies<D> {
 }
 
 /// The content of a new file: both pairs hold `record`.
-pub(super) fn initial(record: &[u8]) -> Vec<u8> {
+pub(super) fn initial(record: &[u8], home: &[u8; HOME_BYTES]) -> Vec<u8> {
     let mut content = vec![0; FILE_BYTES];
     for sequence in [1, 2] {
         for block in blocks_of(sequence) {
-            content[block * BLOCK_BYTES..][..COPY_BYTES].copy_from_slice(&encode(sequence, block, record));
+            content[block * BLOCK_BYTES..][..COPY_BYTES]
+                .copy_from_slice(&encode(sequence, block, record, home));
         }
     }
     content
+}
+
+/// Puts `record` into a file that cannot be read: no copy of another one may lie beside a new one at any moment.
+pub(super) fn overwrite(disk: &mut impl Disk, record: &[u8], home: &[u8; HOME_BYTES]) -> io::Result<()> {
+    disk.write_at(0, &vec![0; FILE_BYTES])?;
+    disk.sync()?;
+    disk.write_at(0, &initial(record, home))?;
+    disk.sync()
 }
 
 /// The blocks of the pair that holds the record with this number.
@@ -119,7 +190,7 @@ fn blocks_of(sequence: u64) -> [usize; 2] {
     [pair, pair + 2]
 }
 
-fn encode(sequence: u64, block: usize, record: &[u8]) -> [u8; COPY_BYTES] {
+fn encode(sequence: u64, block: usize, record: &[u8], home: &[u8; HOME_BYTES]) -> [u8; COPY_BYTES] {
     assert!(record.len() <= RECORD_BYTES_MAX, "a record of {} bytes does not fit", record.len());
     let mut copy = [0; COPY_BYTES];
     copy[..8].copy_from_slice(&MAGIC);
@@ -127,7 +198,8 @@ fn encode(sequence: u64, block: usize, record: &[u8]) -> [u8; COPY_BYTES] {
     copy[10] = u8::try_from(block).unwrap_or(u8::MAX);
     copy[12..16].copy_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes());
     copy[16..24].copy_from_slice(&sequence.to_le_bytes());
-    copy[HEADER_BYTES..][..record.len()].copy_from_slice(record);
+    copy[HEADER_BYTES..RECORD_AT].copy_from_slice(home);
+    copy[RECORD_AT..][..record.len()].copy_from_slice(record);
     let checksum = crc32fast::hash(&copy[..CHECKSUM_AT]);
     copy[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
     copy
@@ -136,6 +208,7 @@ fn encode(sequence: u64, block: usize, record: &[u8]) -> [u8; COPY_BYTES] {
 /// A whole copy.
 struct Copy<'a> {
     sequence: u64,
+    home: [u8; HOME_BYTES],
     record: &'a [u8],
 }
 
@@ -161,7 +234,9 @@ fn decode(copy: &[u8], block: usize) -> Read<'_> {
     if usize::from(copy[10]) != block || length > RECORD_BYTES_MAX || !blocks_of(sequence).contains(&block) {
         return Read::Damaged;
     }
-    Read::Whole(Copy { sequence, record: &copy[HEADER_BYTES..][..length] })
+    let mut home = [0; HOME_BYTES];
+    home.copy_from_slice(&copy[HEADER_BYTES..RECORD_AT]);
+    Read::Whole(Copy { sequence, home, record: &copy[RECORD_AT..][..length] })
 }
 
 fn newest(content: &[u8]) -> Result<(u64, Found), Unreadable> {
@@ -183,8 +258,8 @@ fn newest(content: &[u8]) -> Result<(u64, Found), Unreadable> {
         return Err(Unreadable::Damaged("both copies of what may be its newest record are damaged"));
     }
     let mut current = has(sequence).into_iter().flatten().filter(|copy| copy.sequence == sequence);
-    let record = current.next().map_or(&[][..], |copy| copy.record);
-    if current.any(|copy| copy.record != record) {
+    let (record, home) = current.next().map_or((&[][..], [0; HOME_BYTES]), |copy| (copy.record, copy.home));
+    if current.any(|copy| copy.record != record || copy.home != home) {
         return Err(Unreadable::Damaged("two copies with the same number differ"));
     }
     let expected = |block: usize, copy: &Option<Copy<'_>>| {
@@ -192,166 +267,8 @@ fn newest(content: &[u8]) -> Result<(u64, Found), Unreadable> {
         copy.as_ref().is_some_and(|copy| copy.sequence == wanted)
     };
     let torn = copies.iter().enumerate().filter(|(block, copy)| !expected(*block, copy)).count();
-    Ok((sequence, Found { record: record.to_vec(), torn }))
+    Ok((sequence, Found { record: record.to_vec(), home, torn }))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vote_file::faults::{Faulty, Memory};
-
-    fn memory(record: &[u8]) -> Memory {
-        Memory { content: initial(record) }
-    }
-
-    fn open(disk: Memory) -> Result<(PairedCopies<Memory>, Found), Unreadable> {
-        PairedCopies::open(disk).expect("a disk in memory does not fail")
-    }
-
-    fn record_of(content: &[u8]) -> Result<Vec<u8>, Unreadable> {
-        open(Memory { content: content.to_vec() }).map(|(_, found)| found.record)
-    }
-
-    /// A file after saves of `records`, with the last one durable.
-    fn saved(records: &[&[u8]]) -> Vec<u8> {
-        let (mut copies, _) = open(memory(b"first")).unwrap();
-        for record in records {
-            copies.save(record).unwrap();
-        }
-        copies.disk.content
-    }
-
-    #[test]
-    fn the_newest_record_comes_back() {
-        assert_eq!(record_of(&initial(b"first")), Ok(b"first".to_vec()));
-        assert_eq!(record_of(&saved(&[b"one"])), Ok(b"one".to_vec()));
-        assert_eq!(record_of(&saved(&[b"one", b"two"])), Ok(b"two".to_vec()));
-        assert_eq!(record_of(&saved(&[b"one", b"two", &[7; 256]])), Ok(vec![7; 256]));
-    }
-
-    #[test]
-    fn a_flipped_bit_in_any_copy_is_survived_and_repaired() {
-        let content = saved(&[b"one", b"two", b"three"]);
-        for block in 0..COPIES {
-            for bit in 0..COPY_BYTES * 8 {
-                let mut rotted = content.clone();
-                rotted[block * BLOCK_BYTES + bit / 8] ^= 1 << (bit % 8);
-                let (copies, found) = open(Memory { content: rotted }).unwrap();
-                assert_eq!(found, Found { record: b"three".to_vec(), torn: 1 }, "block {block}, bit {bit}");
-                let (_, repaired) = open(copies.disk).unwrap();
-                assert_eq!(
-                    repaired,
-                    Found { record: b"three".to_vec(), torn: 0 },
-                    "block {block}, bit {bit}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_truncated_file_is_refused_at_every_length() {
-        let content = saved(&[b"one", b"two", b"three"]);
-        for length in 0..FILE_BYTES {
-            assert!(matches!(record_of(&content[..length]), Err(Unreadable::Damaged(_))), "{length}");
-        }
-        assert!(record_of(&[&content[..], &[0]].concat()).is_err());
-    }
-
-    #[test]
-    fn a_copy_cut_off_at_any_byte_is_survived() {
-        let content = saved(&[b"one", b"two", b"three"]);
-        for block in 0..COPIES {
-            for kept in 0..COPY_BYTES {
-                let mut cut = content.clone();
-                cut[block * BLOCK_BYTES..][kept..COPY_BYTES].fill(0);
-                assert_eq!(record_of(&cut), Ok(b"three".to_vec()), "block {block}, {kept} bytes kept");
-            }
-        }
-    }
-
-    #[test]
-    fn a_save_torn_at_any_byte_leaves_the_old_or_the_new_record() {
-        for rounds in 0..4 {
-            let before: Vec<&[u8]> = [&b"a"[..], b"b", b"old"][..rounds].to_vec();
-            let old = before.last().copied().unwrap_or(b"first").to_vec();
-            let content = saved(&before);
-            for cut in 0..=COPY_BYTES * 2 {
-                // Either copy may reach the disk first.
-                for order in [[0, 1], [1, 0]] {
-                    let torn = torn_save(&content, rounds as u64 + 3, b"new!", cut, order);
-                    let got = record_of(&torn).unwrap_or_else(|error| panic!("{cut} {order:?}: {error:?}"));
-                    assert!(got == old || got == b"new!", "{cut} {order:?}: {got:?}");
-                    assert!(cut < COPY_BYTES * 2 || got == b"new!", "a finished save counts");
-                }
-            }
-        }
-    }
-
-    /// `content` after a save that was cut off when `cut` bytes of its two copies had arrived.
-    fn torn_save(content: &[u8], sequence: u64, record: &[u8], cut: usize, order: [usize; 2]) -> Vec<u8> {
-        let mut torn = content.to_vec();
-        let mut left = cut;
-        for copy in order {
-            let block = blocks_of(sequence)[copy];
-            let arrived = left.min(COPY_BYTES);
-            torn[block * BLOCK_BYTES..][..arrived]
-                .copy_from_slice(&encode(sequence, block, record)[..arrived]);
-            left -= arrived;
-        }
-        torn
-    }
-
-    #[test]
-    fn saves_go_on_after_a_torn_one() {
-        for cut in 0..=COPY_BYTES * 2 {
-            let torn = torn_save(&saved(&[b"old"]), 4, b"new", cut, [0, 1]);
-            let (mut copies, _) = open(Memory { content: torn }).unwrap();
-            copies.save(b"next").unwrap();
-            assert_eq!(record_of(&copies.disk.content), Ok(b"next".to_vec()), "{cut}");
-        }
-    }
-
-    #[test]
-    fn losing_both_copies_of_the_newest_record_is_no_way_back_to_an_older_one() {
-        let content = saved(&[b"one", b"two", b"three"]);
-        for pair in [0, 1] {
-            let mut rotted = content.clone();
-            for block in blocks_of(pair) {
-                rotted[block * BLOCK_BYTES + 30] ^= 1;
-            }
-            assert!(matches!(record_of(&rotted), Err(Unreadable::Damaged(_))), "pair {pair}");
-        }
-    }
-
-    #[test]
-    fn another_version_is_not_taken_for_damage() {
-        let mut content = saved(&[]);
-        content[8] = 9;
-        let checksum = crc32fast::hash(&content[..CHECKSUM_AT]);
-        content[CHECKSUM_AT..COPY_BYTES].copy_from_slice(&checksum.to_le_bytes());
-        assert_eq!(record_of(&content), Err(Unreadable::Version(9)));
-    }
-
-    #[test]
-    fn a_failure_of_any_call_leaves_the_old_or_the_new_record_and_ends_all_saving() {
-        for failing in 0..3 {
-            for written in [0, 1, 100, COPY_BYTES] {
-                let disk = Faulty::new(memory(b"old"), failing, written);
-                let (mut copies, _) = PairedCopies::open(disk).unwrap().unwrap();
-                copies.save(b"new").unwrap_err();
-                copies
-                    .save(b"later")
-                    .expect_err("fail stop: the disk works again, but what it holds is unknown");
-                let got = record_of(&copies.disk.inner.content).unwrap();
-                assert!(got == b"old" || got == b"new", "{failing} {written}: {got:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_save_syncs_once_and_after_its_writes() {
-        let (mut copies, _) = PairedCopies::open(Faulty::healthy(memory(b"old"))).unwrap().unwrap();
-        copies.save(b"new").unwrap();
-        assert_eq!(copies.disk.calls, ["write", "write", "sync"]);
-    }
-}
+mod tests;

@@ -1,3 +1,4 @@
+use std::fs;
 use std::time::Duration;
 
 use elect_core::{ClusterId, Epoch, Holder, NodeId, PromiseKind, Storage};
@@ -84,6 +85,19 @@ fn a_file_is_open_once() {
     VoteFile::open(&path, &config).unwrap();
 }
 
+/// As when another thread of the host has started a child process that is not another program yet.
+#[test]
+fn a_file_that_is_closed_is_free_though_its_descriptor_was_inherited() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    VoteFile::init(&path, &config).unwrap();
+    let file = VoteFile::open(&path, &config).unwrap();
+    let inherited = file.copies.disk().file().try_clone().unwrap();
+    drop(file);
+    VoteFile::open(&path, &config).unwrap();
+    drop(inherited);
+}
+
 #[test]
 fn a_damaged_file_is_refused_until_it_is_replaced() {
     let (directory, config) = (tempfile::tempdir().unwrap(), abc());
@@ -95,9 +109,13 @@ fn a_damaged_file_is_refused_until_it_is_replaced() {
     assert!(error.to_string().contains("`replace-lost`"), "{error}");
     assert!(matches!(VoteFile::init(&path, &config), Err(VoteFileError::Exists { .. })));
 
-    VoteFile::replace_lost(&path, &config).unwrap();
-    assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
-    assert_eq!(names(&directory), ["a.vote", "a.vote.lost"]);
+    for kept in ["a.vote.lost", "a.vote.lost.2"] {
+        let aside = VoteFile::replace_lost(&path, &config).unwrap();
+        assert_eq!(aside, Some(directory.path().join(kept)));
+        assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
+    }
+    assert_eq!(fs::read(directory.path().join("a.vote.lost")).unwrap(), vec![0; 16_384]);
+    assert_eq!(names(&directory), ["a.vote", "a.vote.lost", "a.vote.lost.2"]);
 }
 
 #[test]
@@ -133,11 +151,126 @@ fn anothers_file_is_refused() {
 }
 
 #[test]
-fn a_draft_of_an_init_that_was_cut_off_is_no_vote_file() {
+fn anothers_file_is_not_repaired() {
     let (directory, config) = (tempfile::tempdir().unwrap(), abc());
     let path = directory.path().join("a.vote");
-    fs::write(directory.path().join(format!("a.vote.draft-{}", std::process::id())), b"half").unwrap();
-    assert!(matches!(VoteFile::open(&path, &config), Err(VoteFileError::Missing { .. })));
     VoteFile::init(&path, &config).unwrap();
-    assert_eq!(VoteFile::open(&path, &config).unwrap().record().detection_max, Duration::from_millis(500));
+    let mut content = fs::read(&path).unwrap();
+    content[40] ^= 1;
+    fs::write(&path, &content).unwrap();
+    let other = self::config("shop", "b", &["a", "b", "c"]);
+    VoteFile::open(&path, &other).unwrap_err();
+    VoteFile::adopt(&path, &other).unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), content, "nothing is written into it");
+    assert_eq!(VoteFile::open(&path, &config).unwrap().repaired(), 1, "its own node repairs it and is told");
+    assert_eq!(VoteFile::open(&path, &config).unwrap().repaired(), 0);
 }
+
+#[test]
+fn drafts_that_were_cut_off_are_no_vote_files_and_are_cleaned_up() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    let draft = |name: &str| directory.path().join(format!("a.vote.draft-{name}"));
+    fs::write(draft("1"), b"half").unwrap();
+    assert!(matches!(VoteFile::open(&path, &config), Err(VoteFileError::Missing { .. })));
+    // Somebody is at work on this one.
+    fs::write(draft("2"), b"half").unwrap();
+    let working = fs::File::open(draft("2")).unwrap();
+    working.try_lock().unwrap();
+    VoteFile::init(&path, &config).unwrap();
+    assert_eq!(names(&directory), ["a.vote", "a.vote.draft-2"]);
+    assert_eq!(VoteFile::open(&path, &config).unwrap().record().detection_max, Duration::from_millis(500));
+    drop(working);
+    fs::write(draft("3"), b"half").unwrap();
+    VoteFile::replace_lost(&path, &config).unwrap();
+    assert_eq!(names(&directory), ["a.vote", "a.vote.lost"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_to_the_file_stays_one() {
+    use std::os::unix::fs::symlink;
+
+    let (directory, elsewhere, config) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), abc());
+    let (path, target) = (directory.path().join("a.vote"), elsewhere.path().join("real.vote"));
+    symlink(directory.path().join("second"), &path).unwrap();
+    symlink(&target, directory.path().join("second")).unwrap();
+    VoteFile::init(&path, &config).unwrap();
+    assert_eq!(names(&elsewhere), ["real.vote"]);
+    assert!(matches!(VoteFile::init(&path, &config), Err(VoteFileError::Exists { .. })));
+    let kept = VoteFile::replace_lost(&path, &config).unwrap();
+    assert_eq!(kept, Some(elsewhere.path().join("real.vote.lost")));
+    assert_eq!(names(&elsewhere), ["real.vote", "real.vote.lost"]);
+    assert_eq!(fs::read_link(&path).unwrap(), directory.path().join("second"));
+    assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
+
+    symlink(directory.path().join("around"), directory.path().join("round")).unwrap();
+    symlink(directory.path().join("round"), directory.path().join("around")).unwrap();
+    VoteFile::replace_lost(directory.path().join("round"), &config).unwrap_err();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_replacement_that_was_cut_off_is_finished() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    VoteFile::init(&path, &config).unwrap();
+    // The old file has its second name, and nothing else has happened.
+    fs::hard_link(&path, directory.path().join("a.vote.lost")).unwrap();
+    let kept = VoteFile::replace_lost(&path, &config).unwrap();
+    assert_eq!(kept, Some(directory.path().join("a.vote.lost")));
+    assert_eq!(names(&directory), ["a.vote", "a.vote.lost"]);
+    assert_eq!(VoteFile::open(&path, &config).unwrap().record().storage, Storage::Replaced);
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_stays() {
+    let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+    let path = directory.path().join("a.vote");
+    VoteFile::init(&path, &config).unwrap();
+    VoteFile::open(&path, &config).unwrap().save(&voted(&config, 6)).unwrap();
+    // Every name for the old one is taken.
+    for number in 1..=1000 {
+        let suffix = if number == 1 { "lost".into() } else { format!("lost.{number}") };
+        fs::write(directory.path().join(format!("a.vote.{suffix}")), b"").unwrap();
+    }
+    VoteFile::replace_lost(&path, &config).unwrap_err();
+    assert_eq!(VoteFile::open(&path, &config).unwrap().record().epoch, Epoch::new(6));
+    assert_eq!(names(&directory).len(), 1001, "and no draft is left");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_whose_name_goes_while_it_is_open_fails_at_the_next_save() {
+    type Change = fn(&Path, &Config);
+    let changes: [(&str, Change); 4] = [
+        ("removed", |path, _| fs::remove_file(path).unwrap()),
+        ("renamed", |path, _| fs::rename(path, path.with_extension("old")).unwrap()),
+        ("replaced", |path, config| {
+            fs::rename(path, path.with_extension("old")).unwrap();
+            VoteFile::init(path, config).unwrap();
+        }),
+        ("replaced by a copy", |path, _| {
+            fs::copy(path, path.with_extension("copy")).unwrap();
+            fs::rename(path.with_extension("copy"), path).unwrap();
+        }),
+    ];
+    for (name, change) in changes {
+        let (directory, config) = (tempfile::tempdir().unwrap(), abc());
+        let path = directory.path().join("a.vote");
+        VoteFile::init(&path, &config).unwrap();
+        let mut file = VoteFile::open(&path, &config).unwrap();
+        file.check().unwrap();
+        file.save(&voted(&config, 1)).unwrap();
+        change(&path, &config);
+        assert!(matches!(file.check(), Err(VoteFileError::Gone { .. })), "{name}");
+        let error = file.save(&voted(&config, 2)).unwrap_err();
+        assert!(matches!(error, VoteFileError::Gone { .. }), "{name}: {error}");
+        assert_eq!(file.record().epoch, Epoch::new(1), "{name}: what was not acknowledged is not taken over");
+        // Fail stop, also when the name comes back.
+        fs::rename(path.with_extension("old"), &path).ok();
+        file.save(&voted(&config, 3)).expect_err(name);
+    }
+}
+
+mod moves;
