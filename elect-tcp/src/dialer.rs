@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{LinkState, NodeId, Time};
 
-use self::backoff::Backoff;
+use self::backoff::{Backoff, Wakes};
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
@@ -85,6 +85,7 @@ impl<T: Transport> Dialer<T> {
 
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
+        let mut wakes = Wakes::new(Instant::now());
         loop {
             let attempt_began = clock::now();
             let wait = match self.connect() {
@@ -109,16 +110,22 @@ impl<T: Transport> Dialer<T> {
                 }
                 Err(ConnectError::Stopped) => return Err(Stopped),
             };
-            self.rest(wait)?;
+            self.rest(wait, &mut wakes)?;
         }
     }
 
-    /// Waits before the next attempt, but not while the peer shows that it is there.
-    fn rest(&self, wait: Duration) -> Result<(), Stopped> {
-        select! {
-            recv(self.stop) -> _ => Err(Stopped),
-            recv(self.woken) -> _ => Ok(()),
-            default(wait) => Ok(()),
+    /// Waits before the next attempt, but not while the peer shows that it is there, unless it does so without end.
+    fn rest(&self, wait: Duration, wakes: &mut Wakes) -> Result<(), Stopped> {
+        let until = Instant::now() + wait;
+        loop {
+            select! {
+                recv(self.stop) -> _ => return Err(Stopped),
+                // Without a listener nobody wakes it, and there is no waiting for that either.
+                recv(self.woken) -> woken => if woken.is_err() || wakes.take(Instant::now()) {
+                    return Ok(());
+                },
+                default(until.saturating_duration_since(Instant::now())) => return Ok(()),
+            }
         }
     }
 

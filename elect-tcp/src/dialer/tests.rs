@@ -187,6 +187,22 @@ fn a_peer_that_dials_is_dialled_at_once() {
     bench.end();
 }
 
+/// The peer takes each greeting, closes the stream and dials in: it was dialled as fast as it could close.
+#[test]
+fn a_peer_that_wakes_and_closes_is_not_dialled_without_end() {
+    let bench = Bench::new(BOUND);
+    let began = Instant::now();
+    let mut taken = 0;
+    while began.elapsed() < Duration::from_secs(1) {
+        drop(bench.welcome());
+        let _ = bench.wake.try_send(());
+        taken += 1;
+        bench.inbox.try_iter().for_each(drop);
+    }
+    assert!(taken <= 40, "{taken} dials in a second");
+    bench.end();
+}
+
 /// Fills the buffers towards a peer that does not read, until the thread no longer takes what is put.
 ///
 /// A thread that has sent nothing in the last 1000 looks is in its write. Between the later ones it gets 0.1 ms, in which
