@@ -9,13 +9,14 @@ use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{LinkState, NodeId, Time};
 
 use self::backoff::{Backoff, Wakes};
+use crate::ask::{Asked, Asker};
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
-use crate::handshake::{self, Greeting, HandshakeError};
+use crate::handshake::{self, HandshakeError, HandshakeRefusal};
+use crate::introduction::Introduction;
 use crate::orchestrator::Input;
 use crate::outbox::{Batch, Outgoing};
-use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport};
 
@@ -23,12 +24,12 @@ use crate::transport::{DialError, Stream, Transport};
 pub(crate) struct Dialer<T> {
     pub(crate) peer: NodeId,
     pub(crate) transport: Arc<T>,
-    /// What it says of itself, but for the address.
-    pub(crate) greeting: Greeting,
-    pub(crate) own_address: OwnAddress,
+    pub(crate) introduction: Introduction,
     pub(crate) outgoing: Outgoing,
     /// The peer has dialled this node: it is there.
     pub(crate) woken: Receiver<()>,
+    /// A frame said that this life of this node is over: the peer shall say so itself.
+    pub(crate) doubted: Receiver<()>,
     /// Disconnected when the node ends.
     pub(crate) stop: Receiver<()>,
     /// Dropped with this value: then the last frame has left.
@@ -66,6 +67,8 @@ struct Connection<S> {
 enum ConnectError {
     Refused,
     Failed(String),
+    /// The peer answered, and does not let this node in.
+    Unwelcome(HandshakeRefusal),
     Stopped,
 }
 
@@ -85,13 +88,13 @@ impl<T: Transport> Dialer<T> {
 
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
-        let mut wakes = Wakes::new(Instant::now());
+        let (mut wakes, mut asked) = (Wakes::new(Instant::now()), Asked::default());
         loop {
             let attempt_began = clock::now();
             let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
-                    let end = self.serve(connection)?;
+                    let end = self.serve(connection, &mut asked)?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
                     backoff.after_close(Instant::now())
@@ -101,11 +104,20 @@ impl<T: Transport> Dialer<T> {
                     backoff.after_failure()
                 }
                 Err(ConnectError::Refused) => {
-                    self.report_once(&mut said, "nobody listens there")?;
+                    self.report_once(&mut said, NoStream::Failed("nobody listens there".into()))?;
                     backoff.after_failure()
                 }
                 Err(ConnectError::Failed(reason)) => {
-                    self.report_once(&mut said, &reason)?;
+                    self.report_once(&mut said, NoStream::Failed(reason))?;
+                    backoff.after_failure()
+                }
+                Err(ConnectError::Unwelcome(refusal)) => {
+                    if let Some(rejection) = refusal.rejection() {
+                        self.inbox
+                            .send(Input::Rejected { peer: self.peer, said: rejection })
+                            .map_err(|_| Stopped)?;
+                    }
+                    self.report_once(&mut said, NoStream::Unwelcome(refusal))?;
                     backoff.after_failure()
                 }
                 Err(ConnectError::Stopped) => return Err(Stopped),
@@ -136,9 +148,11 @@ impl<T: Transport> Dialer<T> {
             DialError::Failed(error) => error.into(),
         })?;
         let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
-        let greeting = Greeting { address: self.own_address.get(), ..self.greeting.clone() };
-        let answer = handshake::dial(&mut stream, &greeting, self.timeouts.handshake);
-        answer.map_err(|error: HandshakeError| ConnectError::Failed(error.to_string()))?;
+        let greeting = self.introduction.to(self.peer);
+        handshake::dial(&mut stream, &greeting, self.timeouts.handshake).map_err(|error| match error {
+            HandshakeError::Refused(refusal) => ConnectError::Unwelcome(refusal),
+            error => ConnectError::Failed(error.to_string()),
+        })?;
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
         Ok(Connection { stream, closed, _registration: registration })
@@ -159,7 +173,7 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Sends until the stream ends, and says how it did.
-    fn serve(&self, mut connection: Connection<T::Stream>) -> Result<String, Stopped> {
+    fn serve(&self, mut connection: Connection<T::Stream>, asked: &mut Asked) -> Result<String, Stopped> {
         let mut bytes = Vec::with_capacity(2 * FRAME_BYTES_MAX);
         // What waited while there was no stream describes the past.
         let mut oldest = clock::now() - self.timeouts.stale;
@@ -167,6 +181,12 @@ impl<T: Transport> Dialer<T> {
             let batch = select! {
                 recv(self.outgoing.batches) -> batch => batch,
                 recv(connection.closed) -> _ => return Ok("the peer closed it".into()),
+                recv(self.doubted) -> doubted => {
+                    // Without an orchestrator there are no batches either.
+                    doubted.map_err(|_| Stopped)?;
+                    self.asker().ask(asked);
+                    continue;
+                },
             };
             self.counters.sender_wakes.add(1);
             // Without an orchestrator the last batch has left, and so has this node.
@@ -190,14 +210,49 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Tells why there is no stream, unless that is known.
-    fn report_once(&self, said: &mut Option<String>, reason: &str) -> Result<(), Stopped> {
-        if said.as_deref() == Some(reason) {
+    fn report_once(&self, said: &mut Option<NoStream>, reason: NoStream) -> Result<(), Stopped> {
+        let kind = reason.kind();
+        if said.as_ref() == Some(&kind) {
             return Ok(());
         }
-        *said = Some(reason.to_owned());
-        self.inbox
-            .send(Input::Unreachable { peer: self.peer, reason: reason.to_owned() })
-            .map_err(|_| Stopped)
+        *said = Some(kind);
+        let (reason, refusal) = match reason {
+            NoStream::Failed(reason) => (reason, None),
+            NoStream::Unwelcome(refusal) => {
+                (format!("the handshake was refused: {refusal}; {}", refusal.advice()), Some(refusal))
+            }
+        };
+        let input = Input::Unreachable { peer: self.peer, reason, refusal: refusal.map(Box::new) };
+        self.inbox.send(input).map_err(|_| Stopped)
+    }
+
+    fn asker(&self) -> Asker<T> {
+        Asker {
+            peer: self.peer,
+            transport: Arc::clone(&self.transport),
+            introduction: self.introduction.clone(),
+            inbox: self.inbox.clone(),
+            closers: self.closers.clone(),
+            threads: self.threads.clone(),
+            timeouts: self.timeouts,
+        }
+    }
+}
+
+/// Why there is no stream, as it was reported.
+#[derive(Debug, PartialEq, Eq)]
+enum NoStream {
+    Failed(String),
+    Unwelcome(HandshakeRefusal),
+}
+
+impl NoStream {
+    /// Without what differs from attempt to attempt.
+    fn kind(&self) -> Self {
+        match self {
+            Self::Failed(reason) => Self::Failed(reason.clone()),
+            Self::Unwelcome(refusal) => Self::Unwelcome(refusal.kind()),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a node tells its host.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
+use elect_core::{Duty, Notice, SteppedDown};
+
+use crate::link::{Link, RefusedDialler};
 
 /// Beyond this many waiting events diagnostics are left out, so that a host that never reads costs bounded memory.
 const DIAGNOSTICS_MAX: usize = 4096;
@@ -25,8 +27,11 @@ pub enum HostEvent {
 pub enum NodeNotice {
     /// The elector reports.
     Elector(Notice),
-    /// The link to a peer came up, went down, or cannot be brought up for a new reason.
+    /// One of the two streams between this node and a peer came up, went down, or cannot be brought up for a new reason.
     LinkChanged(Link),
+    /// Somebody dialled this node and was not let in. Told once a minute for the same host, name and reason, and once a
+    /// second in all after the first 32; `NodeHandle::refused_diallers` has the rest.
+    DiallerRefused(RefusedDialler),
     /// Copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
     /// disk rots.
     VoteFileRepaired {
@@ -35,23 +40,6 @@ pub enum NodeNotice {
     },
     /// How many notices were left out because nobody read the stream; nothing else ever is.
     Skipped(u64),
-}
-
-/// The link over which this node sends to a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The peer.
-    pub peer: NodeId,
-    /// Whether a stream stands.
-    pub is_up: bool,
-    /// Since when it is up, or down.
-    pub since: Time,
-    /// Why it is down, as far as that is known.
-    pub reason: Option<String>,
-    /// The incarnation in which the peer last dialled this node.
-    pub incarnation: Option<Incarnation>,
-    /// Where clients reach the peer, as it said when it dialled.
-    pub address: Option<Address>,
 }
 
 /// Why a node ended.
@@ -116,6 +104,7 @@ const fn is_diagnostic(event: &HostEvent) -> bool {
         event,
         HostEvent::Happened(
             NodeNotice::LinkChanged(_)
+                | NodeNotice::DiallerRefused(_)
                 | NodeNotice::Elector(
                     Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. }
                 )
@@ -125,7 +114,7 @@ const fn is_diagnostic(event: &HostEvent) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use elect_core::{Epoch, Ignored, StepDown};
+    use elect_core::{Epoch, Ignored, NodeId, StepDown};
 
     use super::*;
 

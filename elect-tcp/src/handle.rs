@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Address, Authority, Elector, Explanation, HandoverRequest, Health, HostData, KnownLeader, Lease, Office,
-    Position, RebuiltTo, RequestRefused, Requested, Status, Step, Time,
+    Address, Authority, Elector, HandoverRequest, Health, HostData, KnownLeader, Lease, Office, Position,
+    RebuiltTo, RequestRefused, Requested, Status, Step, Time,
 };
 
 use crate::clock;
 use crate::counters::{Counters, Counts};
-use crate::event::{Ended, Link};
+use crate::event::Ended;
 use crate::leader_cell::LeaderCell;
+use crate::link::{Link, NodeExplanation, RefusedDialler};
 use crate::orchestrator::{Command, CommandContext};
 use crate::threads::Threads;
 
@@ -121,14 +122,23 @@ impl NodeHandle {
         self.ask(|context| context.elector.status(context.now))
     }
 
-    /// Why this node leads or does not, and why nobody does.
-    pub fn explain(&self) -> Result<Explanation, NodeGone> {
-        self.ask(|context| context.elector.explain(context.now))
+    /// Why this node leads or does not, and why nobody does; and what is wrong with which link.
+    pub fn explain(&self) -> Result<NodeExplanation, NodeGone> {
+        self.ask(|context| NodeExplanation {
+            elector: context.elector.explain(context.now),
+            links: context.effects.links.all(),
+            refused: context.effects.refusals.all(),
+        })
     }
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|context| context.effects.links.values().cloned().collect())
+        self.ask(|context| context.effects.links.all())
+    }
+
+    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count.
+    pub fn refused_diallers(&self) -> Result<Vec<RefusedDialler>, NodeGone> {
+        self.ask(|context| context.effects.refusals.all())
     }
 
     /// What the node has counted since it started. Lock-free.

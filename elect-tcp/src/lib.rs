@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ask;
 mod clock;
 mod closers;
 mod config;
@@ -10,13 +11,18 @@ mod frames;
 mod handle;
 mod handshake;
 mod inbound;
+mod introduction;
+mod judgement;
 mod leader_cell;
+mod link;
+mod links;
 #[cfg(unix)]
 mod local;
 mod node;
 mod orchestrator;
 mod outbox;
 mod own_address;
+mod refusals;
 mod saver;
 mod tcp;
 #[cfg(test)]
@@ -28,9 +34,10 @@ mod vote_file;
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
-pub use event::{Ended, Events, HostEvent, Link, NodeNotice};
+pub use event::{Ended, Events, HostEvent, NodeNotice};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
+pub use link::{InboundFailure, Link, LinkEnd, NodeExplanation, RefusedDialler};
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};

@@ -87,4 +87,4 @@ impl Transport for LocalTransport {
     }
 }
 
-socket_stream!(UnixStream);
+socket_stream!(UnixStream, |_| elect_core::Address::default());

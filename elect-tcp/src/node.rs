@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
-    Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
-    StorageFailed,
+    Birth, Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
+    Storage, StorageFailed,
 };
 
 use crate::clock;
@@ -16,14 +16,17 @@ use crate::closers::Closers;
 use crate::config::NodeConfig;
 use crate::counters::Counters;
 use crate::dialer::{Dialer, Timeouts};
-use crate::event::{self, Announcer, Events, HostEvent, Link, NodeNotice};
+use crate::event::{self, Announcer, Events, HostEvent, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
-use crate::handshake::{Greeting, VERSIONS};
 use crate::inbound::{Inbound, InboundConnections, Slots};
+use crate::introduction::Introduction;
+use crate::judgement;
 use crate::leader_cell::LeaderCell;
+use crate::links::Links;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
+use crate::refusals::Refusals;
 use crate::saver::Saver;
 use crate::tcp::TcpTransport;
 use crate::threads::Threads;
@@ -98,8 +101,10 @@ impl Node {
             let gated = gate.commit(&mut file, &floor)?;
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
-        let incarnation = file.record().incarnation;
-        let handle = Assembly::new(config, transport, incarnation).start(elector, bootstrap, file, floor)?;
+        let record = file.record();
+        let birth = elector.birth().filter(|_| record.storage == Storage::Intact);
+        let life = (record.incarnation, birth);
+        let handle = Assembly::new(config, transport, life).start(elector, bootstrap, file, floor)?;
         Ok((handle, events))
     }
 }
@@ -133,11 +138,20 @@ impl Driver for Bootstrap {
     }
 }
 
+/// The orchestrator's, and the listener's, ends of what leads to the threads that dial.
+#[derive(Default)]
+struct Dialers {
+    outboxes: BTreeMap<NodeId, Outbox>,
+    wake_dialer: HashMap<NodeId, Sender<()>>,
+    doubts: BTreeMap<NodeId, Sender<()>>,
+}
+
 /// What the threads of one node share, while they are being started.
 struct Assembly<T> {
     config: NodeConfig,
     own_address: OwnAddress,
-    incarnation: Incarnation,
+    introduction: Introduction,
+    refusals: Refusals,
     transport: Arc<T>,
     threads: Threads,
     closers: Closers,
@@ -149,7 +163,7 @@ struct Assembly<T> {
 }
 
 impl<T: Transport> Assembly<T> {
-    fn new(config: NodeConfig, transport: T, incarnation: Incarnation) -> Self {
+    fn new(config: NodeConfig, transport: T, life: (Incarnation, Option<Birth>)) -> Self {
         let transport = Arc::new(transport);
         let (stopper, stop) = bounded(0);
         let (flushing, flushed) = bounded(0);
@@ -162,10 +176,14 @@ impl<T: Transport> Assembly<T> {
             close_transport: Box::new(move || closing.close()),
             ended: Arc::new(AtomicBool::new(false)),
         };
+        let own_address = OwnAddress::new(config.elect.address().clone());
+        let listen = transport.own_address();
+        let introduction = Introduction::new(&config.elect, own_address.clone(), listen, life.0, life.1);
         Self {
-            own_address: OwnAddress::new(config.elect.address().clone()),
+            own_address,
+            introduction,
+            refusals: Refusals::default(),
             config,
-            incarnation,
             transport,
             threads: Threads::default(),
             closers,
@@ -206,7 +224,7 @@ impl<T: Transport> Assembly<T> {
             Saver { file, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
         self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
-        let (outboxes, wake_dialer) = self.start_dialers()?;
+        let Dialers { outboxes, wake_dialer, doubts } = self.start_dialers()?;
         self.start_listener(wake_dialer)?;
 
         let (commands_out, commands) = bounded(COMMANDS_MAX);
@@ -223,9 +241,16 @@ impl<T: Transport> Assembly<T> {
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
         };
-        let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
-        let mut effects =
-            Effects { outboxes, gates, announcer: bootstrap.announcer, links, leader, now: clock::now() };
+        let mut effects = Effects {
+            links: Links::new(outboxes.keys().copied(), clock::now()),
+            refusals: self.refusals,
+            outboxes,
+            doubts,
+            gates,
+            announcer: bootstrap.announcer,
+            leader,
+            now: clock::now(),
+        };
         for (to, frame) in bootstrap.sent {
             effects.send(to, &frame);
         }
@@ -247,6 +272,7 @@ impl<T: Transport> Assembly<T> {
             inputs,
             shutdown_guard: self.shutdown_guard,
             counters: self.counters,
+            introduction: self.introduction,
         };
         // It catches its own panics.
         self.threads.spawn("elect-node", drop, move || orchestrator.run())?;
@@ -258,37 +284,36 @@ impl<T: Transport> Assembly<T> {
         move |thread| drop(inbox.send(Input::Panicked { thread }))
     }
 
-    #[expect(clippy::type_complexity, reason = "two halves of what each peer has, named at the only call")]
-    fn start_dialers(&self) -> io::Result<(BTreeMap<NodeId, Outbox>, HashMap<NodeId, Sender<()>>)> {
-        let (mut outboxes, mut wake_dialer) = (BTreeMap::new(), HashMap::new());
+    fn start_dialers(&self) -> io::Result<Dialers> {
+        let mut dialers = Dialers::default();
         let own = self.config.elect.node();
         for peer in self.config.elect.members().iter().map(|member| member.id).filter(|id| *id != own) {
             let (outbox, outgoing) = outbox();
-            let (wake, woken) = bounded(1);
-            let dialer = self.dialer(peer, outgoing, woken);
+            let ((wake, woken), (doubt, doubted)) = (bounded(1), bounded(1));
+            let dialer = self.dialer(peer, outgoing, woken, doubted);
             self.threads.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
-            outboxes.insert(peer, outbox);
-            wake_dialer.insert(peer, wake);
+            dialers.outboxes.insert(peer, outbox);
+            dialers.wake_dialer.insert(peer, wake);
+            dialers.doubts.insert(peer, doubt);
         }
-        Ok((outboxes, wake_dialer))
+        Ok(dialers)
     }
 
-    fn dialer(&self, peer: NodeId, outgoing: Outgoing, woken: Receiver<()>) -> Dialer<T> {
+    fn dialer(
+        &self,
+        peer: NodeId,
+        outgoing: Outgoing,
+        woken: Receiver<()>,
+        doubted: Receiver<()>,
+    ) -> Dialer<T> {
         let elect = &self.config.elect;
         Dialer {
             peer,
             transport: Arc::clone(&self.transport),
-            own_address: self.own_address.clone(),
-            greeting: Greeting {
-                versions: VERSIONS,
-                cluster: elect.cluster(),
-                node: elect.node(),
-                addressee: peer,
-                incarnation: self.incarnation,
-                address: self.own_address.get(),
-            },
+            introduction: self.introduction.clone(),
             outgoing,
             woken,
+            doubted,
             stop: self.stop.clone(),
             flushing: self.flushing.clone(),
             inbox: self.inbox.0.clone(),
@@ -305,12 +330,14 @@ impl<T: Transport> Assembly<T> {
     }
 
     fn start_listener(&self, wake_dialer: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
+        let learning = Arc::clone(&self.transport);
         let connections = InboundConnections {
-            config: self.config.elect.clone(),
-            own_address: self.own_address.clone(),
-            incarnation: self.incarnation,
+            introduction: self.introduction.clone(),
             handshake_timeout: self.config.handshake_timeout,
             inbox: self.inbox.0.clone(),
+            judge: judgement::judge(self.inbox.0.clone(), self.stop.clone()),
+            learn: Box::new(move |peer, address, remote| learning.learn(peer, address, remote)),
+            refusals: self.refusals.clone(),
             wake_dialer,
             closers: self.closers.clone(),
             threads: self.threads.clone(),
@@ -323,11 +350,5 @@ impl<T: Transport> Assembly<T> {
             stop: self.stop.clone(),
         };
         self.threads.spawn("elect-listen", self.panicked(), move || inbound.run())
-    }
-}
-
-impl Link {
-    pub(crate) fn down(peer: NodeId, now: elect_core::Time) -> Self {
-        Self { peer, is_up: false, since: now, reason: None, incarnation: None, address: None }
     }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use elect_core::NodeId;
+use elect_core::{Address, NodeId};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Listen, NodeConfig};
@@ -182,4 +182,7 @@ fn look_up(address: String) -> io::Result<Receiver<io::Result<Vec<SocketAddr>>>>
     Ok(receiver)
 }
 
-socket_stream!(TcpStream);
+socket_stream!(TcpStream, |stream| {
+    let remote = stream.peer_addr().ok().and_then(|address| Address::new(&address.to_string()).ok());
+    remote.unwrap_or_default()
+});

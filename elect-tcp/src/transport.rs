@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use elect_core::NodeId;
+use elect_core::{Address, NodeId};
 
 /// Dials and accepts streams. [`TcpTransport`](crate::TcpTransport) is one; TLS, QUIC streams, pipes in a test and a
 /// wrapper that injects faults are others.
@@ -24,6 +24,17 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Dials `peer`, giving up after `timeout` in all. Blocks the caller for no longer than that.
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError>;
+
+    /// Where peers dial this node, for its greetings; empty if the transport does not know.
+    fn own_address(&self) -> Address {
+        Address::default()
+    }
+
+    /// A peer was heard that says that it is dialled at `address` (empty if it does not say), and that dialled from
+    /// [`Stream::remote`]. For where nothing better is known: on a transport that proves nobody it is a claim.
+    fn learn(&self, peer: NodeId, address: &Address, remote: &Address) {
+        let _ = (peer, address, remote);
+    }
 }
 
 /// Why dialling failed.
@@ -53,6 +64,11 @@ pub trait Stream: Read + Write + Send + 'static {
     fn proven(&self) -> Option<NodeId> {
         None
     }
+
+    /// Where the other end is, for an operator to read; empty if that is not known.
+    fn remote(&self) -> Address {
+        Address::default()
+    }
 }
 
 /// Closes a stream.
@@ -69,7 +85,7 @@ pub trait Watch: Send {
 
 /// Makes a stream of a socket type of the standard library.
 macro_rules! socket_stream {
-    ($type:ident) => {
+    ($type:ident, $remote:expr) => {
         impl $crate::transport::Stream for $type {
             fn closer(&self) -> std::io::Result<std::sync::Arc<dyn $crate::transport::Close>> {
                 Ok(std::sync::Arc::new(Socket(self.try_clone()?)))
@@ -86,6 +102,11 @@ macro_rules! socket_stream {
             ) -> std::io::Result<()> {
                 self.set_read_timeout(read)?;
                 self.set_write_timeout(write)
+            }
+
+            fn remote(&self) -> elect_core::Address {
+                let remote: fn(&$type) -> elect_core::Address = $remote;
+                remote(self)
             }
         }
 

@@ -203,8 +203,9 @@ impl Cluster {
 
     /// Waits until every node knows its group's genesis to be final.
     pub(crate) fn wait_for_genesis(&mut self) {
-        let is_final =
-            |member: &Member| member.handle.explain().is_ok_and(|explained| explained.genesis.is_final);
+        let is_final = |member: &Member| {
+            member.handle.explain().is_ok_and(|explained| explained.elector.genesis.is_final)
+        };
         self.wait("genesis", |cluster| cluster.members.iter().flatten().all(is_final));
     }
 

@@ -1,0 +1,60 @@
+//! What the elector says of a life of a peer, asked for by the threads that take its greetings and frames.
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use elect_core::{Birth, Body, Elector, Incarnation, NodeId, Time};
+
+use crate::orchestrator::Input;
+
+/// Which life a thread asks about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) peer: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) birth: Option<Birth>,
+}
+
+/// The elector's answer.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// It is the life that this node knows: a frame of it has counted.
+    Known,
+    /// Nothing speaks against it, and no frame of it has counted.
+    Possible,
+    /// It does not count: REJECT or WENT BACK.
+    Over(Body),
+    /// This node has stopped for good.
+    Stopped,
+}
+
+impl Judgement {
+    pub(crate) fn of(elector: &Elector, claim: &Claim, now: Time) -> Self {
+        if elector.explain(now).stopped.is_some() {
+            return Self::Stopped;
+        }
+        if let Some(said) = elector.rejects(claim.peer, claim.incarnation, claim.birth) {
+            return Self::Over(said);
+        }
+        // Of the same counter only the life that is known is not rejected, if one is.
+        let other = Incarnation { random: !claim.incarnation.random, ..claim.incarnation };
+        match elector.rejects(claim.peer, other, None) {
+            Some(Body::Reject { known, .. }) if known == claim.incarnation => Self::Known,
+            _ => Self::Possible,
+        }
+    }
+}
+
+/// Asks the orchestrator, which never waits for anything.
+pub(crate) type Judge = Box<dyn Fn(Claim) -> Option<Judgement> + Send + Sync>;
+
+/// The judge of a running node: its answer takes everything into account that was put into the inbox before. `None`: the
+/// node ends.
+pub(crate) fn judge(inbox: Sender<Input>, stop: Receiver<()>) -> Judge {
+    Box::new(move |claim| {
+        let (answer, answered) = bounded(1);
+        inbox.send(Input::Judge { claim, answer }).ok()?;
+        select! {
+            recv(answered) -> judgement => judgement.ok(),
+            recv(stop) -> _ => None,
+        }
+    })
+}
