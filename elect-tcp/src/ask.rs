@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use elect_core::NodeId;
 
 use crate::closers::Closers;
+use crate::counters::Counters;
 use crate::dialer::Timeouts;
 use crate::handshake::{self, HandshakeError};
 use crate::introduction::Introduction;
@@ -29,6 +30,7 @@ pub(crate) struct Asker<T> {
     pub(crate) inbox: Sender<Input>,
     pub(crate) closers: Closers,
     pub(crate) threads: Threads,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -65,6 +67,7 @@ impl<T: Transport> Asker<T> {
             let inbox = inbox.clone();
             move |thread| drop(inbox.send(Input::Panicked { thread }))
         };
+        self.counters.dials.add(1);
         // If no thread can be started, the next frame that says so is another reason to ask.
         let _ = self.threads.spawn(format!("ask {peer}"), panicked, move || {
             let _guard = guard;

@@ -234,6 +234,7 @@ impl<T: Transport> Dialer<T> {
             inbox: self.inbox.clone(),
             closers: self.closers.clone(),
             threads: self.threads.clone(),
+            counters: Arc::clone(&self.counters),
             timeouts: self.timeouts,
         }
     }
