@@ -104,7 +104,7 @@ impl InboundConnections {
         });
         let greeting = match accepted {
             Ok(greeting) => greeting,
-            Err((error, claimed)) => return self.on_failure(from, claimed, error),
+            Err((error, claimed)) => return self.on_failure(from, claimed, error.into()),
         };
         let (peer, incarnation) = (greeting.node, greeting.incarnation);
         let hello = Input::Greeted { peer, incarnation, address: greeting.address.clone() };
@@ -115,38 +115,45 @@ impl InboundConnections {
             let _ = wake.try_send(());
         }
         // However it ends, the peer dials again; its absence is seen on the stream that this node dialled.
-        let reason = self.read(stream, &guest(&greeting, &from, closer, number), &greeting, &from);
+        let reason = match self.read(stream, &guest(&greeting, &from, closer, number), &greeting, &from) {
+            End::Closed(reason) => reason,
+            End::Failed(failure) => {
+                let reason = format!("{failure}; {}", failure.advice());
+                self.on_failure(from, Some(peer), failure);
+                reason
+            }
+        };
         let _ = self.inbox.send(Input::Unheard { peer, stream: number, reason });
     }
 
     /// Reads frames until the stream ends, and says why it did.
-    fn read<S: Stream>(&self, stream: S, guest: &Guest, greeting: &Greeting, from: &Address) -> String {
+    fn read<S: Stream>(&self, stream: S, guest: &Guest, greeting: &Greeting, from: &Address) -> End {
         let (peer, is_proven) = (guest.peer, stream.proven().is_some());
         let (mut frames, mut received, mut is_heard) = (Frames::new(stream), 0_u64, false);
         loop {
             if let Err(error) = frames.fill() {
-                return ended(&error);
+                return End::of(&error);
             }
             self.counters.reader_wakes.add(1);
             loop {
                 let frame = match frames.buffered() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
-                    Err(error) => return format!("its frames cannot be read: {error}"),
+                    Err(error) => return End::Failed(InboundFailure::Unreadable(error.to_string())),
                 };
                 if frame.header.nonce.incarnation != guest.incarnation {
-                    return "its frames bear another incarnation than its greeting".into();
+                    return End::Failed(InboundFailure::OtherLife);
                 }
                 self.counters.frames_received.add(1);
                 if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
-                    return "this node ends".into();
+                    return End::Closed("this node ends".into());
                 }
                 received += 1;
                 // Seldom for one whose frames do not count: each question wakes the orchestrator.
                 if !is_heard && received.is_power_of_two() {
                     match self.has_counted(guest, greeting, from) {
                         Ok(has_counted) => is_heard = has_counted,
-                        Err(refusal) => return format!("{refusal}; {}", refusal.advice()),
+                        Err(refusal) => return End::Failed(InboundFailure::Refused(refusal)),
                     }
                 }
             }
@@ -207,14 +214,8 @@ impl InboundConnections {
     }
 
     /// Counts a dialler that was not let in, and tells the host of it once in a while.
-    fn on_failure(&self, from: Address, claimed: Option<NodeId>, error: HandshakeError) {
+    fn on_failure(&self, from: Address, claimed: Option<NodeId>, failure: InboundFailure) {
         self.counters.handshakes_failed.add(1);
-        let failure = match error {
-            HandshakeError::Refused(refusal) => InboundFailure::Refused(refusal),
-            HandshakeError::Foreign(what) => InboundFailure::Foreign(what),
-            HandshakeError::Io(error) if handshake::is_timeout(&error) => InboundFailure::Slow,
-            HandshakeError::Io(_) => InboundFailure::Closed,
-        };
         if let Some(refused) = self.refusals.note(from, claimed, failure, clock::now()) {
             let _ = self.inbox.send(Input::Refused(Box::new(refused)));
         }
@@ -236,13 +237,32 @@ fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u
     }
 }
 
-/// Why a stream of frames ended.
-fn ended(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            "the peer closed it, or a newer stream of its own took its place".into()
+impl From<HandshakeError> for InboundFailure {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Refused(refusal) => Self::Refused(refusal),
+            HandshakeError::Foreign(what) => Self::Foreign(what),
+            HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
+            HandshakeError::Io(_) => Self::Closed,
         }
-        _ => error.to_string(),
+    }
+}
+
+/// How a stream of frames ended.
+enum End {
+    Closed(String),
+    /// By this node, because of what came.
+    Failed(InboundFailure),
+}
+
+impl End {
+    fn of(error: &io::Error) -> Self {
+        Self::Closed(match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                "the peer closed it, or a newer stream of its own took its place".into()
+            }
+            _ => error.to_string(),
+        })
     }
 }
 

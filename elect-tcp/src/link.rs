@@ -66,15 +66,30 @@ pub enum InboundFailure {
     Closed,
     /// It was too slow.
     Slow,
+    /// It greeted, and what followed are no frames.
+    Unreadable(String),
+    /// Its frames bear another incarnation than its greeting.
+    OtherLife,
 }
 
 impl InboundFailure {
+    /// Without what differs from attempt to attempt.
+    pub(crate) fn kind(&self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.kind()),
+            Self::Unreadable(_) => Self::Unreadable(String::new()),
+            other => other.clone(),
+        }
+    }
+
     /// What an operator does about it.
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.advice(),
             Self::Foreign(_) => "find out what dials this port, and correct its address",
             Self::Closed => "nothing, if it is a health check",
+            Self::Unreadable(_) => "find out what dials under that name, and which version it is",
+            Self::OtherLife => "find out what dials under that name",
             Self::Slow => "look at the network between the two, or raise `handshake_timeout`",
         }
     }
@@ -87,6 +102,8 @@ impl fmt::Display for InboundFailure {
             Self::Foreign(what) => write!(f, "it does not speak this protocol: {what}"),
             Self::Closed => f.write_str("the stream ended before the handshake was over"),
             Self::Slow => f.write_str("the handshake took too long"),
+            Self::Unreadable(error) => write!(f, "its frames cannot be read: {error}"),
+            Self::OtherLife => f.write_str("its frames bear another incarnation than its greeting"),
         }
     }
 }

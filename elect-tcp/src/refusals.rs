@@ -82,7 +82,7 @@ impl Table {
         let at = self.entries.iter().position(|Entry { refused, .. }| {
             host(&refused.from) == host(from)
                 && refused.claimed == claimed
-                && kind(&refused.failure) == kind(failure)
+                && refused.failure.kind() == failure.kind()
         })?;
         self.entries.remove(at)
     }
@@ -101,14 +101,6 @@ impl Table {
 /// Without the port, which differs from attempt to attempt.
 fn host(from: &Address) -> String {
     from.as_str().parse::<SocketAddr>().map_or_else(|_| from.to_string(), |address| address.ip().to_string())
-}
-
-/// Without what differs from attempt to attempt.
-fn kind(failure: &InboundFailure) -> InboundFailure {
-    match failure {
-        InboundFailure::Refused(refusal) => InboundFailure::Refused(refusal.kind()),
-        other => other.clone(),
-    }
 }
 
 #[cfg(test)]

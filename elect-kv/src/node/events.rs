@@ -33,6 +33,9 @@ impl Host {
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            HostEvent::Happened(NodeNotice::DiallerRefused(refused)) => {
+                self.log.tell(Kind::Warning, None, None, &refused.to_string());
+            }
             // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
             HostEvent::Happened(_) => {}
         }

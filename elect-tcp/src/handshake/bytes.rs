@@ -31,7 +31,7 @@ impl Message {
         let mut prefix = [0; PREFIX_BYTES];
         stream.read_exact(&mut prefix)?;
         if prefix[..8] != MAGIC {
-            return Err(HandshakeError::Foreign("wrong magic number"));
+            return Err(HandshakeError::Foreign(foreign(prefix)));
         }
         let number = |at: usize| u16::from_le_bytes([prefix[at], prefix[at + 1]]);
         let (verdict, versions, length) = (prefix[8], (number(9), number(11)), usize::from(number(13)));
@@ -54,6 +54,16 @@ impl Message {
         take_refusal(&mut Reader(&self.body[..self.length]), self.verdict)
             .unwrap_or(HandshakeRefusal::Unknown(self.verdict))
     }
+}
+
+/// What an operator can make of the first bytes.
+fn foreign(prefix: [u8; PREFIX_BYTES]) -> &'static str {
+    // An alert or a handshake record, of any version.
+    if matches!(prefix, [0x15 | 0x16, 3, 0..=4, ..]) {
+        return "it speaks TLS";
+    }
+    let is_http = ["GET ", "HEAD ", "POST ", "HTTP/"].iter().any(|word| prefix.starts_with(word.as_bytes()));
+    if is_http { "it speaks HTTP" } else { "wrong magic number" }
 }
 
 pub(super) fn greeting_bytes(verdict: u8, greeting: &Greeting) -> Vec<u8> {

@@ -314,6 +314,8 @@ fn frames_of_another_life_than_the_greeting_end_the_stream_unread() {
     let (mut stream, _) = bench.greet(&living(5, 5)).unwrap();
     send(&mut stream, &beat(&living(6, 6)));
     assert_closed(stream);
+    let Input::Refused(refused) = bench.input() else { panic!("the host does not hear of it") };
+    assert_eq!((refused.claimed, refused.failure), (Some(id("b")), InboundFailure::OtherLife));
     assert!(matches!(bench.input(), Input::Unheard { reason, .. } if reason.contains("another incarnation")));
     bench.end();
 }
@@ -343,6 +345,8 @@ fn garbage_from_a_member_ends_its_stream_only() {
     // Unread bytes may turn the end into a reset.
     let end = thread::spawn(move || stream.read(&mut [0]));
     assert!(!matches!(end.join().unwrap(), Ok(1..)));
+    let Input::Refused(refused) = bench.input() else { panic!("the host does not hear of it") };
+    assert!(matches!(refused.failure, InboundFailure::Unreadable(_)), "{refused}");
     assert!(matches!(bench.input(), Input::Unheard { reason, .. } if reason.contains("cannot be read")));
     let (_again, _) = bench.greet(&greeting("b")).unwrap();
     bench.end();
