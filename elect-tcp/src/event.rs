@@ -28,10 +28,10 @@ pub enum NodeNotice {
     /// The elector reports.
     Elector(Notice),
     /// One of the two streams between this node and a peer came up, went down, or cannot be brought up for a new reason.
-    LinkChanged(Link),
+    LinkChanged(Box<Link>),
     /// Somebody dialled this node and was not let in. Told once a minute for the same host, name and reason, and once a
     /// second in all after the first 32; `NodeHandle::refused_diallers` has the rest.
-    DiallerRefused(RefusedDialler),
+    DiallerRefused(Box<RefusedDialler>),
     /// Copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
     /// disk rots.
     VoteFileRepaired {

@@ -26,6 +26,9 @@ use crate::transport::{Close, Stream, Transport};
 /// How long the listener rests after an error that is not its own end, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Takes a peer, where it says that it is dialled, and where it dials from.
+pub(crate) type Learn = Box<dyn Fn(NodeId, &Address, &Address) + Send + Sync>;
+
 /// Accepts streams and reads from those of members.
 pub(crate) struct Inbound<T> {
     pub(crate) transport: Arc<T>,
@@ -41,8 +44,8 @@ pub(crate) struct InboundConnections {
     pub(crate) inbox: Sender<Input>,
     /// Asks the elector about a life.
     pub(crate) judge: Judge,
-    /// Tells the transport where a peer says that it is dialled, and where it dials from.
-    pub(crate) learn: Box<dyn Fn(NodeId, &Address, &Address) + Send + Sync>,
+    /// Tells the transport where a peer that was heard is.
+    pub(crate) learn: Learn,
     /// Tells a peer's dialling thread that the peer is there.
     pub(crate) wake_dialer: HashMap<NodeId, Sender<()>>,
     pub(crate) refusals: Refusals,

@@ -1,6 +1,6 @@
 //! What a host can read of the streams between this node and each peer, and of those that were refused.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use elect_core::{Address, Explanation, Incarnation, NodeId, Time};
@@ -169,7 +169,8 @@ impl Link {
             end(&self.inbound, "heard", "not heard")
         );
         if let Some(refused) = &self.refused {
-            line += &format!("; {} ago {refused}", Span(now.since(refused.last)));
+            // Into a `String`: never fails.
+            let _ = write!(line, "; {} ago {refused}", Span(now.since(refused.last)));
         }
         line
     }

@@ -35,10 +35,6 @@ const FLUSH_BOUND: Duration = Duration::from_millis(250);
 
 /// What the other threads report.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "frames are nearly all there is: a box would be an allocation for each"
-)]
 pub(crate) enum Input {
     /// A frame of an authenticated peer.
     Frame {
@@ -283,7 +279,7 @@ impl Orchestrator {
             }
             Input::Refused(refused) => {
                 self.effects.links.on_refused(&refused);
-                self.effects.announcer.tell(HostEvent::Happened(NodeNotice::DiallerRefused(*refused)));
+                self.effects.announcer.tell(HostEvent::Happened(NodeNotice::DiallerRefused(refused)));
             }
             Input::Judge { claim, answer } => {
                 let _ = answer.send(Judgement::of(&self.elector, &claim, now));
@@ -298,7 +294,7 @@ impl Effects {
     /// Tells the host of a link that has changed.
     fn change(&mut self, change: impl FnOnce(&mut Links) -> Option<&Link>) {
         if let Some(link) = change(&mut self.links).cloned() {
-            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(link)));
+            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(Box::new(link))));
         }
     }
 }

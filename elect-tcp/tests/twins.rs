@@ -98,6 +98,14 @@ fn an_older_life_is_refused_also_while_the_newer_one_is_away() {
     cluster.restart(away);
     cluster.wait_for_follower(away, leader);
     let known = cluster.handle(away).status().unwrap().incarnation;
+    let name = cluster.names[away];
+    for other in (0..3).filter(|index| *index != away) {
+        spin("newer life", || {
+            let links = cluster.handle(other).links().unwrap();
+            let is_known = |link: &elect_tcp::Link| link.inbound.is_up && link.incarnation == Some(known);
+            links.iter().any(|link| link.peer == name && is_known(link))
+        });
+    }
     cluster.stop(away);
     let (twin, events) = start_twin(&cluster, away);
     let (refusal, _) = ends(&events);

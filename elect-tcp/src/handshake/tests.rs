@@ -101,7 +101,7 @@ fn every_refusal_arrives_with_all_that_it_says_and_what_to_do() {
 
 #[test]
 fn the_bytes_of_refusals_are_these() {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let golden = [
         "02010001000800 0200030001000100",
         "03010001000a00 0473686f700462616e6b",
