@@ -242,7 +242,8 @@ impl Orchestrator {
     /// A frame of a peer. One that says that this life of this node is over stops it only if its sender is proven: anybody
     /// could send it. Otherwise the peer is dialled and asked.
     fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) {
-        if !is_proven && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
+        let is_proof = is_proven && self.elector.config().transport_authenticates();
+        if !is_proof && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
             if let Some(doubt) = self.effects.doubts.get(&from) {
                 let _ = doubt.try_send(());
             }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fs;
 use std::sync::Arc;
 
 use common::raw::{RawGreeting, send};
@@ -117,6 +118,66 @@ fn an_older_life_is_refused_also_while_the_newer_one_is_away() {
     // The true one is a newer life, and welcome.
     cluster.restart(away);
     cluster.wait_for_follower(away, leader);
+}
+
+/// Stops a node and starts it again until it follows.
+fn run_again(cluster: &mut Cluster, node: usize, leader: usize) {
+    cluster.stop(node);
+    cluster.restart(node);
+    cluster.wait_for_follower(node, leader);
+}
+
+#[test]
+fn a_replacement_learns_in_handshakes_which_lives_are_over() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    let lost = (leader + 1) % 3;
+    run_again(&mut cluster, lost, leader);
+    run_again(&mut cluster, lost, leader);
+    let known = cluster.handle(lost).status().unwrap().incarnation;
+    cluster.stop(lost);
+    fs::remove_file(cluster.vote_file(lost)).unwrap();
+    VoteFile::replace_lost(cluster.vote_file(lost), &cluster.elect(lost)).unwrap();
+    cluster.restart(lost);
+    cluster.wait_for_follower(lost, leader);
+    let taken = cluster.handle(lost).status().unwrap().incarnation;
+    assert!(taken.counter > known.counter, "{taken} after {known}");
+    spin("streams of the new life", || {
+        let links = cluster.handle(leader).links().unwrap();
+        links.iter().all(|link| link.inbound.is_up && link.outbound.is_up)
+    });
+    let links = cluster.handle(leader).links().unwrap();
+    let link = links.iter().find(|link| link.peer == cluster.names[lost]).unwrap();
+    assert_eq!(link.incarnation, Some(taken), "its greetings say so");
+    assert_undisturbed(&mut cluster, leader, epoch);
+}
+
+#[test]
+fn a_disk_that_was_set_back_is_told_so_however_often_it_is_started() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    let (node, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    cluster.stop(node);
+    let backup = fs::read(cluster.vote_file(node)).unwrap();
+    cluster.restart(node);
+    cluster.wait_for_follower(node, leader);
+    // A later epoch, which this disk holds and its backup does not.
+    cluster.handle(leader).handover(cluster.names[other]).unwrap();
+    let (leader, _) = cluster.wait_for_leader(epoch);
+    cluster.wait_for_followers(leader);
+    wait_for_heartbeats(&cluster, leader);
+    cluster.stop(node);
+    fs::write(cluster.vote_file(node), backup).unwrap();
+    let went_back = (0..5).find_map(|_| {
+        let config = cluster.config(node).listen(cluster.addresses[node]).build().unwrap();
+        let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
+        let (_, stopped) = ends(&events);
+        handle.shutdown().unwrap();
+        matches!(stopped, Stopped::WentBack { .. }).then_some(stopped)
+    });
+    assert!(went_back.is_some(), "its counter has passed those that are known");
 }
 
 /// A frame in the name of a follower that says that the leader's life is over.
