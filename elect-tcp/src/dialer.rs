@@ -8,8 +8,9 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use elect_core::wire::{self, FRAME_BYTES_MAX};
 use elect_core::{LinkState, NodeId, Time};
 
+use self::ask::{Asked, Asker};
 use self::backoff::{Backoff, Wakes};
-use crate::ask::{Asked, Asker};
+pub(crate) use self::timeouts::Timeouts;
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
@@ -39,17 +40,6 @@ pub(crate) struct Dialer<T> {
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
-}
-
-/// How long a thread that sends may wait for what.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) dial: Duration,
-    pub(crate) handshake: Duration,
-    /// A peer that takes nothing for this long is dialled anew.
-    pub(crate) stall: Duration,
-    /// What waited longer before a stream stood is not sent on it.
-    pub(crate) stale: Duration,
 }
 
 /// The node ends.
@@ -270,6 +260,8 @@ fn encode(batch: &Batch, oldest: Time, bytes: &mut Vec<u8>) -> u64 {
     count
 }
 
+mod ask;
 mod backoff;
 #[cfg(all(test, unix))]
 mod tests;
+mod timeouts;

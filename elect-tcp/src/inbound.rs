@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
+pub(crate) use self::judge::{Judge, judge};
 use self::slots::Guest;
 pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
 use crate::clock;
@@ -16,7 +17,7 @@ use crate::counters::Counters;
 use crate::frames::Frames;
 use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal};
 use crate::introduction::Introduction;
-use crate::judgement::{Claim, Judge, Judgement};
+use crate::judgement::{Claim, Judgement};
 use crate::link::InboundFailure;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
@@ -281,6 +282,7 @@ impl Drop for SlotGuard {
     }
 }
 
+mod judge;
 mod slots;
 #[cfg(all(test, unix))]
 mod tests;

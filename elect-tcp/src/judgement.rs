@@ -1,9 +1,6 @@
 //! What the elector says of a life of a peer, asked for by the threads that take its greetings and frames.
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use elect_core::{Birth, Body, Elector, Incarnation, NodeId, Time};
-
-use crate::orchestrator::Input;
 
 /// Which life a thread asks about.
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +38,4 @@ impl Judgement {
             _ => Self::Possible,
         }
     }
-}
-
-/// Asks the orchestrator, which never waits for anything.
-pub(crate) type Judge = Box<dyn Fn(Claim) -> Option<Judgement> + Send + Sync>;
-
-/// The judge of a running node: its answer takes everything into account that was put into the inbox before. `None`: the
-/// node ends.
-pub(crate) fn judge(inbox: Sender<Input>, stop: Receiver<()>) -> Judge {
-    Box::new(move |claim| {
-        let (answer, answered) = bounded(1);
-        inbox.send(Input::Judge { claim, answer }).ok()?;
-        select! {
-            recv(answered) -> judgement => judgement.ok(),
-            recv(stop) -> _ => None,
-        }
-    })
 }

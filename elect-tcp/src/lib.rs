@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod ask;
 mod clock;
 mod closers;
 mod config;

@@ -18,9 +18,8 @@ use crate::counters::Counters;
 use crate::dialer::{Dialer, Timeouts};
 use crate::event::{self, Announcer, Events, HostEvent, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
-use crate::inbound::{Inbound, InboundConnections, Slots};
+use crate::inbound::{self, Inbound, InboundConnections, Slots};
 use crate::introduction::Introduction;
-use crate::judgement;
 use crate::leader_cell::LeaderCell;
 use crate::links::Links;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
@@ -335,7 +334,7 @@ impl<T: Transport> Assembly<T> {
             introduction: self.introduction.clone(),
             handshake_timeout: self.config.handshake_timeout,
             inbox: self.inbox.0.clone(),
-            judge: judgement::judge(self.inbox.0.clone(), self.stop.clone()),
+            judge: inbound::judge(self.inbox.0.clone(), self.stop.clone()),
             learn: Box::new(move |peer, address, remote| learning.learn(peer, address, remote)),
             refusals: self.refusals.clone(),
             wake_dialer,

@@ -4,7 +4,8 @@ use std::io::Read;
 
 use elect_core::{Address, Birth, ClusterId, Digest, Epoch, Incarnation, LogSync, NodeId, Position};
 
-use super::{Greeting, HandshakeError, HandshakeRefusal, VERSIONS};
+use super::greeting::{Greeting, VERSIONS};
+use super::refusal::{HandshakeError, HandshakeRefusal};
 
 const MAGIC: [u8; 8] = *b"elect-hs";
 pub(super) const PREFIX_BYTES: usize = 8 + 1 + 2 + 2 + 2;

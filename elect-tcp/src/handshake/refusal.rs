@@ -1,6 +1,6 @@
 //! Why a node refuses a handshake: what both ends can read of it, and what to do.
 
-use std::fmt;
+use std::{fmt, io};
 
 use elect_core::{Address, Body, ClusterId, Digest, Epoch, Incarnation, NodeId};
 
@@ -178,4 +178,15 @@ impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.as_str().is_empty() { Ok(()) } else { write!(f, " at {}", self.0) }
     }
+}
+
+/// Why a handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error("the handshake was refused: {0}")]
+    Refused(#[from] HandshakeRefusal),
+    #[error("the other end does not speak this protocol: {0}")]
+    Foreign(&'static str),
+    #[error("the handshake did not finish: {0}")]
+    Io(#[from] io::Error),
 }

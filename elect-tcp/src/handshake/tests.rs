@@ -1,7 +1,7 @@
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use elect_core::{Epoch, LogSync, Position};
+use elect_core::{Address, Birth, ClusterId, Digest, Epoch, Incarnation, LogSync, Position};
 
 use super::bytes::PREFIX_BYTES;
 use super::*;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use elect_core::NodeId;
 
+use super::timeouts::Timeouts;
 use crate::closers::Closers;
 use crate::counters::Counters;
-use crate::dialer::Timeouts;
 use crate::handshake::{self, HandshakeError};
 use crate::introduction::Introduction;
 use crate::orchestrator::Input;
