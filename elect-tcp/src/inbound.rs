@@ -86,11 +86,14 @@ impl InboundConnections {
         let Some((number, _)) = admitted else { return };
         let (connections, inbox) = (Arc::clone(self), self.inbox.clone());
         let slot_guard = SlotGuard { connections: Arc::clone(self), number };
-        let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
-        // If no thread can be started the closure is dropped, and with it the slot and the stream.
+        // Kept until the thread is off the list of those that run: a slot that is free has no thread.
+        let panicked = move |thread| {
+            let _slot_guard = slot_guard;
+            drop(inbox.send(Input::Panicked { thread }));
+        };
+        // If no thread can be started the closures are dropped, and with them the slot and the stream.
         let _ = self.threads.spawn("elect-in", panicked, move || {
             connections.receive(stream, &closer, number);
-            drop(slot_guard);
         });
     }
 
