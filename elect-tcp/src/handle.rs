@@ -8,14 +8,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
     Address, Authority, Elector, HandoverRequest, Health, HostData, KnownLeader, Lease, Office, Position,
-    RebuiltTo, RequestRefused, Requested, Status, Step, Time,
+    RebuiltTo, RequestRefused, Requested, Step, Time,
 };
 
 use crate::clock;
 use crate::counters::{Counters, Counts};
 use crate::event::Ended;
 use crate::leader_cell::LeaderCell;
-use crate::link::{Link, NodeExplanation, RefusedDialler};
+use crate::link::{Link, RefusedDialler};
+use crate::node_status::{NodeExplanation, NodeStatus};
 use crate::orchestrator::{Command, CommandContext};
 use crate::threads::Threads;
 
@@ -117,9 +118,13 @@ impl NodeHandle {
         clock::now()
     }
 
-    /// Where the node campaigns.
-    pub fn status(&self) -> Result<Status, NodeGone> {
-        self.ask(|context| context.elector.status(context.now))
+    /// What this node knows of itself, its peers and its links.
+    pub fn status(&self) -> Result<NodeStatus, NodeGone> {
+        self.ask(|context| NodeStatus {
+            elector: context.elector.status(context.now),
+            links: context.effects.links.all(),
+            refused: context.effects.refusals.all(),
+        })
     }
 
     /// Why this node leads or does not, and why nobody does; and what is wrong with which link.

@@ -18,6 +18,7 @@ mod links;
 #[cfg(unix)]
 mod local;
 mod node;
+mod node_status;
 mod orchestrator;
 mod outbox;
 mod own_address;
@@ -36,10 +37,11 @@ pub use counters::Counts;
 pub use event::{Ended, Events, HostEvent, NodeNotice};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
-pub use link::{InboundFailure, Link, LinkEnd, NodeExplanation, RefusedDialler};
+pub use link::{InboundFailure, Link, LinkEnd, RefusedDialler};
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
 pub use node::{Node, StartError};
+pub use node_status::{NodeExplanation, NodeStatus};
 pub use tcp::TcpTransport;
 pub use transport::{Close, DialError, Stream, Transport, Watch};
 pub use vote_file::{VoteFile, VoteFileError};

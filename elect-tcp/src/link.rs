@@ -3,12 +3,13 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use elect_core::{Address, Explanation, Incarnation, NodeId, Time};
+use elect_core::{Address, Incarnation, NodeId, Time};
+use serde::{Serialize, Serializer};
 
 use crate::handshake::HandshakeRefusal;
 
 /// The two streams between this node and a peer: each node sends on the one that it dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Link {
     /// The peer.
     pub peer: NodeId,
@@ -25,11 +26,12 @@ pub struct Link {
 }
 
 /// One of the two streams.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LinkEnd {
     /// Whether it stands.
     pub is_up: bool,
     /// Since when it stands, or does not.
+    #[serde(rename = "since_ms")]
     pub since: Time,
     /// Why it does not, as far as that is known: one line, with what to do if there is anything to do.
     pub reason: Option<String>,
@@ -38,7 +40,7 @@ pub struct LinkEnd {
 }
 
 /// A dialler that this node did not let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedDialler {
     /// Where it dialled from the last time; empty where the transport does not say.
     pub from: Address,
@@ -49,8 +51,10 @@ pub struct RefusedDialler {
     /// How often it was refused for that.
     pub count: u64,
     /// When that happened first.
+    #[serde(rename = "first_ms")]
     pub first: Time,
     /// When that happened last.
+    #[serde(rename = "last_ms")]
     pub last: Time,
 }
 
@@ -108,6 +112,13 @@ impl fmt::Display for InboundFailure {
     }
 }
 
+/// As text.
+impl Serialize for InboundFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// One line: who, what was wrong, what to do.
 impl fmt::Display for RefusedDialler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,18 +135,6 @@ impl fmt::Display for RefusedDialler {
         }
         write!(f, ": {}; {}", self.failure, self.failure.advice())
     }
-}
-
-/// Why this node leads or does not, and what is known of each link. `Display`: a line for the elector, one for each link
-/// and one for each dialler that was refused.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NodeExplanation {
-    /// The elector's answer.
-    pub elector: Explanation,
-    /// The links to the peers, sorted by name.
-    pub links: Vec<Link>,
-    /// Who was refused of late, the newest last.
-    pub refused: Vec<RefusedDialler>,
 }
 
 impl Link {
@@ -176,23 +175,8 @@ impl Link {
     }
 }
 
-impl fmt::Display for NodeExplanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.elector)?;
-        for link in &self.links {
-            write!(f, "\n{}", link.describe(self.elector.now))?;
-        }
-        let is_shown =
-            |refused: &&RefusedDialler| !self.links.iter().any(|link| Some(link.peer) == refused.claimed);
-        for refused in self.refused.iter().filter(is_shown) {
-            write!(f, "\n{} ago {refused}", Span(self.elector.now.since(refused.last)))?;
-        }
-        Ok(())
-    }
-}
-
 /// A span that a person can read.
-struct Span(Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

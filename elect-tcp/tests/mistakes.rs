@@ -450,6 +450,12 @@ fn each_side_says_what_is_wrong_and_what_to_do() {
     let link = links.iter().find(|link| link.peer == id("c")).unwrap();
     assert!(link.refused.as_ref().is_some_and(|refused| refused.claimed == Some(id("c"))), "{link:?}");
     assert!(handle.explain().unwrap().to_string().contains("a dialler named c"));
+    let status = serde_json::to_value(handle.status().unwrap()).unwrap();
+    assert_eq!(status["node"], "a", "beside what the elector says");
+    let link = status["links"].as_array().unwrap().iter().find(|link| link["peer"] == "c").unwrap();
+    assert_eq!((&link["inbound"]["is_up"], &link["outbound"]["reason"]), (&true.into(), &().into()));
+    assert!(link["inbound"]["since_ms"].is_number() && link["refused"]["count"].is_number(), "{link}");
+    assert!(link["refused"]["failure"].is_string() && status["refused"].as_array().is_some(), "{link}");
     scene.cluster.catch_up();
     let leads = scene.cluster.handle(leader).lease().map(|lease| lease.epoch);
     assert_eq!(leads, Some(epoch), "nobody was disturbed");

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use elect_core::{Address, Body, ClusterId, Digest, Epoch, Incarnation, NodeId};
+use serde::{Serialize, Serializer};
 
 /// Why a node refused a handshake. Both ends read the same: the *dialler* is the node that was refused, the *listener* the
 /// one that refused it.
@@ -82,6 +83,13 @@ pub enum HandshakeRefusal {
 }
 
 impl std::error::Error for HandshakeRefusal {}
+
+/// As text.
+impl Serialize for HandshakeRefusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl HandshakeRefusal {
     /// What an operator does about it.
