@@ -132,8 +132,7 @@ impl Transport for TcpTransport {
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no address is known for {peer}"));
         let whereabouts = self.peers.get(&peer).ok_or_else(unknown)?;
         let (addresses, unresolved) = whereabouts.addresses(timeout)?;
-        // A name that cannot be resolved may have moved: who refuses where it was proves nothing.
-        let mut refused = !addresses.is_empty() && unresolved.is_none();
+        let mut refused = !addresses.is_empty();
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
             self.check_plaintext(address)?;
@@ -153,6 +152,7 @@ impl Transport for TcpTransport {
                 }
             }
         }
+        // A name that cannot be resolved may have moved: who refuses where it was proves nothing.
         if let Some(unresolved) = unresolved {
             let text = format!("{unresolved}; and where it was before: {last}");
             return Err(io::Error::new(last.kind(), text).into());

@@ -270,7 +270,7 @@ fn who_greets_and_falls_silent_displaces_nobody_and_costs_two_streams() {
 }
 
 #[test]
-fn an_older_life_and_a_twin_are_refused_with_both_addresses_and_a_newer_life_is_not() {
+fn an_older_life_and_a_twin_are_refused_with_both_addresses() {
     let bench = Bench::new();
     let listen = Address::new("b.example:7001").unwrap();
     let known = Greeting { listen: listen.clone(), ..living(5, 5) };
@@ -288,9 +288,27 @@ fn an_older_life_and_a_twin_are_refused_with_both_addresses_and_a_newer_life_is_
         };
         assert_eq!(bench.refusal(&life), wanted);
     }
-    let (_newer, _) = bench.greet(&living(6, 1)).unwrap();
+    bench.end();
+}
+
+/// R61: a life that no honest node gets to so soon counts from its second frame on.
+#[test]
+fn a_newer_life_takes_over_once_the_elector_counts_it() {
+    let bench = Bench::new();
+    let (known, newer) = (living(5, 5), living(6, 1));
+    bench.knows("b", known.incarnation);
+    let (mut stream, _) = bench.greet(&known).unwrap();
     send(&mut stream, &beat(&known));
-    while !matches!(bench.input(), Input::Frame { .. }) {}
+    bench.wait_until_heard("b");
+    let (mut later, _) = bench.greet(&newer).unwrap();
+    send(&mut later, &beat(&newer));
+    assert!(matches!(bench.input(), Input::Frame { .. }));
+    send(&mut stream, &beat(&known));
+    assert!(matches!(bench.input(), Input::Frame { .. }), "the known life is still heard");
+    bench.knows("b", newer.incarnation);
+    send(&mut later, &beat(&newer));
+    bench.wait_until_heard("b");
+    assert_closed(stream);
     bench.end();
 }
 
