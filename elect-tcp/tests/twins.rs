@@ -55,7 +55,7 @@ fn assert_undisturbed(cluster: &mut Cluster, leader: usize, epoch: Epoch) {
     assert_eq!(cluster.handle(leader).lease().map(|lease| lease.epoch), Some(epoch));
 }
 
-/// It cost 9 to 11 step-downs in 10 s.
+/// The two took each other's streams some 240 times in 10 s.
 #[test]
 fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
