@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use common::raw::{RawGreeting, send};
@@ -13,15 +14,18 @@ use elect_tcp::{
 };
 
 /// A second process under the name of `index`, on a storage and a port of its own.
-fn start_twin(cluster: &Cluster, index: usize) -> (NodeHandle, Events) {
+fn start_twin(cluster: &Cluster, index: usize) -> (NodeHandle, Events, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let elect = cluster.elect(index);
     let vote_file = cluster.directory.path().join("twin.vote");
     VoteFile::init(&vote_file, &elect).unwrap();
     let peers = cluster.names.iter().zip(&cluster.addresses);
     let config = elect_tcp::NodeConfig::builder(elect, &vote_file)
         .peers(peers.map(|(name, address)| (*name, address.to_string())))
-        .listen("127.0.0.1:0".parse().unwrap());
-    Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap()
+        .listener(listener);
+    let (handle, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
+    (handle, events, address)
 }
 
 /// What the twin reads in the handshake that stops it, and how it stops.
@@ -61,7 +65,7 @@ fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
-    let (twin, events) = start_twin(&cluster, leader);
+    let (twin, events, address) = start_twin(&cluster, leader);
     let (refusal, stopped) = ends(&events);
     let HandshakeRefusal::Life { rejected, known, dialler, known_at } = &refusal else { panic!("{refusal}") };
     assert_eq!(rejected.counter, known.counter, "a twin, not an older life");
@@ -86,6 +90,10 @@ fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     assert!(link.refused.is_some());
     assert_undisturbed(&mut cluster, leader, epoch);
     assert!(!twin.is_leader());
+    // Who dials it learns that it has stopped.
+    let life = cluster.handle(follower).status().unwrap().incarnation;
+    let raw = RawGreeting::of(&cluster.elect(follower), cluster.names[leader].as_str(), life);
+    assert_eq!(raw.greet(address).1, 12);
     twin.shutdown().unwrap();
 }
 
@@ -108,7 +116,7 @@ fn an_older_life_is_refused_also_while_the_newer_one_is_away() {
         });
     }
     cluster.stop(away);
-    let (twin, events) = start_twin(&cluster, away);
+    let (twin, events, _) = start_twin(&cluster, away);
     let (refusal, _) = ends(&events);
     assert!(
         matches!(refusal, HandshakeRefusal::Life { rejected, known: told, .. } if rejected.counter < told.counter && told == known),
