@@ -5,9 +5,10 @@ mod common;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use common::raw::{RawGreeting, send};
-use common::{Cluster, hear, spin};
+use common::{BOUND, Cluster, hear, spin};
 use elect_core::{Body, Duty, Epoch, Frame, Header, Incarnation, NoLog, Nonce, PeerState, Stopped};
 use elect_tcp::{
     Events, HandshakeRefusal, HostEvent, InboundFailure, Node, NodeHandle, NodeNotice, VoteFile,
@@ -29,19 +30,23 @@ fn start_twin(cluster: &Cluster, index: usize) -> (NodeHandle, Events, SocketAdd
 }
 
 /// What the twin reads in the handshake that stops it, and how it stops.
-fn ends(events: &Events) -> (HandshakeRefusal, Stopped) {
+fn ends(handle: &NodeHandle, events: &Events) -> (HandshakeRefusal, Stopped) {
     let (mut refusal, mut stopped) = (None, None);
-    hear(events, "end of the twin", |event| {
-        match event {
-            HostEvent::Happened(NodeNotice::LinkChanged(link)) => {
+    let deadline = Instant::now() + BOUND;
+    loop {
+        match events.receiver().recv_deadline(deadline) {
+            Ok(HostEvent::Happened(NodeNotice::LinkChanged(link))) => {
                 refusal = refusal.take().or(link.outbound.refusal);
             }
-            HostEvent::Act(Duty::Stopped { reason }) => stopped = Some(reason),
-            HostEvent::Act(Duty::Elected(_)) => panic!("the twin leads"),
-            _ => {}
+            Ok(HostEvent::Act(Duty::Stopped { reason })) => stopped = Some(reason),
+            Ok(HostEvent::Act(Duty::Elected(_))) => panic!("the twin leads"),
+            Ok(_) => {}
+            Err(error) => panic!("{error}: {refusal:?}, {stopped:?}\n{}", handle.explain().unwrap()),
         }
-        refusal.clone().zip(stopped.clone())
-    })
+        if let (Some(refusal), Some(stopped)) = (&refusal, &stopped) {
+            return (refusal.clone(), stopped.clone());
+        }
+    }
 }
 
 /// Twenty more heartbeats of the leader to each of two peers.
@@ -66,7 +71,7 @@ fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
     let (twin, events, address) = start_twin(&cluster, leader);
-    let (refusal, stopped) = ends(&events);
+    let (refusal, stopped) = ends(&twin, &events);
     let HandshakeRefusal::Life { rejected, known, dialler, known_at } = &refusal else { panic!("{refusal}") };
     assert_eq!(rejected.counter, known.counter, "a twin, not an older life");
     assert_eq!(*known, cluster.handle(leader).status().unwrap().incarnation);
@@ -117,7 +122,7 @@ fn an_older_life_is_refused_also_while_the_newer_one_is_away() {
     }
     cluster.stop(away);
     let (twin, events, _) = start_twin(&cluster, away);
-    let (refusal, _) = ends(&events);
+    let (refusal, _) = ends(&twin, &events);
     assert!(
         matches!(refusal, HandshakeRefusal::Life { rejected, known: told, .. } if rejected.counter < told.counter && told == known),
         "{refusal}"
@@ -166,6 +171,8 @@ fn a_disk_that_was_set_back_is_told_so_however_often_it_is_started() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
+    // A disk that lacks the final genesis counts as replaced instead (R59).
+    cluster.wait_for_genesis();
     let (node, other) = ((leader + 1) % 3, (leader + 2) % 3);
     cluster.stop(node);
     let backup = fs::read(cluster.vote_file(node)).unwrap();
@@ -181,7 +188,7 @@ fn a_disk_that_was_set_back_is_told_so_however_often_it_is_started() {
     let went_back = (0..5).find_map(|_| {
         let config = cluster.config(node).listen(cluster.addresses[node]).build().unwrap();
         let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
-        let (_, stopped) = ends(&events);
+        let (_, stopped) = ends(&handle, &events);
         handle.shutdown().unwrap();
         matches!(stopped, Stopped::WentBack { .. }).then_some(stopped)
     });
