@@ -457,8 +457,9 @@ fn each_side_says_what_is_wrong_and_what_to_do() {
     assert!(link["inbound"]["since_ms"].is_number() && link["refused"]["count"].is_number(), "{link}");
     assert!(link["refused"]["failure"].is_string() && status["refused"].as_array().is_some(), "{link}");
     scene.cluster.catch_up();
-    let leads = scene.cluster.handle(leader).lease().map(|lease| lease.epoch);
-    assert_eq!(leads, Some(epoch), "nobody was disturbed");
+    // It may have raised its own epoch for a voter that campaigned at the boot: that is no step-down.
+    let lease = scene.cluster.handle(leader).lease();
+    assert!(lease.is_some_and(|lease| lease.epoch >= epoch), "nobody was disturbed: {lease:?}");
 }
 
 fn refused(event: &HostEvent) -> Option<String> {
