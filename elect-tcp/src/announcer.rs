@@ -111,6 +111,7 @@ const fn subject(notice: &NodeNotice) -> Subject {
         NodeNotice::Missed { count } => Subject::Missed(*count),
         NodeNotice::VoteFileRepaired { .. } | NodeNotice::VoteFileMoved { .. } => Subject::Once,
         NodeNotice::LinkChanged(_)
+        | NodeNotice::DiallerRefused(_)
         | NodeNotice::Elector(
             Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },
         ) => Subject::Diagnostic,

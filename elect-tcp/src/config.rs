@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use elect_core::NodeId;
+use elect_core::{Address, NodeId};
 
 use crate::vote_file::VoteSyncs;
 
@@ -31,6 +31,8 @@ pub struct NodeConfig {
     pub(crate) allow_plaintext: bool,
     pub(crate) dial_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) advertise: Address,
+    pub(crate) listen_backlog: u32,
 }
 
 /// Where a node listens.
@@ -66,6 +68,8 @@ impl NodeConfig {
             allow_plaintext: false,
             dial_timeout: Duration::from_millis(500),
             handshake_timeout: Duration::from_secs(1),
+            advertise: Address::default(),
+            listen_backlog: 1024,
         }
     }
 
@@ -92,6 +96,8 @@ pub struct NodeConfigBuilder {
     allow_plaintext: bool,
     dial_timeout: Duration,
     handshake_timeout: Duration,
+    advertise: Address,
+    listen_backlog: u32,
 }
 
 impl NodeConfigBuilder {
@@ -149,10 +155,27 @@ impl NodeConfigBuilder {
         self
     }
 
+    /// Where peers dial this node, as its greetings tell them, where that is not where it listens. Default: the address
+    /// that it listens on. A peer dials it there while it cannot resolve the name that it is configured with, if this is
+    /// an IP address and a port; one without an address (`0.0.0.0:7001`) stands for the one that this node dials from.
+    pub fn advertise(mut self, address: Address) -> Self {
+        self.advertise = address;
+        self
+    }
+
+    /// How many connections may wait to be accepted. Default 1,024; 1 to 65,535, and no more than the system allows.
+    pub const fn listen_backlog(mut self, connections: u32) -> Self {
+        self.listen_backlog = connections;
+        self
+    }
+
     /// Checks everything together.
     pub fn build(self) -> Result<NodeConfig, ConfigError> {
         self.check_spans()?;
         self.check_peers()?;
+        if !(1..=65_535).contains(&self.listen_backlog) {
+            return Err(refused("listen_backlog", self.listen_backlog.to_string(), "must be 1 to 65535"));
+        }
         let missing = || refused("listen", "(none)", "must name the address on which peers reach this node");
         let listen = self.listen.ok_or_else(missing)?;
         let config = NodeConfig {
@@ -164,6 +187,8 @@ impl NodeConfigBuilder {
             allow_plaintext: self.allow_plaintext,
             dial_timeout: self.dial_timeout,
             handshake_timeout: self.handshake_timeout,
+            advertise: self.advertise,
+            listen_backlog: self.listen_backlog,
         };
         config.check_plaintext()?;
         Ok(config)
@@ -181,6 +206,8 @@ impl NodeConfigBuilder {
             allow_plaintext: self.allow_plaintext,
             dial_timeout: self.dial_timeout,
             handshake_timeout: self.handshake_timeout,
+            advertise: self.advertise,
+            listen_backlog: self.listen_backlog,
         })
     }
 
@@ -308,6 +335,8 @@ mod tests {
             ),
             (refusal(complete().dial_timeout(Duration::ZERO)), "dial_timeout = 0ns: must be 10ms to 5s"),
             (refusal(complete().handshake_timeout(Duration::MAX)), "handshake_timeout = "),
+            (refusal(complete().listen_backlog(0)), "listen_backlog = 0: must be 1 to 65535"),
+            (refusal(complete().listen_backlog(65_536)), "listen_backlog = 65536: must be 1 to 65535"),
             (refusal(NodeConfig::builder(config("a"), "a.vote")), "peers = b: must name an address"),
         ];
         for (got, wanted) in table {

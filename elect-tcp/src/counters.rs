@@ -64,7 +64,8 @@ counters! {
     dials,
     /// Gates committed: saves of the vote file, or raises of the fence alone.
     gates_committed,
-    /// Handshakes of others that failed: port scans and health checks among them.
+    /// Handshakes of others that failed, and streams of theirs that were closed for what came after: port scans and
+    /// health checks among them.
     handshakes_failed,
     /// Streams closed because too many were in handshake.
     inbound_refused,

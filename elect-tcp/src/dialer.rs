@@ -8,14 +8,16 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use elect_core::wire::FRAME_BYTES_MAX;
 use elect_core::{LinkState, NodeId, Time};
 
-use self::backoff::Backoff;
+use self::ask::{Asked, Asker};
+use self::backoff::{Backoff, Wakes};
+pub(crate) use self::timeouts::Timeouts;
 use crate::clock;
 use crate::closers::{Closers, Registration};
 use crate::counters::Counters;
-use crate::handshake::{self, Greeting, HandshakeError};
+use crate::handshake::{self, HandshakeError, HandshakeRefusal};
+use crate::introduction::Introduction;
 use crate::orchestrator::Input;
 use crate::outbox::Outgoing;
-use crate::own_address::OwnAddress;
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport, TrySend};
 
@@ -23,12 +25,12 @@ use crate::transport::{DialError, Stream, Transport, TrySend};
 pub(crate) struct Dialer<T> {
     pub(crate) peer: NodeId,
     pub(crate) transport: Arc<T>,
-    /// What it says of itself, but for the address.
-    pub(crate) greeting: Greeting,
-    pub(crate) own_address: OwnAddress,
+    pub(crate) introduction: Introduction,
     pub(crate) outgoing: Outgoing,
     /// The peer has dialled this node: it is there.
     pub(crate) woken: Receiver<()>,
+    /// A frame said that this life of this node is over: the peer shall say so itself.
+    pub(crate) doubted: Receiver<()>,
     /// Disconnected when the node ends.
     pub(crate) stop: Receiver<()>,
     /// Dropped with this value: then the last frame has left.
@@ -38,17 +40,6 @@ pub(crate) struct Dialer<T> {
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
-}
-
-/// How long a thread that sends may wait for what.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) dial: Duration,
-    pub(crate) handshake: Duration,
-    /// A peer that takes nothing for this long is dialled anew.
-    pub(crate) stall: Duration,
-    /// What waited longer before a stream stood is not sent on it.
-    pub(crate) stale: Duration,
 }
 
 /// The node ends.
@@ -68,6 +59,8 @@ struct Connection<S> {
 enum ConnectError {
     Refused,
     Failed(String),
+    /// The peer answered, and does not let this node in.
+    Unwelcome(HandshakeRefusal),
     Stopped,
 }
 
@@ -87,12 +80,13 @@ impl<T: Transport> Dialer<T> {
 
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
+        let (mut wakes, mut asked) = (Wakes::new(Instant::now()), Asked::default());
         loop {
             let attempt_began = clock::now();
             let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
-                    let end = self.serve(connection);
+                    let end = self.serve(connection, &mut asked);
                     self.outgoing.end_direct();
                     let end = end?;
                     (was_up, said) = (true, None);
@@ -104,25 +98,40 @@ impl<T: Transport> Dialer<T> {
                     backoff.after_failure()
                 }
                 Err(ConnectError::Refused) => {
-                    self.report_once(&mut said, "nobody listens there")?;
+                    self.report_once(&mut said, NoStream::Failed("nobody listens there".into()))?;
                     backoff.after_failure()
                 }
                 Err(ConnectError::Failed(reason)) => {
-                    self.report_once(&mut said, &reason)?;
+                    self.report_once(&mut said, NoStream::Failed(reason))?;
+                    backoff.after_failure()
+                }
+                Err(ConnectError::Unwelcome(refusal)) => {
+                    if let Some(rejection) = refusal.rejection() {
+                        self.inbox
+                            .send(Input::Rejected { peer: self.peer, said: rejection })
+                            .map_err(|_| Stopped)?;
+                    }
+                    self.report_once(&mut said, NoStream::Unwelcome(refusal))?;
                     backoff.after_failure()
                 }
                 Err(ConnectError::Stopped) => return Err(Stopped),
             };
-            self.rest(wait)?;
+            self.rest(wait, &mut wakes)?;
         }
     }
 
-    /// Waits before the next attempt, but not while the peer shows that it is there.
-    fn rest(&self, wait: Duration) -> Result<(), Stopped> {
-        select! {
-            recv(self.stop) -> _ => Err(Stopped),
-            recv(self.woken) -> _ => Ok(()),
-            default(wait) => Ok(()),
+    /// Waits before the next attempt, but not while the peer shows that it is there, unless it does so without end.
+    fn rest(&self, wait: Duration, wakes: &mut Wakes) -> Result<(), Stopped> {
+        let until = Instant::now() + wait;
+        loop {
+            select! {
+                recv(self.stop) -> _ => return Err(Stopped),
+                // Without a listener nobody wakes it, and there is no waiting for that either.
+                recv(self.woken) -> woken => if woken.is_err() || wakes.take(Instant::now()) {
+                    return Ok(());
+                },
+                default(until.saturating_duration_since(Instant::now())) => return Ok(()),
+            }
         }
     }
 
@@ -133,9 +142,11 @@ impl<T: Transport> Dialer<T> {
             DialError::Failed(error) => error.into(),
         })?;
         let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
-        let greeting = Greeting { address: self.own_address.get(), ..self.greeting.clone() };
-        let answer = handshake::dial(&mut stream, &greeting, self.timeouts.handshake);
-        answer.map_err(|error: HandshakeError| ConnectError::Failed(error.to_string()))?;
+        let greeting = self.introduction.to(self.peer);
+        handshake::dial(&mut stream, &greeting, self.timeouts.handshake).map_err(|error| match error {
+            HandshakeError::Refused(refusal) => ConnectError::Unwelcome(refusal),
+            error => ConnectError::Failed(error.to_string()),
+        })?;
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
         let sender = stream.sender()?;
@@ -157,7 +168,7 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Sends until the stream ends, and says how it did.
-    fn serve(&self, mut connection: Connection<T::Stream>) -> Result<String, Stopped> {
+    fn serve(&self, mut connection: Connection<T::Stream>, asked: &mut Asked) -> Result<String, Stopped> {
         let mut bytes = Vec::with_capacity(2 * FRAME_BYTES_MAX);
         // What waited while there was no stream describes the past.
         let mut oldest = clock::now() - self.timeouts.stale;
@@ -167,6 +178,12 @@ impl<T: Transport> Dialer<T> {
             let batch = select! {
                 recv(self.outgoing.batches) -> batch => batch,
                 recv(connection.closed) -> _ => return Ok("the peer closed it".into()),
+                recv(self.doubted) -> doubted => {
+                    // Without an orchestrator there are no batches either.
+                    doubted.map_err(|_| Stopped)?;
+                    self.asker().ask(asked);
+                    continue;
+                },
             };
             self.counters.sender_wakes.add(1);
             // Without an orchestrator the last batch has left, and so has this node.
@@ -189,17 +206,55 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Tells why there is no stream, unless that is known.
-    fn report_once(&self, said: &mut Option<String>, reason: &str) -> Result<(), Stopped> {
-        if said.as_deref() == Some(reason) {
+    fn report_once(&self, said: &mut Option<NoStream>, reason: NoStream) -> Result<(), Stopped> {
+        let kind = reason.kind();
+        if said.as_ref() == Some(&kind) {
             return Ok(());
         }
-        *said = Some(reason.to_owned());
-        self.inbox
-            .send(Input::Unreachable { peer: self.peer, reason: reason.to_owned() })
-            .map_err(|_| Stopped)
+        *said = Some(kind);
+        let (reason, refusal) = match reason {
+            NoStream::Failed(reason) => (reason, None),
+            NoStream::Unwelcome(refusal) => {
+                (format!("the handshake was refused: {refusal}; {}", refusal.advice()), Some(refusal))
+            }
+        };
+        let input = Input::Unreachable { peer: self.peer, reason, refusal: refusal.map(Box::new) };
+        self.inbox.send(input).map_err(|_| Stopped)
+    }
+
+    fn asker(&self) -> Asker<T> {
+        Asker {
+            peer: self.peer,
+            transport: Arc::clone(&self.transport),
+            introduction: self.introduction.clone(),
+            inbox: self.inbox.clone(),
+            closers: self.closers.clone(),
+            threads: self.threads.clone(),
+            counters: Arc::clone(&self.counters),
+            timeouts: self.timeouts,
+        }
     }
 }
 
+/// Why there is no stream, as it was reported.
+#[derive(Debug, PartialEq, Eq)]
+enum NoStream {
+    Failed(String),
+    Unwelcome(HandshakeRefusal),
+}
+
+impl NoStream {
+    /// Without what differs from attempt to attempt.
+    fn kind(&self) -> Self {
+        match self {
+            Self::Failed(reason) => Self::Failed(reason.clone()),
+            Self::Unwelcome(refusal) => Self::Unwelcome(refusal.kind()),
+        }
+    }
+}
+
+mod ask;
 mod backoff;
 #[cfg(all(test, unix))]
 mod tests;
+mod timeouts;

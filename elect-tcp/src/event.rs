@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use elect_core::{Address, Duty, Incarnation, NodeId, Notice, SteppedDown, Time};
+use elect_core::{Duty, Notice, SteppedDown};
+
+use crate::link::{Link, RefusedDialler};
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
 #[derive(Debug)]
@@ -23,8 +25,11 @@ pub enum HostEvent {
 pub enum NodeNotice {
     /// The elector reports.
     Elector(Notice),
-    /// The link to a peer came up, went down, or cannot be brought up for a new reason.
-    LinkChanged(Link),
+    /// One of the two streams between this node and a peer came up, went down, or cannot be brought up for a new reason.
+    LinkChanged(Box<Link>),
+    /// Somebody dialled this node and was not let in. Told once a minute for the same host, name and reason, and once a
+    /// second in all after the first 32; `NodeHandle::refused_diallers` has the rest.
+    DiallerRefused(Box<RefusedDialler>),
     /// Copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
     /// disk rots.
     VoteFileRepaired {
@@ -43,23 +48,6 @@ pub enum NodeNotice {
         /// The file.
         path: PathBuf,
     },
-}
-
-/// The link over which this node sends to a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The peer.
-    pub peer: NodeId,
-    /// Whether a stream stands.
-    pub is_up: bool,
-    /// Since when it is up, or down.
-    pub since: Time,
-    /// Why it is down, as far as that is known.
-    pub reason: Option<String>,
-    /// The incarnation in which the peer last dialled this node.
-    pub incarnation: Option<Incarnation>,
-    /// Where clients reach the peer, as it said when it dialled.
-    pub address: Option<Address>,
 }
 
 /// Why a node ended.

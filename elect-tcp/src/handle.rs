@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use elect_core::{
-    Address, Elector, Explanation, HandoverRequest, Health, HostData, KnownLeader, Lease, NodeId, Office,
-    Position, RebuiltTo, RequestRefused, Requested, Status, Step, Time,
+    Address, Elector, HandoverRequest, Health, HostData, KnownLeader, Lease, NodeId, Office, Position,
+    RebuiltTo, RequestRefused, Requested, Step, Time,
 };
 
 use crate::cells::Cells;
 use crate::clock;
 use crate::counters::{Counters, Counts};
-use crate::event::{Ended, Link};
+use crate::event::Ended;
+use crate::link::{Link, RefusedDialler};
+use crate::node_status::{NodeExplanation, NodeStatus};
 use crate::observed::Observed;
 use crate::orchestrator::{Command, CommandContext};
 use crate::role::Role;
@@ -136,19 +138,32 @@ impl NodeHandle {
         clock::now()
     }
 
-    /// Where the node campaigns.
-    pub fn status(&self) -> Result<Status, NodeGone> {
-        self.ask(|context| context.elector.status(context.now))
+    /// What this node knows of itself, its peers and its links.
+    pub fn status(&self) -> Result<NodeStatus, NodeGone> {
+        self.ask(|context| NodeStatus {
+            elector: context.elector.status(context.now),
+            links: context.effects.links.all(),
+            refused: context.effects.refusals.all(),
+        })
     }
 
-    /// Why this node leads or does not, and why nobody does.
-    pub fn explain(&self) -> Result<Explanation, NodeGone> {
-        self.ask(|context| context.elector.explain(context.now))
+    /// Why this node leads or does not, and why nobody does; and what is wrong with which link.
+    pub fn explain(&self) -> Result<NodeExplanation, NodeGone> {
+        self.ask(|context| NodeExplanation {
+            elector: context.elector.explain(context.now),
+            links: context.effects.links.all(),
+            refused: context.effects.refusals.all(),
+        })
     }
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|context| context.effects.links.values().cloned().collect())
+        self.ask(|context| context.effects.links.all())
+    }
+
+    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count.
+    pub fn refused_diallers(&self) -> Result<Vec<RefusedDialler>, NodeGone> {
+        self.ask(|context| context.effects.refusals.all())
     }
 
     /// One more stream of what happens to this node, from now on: for a log, for metrics, for another part of the

@@ -1,28 +1,34 @@
 //! Streams that others dialled: a bounded number of handshakes, and one reader per authenticated peer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use elect_core::{Config, Incarnation, NodeId};
+use elect_core::{Address, Body, NodeId};
 
+pub(crate) use self::judge::{Judge, judge};
+use self::slots::Guest;
+pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
+use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::frames::Frames;
-use crate::handshake::{self, Greeting, HandshakeRefusal, VERSIONS};
+use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal};
+use crate::introduction::Introduction;
+use crate::judgement::{Claim, Judgement};
+use crate::link::InboundFailure;
 use crate::orchestrator::Input;
-use crate::own_address::OwnAddress;
+use crate::refusals::Refusals;
 use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport};
 
-/// At most this many streams are in handshake. One more closes the oldest: a member needs a round trip, a stranger that
-/// holds its stream open loses its slot, and nobody can fill the slots for good.
-pub(crate) const HANDSHAKES_MAX: usize = 16;
-
 /// How long the listener rests after an error that is not its own end, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes a peer, where it says that it is dialled, and where it dials from.
+pub(crate) type Learn = Box<dyn Fn(NodeId, &Address, &Address) + Send + Sync>;
 
 /// Accepts streams and reads from those of members.
 pub(crate) struct Inbound<T> {
@@ -34,27 +40,20 @@ pub(crate) struct Inbound<T> {
 
 /// The streams that others dialled, and what their threads need.
 pub(crate) struct InboundConnections {
-    pub(crate) config: Config,
-    pub(crate) own_address: OwnAddress,
-    pub(crate) incarnation: Incarnation,
+    pub(crate) introduction: Introduction,
     pub(crate) handshake_timeout: Duration,
     pub(crate) inbox: Sender<Input>,
+    /// Asks the elector about a life.
+    pub(crate) judge: Judge,
+    /// Tells the transport where a peer that was heard is.
+    pub(crate) learn: Learn,
     /// Tells a peer's dialling thread that the peer is there.
     pub(crate) wake_dialer: HashMap<NodeId, Sender<()>>,
+    pub(crate) refusals: Refusals,
     pub(crate) closers: Closers,
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) slots: Mutex<Slots>,
-}
-
-/// The streams that have a slot, and the threads that read them.
-#[derive(Default)]
-pub(crate) struct Slots {
-    next: u64,
-    /// Threads, those included whose stream is closed but that have not ended yet.
-    threads: usize,
-    handshakes: VecDeque<(u64, Arc<dyn Close>)>,
-    members: HashMap<NodeId, (u64, Arc<dyn Close>)>,
 }
 
 impl<T: Transport> Inbound<T> {
@@ -80,52 +79,42 @@ impl<T: Transport> Inbound<T> {
 impl InboundConnections {
     fn admit<S: Stream>(self: &Arc<Self>, stream: S) {
         let Ok(closer) = stream.closer() else { return };
-        let mut slots = self.slots();
-        if slots.threads >= self.threads_max() {
+        let admitted = self.slots().admit(Arc::clone(&closer), self.threads_max());
+        if admitted.is_none_or(|(_, in_place_of_another)| in_place_of_another) {
             self.counters.inbound_refused.add(1);
-            return;
         }
-        if slots.handshakes.len() >= HANDSHAKES_MAX
-            && let Some((_, oldest)) = slots.handshakes.pop_front()
-        {
-            self.counters.inbound_refused.add(1);
-            oldest.close();
-        }
-        let number = slots.next;
-        slots.next += 1;
-        slots.threads += 1;
-        slots.handshakes.push_back((number, Arc::clone(&closer)));
-        drop(slots);
+        let Some((number, _)) = admitted else { return };
         let (connections, inbox) = (Arc::clone(self), self.inbox.clone());
         let slot_guard = SlotGuard { connections: Arc::clone(self), number };
-        let panicked = move |thread| drop(inbox.send(Input::Panicked { thread }));
-        // If no thread can be started the closure is dropped, and with it the slot and the stream.
+        // Kept until the thread is off the list of those that run: a slot that is free has no thread.
+        let panicked = move |thread| {
+            let _slot_guard = slot_guard;
+            drop(inbox.send(Input::Panicked { thread }));
+        };
+        // If no thread can be started the closures are dropped, and with them the slot and the stream.
         let _ = self.threads.spawn("elect-in", panicked, move || {
             connections.receive(stream, &closer, number);
-            drop(slot_guard);
         });
     }
 
     /// Twice what a quiet node needs: room for those that are closed and about to end.
     fn threads_max(&self) -> usize {
-        2 * (HANDSHAKES_MAX + self.wake_dialer.len())
+        let peers = self.wake_dialer.len();
+        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (2 + GREETED_MAX) * peers)
     }
 
     fn receive<S: Stream>(&self, mut stream: S, closer: &Arc<dyn Close>, number: u64) {
         let Some(_registration) = self.closers.register(Arc::clone(closer)) else { return };
-        let greeting = handshake::accept(&mut stream, self.handshake_timeout, |greeting| {
-            self.judge(greeting, closer, number)?;
-            Ok(self.answer(greeting.node))
+        let from = stream.remote();
+        let accepted = handshake::accept(&mut stream, self.handshake_timeout, |greeting| {
+            self.judge(greeting, &from, closer, number)
         });
-        let greeting = match greeting {
+        let greeting = match accepted {
             Ok(greeting) => greeting,
-            Err(error) => {
-                self.counters.measures.on_handshake_refused(error.label());
-                return self.counters.handshakes_failed.add(1);
-            }
+            Err((error, claimed)) => return self.on_failure(from, claimed, error.into()),
         };
-        let peer = greeting.node;
-        let hello = Input::Greeted { peer, incarnation: greeting.incarnation, address: greeting.address };
+        let (peer, incarnation) = (greeting.node, greeting.incarnation);
+        let hello = Input::Greeted { peer, incarnation, address: greeting.address.clone() };
         if stream.set_timeouts(None, None).is_err() || self.inbox.send(hello).is_err() {
             return;
         }
@@ -133,64 +122,155 @@ impl InboundConnections {
             let _ = wake.try_send(());
         }
         // However it ends, the peer dials again; its absence is seen on the stream that this node dialled.
-        let _ = self.read(stream, peer);
+        let reason = match self.read(stream, &guest(&greeting, &from, closer, number), &greeting, &from) {
+            End::Closed(reason) => reason,
+            End::Failed(failure) => {
+                let reason = format!("{failure}; {}", failure.advice());
+                self.on_failure(from, Some(peer), failure);
+                reason
+            }
+        };
+        let _ = self.inbox.send(Input::Unheard { peer, stream: number, reason });
     }
 
-    fn read<S: Stream>(&self, stream: S, peer: NodeId) -> io::Result<()> {
-        let mut frames = Frames::new(stream);
+    /// Reads frames until the stream ends, and says why it did.
+    fn read<S: Stream>(&self, stream: S, guest: &Guest, greeting: &Greeting, from: &Address) -> End {
+        let (peer, is_proven) = (guest.peer, stream.proven().is_some());
+        let (mut frames, mut received, mut is_heard) = (Frames::new(stream), 0_u64, false);
         loop {
-            frames.fill()?;
+            if let Err(error) = frames.fill() {
+                return End::of(&error);
+            }
             self.counters.reader_wakes.add(1);
-            while let Some(frame) = frames.buffered()? {
+            loop {
+                let frame = match frames.buffered() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => return End::Failed(InboundFailure::Unreadable(error.to_string())),
+                };
+                if frame.header.nonce.incarnation != guest.incarnation {
+                    return End::Failed(InboundFailure::OtherLife);
+                }
                 self.counters.frames_received.add(1);
-                if self.inbox.send(Input::Frame { from: peer, frame }).is_err() {
-                    return Ok(());
+                if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
+                    return End::Closed("this node ends".into());
+                }
+                received += 1;
+                // Seldom for one whose frames do not count: each question wakes the orchestrator.
+                if !is_heard && received.is_power_of_two() {
+                    match self.has_counted(guest, greeting, from) {
+                        Ok(has_counted) => is_heard = has_counted,
+                        Err(refusal) => return End::Failed(InboundFailure::Refused(refusal)),
+                    }
                 }
             }
         }
     }
 
-    /// Decides about a greeting; a member takes its slot, and its earlier stream is closed.
+    /// Whether a frame of that stream has counted. The first time it takes the place of the stream heard before.
+    fn has_counted(
+        &self,
+        guest: &Guest,
+        greeting: &Greeting,
+        from: &Address,
+    ) -> Result<bool, HandshakeRefusal> {
+        match self.judged(greeting, from)? {
+            Judgement::Known => {
+                self.slots().hear(guest);
+                (self.learn)(guest.peer, &greeting.listen, from);
+                let _ = self.inbox.send(Input::Heard { peer: guest.peer, stream: guest.number });
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Decides about a greeting. Nobody is displaced by one.
     fn judge(
         &self,
         greeting: &Greeting,
+        from: &Address,
         closer: &Arc<dyn Close>,
         number: u64,
-    ) -> Result<(), HandshakeRefusal> {
-        let own = self.answer(greeting.node);
-        own.common_version(greeting).ok_or(HandshakeRefusal::Version)?;
-        if greeting.cluster != own.cluster {
-            return Err(HandshakeRefusal::Cluster);
-        }
-        if greeting.addressee != own.node {
-            return Err(HandshakeRefusal::Addressee);
-        }
+    ) -> Result<Greeting, HandshakeRefusal> {
+        let own = self.introduction.to(greeting.node);
+        greeting.check(&own)?;
         if !self.wake_dialer.contains_key(&greeting.node) {
-            return Err(HandshakeRefusal::NotAMember);
+            return Err(HandshakeRefusal::UnknownName(greeting.node));
         }
-        let mut slots = self.slots();
-        slots.handshakes.retain(|(other, _)| *other != number);
-        // The newest stream counts: the earlier one may be half open, left by a process that is long gone. Whose
-        // incarnation is over is for the elector to say.
-        if let Some((_, earlier)) = slots.members.insert(greeting.node, (number, Arc::clone(closer))) {
-            earlier.close();
-        }
-        Ok(())
+        greeting.check_members(&own)?;
+        self.judged(greeting, from)?;
+        self.slots().greet(guest(greeting, from, closer, number));
+        Ok(own)
     }
 
-    fn answer(&self, addressee: NodeId) -> Greeting {
-        Greeting {
-            versions: VERSIONS,
-            cluster: self.config.cluster(),
-            node: self.config.node(),
-            addressee,
-            incarnation: self.incarnation,
-            address: self.own_address.get(),
+    /// What the elector says of the dialler's life, unless it is over.
+    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeRefusal> {
+        let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
+        match (self.judge)(Claim { peer, incarnation, birth }) {
+            None | Some(Judgement::Stopped) => Err(HandshakeRefusal::Stopped(greeting.addressee)),
+            Some(Judgement::Over(Body::Reject { rejected, known })) => {
+                let known_at = self.slots().home(peer, known);
+                Err(HandshakeRefusal::Life { rejected, known, dialler: from.clone(), known_at })
+            }
+            Some(Judgement::Over(Body::WentBack { rejected, epoch, offset })) => {
+                Err(HandshakeRefusal::WentBack { rejected, epoch, offset })
+            }
+            Some(judgement) => Ok(judgement),
+        }
+    }
+
+    /// Counts a dialler that was not let in, and tells the host of it once in a while.
+    fn on_failure(&self, from: Address, claimed: Option<NodeId>, failure: InboundFailure) {
+        self.counters.handshakes_failed.add(1);
+        self.counters.measures.on_handshake_refused(failure.label());
+        if let Some(refused) = self.refusals.note(from, claimed, failure, clock::now()) {
+            let _ = self.inbox.send(Input::Refused(Box::new(refused)));
         }
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u64) -> Guest {
+    let home = if greeting.listen.as_str().is_empty() { from } else { &greeting.listen };
+    Guest {
+        number,
+        peer: greeting.node,
+        incarnation: greeting.incarnation,
+        home: home.clone(),
+        closer: Arc::clone(closer),
+    }
+}
+
+impl From<HandshakeError> for InboundFailure {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Refused(refusal) => Self::Refused(refusal),
+            HandshakeError::Foreign(what) => Self::Foreign(what),
+            HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
+            HandshakeError::Io(_) => Self::Closed,
+        }
+    }
+}
+
+/// How a stream of frames ended.
+enum End {
+    Closed(String),
+    /// By this node, because of what came.
+    Failed(InboundFailure),
+}
+
+impl End {
+    fn of(error: &io::Error) -> Self {
+        Self::Closed(match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                "the peer closed it, or a newer stream of its own took its place".into()
+            }
+            _ => error.to_string(),
+        })
     }
 }
 
@@ -202,12 +282,11 @@ struct SlotGuard {
 
 impl Drop for SlotGuard {
     fn drop(&mut self) {
-        let mut slots = self.connections.slots();
-        slots.threads -= 1;
-        slots.handshakes.retain(|(number, _)| *number != self.number);
-        slots.members.retain(|_, (number, _)| *number != self.number);
+        self.connections.slots().leave(self.number);
     }
 }
 
+mod judge;
+mod slots;
 #[cfg(all(test, unix))]
 mod tests;

@@ -15,17 +15,23 @@ mod frames;
 mod handle;
 mod handshake;
 mod inbound;
+mod introduction;
+mod judgement;
 mod leader_cell;
+mod link;
+mod links;
 #[cfg(unix)]
 mod local;
 #[cfg_attr(not(feature = "metrics"), path = "measures/off.rs")]
 mod measures;
 mod node;
+mod node_status;
 mod observed;
 mod open_store;
 mod orchestrator;
 mod outbox;
 mod own_address;
+mod refusals;
 mod role;
 mod saver;
 mod signal;
@@ -43,16 +49,20 @@ mod watch;
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
-pub use event::{Ended, HostEvent, Link, NodeNotice};
+#[doc(hidden)]
+pub use elect_core::Address;
+pub use event::{Ended, HostEvent, NodeNotice};
 #[cfg(feature = "faults")]
 pub use faults::{Fault, Faults, FaultyStream, FaultyTransport};
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
+pub use link::{InboundFailure, Link, LinkEnd, RefusedDialler};
 #[cfg(unix)]
 pub use local::{LocalNetwork, LocalTransport};
 #[cfg(feature = "metrics")]
 pub use measures::metric_names;
 pub use node::{Node, StartError};
+pub use node_status::{NodeExplanation, NodeStatus};
 pub use observed::{DutySummary, Observed};
 pub use open_store::OpenStore;
 pub use role::Role;

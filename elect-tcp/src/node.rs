@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{
-    Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
-    StorageFailed, VoteStore,
+    Birth, Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, StartRefused, SteppedDown,
+    Storage, StorageFailed, VoteStore,
 };
 
 use crate::announcer::{self, Announcer};
@@ -19,15 +19,17 @@ use crate::closers::Closers;
 use crate::config::NodeConfig;
 use crate::counters::Counters;
 use crate::dialer::{Dialer, Timeouts};
-use crate::event::{HostEvent, Link, NodeNotice};
+use crate::event::{HostEvent, NodeNotice};
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
-use crate::handshake::{Greeting, VERSIONS};
-use crate::inbound::{Inbound, InboundConnections, Slots};
+use crate::inbound::{self, Inbound, InboundConnections, Slots};
+use crate::introduction::Introduction;
+use crate::links::Links;
 use crate::measures::Measures;
 use crate::open_store::OpenStore;
 use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
+use crate::refusals::Refusals;
 use crate::saver::Saver;
 use crate::stream::Events;
 use crate::tcp::TcpTransport;
@@ -125,7 +127,9 @@ impl Node {
             counters.measures.on_save(began.elapsed(), false);
             elector.on_gated(Ok(gated), clock::now()).resolve(&mut bootstrap);
         }
-        let assembly = Assembly::new(config, transport, incarnation, name, counters);
+        let birth = elector.birth().filter(|_| record.storage == Storage::Intact);
+        let life = (incarnation, birth);
+        let assembly = Assembly::new(config, transport, life, name, counters);
         let handle = assembly.start(elector, bootstrap, store, floor)?;
         Ok((handle, events))
     }
@@ -162,11 +166,20 @@ impl Driver for Bootstrap {
     }
 }
 
+/// The orchestrator's, and the listener's, ends of what leads to the threads that dial.
+#[derive(Default)]
+struct Dialers {
+    outboxes: BTreeMap<NodeId, Outbox>,
+    wake_dialer: HashMap<NodeId, Sender<()>>,
+    doubts: BTreeMap<NodeId, Sender<()>>,
+}
+
 /// What the threads of one node share, while they are being started.
 struct Assembly<T> {
     config: NodeConfig,
     own_address: OwnAddress,
-    incarnation: Incarnation,
+    introduction: Introduction,
+    refusals: Refusals,
     transport: Arc<T>,
     threads: Threads,
     closers: Closers,
@@ -182,7 +195,7 @@ impl<T: Transport> Assembly<T> {
     fn new(
         config: NodeConfig,
         transport: T,
-        incarnation: Incarnation,
+        life: (Incarnation, Option<Birth>),
         vote_file: Option<VoteFileName>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -198,10 +211,14 @@ impl<T: Transport> Assembly<T> {
             close_transport: Box::new(move || closing.close()),
             ended: Arc::new(AtomicBool::new(false)),
         };
+        let own_address = OwnAddress::new(config.elect.address().clone());
+        let listen = transport.own_address();
+        let introduction = Introduction::new(&config.elect, own_address.clone(), listen, life.0, life.1);
         Self {
-            own_address: OwnAddress::new(config.elect.address().clone()),
+            own_address,
+            introduction,
+            refusals: Refusals::default(),
             config,
-            incarnation,
             transport,
             threads: Threads::default(),
             closers,
@@ -243,7 +260,7 @@ impl<T: Transport> Assembly<T> {
             Saver { store, floor, gates: gates_in, saved: results, counters: Arc::clone(&self.counters) };
         self.threads.spawn("elect-save", self.panicked(), move || saver.run())?;
 
-        let (outboxes, wake_dialer) = self.start_dialers()?;
+        let Dialers { outboxes, wake_dialer, doubts } = self.start_dialers()?;
         self.start_listener(wake_dialer)?;
 
         let (commands_out, commands) = bounded(COMMANDS_MAX);
@@ -260,9 +277,16 @@ impl<T: Transport> Assembly<T> {
             counters: Arc::clone(&self.counters),
             vote_file: self.vote_file,
         };
-        let links = outboxes.keys().map(|peer| (*peer, Link::down(*peer, clock::now()))).collect();
-        let mut effects =
-            Effects { outboxes, gates, announcer: bootstrap.announcer, links, cells, now: clock::now() };
+        let mut effects = Effects {
+            links: Links::new(outboxes.keys().copied(), clock::now()),
+            refusals: self.refusals,
+            outboxes,
+            doubts,
+            gates,
+            announcer: bootstrap.announcer,
+            cells,
+            now: clock::now(),
+        };
         for event in bootstrap.told {
             effects.tell(event);
         }
@@ -287,6 +311,7 @@ impl<T: Transport> Assembly<T> {
             inputs,
             shutdown_guard: self.shutdown_guard,
             counters: self.counters,
+            introduction: self.introduction,
         };
         // It catches its own panics.
         self.threads.spawn("elect-node", drop, move || orchestrator.run())?;
@@ -298,37 +323,36 @@ impl<T: Transport> Assembly<T> {
         move |thread| drop(inbox.send(Input::Panicked { thread }))
     }
 
-    #[expect(clippy::type_complexity, reason = "two halves of what each peer has, named at the only call")]
-    fn start_dialers(&self) -> io::Result<(BTreeMap<NodeId, Outbox>, HashMap<NodeId, Sender<()>>)> {
-        let (mut outboxes, mut wake_dialer) = (BTreeMap::new(), HashMap::new());
+    fn start_dialers(&self) -> io::Result<Dialers> {
+        let mut dialers = Dialers::default();
         let own = self.config.elect.node();
         for peer in self.config.elect.members().iter().map(|member| member.id).filter(|id| *id != own) {
             let (outbox, outgoing) = outbox(Arc::clone(&self.counters));
-            let (wake, woken) = bounded(1);
-            let dialer = self.dialer(peer, outgoing, woken);
+            let ((wake, woken), (doubt, doubted)) = (bounded(1), bounded(1));
+            let dialer = self.dialer(peer, outgoing, woken, doubted);
             self.threads.spawn(format!("to {peer}"), self.panicked(), move || dialer.run())?;
-            outboxes.insert(peer, outbox);
-            wake_dialer.insert(peer, wake);
+            dialers.outboxes.insert(peer, outbox);
+            dialers.wake_dialer.insert(peer, wake);
+            dialers.doubts.insert(peer, doubt);
         }
-        Ok((outboxes, wake_dialer))
+        Ok(dialers)
     }
 
-    fn dialer(&self, peer: NodeId, outgoing: Outgoing, woken: Receiver<()>) -> Dialer<T> {
+    fn dialer(
+        &self,
+        peer: NodeId,
+        outgoing: Outgoing,
+        woken: Receiver<()>,
+        doubted: Receiver<()>,
+    ) -> Dialer<T> {
         let elect = &self.config.elect;
         Dialer {
             peer,
             transport: Arc::clone(&self.transport),
-            own_address: self.own_address.clone(),
-            greeting: Greeting {
-                versions: VERSIONS,
-                cluster: elect.cluster(),
-                node: elect.node(),
-                addressee: peer,
-                incarnation: self.incarnation,
-                address: self.own_address.get(),
-            },
+            introduction: self.introduction.clone(),
             outgoing,
             woken,
+            doubted,
             stop: self.stop.clone(),
             flushing: self.flushing.clone(),
             inbox: self.inbox.0.clone(),
@@ -345,12 +369,14 @@ impl<T: Transport> Assembly<T> {
     }
 
     fn start_listener(&self, wake_dialer: HashMap<NodeId, Sender<()>>) -> io::Result<()> {
+        let learning = Arc::clone(&self.transport);
         let connections = InboundConnections {
-            config: self.config.elect.clone(),
-            own_address: self.own_address.clone(),
-            incarnation: self.incarnation,
+            introduction: self.introduction.clone(),
             handshake_timeout: self.config.handshake_timeout,
             inbox: self.inbox.0.clone(),
+            judge: inbound::judge(self.inbox.0.clone(), self.stop.clone()),
+            learn: Box::new(move |peer, address, remote| learning.learn(peer, address, remote)),
+            refusals: self.refusals.clone(),
             wake_dialer,
             closers: self.closers.clone(),
             threads: self.threads.clone(),
@@ -363,11 +389,5 @@ impl<T: Transport> Assembly<T> {
             stop: self.stop.clone(),
         };
         self.threads.spawn("elect-listen", self.panicked(), move || inbound.run())
-    }
-}
-
-impl Link {
-    pub(crate) fn down(peer: NodeId, now: elect_core::Time) -> Self {
-        Self { peer, is_up: false, since: now, reason: None, incarnation: None, address: None }
     }
 }

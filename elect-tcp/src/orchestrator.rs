@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice, Position,
-    StepDown, SteppedDown, StorageFailed, Time,
+    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice,
+    Position, StepDown, SteppedDown, StorageFailed, Time,
 };
 
 use crate::announcer::Announcer;
@@ -20,8 +20,14 @@ use crate::cells::Cells;
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
-use crate::event::{Ended, HostEvent, Link, NodeNotice};
+use crate::event::{Ended, HostEvent, NodeNotice};
+use crate::handshake::HandshakeRefusal;
+use crate::introduction::Introduction;
+use crate::judgement::{Claim, Judgement};
+use crate::link::{Link, RefusedDialler};
+use crate::links::Links;
 use crate::outbox::Outbox;
+use crate::refusals::Refusals;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
 const SLEEP_MAX: Duration = Duration::from_hours(24);
@@ -30,19 +36,30 @@ const FLUSH_BOUND: Duration = Duration::from_millis(250);
 
 /// What the other threads report.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "frames are nearly all there is: a box would be an allocation for each"
-)]
 pub(crate) enum Input {
     /// A frame of an authenticated peer.
-    Frame { from: NodeId, frame: Frame },
+    Frame {
+        from: NodeId,
+        frame: Frame,
+        /// Whether the transport has proved that it is of that peer.
+        is_proven: bool,
+    },
     /// A link changed.
     Link { peer: NodeId, state: LinkState, reason: Option<String> },
     /// A peer that is not connected cannot be, for a new reason.
-    Unreachable { peer: NodeId, reason: String },
+    Unreachable { peer: NodeId, reason: String, refusal: Option<Box<HandshakeRefusal>> },
+    /// A peer that this node dialled said in the handshake that this life of this node is over.
+    Rejected { peer: NodeId, said: Body },
     /// A peer dialled this node and said who it is.
     Greeted { peer: NodeId, incarnation: Incarnation, address: Address },
+    /// A frame on a stream that a peer dialled has counted, the first on that stream.
+    Heard { peer: NodeId, stream: u64 },
+    /// A stream that a peer dialled has ended.
+    Unheard { peer: NodeId, stream: u64, reason: String },
+    /// Somebody who dialled this node was not let in, and the host shall hear of it.
+    Refused(Box<RefusedDialler>),
+    /// A thread asks what the elector knows of a life.
+    Judge { claim: Claim, answer: Sender<Judgement> },
     /// A thread of this node panicked.
     Panicked { thread: String },
 }
@@ -67,7 +84,10 @@ pub(crate) struct Effects {
     pub(crate) outboxes: BTreeMap<NodeId, Outbox>,
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
-    pub(crate) links: BTreeMap<NodeId, Link>,
+    pub(crate) links: Links,
+    pub(crate) refusals: Refusals,
+    /// Has a peer asked whether this life of this node is over.
+    pub(crate) doubts: BTreeMap<NodeId, Sender<()>>,
     /// Who leads and where, and what this node is, for every thread to read.
     pub(crate) cells: Cells,
     /// The time of the input whose step is carried out.
@@ -142,6 +162,8 @@ pub(crate) struct Orchestrator {
     pub(crate) inputs: Inputs,
     pub(crate) shutdown_guard: ShutdownGuard,
     pub(crate) counters: Arc<Counters>,
+    /// What the greetings say.
+    pub(crate) introduction: Introduction,
 }
 
 impl Orchestrator {
@@ -185,7 +207,7 @@ impl Orchestrator {
                     ending = self.on_input(input);
                 },
                 recv(self.inputs.saved) -> saved => match saved {
-                    Ok(saved) => self.step(|elector, now| elector.on_gated(saved, now)),
+                    Ok(saved) => self.on_saved(saved),
                     Err(_) => ending = Some(Ended::Panicked { thread: "elect-save".into() }),
                 },
                 recv(self.inputs.positions) -> position => if let Ok(position) = position {
@@ -237,6 +259,26 @@ impl Orchestrator {
         input(&mut self.elector, self.effects.now).resolve(&mut self.effects);
     }
 
+    /// A replacement may have taken another life.
+    fn on_saved(&mut self, saved: Result<Gated, StorageFailed>) {
+        self.step(|elector, now| elector.on_gated(saved, now));
+        self.introduction.set_incarnation(self.elector.status(self.effects.now).incarnation);
+    }
+
+    /// A frame of a peer. One that says that this life of this node is over stops it only if its sender is proven: anybody
+    /// could send it. Otherwise the peer is dialled and asked.
+    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) {
+        let is_proof = is_proven && self.elector.config().transport_authenticates();
+        if !is_proof && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
+            if let Some(doubt) = self.effects.doubts.get(&from) {
+                let _ = doubt.try_send(());
+            }
+            return;
+        }
+        self.measure_round_trip(from, frame);
+        self.step(|elector, now| elector.on_message(from, frame, now));
+    }
+
     fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
         let now = clock::now();
         self.effects.now = now;
@@ -250,22 +292,31 @@ impl Orchestrator {
     }
 
     fn on_input(&mut self, input: Input) -> Option<Ended> {
+        let now = clock::now();
         match input {
-            Input::Frame { from, frame } => {
-                self.measure_round_trip(from, &frame);
-                self.step(|elector, now| elector.on_message(from, &frame, now));
-            }
+            Input::Frame { from, frame, is_proven } => self.on_frame(from, &frame, is_proven),
             Input::Link { peer, state, reason } => {
-                self.effects.on_link(peer, state, reason);
+                self.effects.change(|links| links.on_outbound(peer, state, reason, now));
                 self.step(|elector, now| elector.on_link(peer, state, now));
             }
-            Input::Unreachable { peer, reason } => {
-                self.effects.change(peer, |link| link.reason = Some(reason));
+            Input::Rejected { peer, said } => self.step(|elector, now| elector.on_rejected(peer, &said, now)),
+            Input::Unreachable { peer, reason, refusal } => {
+                let refusal = refusal.map(|refusal| *refusal);
+                self.effects.change(|links| links.on_unreachable(peer, reason, refusal));
             }
             Input::Greeted { peer, incarnation, address } => {
-                if let Some(link) = self.effects.links.get_mut(&peer) {
-                    (link.incarnation, link.address) = (Some(incarnation), Some(address));
-                }
+                self.effects.links.on_greeted(peer, incarnation, address);
+            }
+            Input::Heard { peer, stream } => self.effects.change(|links| links.on_heard(peer, stream, now)),
+            Input::Unheard { peer, stream, reason } => {
+                self.effects.change(|links| links.on_unheard(peer, stream, reason, now));
+            }
+            Input::Refused(refused) => {
+                self.effects.links.on_refused(&refused);
+                self.effects.announcer.tell(HostEvent::Happened(NodeNotice::DiallerRefused(refused)));
+            }
+            Input::Judge { claim, answer } => {
+                let _ = answer.send(Judgement::of(&self.elector, &claim, now));
             }
             Input::Panicked { thread } => return Some(Ended::Panicked { thread }),
         }
@@ -285,29 +336,10 @@ impl Effects {
         self.announcer.tell(event);
     }
 
-    fn on_link(&mut self, peer: NodeId, state: LinkState, reason: Option<String>) {
-        let now = clock::now();
-        match state {
-            LinkState::Up => self.change(peer, |link| {
-                (link.is_up, link.since, link.reason) = (true, now, None);
-            }),
-            LinkState::Closed => self.change(peer, |link| {
-                (link.is_up, link.since, link.reason) = (false, now, reason);
-            }),
-            // It repeats with every attempt: only the first is news.
-            LinkState::Refused { .. } => {
-                let text = "the connection is refused";
-                if self.links.get(&peer).is_some_and(|link| link.reason.as_deref() != Some(text)) {
-                    self.change(peer, |link| link.reason = Some(text.into()));
-                }
-            }
-        }
-    }
-
-    fn change(&mut self, peer: NodeId, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.get_mut(&peer) {
-            change(link);
-            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(link.clone())));
+    /// Tells the host of a link that has changed.
+    fn change(&mut self, change: impl FnOnce(&mut Links) -> Option<&Link>) {
+        if let Some(link) = change(&mut self.links).cloned() {
+            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(Box::new(link))));
         }
     }
 }

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use elect_core::NodeId;
-use socket2::{SockRef, TcpKeepalive};
+use elect_core::{Address, NodeId};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
+use self::whereabouts::Whereabouts;
 use crate::config::{Listen, NodeConfig};
 use crate::socket_stream;
 use crate::transport::{DialError, Transport};
@@ -22,17 +21,11 @@ pub struct TcpTransport {
     /// Taken by `close`; the accepting thread holds the other reference while it is blocked.
     listener: Mutex<Option<Arc<TcpListener>>>,
     local: SocketAddr,
+    advertised: Address,
     closed: AtomicBool,
-    peers: HashMap<NodeId, Peer>,
+    peers: HashMap<NodeId, Whereabouts>,
     allow_plaintext: bool,
     unacknowledged_max: Duration,
-}
-
-#[derive(Debug)]
-struct Peer {
-    address: String,
-    /// A look-up that outlasted its dial.
-    pending: Mutex<Option<Receiver<io::Result<Vec<SocketAddr>>>>>,
 }
 
 impl TcpTransport {
@@ -40,18 +33,21 @@ impl TcpTransport {
     /// [`Node::start_with`](crate::Node::start_with).
     pub fn bind(config: &NodeConfig) -> io::Result<Self> {
         let listener = match &config.listen {
-            Listen::Address(address) => TcpListener::bind(address)?,
-            Listen::Bound(listener) => listener.try_clone()?,
+            Listen::Address(address) => listen(*address, config.listen_backlog)?,
+            Listen::Bound(listener) => {
+                SockRef::from(listener).listen(backlog(config.listen_backlog))?;
+                listener.try_clone()?
+            }
             Listen::Elsewhere => {
                 return Err(io::Error::other("the configuration names no address to listen on"));
             }
         };
-        let peers = config
-            .peers
-            .iter()
-            .map(|(id, address)| (*id, Peer { address: address.clone(), pending: Mutex::default() }));
+        let peers = config.peers.iter().map(|(id, address)| (*id, Whereabouts::new(address.clone())));
+        let local = listener.local_addr()?;
+        let is_given = !config.advertise.as_str().is_empty();
         Ok(Self {
-            local: listener.local_addr()?,
+            local,
+            advertised: if is_given { config.advertise.clone() } else { address_of(local) },
             listener: Mutex::new(Some(Arc::new(listener))),
             closed: AtomicBool::new(false),
             peers: peers.collect(),
@@ -123,10 +119,21 @@ impl Transport for TcpTransport {
         }
     }
 
+    fn own_address(&self) -> Address {
+        self.advertised.clone()
+    }
+
+    fn learn(&self, peer: NodeId, address: &Address, remote: &Address) {
+        if let Some(whereabouts) = self.peers.get(&peer) {
+            whereabouts.learn(address, remote);
+        }
+    }
+
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<TcpStream, DialError> {
         let deadline = Instant::now() + timeout;
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no address is known for {peer}"));
-        let addresses = self.peers.get(&peer).ok_or_else(unknown)?.resolve(timeout)?;
+        let whereabouts = self.peers.get(&peer).ok_or_else(unknown)?;
+        let (addresses, unresolved) = whereabouts.addresses(timeout)?;
         let mut refused = !addresses.is_empty();
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
@@ -138,6 +145,7 @@ impl Transport for TcpTransport {
             match TcpStream::connect_timeout(&address, left) {
                 Ok(stream) => {
                     self.prepare(&stream)?;
+                    whereabouts.worked(address);
                     return Ok(stream);
                 }
                 Err(error) => {
@@ -146,42 +154,37 @@ impl Transport for TcpTransport {
                 }
             }
         }
+        // A name that cannot be resolved may have moved: who refuses where it was proves nothing.
+        if let Some(unresolved) = unresolved {
+            let text = format!("{unresolved}; and where it was before: {last}");
+            return Err(io::Error::new(last.kind(), text).into());
+        }
         // A name with several addresses is refused only if every one of them refuses.
         Err(if refused { DialError::Refused } else { DialError::Failed(last) })
     }
 }
 
-impl Peer {
-    /// Looks the name up on a thread of its own: `getaddrinfo` cannot be woken and may block for minutes.
-    fn resolve(&self, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = self.address.parse() {
-            return Ok(vec![address]);
-        }
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = match pending.take() {
-            Some(answer) => answer,
-            None => look_up(self.address.clone())?,
-        };
-        match answer.recv_timeout(timeout) {
-            Ok(addresses) => addresses,
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(io::Error::other("the look-up thread ended without an answer"))
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                *pending = Some(answer);
-                let text = format!("looking up {} takes longer than {timeout:?}", self.address);
-                Err(io::Error::new(io::ErrorKind::TimedOut, text))
-            }
-        }
-    }
+/// As the standard library binds a listener, with another backlog.
+fn listen(address: SocketAddr, connections: u32) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows this would let another process take the port over.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog(connections))?;
+    Ok(socket.into())
 }
 
-fn look_up(address: String) -> io::Result<Receiver<io::Result<Vec<SocketAddr>>>> {
-    let (sender, receiver) = bounded(1);
-    thread::Builder::new().name("elect-resolve".into()).spawn(move || {
-        let _ = sender.send(address.to_socket_addrs().map(Iterator::collect));
-    })?;
-    Ok(receiver)
+fn backlog(connections: u32) -> i32 {
+    i32::try_from(connections).unwrap_or(i32::MAX)
 }
 
-socket_stream!(TcpStream);
+fn address_of(address: SocketAddr) -> Address {
+    Address::new(&address.to_string()).unwrap_or_default()
+}
+
+socket_stream!(TcpStream, |stream| { stream.peer_addr().map(address_of).unwrap_or_default() });
+
+#[cfg(test)]
+mod tests;
+mod whereabouts;

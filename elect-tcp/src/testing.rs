@@ -8,6 +8,8 @@ use elect_core::{
 use elect_harness::{builder, cluster};
 
 use crate::handshake::{Greeting, VERSIONS};
+use crate::introduction::Introduction;
+use crate::own_address::OwnAddress;
 
 pub(crate) use elect_harness::id;
 
@@ -24,7 +26,11 @@ pub(crate) fn greeting(node: &str, addressee: &str) -> Greeting {
         node: id(node),
         addressee: id(addressee),
         incarnation: Incarnation { counter: 3, random: 0xfeed },
+        group: 0,
+        members: config("a").digest(),
         address: Address::new("10.1.2.3:6379").unwrap(),
+        listen: Address::default(),
+        birth: None,
     }
 }
 
@@ -74,4 +80,10 @@ pub(crate) fn accept(sent: u64) -> Frame {
 
 pub(crate) fn offer(sent: u64) -> Frame {
     frame(sent, Body::Offer { epoch: Epoch::new(1), detection: D, detection_max: D })
+}
+
+/// What `node` says of itself, as [`greeting`] has it.
+pub(crate) fn introduction(node: &str) -> Introduction {
+    let Greeting { incarnation, address, listen, birth, .. } = greeting(node, node);
+    Introduction::new(&config(node), OwnAddress::new(address), listen, incarnation, birth)
 }

@@ -7,7 +7,8 @@ use elect_core::{Duty, NodeId, Notice};
 use tracing::Level;
 use tracing::field::display;
 
-use crate::event::{Ended, HostEvent, Link, NodeNotice};
+use crate::event::{Ended, HostEvent, NodeNotice};
+use crate::link::{Link, RefusedDialler};
 
 /// What a line says.
 struct Line {
@@ -81,6 +82,7 @@ fn line(event: &HostEvent) -> Line {
         }
         HostEvent::Happened(NodeNotice::Elector(notice)) => notice_line(notice),
         HostEvent::Happened(NodeNotice::LinkChanged(link)) => link_line(link),
+        HostEvent::Happened(NodeNotice::DiallerRefused(refused)) => refused_line(refused),
         HostEvent::Happened(NodeNotice::VoteFileRepaired { copies }) => {
             Line::new(Level::WARN, &format!("{copies} copies in the vote file were repaired"))
         }
@@ -134,12 +136,28 @@ fn notice_line(notice: &Notice) -> Line {
     }
 }
 
+/// Both directions, since no event says which of them changed.
 fn link_line(link: &Link) -> Line {
-    let level = if link.is_up { Level::INFO } else { Level::WARN };
-    let text = format!("the link to {} is {}", link.peer, if link.is_up { "up" } else { "down" });
+    let (outbound, inbound) = (&link.outbound, &link.inbound);
+    let level = if outbound.is_up && inbound.is_up { Level::INFO } else { Level::WARN };
+    let state = |is_up| if is_up { "up" } else { "down" };
+    let text = format!(
+        "the link to {0} is {1}, the link from {0} is {2}",
+        link.peer,
+        state(outbound.is_up),
+        state(inbound.is_up)
+    );
     let told = Line::new(level, &text).peer(link.peer);
-    match &link.reason {
+    match outbound.reason.as_ref().or(inbound.reason.as_ref()) {
         Some(reason) => told.reason(reason),
         None => told,
+    }
+}
+
+fn refused_line(refused: &RefusedDialler) -> Line {
+    let line = Line::new(Level::WARN, refused).reason(&refused.failure);
+    match refused.claimed {
+        Some(peer) => line.peer(peer),
+        None => line,
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use elect_core::NodeId;
+use elect_core::{Address, NodeId};
 
 /// Dials and accepts streams. [`TcpTransport`](crate::TcpTransport) is one; TLS, QUIC streams, pipes in a test and a
 /// wrapper that injects faults are others.
@@ -24,6 +24,17 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Dials `peer`, giving up after `timeout` in all. Blocks the caller for no longer than that.
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError>;
+
+    /// Where peers dial this node, for its greetings; empty if the transport does not know.
+    fn own_address(&self) -> Address {
+        Address::default()
+    }
+
+    /// A peer was heard that says that it is dialled at `address` (empty if it does not say), and that dialled from
+    /// [`Stream::remote`]. For where nothing better is known: on a transport that proves nobody it is a claim.
+    fn learn(&self, peer: NodeId, address: &Address, remote: &Address) {
+        let _ = (peer, address, remote);
+    }
 }
 
 /// Why dialling failed.
@@ -61,6 +72,11 @@ pub trait Stream: Read + Write + Send + 'static {
     fn proven(&self) -> Option<NodeId> {
         None
     }
+
+    /// Where the other end is, for an operator to read; empty if that is not known.
+    fn remote(&self) -> Address {
+        Address::default()
+    }
 }
 
 /// Closes a stream.
@@ -93,7 +109,8 @@ pub fn send_without_blocking(socket: impl std::os::fd::AsFd, bytes: &[u8]) -> io
     Ok(send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
 }
 
-/// Makes a [`Stream`] of a socket type: `socket_stream!(MyStream);`
+/// Makes a [`Stream`] of a socket type: `socket_stream!(MyStream);`, or, with what tells where its other end is,
+/// `socket_stream!(MyStream, |stream| …)`.
 ///
 /// The type reads and writes ([`Read`], [`Write`]), may be sent to another thread, and has the methods of the sockets of
 /// the standard library: `try_clone(&self) -> io::Result<Self>`, `set_read_timeout` and `set_write_timeout` of an
@@ -104,6 +121,9 @@ pub fn send_without_blocking(socket: impl std::os::fd::AsFd, bytes: &[u8]) -> io
 #[macro_export]
 macro_rules! socket_stream {
     ($type:ty) => {
+        $crate::socket_stream!($type, |_| ::std::default::Default::default());
+    };
+    ($type:ty, $remote:expr) => {
         const _: () = {
             impl $crate::Stream for $type {
                 fn closer(&self) -> ::std::io::Result<::std::sync::Arc<dyn $crate::Close>> {
@@ -128,6 +148,11 @@ macro_rules! socket_stream {
                 ) -> ::std::io::Result<()> {
                     self.set_read_timeout(read)?;
                     self.set_write_timeout(write)
+                }
+
+                fn remote(&self) -> $crate::Address {
+                    let remote: fn(&$type) -> $crate::Address = $remote;
+                    remote(self)
                 }
             }
 

@@ -88,7 +88,7 @@ fn the_host_of_a_newer_peer_is_heard_of() {
     });
     assert_eq!(heard, (3, data, "clients".to_owned()));
     spin("the bytes in the status", || {
-        let peers = cluster.handle((leader + 2) % 3).status().unwrap().peers;
+        let peers = cluster.handle((leader + 2) % 3).status().unwrap().elector.peers;
         peers.iter().any(|peer| peer.node == cluster.names[leader] && peer.host_data == data)
     });
 }

@@ -257,15 +257,16 @@ fn a_wrong_address_is_named() {
     cluster.addresses[leader] = cluster.addresses[victim];
     let config = cluster.config(confused).listen(own).build().unwrap();
     let (handle, events) = Node::start(config, Arc::new(NoLog)).unwrap();
-    let (wanted, reason) = (cluster.names[leader], HandshakeRefusal::Addressee.to_string());
+    let wanted = cluster.names[leader];
+    let refusal = HandshakeRefusal::Addressee { wanted, listener: cluster.names[victim] };
     hear(&events, "reason", |event| match event {
         HostEvent::Happened(NodeNotice::LinkChanged(link)) if link.peer == wanted => {
-            link.reason.filter(|why| why.contains(&reason))
+            link.outbound.refusal.filter(|told| *told == refusal)
         }
         _ => None,
     });
     let links = handle.links().unwrap();
-    assert!(links.iter().any(|link| link.peer == wanted && !link.is_up));
+    assert!(links.iter().any(|link| link.peer == wanted && !link.outbound.is_up));
     handle.shutdown().unwrap();
 }
 

@@ -179,10 +179,10 @@ fn a_greeting_that_trickles_in_too_slowly_is_given_up_and_says_so() {
         let links = group.nodes[0].0.links().unwrap();
         links.into_iter().find(|link| link.peer == id("b")).unwrap()
     };
-    spin("reason", || link_to_b().reason.is_some());
-    assert!(!link_to_b().is_up);
+    spin("reason", || link_to_b().outbound.reason.is_some());
+    assert!(!link_to_b().outbound.is_up);
     group.faults[0].set(id("b"), Fault::None);
-    spin("link", || link_to_b().is_up);
+    spin("link", || link_to_b().outbound.is_up);
     group.end();
 }
 

@@ -33,6 +33,9 @@ impl Host {
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            HostEvent::Happened(NodeNotice::DiallerRefused(refused)) => {
+                self.log.tell(Kind::Warning, None, None, &refused.to_string());
+            }
             HostEvent::Happened(NodeNotice::VoteFileMoved { path }) => {
                 let text = format!(
                     "{} is not the file that this node wrote last: if it was restored from a backup and is not the newest, \

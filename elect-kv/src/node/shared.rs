@@ -122,7 +122,7 @@ impl Shared {
                 format!("NOLEADER {} leads, but its client address is not known yet", leader.id)
             }
             (None, _) => match self.handle.explain() {
-                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.to_string())),
+                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.elector.to_string())),
                 Err(gone) => format!("NOLEADER {gone}"),
             },
         }

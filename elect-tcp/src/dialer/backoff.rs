@@ -19,6 +19,37 @@ pub(super) const WAITS: [Duration; 7] = [
 /// again is dialled about ten times a second.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
 
+/// A peer that shows that it is there ends a wait, so many times in a row, and once more for each [`WAKE_EVERY`].
+const WAKES_MAX: u32 = 4;
+/// See [`WAKES_MAX`].
+const WAKE_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a peer that dials in may still end a wait. Two nodes that take each other's greetings and close the streams
+/// would otherwise wake each other without end.
+#[derive(Debug)]
+pub(crate) struct Wakes {
+    left: u32,
+    since: Instant,
+}
+
+impl Wakes {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { left: WAKES_MAX, since: now }
+    }
+
+    /// Whether a wait that the peer has cut short ends now.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.since).as_millis() / WAKE_EVERY.as_millis();
+        if earned > 0 {
+            self.left = WAKES_MAX.min(self.left.saturating_add(u32::try_from(earned).unwrap_or(WAKES_MAX)));
+            self.since = now;
+        }
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        may
+    }
+}
+
 /// The waits of one dialer.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
@@ -106,6 +137,17 @@ mod tests {
             dials += 1;
         }
         assert!(dials <= 60 * 20, "{dials} in a minute");
+    }
+
+    #[test]
+    fn a_peer_that_dials_in_again_and_again_ends_few_waits() {
+        let begin = Instant::now();
+        let mut wakes = Wakes::new(begin);
+        let ended = (0..60_000).filter(|&at| wakes.take(begin + Duration::from_millis(at))).count();
+        assert!((100..=60 * 2 + WAKES_MAX as usize).contains(&ended), "{ended} in a minute");
+        let later = begin + Duration::from_mins(2);
+        let in_a_row = (0..20).filter(|_| wakes.take(later)).count();
+        assert_eq!(in_a_row, WAKES_MAX as usize, "a peer that comes back is dialled at once, and then some");
     }
 
     #[test]

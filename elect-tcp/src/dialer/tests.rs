@@ -2,14 +2,13 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-use elect_core::{Address, Frame};
+use elect_core::{Body, Frame, Incarnation};
 
 use super::*;
 use crate::frames::Frames;
 use crate::local::{LocalNetwork, LocalTransport};
 use crate::outbox::{Outbox, outbox};
-use crate::own_address::OwnAddress;
-use crate::testing::{accept, greeting, heartbeat, id};
+use crate::testing::{accept, greeting, heartbeat, id, introduction};
 
 const BOUND: Duration = Duration::from_secs(20);
 /// What has waited longer is stale; far above what a test takes between two of its lines.
@@ -22,6 +21,7 @@ struct Bench {
     outbox: Option<Outbox>,
     inbox: Receiver<Input>,
     wake: Sender<()>,
+    doubt: Sender<()>,
     stop: Option<Sender<()>>,
     closers: Closers,
     counters: Arc<Counters>,
@@ -33,17 +33,17 @@ impl Bench {
         let network = LocalNetwork::new();
         let (own, listener) = (network.join(id("a")), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
-        let (wake, woken) = bounded(1);
+        let ((wake, woken), (doubt, doubted)) = (bounded(1), bounded(1));
         let (stopper, stop) = bounded(0);
         let (closers, counters) = (Closers::default(), Arc::<Counters>::default());
         let (outbox, outgoing) = outbox(Arc::clone(&counters));
         let dialer = Dialer {
             peer: id("b"),
             transport: Arc::new(own),
-            greeting: greeting("a", "b"),
-            own_address: OwnAddress::new(Address::default()),
+            introduction: introduction("a"),
             outgoing,
             woken,
+            doubted,
             stop,
             flushing: bounded(0).0,
             inbox: inbox_in,
@@ -59,6 +59,7 @@ impl Bench {
             outbox: Some(outbox),
             inbox,
             wake,
+            doubt,
             stop: Some(stopper),
             closers,
             counters,
@@ -184,6 +185,77 @@ fn a_peer_that_dials_is_dialled_at_once() {
     let mut stream = returned.accept().unwrap();
     handshake::accept(&mut stream, BOUND, |_| Ok(greeting("b", "a"))).unwrap();
     assert_eq!(bench.state(), LinkState::Up);
+    bench.end();
+}
+
+/// The peer takes each greeting, closes the stream and dials in: it was dialled as fast as it could close.
+#[test]
+fn a_peer_that_wakes_and_closes_is_not_dialled_without_end() {
+    let bench = Bench::new(BOUND);
+    let began = Instant::now();
+    let mut taken = 0;
+    while began.elapsed() < Duration::from_secs(1) {
+        drop(bench.welcome());
+        let _ = bench.wake.try_send(());
+        taken += 1;
+        bench.inbox.try_iter().for_each(drop);
+    }
+    assert!(taken <= 40, "{taken} dials in a second");
+    bench.end();
+}
+
+/// The refusal of a life.
+fn over() -> (HandshakeRefusal, Body) {
+    let (rejected, known) = (greeting("a", "b").incarnation, Incarnation { counter: 9, random: 9 });
+    let (dialler, known_at) = <_>::default();
+    (HandshakeRefusal::Life { rejected, known, dialler, known_at }, Body::Reject { rejected, known })
+}
+
+#[test]
+fn a_refusal_is_told_once_and_one_of_its_life_reaches_the_elector_each_time() {
+    let bench = Bench::new(BOUND);
+    let (refusal, body) = over();
+    let refuse = || {
+        let mut stream = bench.listener.accept().unwrap();
+        handshake::accept(&mut stream, BOUND, |_| Err(refusal.clone())).unwrap_err();
+    };
+    let rejected = || match bench.inbox.recv_timeout(BOUND).unwrap() {
+        Input::Rejected { peer, said } => assert_eq!((peer, &said), (id("b"), &body)),
+        other => panic!("{other:?}"),
+    };
+    refuse();
+    rejected();
+    match bench.inbox.recv_timeout(BOUND).unwrap() {
+        Input::Unreachable { reason, refusal: told, .. } => {
+            assert_eq!(told.as_deref(), Some(&refusal));
+            assert!(reason.contains(refusal.advice()), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    refuse();
+    rejected();
+    refuse();
+    rejected();
+    bench.end();
+}
+
+#[test]
+fn a_doubt_is_asked_beside_the_stream_that_stands() {
+    let bench = Bench::new(BOUND);
+    let mut frames = Frames::new(bench.welcome());
+    assert_eq!(bench.state(), LinkState::Up);
+    bench.doubt.send(()).unwrap();
+    let mut asked = bench.listener.accept().unwrap();
+    bench.put(&heartbeat(1), clock::now());
+    assert_eq!(next(&mut frames), heartbeat(1), "while the peer is being asked");
+    let (refusal, body) = over();
+    handshake::accept(&mut asked, BOUND, |_| Err(refusal)).unwrap_err();
+    match bench.inbox.recv_timeout(BOUND).unwrap() {
+        Input::Rejected { peer, said } => assert_eq!((peer, said), (id("b"), body)),
+        other => panic!("{other:?}"),
+    }
+    bench.put(&heartbeat(2), clock::now());
+    assert_eq!(next(&mut frames), heartbeat(2), "the stream still stands");
     bench.end();
 }
 

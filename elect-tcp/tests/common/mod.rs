@@ -1,6 +1,8 @@
 //! Nodes in one process, with a host that does what a host must.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod raw;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -214,8 +216,9 @@ impl Cluster {
 
     /// Waits until every node knows its group's genesis to be final.
     pub(crate) fn wait_for_genesis(&mut self) {
-        let is_final =
-            |member: &Member| member.handle.explain().is_ok_and(|explained| explained.genesis.is_final);
+        let is_final = |member: &Member| {
+            member.handle.explain().is_ok_and(|explained| explained.elector.genesis.is_final)
+        };
         self.wait("genesis", |cluster| cluster.members.iter().flatten().all(is_final));
     }
 

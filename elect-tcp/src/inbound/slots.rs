@@ -1,0 +1,101 @@
+//! Which inbound streams there are: in handshake, greeted, and heard.
+//!
+//! A stream moves from one to the next, and closes others only as far as it has proved itself: a greeting displaces
+//! nobody, the first frame that counts displaces the stream that was heard before.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use elect_core::{Address, Incarnation, NodeId};
+
+use crate::transport::Close;
+
+/// At most this many streams are in handshake. One more closes the oldest: a member needs a round trip, a stranger that
+/// holds its stream open loses its slot, and nobody can fill the slots for good.
+pub(crate) const HANDSHAKES_MAX: usize = 16;
+/// At most so many streams that claim one name have greeted and sent nothing that counts. One more closes the oldest.
+pub(crate) const GREETED_MAX: usize = 2;
+
+/// The streams that have a slot, and the threads that read them.
+#[derive(Default)]
+pub(crate) struct Slots {
+    next: u64,
+    /// Threads, those included whose stream is closed but that have not ended yet.
+    threads: usize,
+    handshakes: VecDeque<(u64, Arc<dyn Close>)>,
+    greeted: VecDeque<Guest>,
+    heard: HashMap<NodeId, Guest>,
+    /// Where each member's newest life was heard from last, for those who are refused because of it.
+    homes: HashMap<NodeId, (Incarnation, Address)>,
+}
+
+/// A stream whose greeting was welcome.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) number: u64,
+    pub(super) peer: NodeId,
+    pub(super) incarnation: Incarnation,
+    /// Where it dials from, or is dialled if it said so.
+    pub(super) home: Address,
+    pub(super) closer: Arc<dyn Close>,
+}
+
+impl Slots {
+    /// A number for a new stream, which begins its handshake; `None` if there are too many threads. Says whether
+    /// another stream was closed for it.
+    pub(super) fn admit(&mut self, closer: Arc<dyn Close>, threads_max: usize) -> Option<(u64, bool)> {
+        if self.threads >= threads_max {
+            return None;
+        }
+        let full = self.handshakes.len() >= HANDSHAKES_MAX;
+        if full && let Some((_, oldest)) = self.handshakes.pop_front() {
+            oldest.close();
+        }
+        let number = self.next;
+        self.next += 1;
+        self.threads += 1;
+        self.handshakes.push_back((number, closer));
+        Some((number, full))
+    }
+
+    /// Its greeting is welcome.
+    pub(super) fn greet(&mut self, guest: Guest) {
+        self.handshakes.retain(|(number, _)| *number != guest.number);
+        let of_this_name = |other: &Guest| other.peer == guest.peer;
+        if self.greeted.iter().filter(|other| of_this_name(other)).count() >= GREETED_MAX
+            && let Some(oldest) = self.greeted.iter().position(of_this_name)
+            && let Some(oldest) = self.greeted.remove(oldest)
+        {
+            oldest.closer.close();
+        }
+        self.greeted.push_back(guest);
+    }
+
+    /// A frame of it has counted: from now on it is the stream of that member.
+    pub(super) fn hear(&mut self, guest: &Guest) {
+        self.greeted.retain(|other| other.number != guest.number);
+        self.homes.insert(guest.peer, (guest.incarnation, guest.home.clone()));
+        if let Some(earlier) = self.heard.insert(guest.peer, guest.clone()) {
+            earlier.closer.close();
+        }
+    }
+
+    /// Where that life of the peer was heard from last; empty where that is not known.
+    pub(super) fn home(&self, peer: NodeId, incarnation: Incarnation) -> Address {
+        let home = self.homes.get(&peer).filter(|(heard, _)| *heard == incarnation);
+        home.map(|(_, home)| home.clone()).unwrap_or_default()
+    }
+
+    /// The thread of that stream ends, or never starts.
+    pub(super) fn leave(&mut self, number: u64) {
+        self.threads -= 1;
+        self.handshakes.retain(|(other, _)| *other != number);
+        self.greeted.retain(|guest| guest.number != number);
+        self.heard.retain(|_, guest| guest.number != number);
+    }
+
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize, usize, usize) {
+        (self.threads, self.handshakes.len(), self.greeted.len(), self.heard.len())
+    }
+}
