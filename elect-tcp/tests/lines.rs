@@ -61,7 +61,7 @@ fn each_transition_is_a_line_that_says_why() {
     cluster.wait_for_followers(next);
     cluster.stop(next);
     let gone = format!("the link to {} is down", cluster.names[next]);
-    let is_down = |(_, fields): &Line| fields["message"] == gone && fields.contains_key("reason");
+    let is_down = |(_, fields): &Line| fields["message"].starts_with(&gone) && fields.contains_key("reason");
     spin("link that is down", || kept.0.lock().unwrap().iter().any(is_down));
     let lines = kept.0.lock().unwrap().clone();
     let (node, epoch) = (cluster.names[leader].to_string(), epoch.to_string());

@@ -118,7 +118,7 @@ fn a_group_tells_everything_that_it_names() {
     spin("round trips", || values.lock().unwrap()[&answered] >= 5.0);
 
     drop(TcpStream::connect(cluster.addresses[leader]).unwrap());
-    let refused = format!("{led},reason=io");
+    let refused = format!("{led},reason=closed");
     spin("refusal", || value(HANDSHAKES_REFUSED, &refused) >= 1.0);
 
     cluster.handle(leader).resign().unwrap();
