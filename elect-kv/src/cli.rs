@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Settings;
-use crate::demo::{self, DemoArgs};
 use crate::node::{self, Server};
+use crate::parent::end_with;
 
 /// A replicated key-value server: redis-cli talks to it, and it survives the loss of its primary.
 #[derive(Debug, Parser)]
@@ -30,8 +30,6 @@ enum Command {
     Adopt(ConfigArg),
     /// Runs one node until SIGTERM or SIGINT, then hands over and ends in good order.
     Serve(ServeArgs),
-    /// Shows a failover: three processes, a writing client, a kill, a restart, a handover.
-    Demo(DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +58,6 @@ struct ServeArgs {
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the command prints")]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Demo(args) => return demo::run(&args),
         Command::Init(arg) => prepare(&arg.config, node::init).map(|(settings, ())| {
             println!(
                 "{} is ready for its first start; its vote and its log are in {}",
@@ -107,7 +104,7 @@ fn prepare<T>(
 
 fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {
     if let Some(parent) = args.end_with {
-        demo::end_with(parent)?;
+        end_with(parent)?;
     }
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log).init();
     let settings = Settings::read(&args.config.config)?;

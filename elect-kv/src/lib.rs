@@ -15,8 +15,8 @@
 pub mod cli;
 pub mod client;
 pub mod config;
-pub mod demo;
 pub mod event_log;
 pub mod node;
+mod parent;
 pub mod replication;
 pub mod store;

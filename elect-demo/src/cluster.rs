@@ -19,7 +19,7 @@ use super::ports;
 use super::process::Process;
 use super::recorder::{Recorder, Stop};
 use super::trace::{EventKind, NodeEvent};
-use crate::config::Settings;
+use elect_kv::config::Settings;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 /// How long `init` may take.

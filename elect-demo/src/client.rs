@@ -185,7 +185,7 @@ pub(crate) mod tests {
     use std::thread::JoinHandle;
 
     use super::*;
-    use crate::demo::trace::tests::node;
+    use crate::trace::tests::node;
 
     pub(crate) const LONG: Duration = Duration::from_secs(20);
 

@@ -23,7 +23,7 @@ pub(crate) fn draw(trace: &Trace, figures: &Figures, verdict: &Verdict) -> Strin
     let mut out = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>elect-kv demo: timeline</title><style>",
+         <title>elect-demo: timeline</title><style>",
     );
     out.push_str(STYLE);
     out.push_str("</style></head><body><main>");
@@ -47,7 +47,7 @@ fn head(out: &mut String, figures: &Figures, verdict: &Verdict) {
         if verdict.held() { ("held", "everything held") } else { ("broken", "not everything held") };
     let _ = write!(
         out,
-        "<header><h1>elect-kv demo</h1><p>{} <b class=\"{class}\">{word}</b></p></header><dl class=\"figures\">",
+        "<header><h1>elect-demo</h1><p>{} <b class=\"{class}\">{word}</b></p></header><dl class=\"figures\">",
         escape(&figures.setting())
     );
     for (name, value, note) in figures.cards() {
@@ -187,10 +187,10 @@ fn log(out: &mut String, trace: &Trace) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::client::Ledger;
-    use crate::demo::figures::Setting;
-    use crate::demo::trace::tests::{good_run, ms};
-    use crate::demo::verdict::Broken;
+    use crate::client::Ledger;
+    use crate::figures::Setting;
+    use crate::trace::tests::{good_run, ms};
+    use crate::verdict::Broken;
 
     fn page(trace: &Trace) -> String {
         let setting = Setting { nodes: 3, detection: ms(500), heartbeat: ms(50), crash_evidence: false };

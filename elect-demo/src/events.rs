@@ -53,8 +53,8 @@ pub(crate) fn parse(node: NodeId, line: &str, clock: Clock) -> Result<Option<Nod
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::trace::tests::node;
-    use crate::event_log::{EventLog, Kind};
+    use crate::trace::tests::node;
+    use elect_kv::event_log::{EventLog, Kind};
 
     fn parsed(line: &str) -> Result<Option<NodeEvent>, LineError> {
         parse(node("n1"), line, Clock::start())

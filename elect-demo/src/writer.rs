@@ -134,8 +134,8 @@ impl Writing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::client::tests::{LONG, Scripted, lines, listener};
-    use crate::demo::trace::tests::node;
+    use crate::client::tests::{LONG, Scripted, lines, listener};
+    use crate::trace::tests::node;
 
     #[test]
     fn writer_keeps_a_ledger_of_what_was_acknowledged() {

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_elect-kv");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_elect-demo");
 
 fn demo(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.arg("demo").args(arguments).env("TMPDIR", directory);
+    command.args(arguments).env("TMPDIR", directory);
     command
 }
 
@@ -82,7 +82,7 @@ fn directory_that_is_missing_is_a_setup_problem() {
     let output = output(demo(Path::new("/nonexistent"), &[]));
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    for expected in ["/nonexistent/elect-kv-demo-", "No such file", "TMPDIR"] {
+    for expected in ["/nonexistent/elect-demo-", "No such file", "TMPDIR"] {
         assert!(stderr.contains(expected), "{stderr} should say {expected}");
     }
 }

@@ -8,8 +8,8 @@ use elect_core::NodeId;
 use super::axis::axis;
 use super::html::escape;
 use super::window::{LEFT, RIGHT, WIDTH, Window};
-use crate::demo::format::{count, milliseconds};
-use crate::demo::trace::{Gap, Span, State, Trace};
+use crate::format::{count, milliseconds};
+use crate::trace::{Gap, Span, State, Trace};
 
 const LANE: f64 = 34.0;
 const LANE_GAP: f64 = 10.0;
@@ -265,7 +265,7 @@ fn text_width(text: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::trace::tests::{good_run, ms, node};
+    use crate::trace::tests::{good_run, ms, node};
 
     const WHOLE: Window =
         Window { from: Duration::ZERO, to: Duration::from_millis(3600), zero: Duration::ZERO };

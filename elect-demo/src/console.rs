@@ -100,7 +100,7 @@ impl<W: Write> Console<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::verdict::{Broken, Check};
+    use crate::verdict::{Broken, Check};
 
     fn printed(style: Style, print: impl FnOnce(&mut Console<&mut Vec<u8>>)) -> String {
         let mut out = Vec::new();
@@ -122,7 +122,7 @@ mod tests {
     fn what_broke_is_printed_with_its_reason() {
         let outcome = Err(Broken::NothingKilled);
         let verdict = Verdict { checks: vec![Check { name: "failover after the kill", outcome }] };
-        let figures = crate::demo::figures::tests::nothing();
+        let figures = crate::figures::tests::nothing();
         let text = printed(Style::Plain, |console| console.print_summary(&figures, &verdict));
         assert!(text.contains("  BROKEN failover after the kill: nobody was killed\n"), "{text}");
     }

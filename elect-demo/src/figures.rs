@@ -151,7 +151,7 @@ fn as_text<S: serde::Serializer>(node: &NodeId, serializer: S) -> Result<S::Ok, 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::demo::trace::tests::{good_run, ms};
+    use crate::trace::tests::{good_run, ms};
 
     const SETTING: Setting = Setting {
         nodes: 3,

@@ -1,8 +1,8 @@
 //! Each check has runs in which it fails, and a run in which all hold.
 
 use super::*;
-use crate::demo::trace::tests::{event, good_run, ms, node};
-use crate::demo::trace::{Acknowledged, NodeEvent};
+use crate::trace::tests::{event, good_run, ms, node};
+use crate::trace::{Acknowledged, NodeEvent};
 
 struct Run {
     trace: Trace,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::window::{LEFT, Window};
-use crate::demo::format::milliseconds;
+use crate::format::milliseconds;
 
 pub(super) fn axis(out: &mut String, window: Window, top: f64, floor: f64) {
     let step = tick_step(window.to.saturating_sub(window.from));
@@ -48,7 +48,7 @@ fn tick_step(length: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::trace::tests::ms;
+    use crate::trace::tests::ms;
 
     #[test]
     fn ticks_are_round_and_at_most_a_dozen() {

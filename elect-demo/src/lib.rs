@@ -11,7 +11,6 @@ mod console;
 mod events;
 mod figures;
 mod format;
-mod parent;
 mod ports;
 mod process;
 mod recorder;
@@ -36,14 +35,14 @@ use self::clock::Clock;
 use self::cluster::{Cluster, SetupError};
 use self::console::{Console, Style};
 use self::figures::{Figures, Setting};
-pub(crate) use self::parent::end_with;
 use self::recorder::{Recorder, Stop};
 use self::script::{DEMO_DURATION_MAX, Failure, RunResult, Script};
 use self::trace::Trace;
 use self::verdict::{Evidence, Verdict};
 
-/// What `demo` may be told.
-#[derive(Clone, Debug, clap::Args)]
+/// Shows a failover: three processes, a writing client, a kill, a restart, a handover.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "elect-demo", version)]
 pub struct DemoArgs {
     /// Leave the cluster up after the run, say how to reach it with redis-cli, and wait for Ctrl-C.
     #[arg(long)]
@@ -66,7 +65,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "elect-kv demo: {failure}");
+            let _ = writeln!(io::stderr(), "elect-demo: {failure}");
             match failure {
                 Failure::Setup(_) => ExitCode::from(2),
                 Failure::Stopped(_) => ExitCode::FAILURE,
@@ -186,7 +185,7 @@ impl<'a> Demo<'a> {
     fn introduce(&mut self) {
         let Setting { nodes, detection, heartbeat, crash_evidence } = self.setting;
         self.console.print(&format!(
-            "elect-kv demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}",
+            "elect-demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}",
             detection.as_millis(),
             heartbeat.as_millis(),
             if crash_evidence { "on" } else { "off" },
@@ -280,7 +279,7 @@ fn fresh_directory() -> Result<PathBuf, SetupError> {
     };
     let parent = std::env::temp_dir();
     for attempt in 0..100 {
-        let path = parent.join(format!("elect-kv-demo-{}-{attempt}", std::process::id()));
+        let path = parent.join(format!("elect-demo-{}-{attempt}", std::process::id()));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -113,7 +113,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::trace::tests::{ms, node};
+    use crate::trace::tests::{ms, node};
 
     const LONG: Duration = Duration::from_secs(20);
 
