@@ -109,7 +109,9 @@ impl Queued for Observed {
 const fn subject(notice: &NodeNotice) -> Subject {
     match notice {
         NodeNotice::Missed { count } => Subject::Missed(*count),
-        NodeNotice::VoteFileRepaired { .. } | NodeNotice::VoteFileMoved { .. } => Subject::Once,
+        NodeNotice::VoteFileRepaired { .. } | NodeNotice::VoteFileMoved { .. } | NodeNotice::Transport(_) => {
+            Subject::Once
+        }
         NodeNotice::LinkChanged(_)
         | NodeNotice::DiallerRefused(_)
         | NodeNotice::Elector(

@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub(crate) handshake_timeout: Duration,
     pub(crate) advertise: Address,
     pub(crate) listen_backlog: u32,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::TlsConfig>,
 }
 
 /// Where a node listens.
@@ -70,6 +72,8 @@ impl NodeConfig {
             handshake_timeout: Duration::from_secs(1),
             advertise: Address::default(),
             listen_backlog: 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -98,6 +102,8 @@ pub struct NodeConfigBuilder {
     handshake_timeout: Duration,
     advertise: Address,
     listen_backlog: u32,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::TlsConfig>,
 }
 
 impl NodeConfigBuilder {
@@ -143,6 +149,14 @@ impl NodeConfigBuilder {
         self
     }
 
+    /// Links to peers are TLS: each end proves which node it is. They may then leave this machine. Read by
+    /// [`Node::start`](crate::Node::start); another transport has its own.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// How long one attempt to connect may take. Default 500 ms; 10 ms to 5 s.
     pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
@@ -173,6 +187,8 @@ impl NodeConfigBuilder {
     pub fn build(self) -> Result<NodeConfig, ConfigError> {
         self.check_spans()?;
         self.check_peers()?;
+        #[cfg(feature = "tls")]
+        self.check_tls()?;
         if !(1..=65_535).contains(&self.listen_backlog) {
             return Err(refused("listen_backlog", self.listen_backlog.to_string(), "must be 1 to 65535"));
         }
@@ -189,6 +205,8 @@ impl NodeConfigBuilder {
             handshake_timeout: self.handshake_timeout,
             advertise: self.advertise,
             listen_backlog: self.listen_backlog,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         };
         config.check_plaintext()?;
         Ok(config)
@@ -208,6 +226,8 @@ impl NodeConfigBuilder {
             handshake_timeout: self.handshake_timeout,
             advertise: self.advertise,
             listen_backlog: self.listen_backlog,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         })
     }
 
@@ -221,6 +241,12 @@ impl NodeConfigBuilder {
             }
         }
         Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        tls.check().map_err(|(value, rule)| refused("tls", value, rule))
     }
 
     fn check_peers(&self) -> Result<(), ConfigError> {
@@ -262,6 +288,10 @@ impl NodeConfig {
     }
 
     fn check_plaintext(&self) -> Result<(), ConfigError> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return Ok(());
+        }
         if self.allow_plaintext {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use elect_core::{Duty, Notice, SteppedDown};
 
 use crate::link::{Link, RefusedDialler};
+use crate::transport::TransportNotice;
 
 /// What happened to this node, in order. Match every variant by its name: the first three must be acted on.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub enum NodeNotice {
     /// Somebody dialled this node and was not let in. Told once a minute for the same host, name and reason, and once a
     /// second in all after the first 32; `NodeHandle::refused_diallers` has the rest.
     DiallerRefused(Box<RefusedDialler>),
+    /// The transport reports.
+    Transport(TransportNotice),
     /// Copies in the vote file had to be restored when it was opened: a save was cut off by a crash, or the
     /// disk rots.
     VoteFileRepaired {

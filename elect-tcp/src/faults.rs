@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use elect_core::NodeId;
+use elect_core::{Address, NodeId};
 
-use crate::transport::{Close, DialError, Stream, Transport, Watch};
+use crate::transport::{Close, DialError, Stream, Tell, Transport, Watch};
 
 /// What happens to everything that a node sends to one peer. Each direction has its own: a node only sends on the streams
 /// that it dials.
@@ -174,6 +174,18 @@ impl<T: Transport> Transport for FaultyTransport<T> {
         self.inner.close();
     }
 
+    fn own_address(&self) -> Address {
+        self.inner.own_address()
+    }
+
+    fn learn(&self, peer: NodeId, address: &Address, remote: &Address) {
+        self.inner.learn(peer, address, remote);
+    }
+
+    fn tell(&self, tell: Tell) {
+        self.inner.tell(tell);
+    }
+
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError> {
         let (path, began) = (self.faults.path(peer), Instant::now());
         let unanswered = || DialError::Failed(io::ErrorKind::TimedOut.into());
@@ -286,6 +298,10 @@ impl<S: Stream> Stream for FaultyStream<S> {
 
     fn proven(&self) -> Option<NodeId> {
         self.inner.proven()
+    }
+
+    fn remote(&self) -> Address {
+        self.inner.remote()
     }
 }
 

@@ -16,7 +16,7 @@
 //!  2 version: four u16, the dialler's oldest and newest, then the listener's     7 group: u32 of each
 //!  3 cluster: of each                                                            8 members: u64 of each
 //!  4 addressee: whom the dialler wanted, who listens                             9 own name: wanted, the name of both
-//!  5 unknown name      6 identity: the name claimed      12 stopped: the listener
+//!  5 unknown name      6 identity: claimed, proven      12 stopped: the listener
 //! 10 life: that of the greeting, that known | where the dialler was seen, where the known life was
 //! 11 went back: the life | epoch u64 | offset: u8 1 and u64, or u8 0
 //! ```
@@ -45,16 +45,22 @@ pub(crate) fn dial<S: Stream>(
     let mut timed = Timed { stream, deadline: Instant::now() + timeout };
     timed.write_all(&greeting_bytes(GREETING, own))?;
     let message = Message::read(&mut timed)?;
+    // Another node than was meant is believed only that it is another.
+    let other = timed.stream.proven().filter(|proven| *proven != own.addressee);
+    let identity = other.map(|proven| HandshakeRefusal::Identity { claimed: own.addressee, proven });
     if message.verdict != WELCOME {
-        return Err(HandshakeError::Refused(message.refusal()));
+        let said = message.refusal();
+        let is_believed =
+            matches!(said, HandshakeRefusal::Addressee { .. } | HandshakeRefusal::OwnName { .. });
+        return Err(identity.filter(|_| !is_believed).unwrap_or(said).into());
+    }
+    if let Some(identity) = identity {
+        return Err(identity.into());
     }
     check_versions(own.versions, message.versions)?;
     let answer = message.greeting()?;
     own.check(&answer)?;
     own.check_members(&answer)?;
-    if timed.stream.proven().is_some_and(|proven| proven != answer.node) {
-        return Err(HandshakeRefusal::Identity(answer.node).into());
-    }
     Ok(answer)
 }
 
@@ -71,8 +77,10 @@ pub(crate) fn accept<S: Stream>(
         Err(error) => return Err((tell(&mut timed, error), None)),
     };
     let claimed = greeting.node;
-    let proven = timed.stream.proven().is_none_or(|proven| proven == claimed);
-    let verdict = if proven { judge(&greeting) } else { Err(HandshakeRefusal::Identity(claimed)) };
+    let verdict = match timed.stream.proven() {
+        Some(proven) if proven != claimed => Err(HandshakeRefusal::Identity { claimed, proven }),
+        _ => judge(&greeting),
+    };
     let answered = match verdict {
         Ok(own) => timed.write_all(&greeting_bytes(WELCOME, &own)).map_err(HandshakeError::Io),
         Err(refusal) => Err(tell(&mut timed, refusal.into())),

@@ -23,7 +23,7 @@ use crate::measures::label;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
 use crate::threads::Threads;
-use crate::transport::{Close, Stream, Transport};
+use crate::transport::{Close, Stream, Transport, Unproven};
 
 /// How long the listener rests after an error that is not its own end, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -259,6 +259,7 @@ impl From<HandshakeError> for InboundFailure {
         match error {
             HandshakeError::Refused(refusal) => Self::Refused(refusal),
             HandshakeError::Foreign(what) => Self::Foreign(what),
+            HandshakeError::Io(error) if Unproven::of(&error).is_some() => Self::Unproven(error.to_string()),
             HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
             HandshakeError::Io(_) => Self::Closed,
         }

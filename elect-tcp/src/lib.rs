@@ -6,6 +6,8 @@ mod clock;
 mod closers;
 mod config;
 mod counters;
+#[cfg(feature = "dev-certs")]
+mod dev_certs;
 mod dialer;
 mod direct;
 mod event;
@@ -40,6 +42,8 @@ mod tcp;
 #[cfg(test)]
 mod testing;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
 mod transport;
@@ -49,6 +53,8 @@ mod watch;
 pub use clock::{now, random_seed};
 pub use config::{ConfigError, NodeConfig, NodeConfigBuilder};
 pub use counters::Counts;
+#[cfg(feature = "dev-certs")]
+pub use dev_certs::DevCerts;
 #[doc(hidden)]
 pub use elect_core::Address;
 pub use event::{Ended, HostEvent, NodeNotice};
@@ -68,12 +74,18 @@ pub use open_store::OpenStore;
 pub use role::Role;
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
+#[cfg(feature = "tls")]
+pub use tls::{KeyPin, PinsError, TlsConfig, TlsStream, TlsTransport};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[doc(hidden)]
 pub use transport::send_without_blocking;
-pub use transport::{Close, DialError, Stream, Transport, TrySend, Watch};
+pub use transport::{Close, DialError, Stream, Tell, Transport, TransportNotice, TrySend, Unproven, Watch};
 pub use vote_file::{VoteFile, VoteFileError, VoteSyncs};
 pub use watch::{Changed, LeaderWatch};
+
+/// For what unit tests share with the tests beside them.
+#[cfg(all(test, feature = "tls"))]
+extern crate self as elect_tcp;
 
 /// The first screen of the repository compiles and runs.
 #[cfg(doctest)]

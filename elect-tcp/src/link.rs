@@ -64,6 +64,8 @@ pub struct RefusedDialler {
 pub enum InboundFailure {
     /// Its greeting was refused.
     Refused(HandshakeRefusal),
+    /// The transport could not prove that it is a node of the cluster: it never came to a greeting.
+    Unproven(String),
     /// It does not speak this protocol.
     Foreign(&'static str),
     /// It was closed before the handshake was over: a health check or a port scan, or one of too many at once.
@@ -90,6 +92,9 @@ impl InboundFailure {
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.advice(),
+            Self::Unproven(_) => {
+                "give it a certificate of its own name from an authority that is known here, or find out what dials this port"
+            }
             Self::Foreign(_) => "find out what dials this port, and correct its address",
             Self::Closed => "nothing, if it is a health check",
             Self::Unreadable(_) => "find out what dials under that name, and which version it is",
@@ -103,6 +108,7 @@ impl fmt::Display for InboundFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Unproven(what) => f.write_str(what),
             Self::Foreign(what) => write!(f, "it does not speak this protocol: {what}"),
             Self::Closed => f.write_str("the stream ended before the handshake was over"),
             Self::Slow => f.write_str("the handshake took too long"),

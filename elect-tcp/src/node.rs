@@ -72,7 +72,7 @@ pub enum StartError {
 pub struct Node(());
 
 impl Node {
-    /// Starts a node on plain TCP.
+    /// Starts a node on TCP: with TLS if the configuration says so, and otherwise plain.
     ///
     /// Saves the new incarnation before it returns, and raises `floor` with it; everything later happens on the node's
     /// own threads.
@@ -80,10 +80,34 @@ impl Node {
         config: NodeConfig,
         floor: Arc<F>,
     ) -> Result<(NodeHandle, Events), StartError> {
-        // Bound first: a node that cannot listen has not begun an incarnation.
-        let transport = TcpTransport::bind(&config);
-        let transport = transport.map_err(|source| StartError::Io { action: "listen", source })?;
-        Self::start_on(config, floor, transport)
+        Self::start_bound(config, floor, open_vote_file)
+    }
+
+    /// The same with a vote store that is open already, the host's own or a [`VoteFile`].
+    pub fn start_with_store<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
+        config: NodeConfig,
+        store: impl Into<OpenStore<S>>,
+        floor: Arc<F>,
+    ) -> Result<(NodeHandle, Events), StartError> {
+        Self::start_bound(config, floor, |_| Ok(store.into()))
+    }
+
+    /// Bound first: a node that cannot listen has not begun an incarnation.
+    fn start_bound<S: VoteStore + Send + 'static, F: Floor + Send + Sync + 'static>(
+        config: NodeConfig,
+        floor: Arc<F>,
+        open: impl FnOnce(&NodeConfig) -> Result<OpenStore<S>, StartError>,
+    ) -> Result<(NodeHandle, Events), StartError> {
+        let failed = |source| StartError::Io { action: "listen", source };
+        #[cfg(feature = "tls")]
+        if config.tls.is_some() {
+            let transport = crate::TlsTransport::bind(&config).map_err(failed)?;
+            let store = open(&config)?;
+            return Self::start_with(config, store, floor, transport);
+        }
+        let transport = TcpTransport::bind(&config).map_err(failed)?;
+        let store = open(&config)?;
+        Self::start_with(config, store, floor, transport)
     }
 
     /// Starts a node on another transport. Its own listening address and peers are the transport's affair.
@@ -92,9 +116,8 @@ impl Node {
         floor: Arc<F>,
         transport: T,
     ) -> Result<(NodeHandle, Events), StartError> {
-        let path = config.vote_file().ok_or(StartError::NoVoteFile)?;
-        let file = VoteFile::open(path, &config.elect)?.with_syncs(config.vote_syncs);
-        Self::start_with(config, file, floor, transport)
+        let store = open_vote_file(&config)?;
+        Self::start_with(config, store, floor, transport)
     }
 
     /// Starts a node with a vote store that is open already, the host's own or a [`VoteFile`], on any transport
@@ -133,6 +156,11 @@ impl Node {
         let handle = assembly.start(elector, bootstrap, store, floor)?;
         Ok((handle, events))
     }
+}
+
+fn open_vote_file(config: &NodeConfig) -> Result<OpenStore<VoteFile>, StartError> {
+    let path = config.vote_file().ok_or(StartError::NoVoteFile)?;
+    Ok(VoteFile::open(path, &config.elect)?.with_syncs(config.vote_syncs).into())
 }
 
 /// Carries out the steps of the first save, before there are threads.
@@ -200,6 +228,9 @@ impl<T: Transport> Assembly<T> {
         counters: Arc<Counters>,
     ) -> Self {
         let transport = Arc::new(transport);
+        let inbox = bounded(INBOX_MAX);
+        let telling = inbox.0.clone();
+        transport.tell(Box::new(move |notice| drop(telling.send(Input::Transport(notice)))));
         let (stopper, stop) = bounded(0);
         let (flushing, flushed) = bounded(0);
         let closers = Closers::default();
@@ -223,7 +254,7 @@ impl<T: Transport> Assembly<T> {
             threads: Threads::default(),
             closers,
             counters,
-            inbox: bounded(INBOX_MAX),
+            inbox,
             stop,
             flushing,
             shutdown_guard,

@@ -28,6 +28,7 @@ use crate::link::{Link, RefusedDialler};
 use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::refusals::Refusals;
+use crate::transport::TransportNotice;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
 const SLEEP_MAX: Duration = Duration::from_hours(24);
@@ -44,6 +45,8 @@ pub(crate) enum Input {
         /// Whether the transport has proved that it is of that peer.
         is_proven: bool,
     },
+    /// The transport reports.
+    Transport(TransportNotice),
     /// A link changed.
     Link { peer: NodeId, state: LinkState, reason: Option<String> },
     /// A peer that is not connected cannot be, for a new reason.
@@ -314,6 +317,9 @@ impl Orchestrator {
             Input::Refused(refused) => {
                 self.effects.links.on_refused(&refused);
                 self.effects.announcer.tell(HostEvent::Happened(NodeNotice::DiallerRefused(refused)));
+            }
+            Input::Transport(notice) => {
+                self.effects.announcer.tell(HostEvent::Happened(NodeNotice::Transport(notice)));
             }
             Input::Judge { claim, answer } => {
                 let _ = answer.send(Judgement::of(&self.elector, &claim, now));

@@ -31,7 +31,19 @@ pub struct TcpTransport {
 impl TcpTransport {
     /// Binds the configured address: the transport of [`Node::start`](crate::Node::start), for
     /// [`Node::start_with`](crate::Node::start_with).
+    /// A configuration that wants TLS is refused: it would be plain.
     pub fn bind(config: &NodeConfig) -> io::Result<Self> {
+        #[cfg(feature = "tls")]
+        if config.tls.is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the configuration wants TLS: bind a TlsTransport",
+            ));
+        }
+        Self::bind_unchecked(config)
+    }
+
+    fn bind_unchecked(config: &NodeConfig) -> io::Result<Self> {
         let listener = match &config.listen {
             Listen::Address(address) => listen(*address, config.listen_backlog)?,
             Listen::Bound(listener) => {
@@ -54,6 +66,20 @@ impl TcpTransport {
             allow_plaintext: config.allow_plaintext,
             unacknowledged_max: config.stall_timeout(),
         })
+    }
+
+    /// The same below TLS, which may leave this machine.
+    #[cfg(feature = "tls")]
+    pub(crate) fn bind_for_tls(config: &NodeConfig) -> io::Result<Self> {
+        Ok(Self { allow_plaintext: true, ..Self::bind_unchecked(config)? })
+    }
+
+    /// The host of a peer's configured address, without its port.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host_of(&self, peer: NodeId) -> String {
+        let configured = self.peers.get(&peer).map_or("", Whereabouts::configured);
+        let host = configured.rsplit_once(':').map_or(configured, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']').to_owned()
     }
 
     /// The address on which this node listens.

@@ -1,5 +1,10 @@
 //! What the tests of this crate share.
 
+#[cfg(feature = "tls")]
+#[path = "../tests/common/certificates.rs"]
+#[allow(dead_code, reason = "tests beside this crate use the rest")]
+pub(crate) mod certificates;
+
 use std::time::Duration;
 
 use elect_core::{

@@ -9,6 +9,7 @@ use tracing::field::display;
 
 use crate::event::{Ended, HostEvent, NodeNotice};
 use crate::link::{Link, RefusedDialler};
+use crate::transport::TransportNotice;
 
 /// What a line says.
 struct Line {
@@ -89,6 +90,10 @@ fn line(event: &HostEvent) -> Line {
         HostEvent::Happened(NodeNotice::VoteFileMoved { path }) => {
             Line::new(Level::WARN, &format!("{} is not the vote file written last", path.display()))
         }
+        HostEvent::Happened(NodeNotice::Transport(notice)) => match notice {
+            TransportNotice::CredentialsRenewed => Line::new(Level::INFO, notice),
+            TransportNotice::CredentialsKept { reason } => Line::new(Level::WARN, notice).reason(reason),
+        },
         HostEvent::Happened(NodeNotice::Missed { count }) => {
             Line::new(Level::WARN, &format!("{count} events were left out"))
         }

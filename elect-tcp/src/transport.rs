@@ -4,6 +4,7 @@
 //! dialled. One writer and one reader per stream need no lock, and a link that works in one direction only is seen
 //! as what it is.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,62 @@ pub trait Transport: Send + Sync + 'static {
     /// [`Stream::remote`]. For where nothing better is known: on a transport that proves nobody it is a claim.
     fn learn(&self, peer: NodeId, address: &Address, remote: &Address) {
         let _ = (peer, address, remote);
+    }
+
+    /// Whom to tell what the host should know of the transport. Called once, before anything else.
+    fn tell(&self, tell: Tell) {
+        drop(tell);
+    }
+}
+
+/// What takes the notices of a transport, on any of its threads.
+pub type Tell = Box<dyn Fn(TransportNotice) + Send + Sync>;
+
+/// What a transport tells its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportNotice {
+    /// Certificates, keys or pins were replaced: the new ones are in force in every later handshake. Streams that stand go on.
+    CredentialsRenewed,
+    /// Certificates, keys or pins were replaced, and cannot be used: the old ones stay in force until the files change again.
+    CredentialsKept {
+        /// The file, and what is wrong with it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for TransportNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CredentialsRenewed => f.write_str("new certificates or pins are in force"),
+            Self::CredentialsKept { reason } => {
+                write!(f, "new certificates or pins cannot be used, and the old ones stay in force: {reason}")
+            }
+        }
+    }
+}
+
+/// What a stream's first reads and writes end with when it cannot be proven who is at the other end: an [`io::Error`] that
+/// the node tells its host as such, and not as a stream that broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unproven(String);
+
+impl Unproven {
+    /// What was wrong, for an operator.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+
+    /// That of an error, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<Unproven> for io::Error {
+    fn from(unproven: Unproven) -> Self {
+        Self::new(io::ErrorKind::InvalidData, unproven)
     }
 }
 
@@ -68,7 +125,8 @@ pub trait Stream: Read + Write + Send + 'static {
     fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()>;
 
     /// The node at the other end if the transport has proved who it is, as TLS does. `None`: the name in the handshake
-    /// is trusted.
+    /// is trusted. Asked once bytes have come from there; a transport that proves nodes fails ([`Unproven`]) before it gives bytes of
+    /// somebody whom it cannot name.
     fn proven(&self) -> Option<NodeId> {
         None
     }

@@ -102,13 +102,12 @@ pub(super) fn refusal_bytes(refusal: &HandshakeRefusal) -> Vec<u8> {
             body.put(&listener.to_bits().to_le_bytes());
         }
         HandshakeRefusal::Addressee { wanted: one, listener: other }
-        | HandshakeRefusal::OwnName { wanted: one, name: other } => {
+        | HandshakeRefusal::OwnName { wanted: one, name: other }
+        | HandshakeRefusal::Identity { claimed: one, proven: other } => {
             body.text(one.as_str());
             body.text(other.as_str());
         }
-        HandshakeRefusal::UnknownName(name)
-        | HandshakeRefusal::Identity(name)
-        | HandshakeRefusal::Stopped(name) => body.text(name.as_str()),
+        HandshakeRefusal::UnknownName(name) | HandshakeRefusal::Stopped(name) => body.text(name.as_str()),
         HandshakeRefusal::Life { rejected, known, dialler, known_at } => {
             body.incarnation(*rejected);
             body.incarnation(*known);
@@ -134,7 +133,7 @@ const fn code(refusal: &HandshakeRefusal) -> u8 {
         HandshakeRefusal::Cluster { .. } => 3,
         HandshakeRefusal::Addressee { .. } => 4,
         HandshakeRefusal::UnknownName(_) => 5,
-        HandshakeRefusal::Identity(_) => 6,
+        HandshakeRefusal::Identity { .. } => 6,
         HandshakeRefusal::Group { .. } => 7,
         HandshakeRefusal::Members { .. } => 8,
         HandshakeRefusal::OwnName { .. } => 9,
@@ -154,7 +153,7 @@ fn take_refusal(body: &mut Reader<'_>, code: u8) -> Option<HandshakeRefusal> {
         3 => HandshakeRefusal::Cluster { dialler: body.cluster()?, listener: body.cluster()? },
         4 => HandshakeRefusal::Addressee { wanted: body.node()?, listener: body.node()? },
         5 => HandshakeRefusal::UnknownName(body.node()?),
-        6 => HandshakeRefusal::Identity(body.node()?),
+        6 => HandshakeRefusal::Identity { claimed: body.node()?, proven: body.node()? },
         7 => HandshakeRefusal::Group { dialler: body.u32()?, listener: body.u32()? },
         8 => HandshakeRefusal::Members {
             dialler: Digest::from_bits(body.u64()?),

@@ -55,7 +55,12 @@ pub enum HandshakeRefusal {
     /// The dialler is no member of the listener's list.
     UnknownName(NodeId),
     /// The transport has proved that the dialler, or the listener, is not who it claims to be.
-    Identity(NodeId),
+    Identity {
+        /// The name that it claims, or under which it was dialled.
+        claimed: NodeId,
+        /// Who it is.
+        proven: NodeId,
+    },
     /// The listener knows a later life of the dialler, or another one with the same counter: a twin.
     Life {
         /// The life that greeted.
@@ -104,7 +109,7 @@ impl HandshakeRefusal {
                 "correct the dialler's address for that peer, or its name if two processes share it"
             }
             Self::UnknownName(_) => "add it to the list of every node, or correct its name",
-            Self::Identity(_) => "give it a certificate or key of its own name",
+            Self::Identity { .. } => "give it a certificate or key of its own name",
             Self::Life { .. } => {
                 "stop the process that should not run; if its disk is a copy or a backup, start it as a replacement"
             }
@@ -158,8 +163,8 @@ impl fmt::Display for HandshakeRefusal {
                 write!(f, "the dialler wanted {wanted}, and both are named {name}")
             }
             Self::UnknownName(name) => write!(f, "{name} is no member of the listener's list"),
-            Self::Identity(claimed) => {
-                write!(f, "it claims to be {claimed}, and its transport proves otherwise")
+            Self::Identity { claimed, proven } => {
+                write!(f, "it claims to be {claimed}, and its transport proves that it is {proven}")
             }
             Self::Life { rejected, known, dialler, known_at } => {
                 write!(f, "incarnation {rejected}{} ", At(dialler))?;

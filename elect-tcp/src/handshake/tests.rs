@@ -45,7 +45,7 @@ fn refusals() -> Vec<HandshakeRefusal> {
         HandshakeRefusal::Cluster { dialler: cluster("shop"), listener: cluster("bank") },
         HandshakeRefusal::Addressee { wanted: id("b"), listener: id("c") },
         HandshakeRefusal::UnknownName(id("d")),
-        HandshakeRefusal::Identity(id("b")),
+        HandshakeRefusal::Identity { claimed: id("b"), proven: id("c") },
         HandshakeRefusal::Group { dialler: 1, listener: 0x0a0b_0c0d },
         HandshakeRefusal::Members { dialler: Digest::from_bits(7), listener: Digest::from_bits(u64::MAX) },
         HandshakeRefusal::OwnName { wanted: id("b"), name: id("a") },
@@ -107,7 +107,7 @@ fn the_bytes_of_refusals_are_these() {
         "03010001000a00 0473686f700462616e6b",
         "04010001000400 01620163",
         "05010001000200 0164",
-        "06010001000200 0162",
+        "06010001000400 01620163",
         "07010001000800 010000000d0c0b0a",
         "08010001001000 0700000000000000ffffffffffffffff",
         "09010001000400 01620161",
@@ -331,10 +331,27 @@ fn a_claim_that_the_transport_disproves_is_refused_by_both_ends() {
     near.write_all(&greeting_bytes(GREETING, &greeting("a", "b"))).unwrap();
     let result = accept(&mut Proven(far, id("c")), TIMEOUT, |_| panic!("no verdict on a liar"));
     let (HandshakeError::Refused(told), claimed) = result.unwrap_err() else { panic!() };
-    assert_eq!((told, claimed), (HandshakeRefusal::Identity(id("a")), Some(id("a"))));
+    assert_eq!((told, claimed), (identity("a"), Some(id("a"))));
 
     let (near, mut far) = UnixStream::pair().unwrap();
     far.write_all(&greeting_bytes(WELCOME, &greeting("b", "a"))).unwrap();
     let result = dial(&mut Proven(near, id("c")), &greeting("a", "b"), TIMEOUT);
-    assert_eq!(refusal(result), HandshakeRefusal::Identity(id("b")));
+    assert_eq!(refusal(result), identity("b"));
+}
+
+fn identity(claimed: &str) -> HandshakeRefusal {
+    HandshakeRefusal::Identity { claimed: id(claimed), proven: id("c") }
+}
+
+/// Another member that listens at a peer's address could say that this node is dead, in that peer's name.
+#[test]
+fn only_the_peer_that_was_meant_may_say_more_than_that_it_is_another() {
+    for said in refusals() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(&refusal_bytes(&said)).unwrap();
+        let result = dial(&mut Proven(near, id("c")), &greeting("a", "b"), TIMEOUT);
+        let is_believed =
+            matches!(said, HandshakeRefusal::Addressee { .. } | HandshakeRefusal::OwnName { .. });
+        assert_eq!(refusal(result), if is_believed { said } else { identity("b") });
+    }
 }

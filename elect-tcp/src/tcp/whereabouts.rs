@@ -40,6 +40,11 @@ impl Whereabouts {
         Self { configured, pending: Mutex::default(), known: Mutex::default(), look_up }
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn configured(&self) -> &str {
+        &self.configured
+    }
+
     /// That address took a connection.
     pub(super) fn worked(&self, address: SocketAddr) {
         self.known().worked = Some(address);

@@ -1,6 +1,8 @@
 //! Nodes in one process, with a host that does what a host must.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+#[cfg(feature = "tls")]
+pub(crate) mod certificates;
 pub(crate) mod raw;
 
 use std::net::{SocketAddr, TcpListener};
@@ -95,6 +97,9 @@ pub(crate) struct Cluster {
     pub(crate) ended: Vec<(usize, Ended)>,
     tune: fn(ConfigBuilder) -> ConfigBuilder,
     floors: fn(usize) -> TestFloor,
+    /// How links are TLS: the directory and the node's name. Without it they are plain.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<fn(&std::path::Path, &str) -> elect_tcp::TlsConfig>,
 }
 
 impl Cluster {
@@ -108,8 +113,32 @@ impl Cluster {
         tune: fn(ConfigBuilder) -> ConfigBuilder,
         floors: fn(usize) -> TestFloor,
     ) -> Self {
+        let (mut cluster, listeners) = Self::prepare(names, tune, floors);
+        cluster.start_all(listeners);
+        cluster
+    }
+
+    /// Starts nodes whose links are TLS. `issue` writes what `tls` names.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured<T>(
+        names: &[&str],
+        issue: impl FnOnce(&std::path::Path) -> T,
+        tls: fn(&std::path::Path, &str) -> elect_tcp::TlsConfig,
+    ) -> (Self, T) {
+        let (mut cluster, listeners) = Self::prepare(names, |builder| builder, |_| TestFloor::default());
+        let issued = issue(cluster.directory.path());
+        cluster.tls = Some(tls);
+        cluster.start_all(listeners);
+        (cluster, issued)
+    }
+
+    fn prepare(
+        names: &[&str],
+        tune: fn(ConfigBuilder) -> ConfigBuilder,
+        floors: fn(usize) -> TestFloor,
+    ) -> (Self, Vec<TcpListener>) {
         let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let mut cluster = Self {
+        let cluster = Self {
             directory: tempfile::tempdir().unwrap(),
             names: names.iter().map(|name| id(name)).collect(),
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
@@ -117,13 +146,18 @@ impl Cluster {
             ended: Vec::new(),
             tune,
             floors,
+            #[cfg(feature = "tls")]
+            tls: None,
         };
+        (cluster, listeners)
+    }
+
+    fn start_all(&mut self, listeners: Vec<TcpListener>) {
         for (index, listener) in listeners.into_iter().enumerate() {
-            VoteFile::init(cluster.vote_file(index), &cluster.elect(index)).unwrap();
-            let config = cluster.config(index).listener(listener);
-            cluster.start_with(index, config);
+            VoteFile::init(self.vote_file(index), &self.elect(index)).unwrap();
+            let config = self.config(index).listener(listener);
+            self.start_with(index, config);
         }
-        cluster
     }
 
     pub(crate) fn vote_file(&self, index: usize) -> PathBuf {
@@ -140,8 +174,13 @@ impl Cluster {
 
     pub(crate) fn config(&self, index: usize) -> NodeConfigBuilder {
         let peers = self.names.iter().zip(&self.addresses);
-        NodeConfig::builder(self.elect(index), self.vote_file(index))
-            .peers(peers.map(|(name, address)| (*name, address.to_string())))
+        let builder = NodeConfig::builder(self.elect(index), self.vote_file(index))
+            .peers(peers.map(|(name, address)| (*name, address.to_string())));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            return builder.tls(tls(self.directory.path(), self.names[index].as_str()));
+        }
+        builder
     }
 
     pub(crate) fn restart(&mut self, index: usize) {

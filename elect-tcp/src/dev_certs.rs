@@ -1,0 +1,140 @@
+//! Certificates for development, demonstrations and tests.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use elect_core::{ClusterId, NodeId};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+
+use crate::tls::TlsConfig;
+
+/// How long they hold.
+const DAYS: u32 = 90;
+
+/// An authority in a directory, for development: its key lies beside its certificate, without a password, so that later calls
+/// can issue more. Whoever can read the directory can be every node.
+///
+/// `ca.pem` and `ca.key`; for each node `NODE.pem` and `NODE.key`. Keys can be read by their owner only. All hold 90 days.
+#[derive(Debug)]
+pub struct DevCerts {
+    cluster: ClusterId,
+    directory: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl DevCerts {
+    /// Opens the authority of that directory, or makes both.
+    pub fn open(directory: impl Into<PathBuf>, cluster: ClusterId) -> io::Result<Self> {
+        let directory = directory.into();
+        fs::create_dir_all(&directory)?;
+        let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key"));
+        let params = authority(cluster);
+        let pair = if certificate.exists() {
+            KeyPair::from_pem(&fs::read_to_string(key)?).map_err(io::Error::other)?
+        } else {
+            let pair = KeyPair::generate().map_err(io::Error::other)?;
+            let signed = params.self_signed(&pair).map_err(io::Error::other)?;
+            // The key first: an authority without one can issue nothing.
+            write_key(&key, &pair)?;
+            fs::write(certificate, signed.pem())?;
+            pair
+        };
+        Ok(Self { cluster, directory, issuer: Issuer::new(params, pair) })
+    }
+
+    /// Writes a certificate and a key for a node, in place of those that are there, and says how the node is configured with
+    /// them.
+    pub fn issue(&self, node: NodeId) -> io::Result<TlsConfig> {
+        let pair = KeyPair::generate().map_err(io::Error::other)?;
+        let uri = format!("elect://{}/{node}", self.cluster);
+        let mut params = lasting(CertificateParams::default());
+        params.distinguished_name.push(DnType::CommonName, node.as_str());
+        params.subject_alt_names = vec![SanType::URI(uri.try_into().map_err(io::Error::other)?)];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let signed = params.signed_by(&pair, &self.issuer).map_err(io::Error::other)?;
+        let file = |end: &str| self.directory.join(format!("{node}.{end}"));
+        write_key(&file("key"), &pair)?;
+        fs::write(file("pem"), signed.pem())?;
+        Ok(TlsConfig::files(file("pem"), file("key")).authorities(self.directory.join("ca.pem")))
+    }
+}
+
+fn authority(cluster: ClusterId) -> CertificateParams {
+    let mut params = lasting(CertificateParams::default());
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, format!("development of {cluster}"));
+    params
+}
+
+fn lasting(mut params: CertificateParams) -> CertificateParams {
+    let (now, day) = (SystemTime::now(), Duration::from_hours(24));
+    // A machine whose clock is a little behind believes them, too.
+    (params.not_before, params.not_after) = ((now - day).into(), (now + day * DAYS).into());
+    params
+}
+
+fn write_key(path: &Path, pair: &KeyPair) -> io::Result<()> {
+    // A new file, whose mode is that of no older one.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(pair.serialize_pem().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::testing::id;
+
+    #[test]
+    fn an_authority_issues_on_after_it_was_opened_again_and_keeps_keys_to_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let cluster = ClusterId::new("test").unwrap();
+        let open = || DevCerts::open(directory.path().join("certificates"), cluster).unwrap();
+        for node in ["a", "b"] {
+            open().issue(id(node)).unwrap();
+        }
+        // Both were issued by the same authority, in two sittings.
+        let pem = |name: &str| fs::read(directory.path().join("certificates").join(name)).unwrap();
+        let ca = CertificateDer::from_pem_slice(&pem("ca.pem")).unwrap();
+        let anchor = webpki::anchor_from_trusted_cert(&ca).unwrap();
+        for node in ["a.pem", "b.pem"] {
+            let certificate = CertificateDer::from_pem_slice(&pem(node)).unwrap();
+            let certificate = webpki::EndEntityCert::try_from(&certificate).unwrap();
+            let now = rustls::pki_types::UnixTime::now();
+            let usage = webpki::KeyUsage::client_auth();
+            let verified = certificate.verify_for_usage(
+                webpki::ALL_VERIFICATION_ALGS,
+                std::slice::from_ref(&anchor),
+                &[],
+                now,
+                usage,
+                None,
+                None,
+            );
+            verified.unwrap();
+        }
+        #[cfg(unix)]
+        for key in ["ca.key", "a.key"] {
+            let metadata = fs::metadata(directory.path().join("certificates").join(key)).unwrap();
+            assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o600);
+        }
+    }
+}

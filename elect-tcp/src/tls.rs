@@ -1,0 +1,25 @@
+//! TLS 1.3 over TCP, with certificates on both sides that say which node somebody is.
+//!
+//! ```text
+//! config    what the host chose: files or its own rustls configurations, and where names come from
+//! credentials   what of it is in force: read again when the files change, looked at in each handshake
+//! verifier  a chain to an authority, then a name; the signature of the handshake proves the key
+//! names     a certificate's one name in this cluster: its URI names, and pinned keys
+//! stream    rustls over a socket, with one deadline over each call
+//! transport dials and accepts such streams over `TcpTransport`
+//! ```
+
+mod config;
+mod credentials;
+mod material;
+mod names;
+mod pins;
+mod reason;
+mod stream;
+mod transport;
+mod verifier;
+
+pub use config::TlsConfig;
+pub use pins::{KeyPin, PinsError};
+pub use stream::TlsStream;
+pub use transport::TlsTransport;

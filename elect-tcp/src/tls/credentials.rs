@@ -1,0 +1,249 @@
+//! What is in force of what the host chose, and the ends of rustls that are made of it.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, TryLockError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use elect_core::{ClusterId, NodeId};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, Connection, Error, ServerConfig, ServerConnection};
+
+use super::config::TlsConfig;
+use super::material::{Material, Own};
+use super::names::{NameRules, NoName};
+use super::verifier::{PeerVerifier, Presented};
+use crate::transport::{Tell, TransportNotice};
+
+/// Both ends say that they speak this protocol: a certificate that serves another one as well is no way in.
+const PROTOCOL: &[u8] = b"elect";
+
+/// The credentials of one node.
+pub(super) struct Credentials {
+    config: TlsConfig,
+    node: NodeId,
+    rules: Arc<NameRules>,
+    material: ArcSwap<Material>,
+    /// Of the files that were read last, whether they could be used or not.
+    stamps: Mutex<Vec<Option<Stamp>>>,
+    tell: OnceLock<Tell>,
+}
+
+/// An end of TLS before its handshake, and what judges the other one.
+pub(super) struct End {
+    pub(super) connection: Connection,
+    pub(super) presented: Presented,
+    material: Arc<Material>,
+}
+
+/// What changes with the content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(file: &Path) -> Option<Self> {
+        let metadata = fs::metadata(file).ok()?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some(Self { modified: metadata.modified().ok(), bytes: metadata.len(), inode })
+    }
+}
+
+impl Credentials {
+    /// Reads every file; what is wrong is said for an operator.
+    pub(super) fn open(config: TlsConfig, cluster: ClusterId, node: NodeId) -> Result<Self, String> {
+        let rules = Arc::new(config.rules(cluster));
+        // Before the files are read: what changes meanwhile is read again.
+        let stamps = stamps(&config);
+        let material = read(&config, &rules, node)?;
+        Ok(Self {
+            config,
+            node,
+            rules,
+            material: ArcSwap::from_pointee(material),
+            stamps: Mutex::new(stamps),
+            tell: OnceLock::new(),
+        })
+    }
+
+    /// Who hears when the files change.
+    pub(super) fn tell(&self, tell: Tell) {
+        let _ = self.tell.set(tell);
+    }
+
+    /// For a stream that this node dialled. `host` is where, for verifiers of the host that look at it.
+    pub(super) fn dialling(&self, host: &str) -> Result<End, Error> {
+        let (material, presented) = (self.current(), Presented::default());
+        let (config, name) = match &material.own {
+            Own::Certificate { resolver, .. } => {
+                let verifier = Arc::new(self.verifier(&material, &presented));
+                let config = ClientConfig::builder_with_provider(Arc::clone(&material.provider))
+                    .with_protocol_versions(&[&rustls::version::TLS13])?
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier)
+                    .with_client_cert_resolver(Arc::clone(resolver) as Arc<_>);
+                (Arc::new(client_settings(config)), None)
+            }
+            Own::Rustls { client, .. } => (Arc::clone(client), ServerName::try_from(host.to_owned()).ok()),
+        };
+        let name = name.map_or_else(|| ServerName::try_from("elect.invalid"), Ok);
+        let name = name.map_err(|error| Error::General(error.to_string()))?;
+        let connection = ClientConnection::new(config, name)?.into();
+        Ok(End { connection, presented, material })
+    }
+
+    /// For a stream that somebody else dialled.
+    pub(super) fn accepting(&self) -> Result<End, Error> {
+        let (material, presented) = (self.current(), Presented::default());
+        let config = match &material.own {
+            Own::Certificate { resolver, .. } => {
+                let verifier = Arc::new(self.verifier(&material, &presented));
+                let config = ServerConfig::builder_with_provider(Arc::clone(&material.provider))
+                    .with_protocol_versions(&[&rustls::version::TLS13])?
+                    .with_client_cert_verifier(verifier)
+                    .with_cert_resolver(Arc::clone(resolver) as Arc<_>);
+                Arc::new(server_settings(config))
+            }
+            Own::Rustls { server, .. } => Arc::clone(server),
+        };
+        let connection = ServerConnection::new(config)?.into();
+        Ok(End { connection, presented, material })
+    }
+
+    /// Whose certificate it is that the other end has proved to be its own.
+    pub(super) fn name(&self, end: &End, certificate: &CertificateDer<'_>) -> Result<NodeId, NoName> {
+        self.rules.name(certificate, &end.material.pins)
+    }
+
+    fn verifier(&self, material: &Arc<Material>, presented: &Presented) -> PeerVerifier {
+        PeerVerifier {
+            material: Arc::clone(material),
+            rules: Arc::clone(&self.rules),
+            presented: presented.clone(),
+        }
+    }
+
+    /// What is in force, after a look at the files.
+    fn current(&self) -> Arc<Material> {
+        let told = match self.stamps.try_lock() {
+            Ok(mut read_last) => self.renew(&mut read_last),
+            Err(TryLockError::Poisoned(poisoned)) => self.renew(&mut poisoned.into_inner()),
+            // Another thread reads them.
+            Err(TryLockError::WouldBlock) => None,
+        };
+        // Without the lock: the host may be slow to hear it.
+        if let (Some(notice), Some(tell)) = (told, self.tell.get()) {
+            tell(notice);
+        }
+        self.material.load_full()
+    }
+
+    fn renew(&self, read_last: &mut Vec<Option<Stamp>>) -> Option<TransportNotice> {
+        let stamps = stamps(&self.config);
+        if *read_last == stamps {
+            return None;
+        }
+        *read_last = stamps;
+        Some(match read(&self.config, &self.rules, self.node) {
+            Ok(material) => {
+                self.material.store(Arc::new(material));
+                TransportNotice::CredentialsRenewed
+            }
+            Err(reason) => TransportNotice::CredentialsKept { reason },
+        })
+    }
+}
+
+fn stamps(config: &TlsConfig) -> Vec<Option<Stamp>> {
+    config.paths().map(Stamp::of).collect()
+}
+
+fn read(config: &TlsConfig, rules: &NameRules, node: NodeId) -> Result<Material, String> {
+    let mut material = Material::read(config).map_err(|error| error.to_string())?;
+    match &mut material.own {
+        Own::Certificate { chain, .. } => {
+            if let Some(certificate) = chain.first() {
+                rules.check_own(certificate, &material.pins, node)?;
+            }
+        }
+        Own::Rustls { client, server } => {
+            *client = Arc::new(client_settings(ClientConfig::clone(client)));
+            *server = Arc::new(server_settings(ServerConfig::clone(server)));
+            check(client, server)?;
+        }
+    }
+    Ok(material)
+}
+
+fn client_settings(mut config: ClientConfig) -> ClientConfig {
+    // A resumed session would outlive a certificate that was replaced.
+    config.resumption = rustls::client::Resumption::disabled();
+    config.enable_early_data = false;
+    if config.alpn_protocols.is_empty() {
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    }
+    config
+}
+
+fn server_settings(mut config: ServerConfig) -> ServerConfig {
+    // Who dials only writes, and takes whatever comes after the answer for the end of the stream.
+    (config.send_tls13_tickets, config.max_early_data_size) = (0, 0);
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    if config.alpn_protocols.is_empty() {
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    }
+    config
+}
+
+/// Lets the host's two configurations talk to each other. If they come to an agreement it must be TLS 1.3 with certificates on
+/// both sides. If not, nothing is known: each stream is checked again.
+fn check(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<(), String> {
+    let name = ServerName::try_from("localhost").map_err(|error| error.to_string())?;
+    let client = ClientConnection::new(Arc::clone(client), name).map_err(|error| error.to_string())?;
+    let server = ServerConnection::new(Arc::clone(server)).map_err(|error| error.to_string())?;
+    let (mut client, mut server) = (Connection::from(client), Connection::from(server));
+    let pass = |from: &mut Connection, to: &mut Connection| {
+        let mut bytes = Vec::new();
+        while from.wants_write() {
+            from.write_tls(&mut bytes).ok()?;
+        }
+        let mut unread = bytes.as_slice();
+        while !unread.is_empty() {
+            to.read_tls(&mut unread).ok()?;
+            to.process_new_packets().ok()?;
+        }
+        Some(())
+    };
+    // Two flights each way at most.
+    for _ in 0..3 {
+        if pass(&mut client, &mut server).and_then(|()| pass(&mut server, &mut client)).is_none() {
+            return Ok(());
+        }
+    }
+    if server.is_handshaking() {
+        return Ok(());
+    }
+    if server.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+        return Err("the rustls configurations must insist on TLS 1.3".into());
+    }
+    if server.peer_certificates().is_none_or(<[_]>::is_empty) {
+        return Err(
+            "the rustls configuration of the server must insist on a certificate of the client".into()
+        );
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("config", &self.config).finish_non_exhaustive()
+    }
+}
