@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use elect_core::NodeId;
+use elect_core::{ClusterId, NodeId};
+use elect_tcp::DevCerts;
 
 use super::clock::Clock;
 use super::events;
@@ -93,6 +94,9 @@ impl Cluster {
         let (directory, nodes, failover_at_most) = (directory.into(), nodes.collect(), Duration::ZERO);
         let clock = Clock::start();
         let mut cluster = Self { program, directory, nodes, recorder, clock, failover_at_most };
+        if setting.tls {
+            cluster.make_certificates()?;
+        }
         for node in &cluster.nodes {
             cluster.write_config(node, setting)?;
             cluster.init(node)?;
@@ -165,6 +169,15 @@ impl Cluster {
         self.nodes.iter_mut().find(|known| known.id == node)?.running.take()
     }
 
+    fn make_certificates(&self) -> Result<(), SetupError> {
+        let directory = self.directory.join("certs");
+        let made = ClusterId::new("demo").map_err(io::Error::other).and_then(|cluster| {
+            let authority = DevCerts::open(&directory, cluster)?;
+            self.nodes.iter().try_for_each(|node| authority.issue(node.id).map(drop))
+        });
+        made.map_err(|error| unwritable(&directory, &error))
+    }
+
     fn write_config(&self, node: &Node, setting: &Setting) -> Result<(), SetupError> {
         let mut text = format!(
             "cluster = \"demo\"\nnode = \"{0}\"\ndata_dir = \"{0}\"\nlisten_client = \"{1}\"\nlisten_election = \"{2}\"\n\
@@ -177,6 +190,13 @@ impl Cluster {
             setting.heartbeat.as_millis(),
             setting.crash_evidence,
         );
+        if setting.tls {
+            let _ = writeln!(
+                text,
+                "tls_cert = \"certs/{0}.pem\"\ntls_key = \"certs/{0}.key\"\ntls_ca = \"certs/ca.pem\"",
+                node.id
+            );
+        }
         for peer in self.nodes.iter().filter(|peer| peer.id != node.id) {
             let _ = write!(
                 text,

@@ -18,6 +18,8 @@ pub(crate) struct Setting {
     #[serde(rename = "heartbeat_ms", serialize_with = "as_ms")]
     pub(crate) heartbeat: Duration,
     pub(crate) crash_evidence: bool,
+    /// Whether the links of the election are TLS.
+    pub(crate) tls: bool,
 }
 
 impl Setting {
@@ -87,7 +89,7 @@ impl Figures {
 
     /// One line about the cluster.
     pub(crate) fn setting(&self) -> String {
-        let Setting { nodes, detection, heartbeat, crash_evidence } = self.setting;
+        let Setting { nodes, detection, heartbeat, crash_evidence, .. } = self.setting;
         format!(
             "{nodes} nodes, detection {} ms, heartbeat {} ms, crash evidence {}",
             milliseconds(detection),
@@ -158,6 +160,7 @@ pub(crate) mod tests {
         detection: Duration::from_millis(500),
         heartbeat: Duration::from_millis(50),
         crash_evidence: false,
+        tls: false,
     };
 
     /// Of a run in which nothing happened.

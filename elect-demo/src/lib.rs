@@ -43,6 +43,7 @@ use self::verdict::{Evidence, Verdict};
 /// Shows a failover: three processes, a writing client, a kill, a restart, a handover.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "elect-demo", version)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct DemoArgs {
     /// Leave the cluster up after the run, say how to reach it with redis-cli, and wait for Ctrl-C.
     #[arg(long)]
@@ -53,6 +54,9 @@ pub struct DemoArgs {
     /// Let the survivors take a refused connection for proof that the primary is dead: a failover in milliseconds.
     #[arg(long)]
     pub crash_evidence: bool,
+    /// Links of the election are TLS, with certificates that are made for the run.
+    #[arg(long)]
+    pub tls: bool,
     /// Where to write the timeline, an HTML page. Default: into the directory of the run.
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
@@ -111,6 +115,7 @@ impl<'a> Demo<'a> {
             detection: Duration::from_millis(500),
             heartbeat: Duration::from_millis(50),
             crash_evidence: args.crash_evidence,
+            tls: args.tls,
         };
         let directory = fresh_directory()?;
         let mut cluster = Cluster::prepare(&directory, &setting, Arc::clone(&recorder))?;
@@ -183,12 +188,13 @@ impl<'a> Demo<'a> {
     }
 
     fn introduce(&mut self) {
-        let Setting { nodes, detection, heartbeat, crash_evidence } = self.setting;
+        let Setting { nodes, detection, heartbeat, crash_evidence, tls } = self.setting;
         self.console.print(&format!(
-            "elect-demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}",
+            "elect-demo: {nodes} nodes on 127.0.0.1, detection {} ms, heartbeat {} ms, crash evidence {}, TLS {}",
             detection.as_millis(),
             heartbeat.as_millis(),
             if crash_evidence { "on" } else { "off" },
+            if tls { "on" } else { "off" },
         ));
         for (node, address) in self.cluster.nodes() {
             self.console.print(&format!("  {node} serves clients at {address}"));

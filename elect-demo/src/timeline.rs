@@ -193,7 +193,8 @@ mod tests {
     use crate::verdict::Broken;
 
     fn page(trace: &Trace) -> String {
-        let setting = Setting { nodes: 3, detection: ms(500), heartbeat: ms(50), crash_evidence: false };
+        let setting =
+            Setting { nodes: 3, detection: ms(500), heartbeat: ms(50), crash_evidence: false, tls: false };
         let checks = vec![
             Check { name: "one leader per epoch", outcome: Ok("1 n1, 2 n2".into()) },
             Check { name: "failover after the kill", outcome: Err(Broken::NothingKilled) },

@@ -78,6 +78,21 @@ fn crash_evidence_needs_no_detection_time() {
 }
 
 #[test]
+fn links_of_the_election_are_tls_with_one_flag() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = output(demo(directory.path(), &["--json", "--crash-evidence", "--tls"]));
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    let summary: serde_json::Value = serde_json::from_str(&stdout).expect("one JSON object");
+    assert_eq!((&summary["held"], &summary["tls"]), (&true.into(), &true.into()), "{stdout}");
+    assert!(summary["failover"]["elected_ms"].as_f64().expect("a number") < 400.0, "{stdout}");
+    let certificates = run_directory(directory.path()).join("certs");
+    for file in ["ca.pem", "ca.key", "n1.pem", "n1.key", "n3.pem", "n3.key"] {
+        assert!(certificates.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
 fn directory_that_is_missing_is_a_setup_problem() {
     let output = output(demo(Path::new("/nonexistent"), &[]));
     let stderr = text(&output.stderr);

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use elect_core::{ClusterId, NodeId};
+use elect_tcp::DevCerts;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -30,6 +32,9 @@ enum Command {
     Adopt(ConfigArg),
     /// Runs one node until SIGTERM or SIGINT, then hands over and ends in good order.
     Serve(ServeArgs),
+    /// Makes certificates for development: `ca.pem`, and `NODE.pem` with `NODE.key` for each node. Whoever can read the
+    /// directory can be every node: not for production.
+    DevCerts(DevCertsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +57,18 @@ struct ServeArgs {
     /// Ends, whatever it is doing, when the process with this id that started it ends. For the demo.
     #[arg(long, value_name = "PID", hide = true)]
     end_with: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct DevCertsArgs {
+    /// The cluster's name, as in the nodes' configuration files.
+    #[arg(long)]
+    cluster: ClusterId,
+    /// Where they are written. An authority that is there already issues more.
+    directory: PathBuf,
+    /// The nodes.
+    #[arg(required = true, value_name = "NODE")]
+    nodes: Vec<NodeId>,
 }
 
 /// Runs the command line of this process.
@@ -80,6 +97,13 @@ pub fn main() -> ExitCode {
                 println!("{repaired} of four copies in it were restored");
             }
         }),
+        Command::DevCerts(args) => dev_certs(&args).map(|()| {
+            println!(
+                "certificates for development of cluster {} are in {}",
+                args.cluster,
+                args.directory.display()
+            );
+        }),
         Command::Serve(args) => serve(&args, |banner| println!("{banner}")),
     };
     match done {
@@ -92,6 +116,14 @@ pub fn main() -> ExitCode {
 }
 
 type Failure = Box<dyn std::error::Error>;
+
+fn dev_certs(args: &DevCertsArgs) -> Result<(), Failure> {
+    let authority = DevCerts::open(&args.directory, args.cluster)?;
+    for node in &args.nodes {
+        authority.issue(*node)?;
+    }
+    Ok(())
+}
 
 fn prepare<T>(
     config: &Path,

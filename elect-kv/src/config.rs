@@ -12,6 +12,10 @@
 //! nodes:
 //!                                         # between any two the smaller one counts
 //! heartbeat_ms = 50
+//! tls_cert = "certs/a.pem"                # links of the election are TLS; `elect-kv dev-certs` makes such files for
+//! tls_key = "certs/a.key"                 # development. They are read again when they change. The log stays plain TCP.
+//! tls_ca = "certs/ca.pem"                 # who vouches for certificates, and their names elect://shop/a …
+//! tls_pins = "certs/pins"                 # … or lines `b sha256:…`: keys, instead of an authority or beside it
 //!
 //! [[peer]]
 //! node = "b"
@@ -31,6 +35,7 @@ mod file;
 use std::path::{Path, PathBuf};
 
 use elect_core::NodeId;
+use elect_tcp::TlsConfig;
 
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
@@ -51,6 +56,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The elector's configuration.
     pub elect: elect_core::Config,
+    /// The TLS of the election's links; `None`: they are plain.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Settings {
@@ -69,6 +76,7 @@ impl Settings {
         let node = check.node("node", &file.node)?;
         let peers = file.peers.iter().map(|peer| check.peer(peer)).collect::<Result<Vec<_>, _>>()?;
         check.plaintext(&file)?;
+        let tls = check.tls(&file)?;
         let advertise_client =
             file.advertise_client.clone().unwrap_or_else(|| file.listen_client.to_string());
         check.host_port("advertise_client", &advertise_client)?;
@@ -80,7 +88,7 @@ impl Settings {
         let elect = check.elect(&file, node, &peers, &advertise_client)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = base.join(&file.data_dir);
-        Ok(Self { peers, advertise_client, data_dir, elect, path: path.into(), file })
+        Ok(Self { peers, advertise_client, data_dir, elect, tls, path: path.into(), file })
     }
 
     /// This node.

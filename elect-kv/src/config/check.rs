@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elect_core::{Address, ClusterId, Detection, Member, MemberKind, NodeId};
+use elect_tcp::TlsConfig;
 
 use super::file::{Kind, NodeFile, PeerEntry};
 
@@ -128,6 +129,40 @@ impl Check<'_> {
         }
         let rule = "plain TCP leaves this machine here: say allow_plaintext = true if the network is trusted";
         Err(self.refused("listen_replication", &address, rule))
+    }
+
+    /// The TLS of the election's links, if there is a certificate.
+    pub(super) fn tls(&self, file: &NodeFile) -> Result<Option<TlsConfig>, ConfigFileError> {
+        let needs = "needs tls_cert and tls_key beside it, and tls_ca or tls_pins";
+        let refused = |key: &str, path: &Path| Err(self.refused(key, &path.display(), needs));
+        let base = self.path.parent().unwrap_or(Path::new(""));
+        let (certificate, key) = match (&file.tls_cert, &file.tls_key) {
+            (Some(certificate), Some(key)) => (base.join(certificate), base.join(key)),
+            (Some(certificate), None) => return refused("tls_cert", certificate),
+            (None, Some(key)) => return refused("tls_key", key),
+            (None, None) => {
+                return match (&file.tls_ca, &file.tls_pins, &file.tls_spiffe) {
+                    (Some(path), ..) => refused("tls_ca", path),
+                    (_, Some(path), _) => refused("tls_pins", path),
+                    (.., Some(template)) => refused("tls_spiffe", Path::new(template)),
+                    _ => Ok(None),
+                };
+            }
+        };
+        if file.tls_ca.is_none() && file.tls_pins.is_none() {
+            return refused("tls_cert", &certificate);
+        }
+        let mut tls = TlsConfig::files(certificate, key);
+        if let Some(authorities) = &file.tls_ca {
+            tls = tls.authorities(base.join(authorities));
+        }
+        if let Some(pins) = &file.tls_pins {
+            tls = tls.pins(base.join(pins));
+        }
+        if let Some(template) = &file.tls_spiffe {
+            tls = tls.spiffe(template);
+        }
+        Ok(Some(tls))
     }
 
     pub(super) fn elect(

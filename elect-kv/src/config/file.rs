@@ -62,6 +62,17 @@ pub struct NodeFile {
     /// Whether plain TCP may leave this machine. Default false: such addresses are refused.
     #[serde(default)]
     pub allow_plaintext: bool,
+    /// This node's certificate in PEM, then those that lead to the authority. With it the links of the election are TLS. Relative paths
+    /// start at the configuration file's directory, here and below.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The authorities whose certificates are believed, in PEM.
+    pub tls_ca: Option<PathBuf>,
+    /// Pinned keys, a line each: `NODE sha256:HEX`.
+    pub tls_pins: Option<PathBuf>,
+    /// SPIFFE ids that name nodes, such as `spiffe://example.org/{cluster}/{node}`. Default: only `elect://CLUSTER/NODE`.
+    pub tls_spiffe: Option<String>,
 }
 
 /// One `[[peer]]` of a configuration file.

@@ -65,6 +65,20 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "\"10.0.0.1:7201\"",
             &["listen_replication = 10.0.0.1:7201", "allow_plaintext"],
         ),
+        ("heartbeat_ms = 20", "tls_cert = \"a.pem\"", &["tls_cert = a.pem", "needs tls_cert and tls_key"]),
+        ("heartbeat_ms = 20", "tls_key = \"a.key\"", &["tls_key = a.key", "needs tls_cert and tls_key"]),
+        ("heartbeat_ms = 20", "tls_ca = \"ca.pem\"", &["tls_ca = ca.pem", "needs tls_cert and tls_key"]),
+        ("heartbeat_ms = 20", "tls_pins = \"pins\"", &["tls_pins = pins", "needs tls_cert and tls_key"]),
+        (
+            "heartbeat_ms = 20",
+            "tls_spiffe = \"spiffe://o/{node}\"",
+            &["tls_spiffe = spiffe://o/{node}", "needs"],
+        ),
+        (
+            "heartbeat_ms = 20",
+            "tls_cert = \"a.pem\"\ntls_key = \"a.key\"",
+            &["tls_cert = /etc/elect/a.pem", "tls_ca or tls_pins"],
+        ),
         ("\"127.0.0.1:7001\"", "\"0.0.0.0:7001\"", &["advertise_client", "wildcard"]),
         ("\"127.0.0.1:7001\"", "\"localhost\"", &["listen_client", "socket address"]),
     ];

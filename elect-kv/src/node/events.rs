@@ -44,6 +44,9 @@ impl Host {
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            HostEvent::Happened(NodeNotice::Transport(notice)) => {
+                self.log.tell(Kind::Warning, None, None, &notice.to_string());
+            }
             // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
             HostEvent::Happened(_) => {}
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, TcpTransport, VoteFile, VoteFileError};
+use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -296,22 +296,31 @@ impl Started {
         let config = NodeConfig::builder_without_file(settings.elect.clone())
             .listen(settings.file.listen_election)
             .peers(settings.peers.iter().map(|peer| (peer.id, peer.election.clone())))
-            .allow_plaintext(settings.file.allow_plaintext)
-            .build()?;
-        let transport = TcpTransport::bind(&config)
-            .map_err(io_error(format!("listen_election {}", settings.file.listen_election)))?;
+            .allow_plaintext(settings.file.allow_plaintext);
+        let config = match &settings.tls {
+            Some(tls) => config.tls(tls.clone()),
+            None => config,
+        };
+        let config = config.build()?;
         let vote = VoteFile::open(settings.vote_file(), &settings.elect)?;
         // Whether this storage counts decides how it follows.
         let storage = vote.record().storage;
+        let address = settings.file.listen_election;
+        let unbound = |error| match error {
+            StartError::Io { action: "listen", source } => {
+                io_error(format!("listen_election {address}"))(source)
+            }
+            error => error.into(),
+        };
         if settings.elect.kind() == MemberKind::Witness {
-            let (handle, events) = Node::start_with(config, vote, Arc::new(NoLog), transport)?;
+            let (handle, events) = Node::start_with_store(config, vote, Arc::new(NoLog)).map_err(unbound)?;
             return Ok(Self { handle, events, replicated: None });
         }
         let store = Arc::new(Store::open(&settings.store_dir())?);
         let fence = Arc::new(Fence::new(ReplicaLog::new(store.clone())?));
         let journal = FencedLog::new(fence.clone(), store.clone());
         let replica = Replica::new(replica_config(settings, storage), store.history()?, store.applied());
-        let (handle, events) = Node::start_with(config, vote, fence, transport)?;
+        let (handle, events) = Node::start_with_store(config, vote, fence).map_err(unbound)?;
         Ok(Self { handle, events, replicated: Some(ReplicatedState { replica, journal, store }) })
     }
 }
