@@ -21,6 +21,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
 /// A group of three over TLS whose node `c` is down, and what the others know of their links.
@@ -130,6 +131,9 @@ fn whoever_cannot_prove_a_members_name_is_refused_as_dialler_and_as_listener() {
     own.issue("of-two", &["elect://test/c", "elect://test/b"]);
     own.issue_for("over", &["elect://test/c"], Validity::Over);
     own.issue_for("later", &["elect://test/c"], Validity::Later);
+    // What everybody sees of `c`, with another key.
+    fs::copy(directory.join("c.pem"), directory.join("stolen.pem")).unwrap();
+    fs::copy(directory.join("b.key"), directory.join("stolen.key")).unwrap();
     self_signed(&directory, "alone", &["elect://test/c"]);
     // The certificate, the alert that its owner hears of, and what the node says of it.
     let table = [
@@ -138,6 +142,7 @@ fn whoever_cannot_prove_a_members_name_is_refused_as_dialler_and_as_listener() {
             "UnknownCA",
             "of elect://test/c is not accepted: it leads to none of the authorities",
         ),
+        ("stolen", "DecryptError", "of elect://test/c is not accepted: "),
         ("alone", "", "of elect://test/c is not accepted: "),
         (
             "of-other-cluster",
@@ -260,13 +265,11 @@ impl Raw {
 
 /// What a stranger has: a certificate or none, and no scruples.
 fn believing_everybody(directory: &std::path::Path, certificate: Option<&str>) -> TlsConfig {
-    let (chain, key) = identity(directory, certificate.unwrap_or("a"));
     let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(Arc::new(Everybody))
-        .with_single_cert(chain, key)
-        .unwrap();
+        .with_cert_resolver(identity(directory, certificate.unwrap_or("a")));
     TlsConfig::rustls(client(directory, certificate), Arc::new(server))
 }
 
@@ -278,22 +281,19 @@ fn client(directory: &std::path::Path, certificate: Option<&str>) -> Arc<ClientC
         .with_custom_certificate_verifier(Arc::new(Everybody));
     let mut config = match certificate {
         None => builder.with_no_client_auth(),
-        Some(name) => {
-            let (chain, key) = identity(directory, name);
-            builder.with_client_auth_cert(chain, key).unwrap()
-        }
+        Some(name) => builder.with_client_cert_resolver(identity(directory, name)),
     };
     config.alpn_protocols = vec![b"elect".to_vec()];
     Arc::new(config)
 }
 
-fn identity(
-    directory: &std::path::Path,
-    name: &str,
-) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+/// Whether the key is that of the certificate is nobody's business here.
+fn identity(directory: &std::path::Path, name: &str) -> Arc<SingleCertAndKey> {
     let read = |end: &str| fs::read(directory.join(format!("{name}.{end}"))).unwrap();
     let chain = CertificateDer::pem_slice_iter(&read("pem")).map(Result::unwrap).collect();
-    (chain, PrivateKeyDer::from_pem_slice(&read("key")).unwrap())
+    let key = PrivateKeyDer::from_pem_slice(&read("key")).unwrap();
+    let key = default_provider().key_provider.load_private_key(key).unwrap();
+    Arc::new(CertifiedKey::new(chain, key).into())
 }
 
 /// Believes whatever it is shown.
