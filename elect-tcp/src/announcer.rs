@@ -8,12 +8,14 @@ use crate::counters::Counters;
 use crate::event::{HostEvent, NodeNotice};
 use crate::observed::{DutySummary, Observed};
 use crate::stream::{EventSender, Events, Queued, Subject, events};
+#[cfg(feature = "tracing")]
+use crate::trace::Log;
 
 /// The orchestrator's end of the streams: one that gives, and any number that tell.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     #[cfg(feature = "tracing")]
-    node: NodeId,
+    log: Log,
     counters: Arc<Counters>,
     host: EventSender<HostEvent>,
     observers: Vec<EventSender<Observed>>,
@@ -24,7 +26,7 @@ pub(crate) fn stream(node: NodeId, counters: Arc<Counters>) -> (Announcer, Event
     let (host, stream) = events();
     let announcer = Announcer {
         #[cfg(feature = "tracing")]
-        node,
+        log: Log::start(node),
         counters,
         host,
         observers: Vec::new(),
@@ -40,7 +42,7 @@ impl Announcer {
     pub(crate) fn tell(&mut self, event: HostEvent) {
         self.counters.measures.on_event(&event);
         #[cfg(feature = "tracing")]
-        crate::trace::tell(self.node, &event);
+        self.log.tell(&event);
         if !self.observers.is_empty() {
             let observed = Observed::from(&event);
             self.observers.retain(|observer| observer.send(observed.clone()));
@@ -55,9 +57,18 @@ impl Announcer {
 
     /// One more stream that tells, from the next event on.
     pub(crate) fn subscribe(&mut self) -> Events<Observed> {
+        // A quiet node has no event that would find out who has gone.
+        self.observers.retain(EventSender::is_read);
         let (observer, stream) = events();
         self.observers.push(observer);
         stream
+    }
+
+    /// Nothing follows: ends the streams, and lets the last lines be written.
+    pub(crate) fn end(self) {
+        drop((self.host, self.observers));
+        #[cfg(feature = "tracing")]
+        self.log.end();
     }
 }
 
@@ -118,5 +129,20 @@ const fn subject(notice: &NodeNotice) -> Subject {
             Notice::Ignored { .. } | Notice::RefusedOffer { .. } | Notice::OfferRefused { .. },
         ) => Subject::Diagnostic,
         NodeNotice::Elector(_) => Subject::Notice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_gone_is_forgotten_without_an_event() {
+        let (mut announcer, _host) = stream(NodeId::new("a").unwrap(), Arc::default());
+        for _ in 0..100 {
+            drop(announcer.subscribe());
+        }
+        let _observer = announcer.subscribe();
+        assert_eq!(announcer.observers.len(), 1);
     }
 }

@@ -194,6 +194,7 @@ impl Orchestrator {
         drop((outboxes, gates));
         drop(inputs);
         drop(shutdown_guard);
+        announcer.end();
     }
 
     fn listen(&mut self) -> Ended {

@@ -117,7 +117,10 @@ impl Listener {
         if let Some(waited) = self.look(&state) {
             return Poll::Ready(waited);
         }
-        state.wakers.insert(self.number, context.waker().clone());
+        let earlier = state.wakers.insert(self.number, context.waker().clone());
+        // What a waker owns may want this lock as it goes.
+        drop(state);
+        drop(earlier);
         Poll::Pending
     }
 
@@ -151,6 +154,25 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    /// Owns a listener, as the task of a future that waits does.
+    struct Owning {
+        _listener: Mutex<Listener>,
+    }
+
+    impl Wake for Owning {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_waker_that_owns_a_listener_goes_without_waiting_for_itself() {
+        let signal = Signal::default();
+        let mut listener = signal.listen();
+        let owning = Waker::from(Arc::new(Owning { _listener: Mutex::new(signal.listen()) }));
+        assert!(listener.poll(&Context::from_waker(&owning)).is_pending());
+        drop(owning);
+        assert!(listener.poll(&Context::from_waker(Waker::noop())).is_pending());
+    }
 
     struct Counting(AtomicUsize);
 

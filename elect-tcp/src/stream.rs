@@ -150,9 +150,11 @@ impl<E> Events<E> {
             Ok(event) => Poll::Ready(Some(event)),
             Err(NoEvent::Ended) => Poll::Ready(None),
             Err(NoEvent::NotYet) => {
-                match &mut state.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    none => *none = Some(context.waker().clone()),
+                if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                    let earlier = state.waker.replace(context.waker().clone());
+                    // What a waker owns may want this lock as it goes.
+                    drop(state);
+                    drop(earlier);
                 }
                 Poll::Pending
             }

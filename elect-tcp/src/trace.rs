@@ -1,8 +1,15 @@
 //! One line for everything that happens, to whatever subscriber of `tracing` the process has.
 //!
+//! A subscriber may block: its output is a pipe that nobody reads, or a full disk. So lines are handed over by a thread of
+//! their own. Beyond a thousand that wait they are left out, and counted in the line after.
+//!
 //! Fields, where they make sense: `node`, `epoch`, `reason`, `peer`. Changes of authority and of who leads are `INFO`,
 //! what an operator should look at is `WARN`, a node that has stopped is `ERROR`, and single frames are `DEBUG`.
 
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Duty, NodeId, Notice};
 use tracing::Level;
 use tracing::field::display;
@@ -12,6 +19,7 @@ use crate::link::{Link, RefusedDialler};
 use crate::transport::TransportNotice;
 
 /// What a line says.
+#[derive(Debug)]
 struct Line {
     level: Level,
     epoch: Option<u64>,
@@ -38,17 +46,63 @@ impl Line {
     }
 }
 
-/// Writes one line.
-pub(crate) fn tell(node: NodeId, event: &HostEvent) {
-    let is_wanted = if is_of_a_frame(event) {
+/// At most so many lines wait for the subscriber.
+const WAITING_MAX: usize = 1024;
+/// How long the end of a node waits for a subscriber to take the last lines.
+const LAST_LINES: Duration = Duration::from_millis(250);
+
+/// The orchestrator's end: never waits for a subscriber.
+#[derive(Debug)]
+pub(crate) struct Log {
+    lines: Sender<Line>,
+    left_out: u64,
+    /// Disconnected when the last line is written.
+    written: Receiver<()>,
+}
+
+impl Log {
+    /// Without a thread, if there can be none, nothing is written.
+    pub(crate) fn start(node: NodeId) -> Self {
+        let (lines, taken) = bounded(WAITING_MAX);
+        let (writing, written) = bounded(0);
+        let thread = thread::Builder::new().name("elect-log".into());
+        let _ = thread.spawn(move || {
+            taken.iter().for_each(|line: Line| write(node, line));
+            drop::<Sender<()>>(writing);
+        });
+        Self { lines, left_out: 0, written }
+    }
+
+    pub(crate) fn tell(&mut self, event: &HostEvent) {
+        if !is_wanted(event) {
+            return;
+        }
+        if self.left_out > 0 {
+            let text = format!("{} lines were left out: nobody took them", self.left_out);
+            if self.lines.try_send(Line::new(Level::WARN, &text)).is_ok() {
+                self.left_out = 0;
+            }
+        }
+        self.left_out += u64::from(self.lines.try_send(line(event)).is_err());
+    }
+
+    /// Waits for a moment until the last lines are written.
+    pub(crate) fn end(self) {
+        drop(self.lines);
+        let _ = self.written.recv_timeout(LAST_LINES);
+    }
+}
+
+fn is_wanted(event: &HostEvent) -> bool {
+    if is_of_a_frame(event) {
         tracing::enabled!(target: "elect", Level::DEBUG)
     } else {
         tracing::enabled!(target: "elect", Level::ERROR)
-    };
-    if !is_wanted {
-        return;
     }
-    let Line { level, epoch, peer, reason, text } = line(event);
+}
+
+fn write(node: NodeId, line: Line) {
+    let Line { level, epoch, peer, reason, text } = line;
     let (peer, reason) = (peer.map(display), reason.map(display));
     macro_rules! write {
         ($level:expr) => {
