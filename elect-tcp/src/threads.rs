@@ -102,14 +102,17 @@ struct ExitGuard<P: FnOnce(String)> {
 
 impl<P: FnOnce(String)> Drop for ExitGuard<P> {
     fn drop(&mut self) {
-        if let Some((panicked, name)) = self.panicked.take().filter(|_| thread::panicking()) {
-            panicked(name);
-        }
+        let panicked = self.panicked.take();
         let mut entries = self.threads.lock();
         let own = entries.running.remove(&self.number);
         entries.exited.extend(own);
         drop(entries);
         self.threads.0.exited.notify_all();
+        // Only now: what the closure holds may stand for the thread's place. Whoever joins the thread waits for this.
+        match panicked {
+            Some((panicked, name)) if thread::panicking() => panicked(name),
+            not_called => drop(not_called),
+        }
     }
 }
 
@@ -147,6 +150,25 @@ mod tests {
         let (report, reported) = bounded(1);
         threads.spawn("clumsy", move |name| report.send(name).unwrap(), || panic!("on purpose")).unwrap();
         assert_eq!(reported.recv_timeout(BOUND), Ok("clumsy".into()));
+        assert_eq!(threads.join_all(BOUND), Ok(()));
+    }
+
+    /// Says at its end how many threads are on the list.
+    struct Place(Threads, crossbeam_channel::Sender<usize>);
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.1.send(self.0.count()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_once_its_thread_is_off_the_list() {
+        let threads = Threads::default();
+        let (freeing, freed) = bounded(1);
+        let place = Place(threads.clone(), freeing);
+        threads.spawn("guest", move |_| drop(place), || ()).unwrap();
+        assert_eq!(freed.recv_timeout(BOUND), Ok(0));
         assert_eq!(threads.join_all(BOUND), Ok(()));
     }
 
