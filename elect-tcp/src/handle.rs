@@ -140,28 +140,29 @@ impl NodeHandle {
 
     /// What this node knows of itself, its peers and its links.
     pub fn status(&self) -> Result<NodeStatus, NodeGone> {
-        self.ask(|context| NodeStatus {
-            elector: context.elector.status(context.now),
-            links: context.effects.links.all(),
-            refused: context.effects.refusals.all(),
+        self.ask(|context| {
+            let refused = context.effects.refusals.all();
+            let links = context.effects.links.all(&refused);
+            NodeStatus { elector: context.elector.status(context.now), links, refused }
         })
     }
 
     /// Why this node leads or does not, and why nobody does; and what is wrong with which link.
     pub fn explain(&self) -> Result<NodeExplanation, NodeGone> {
-        self.ask(|context| NodeExplanation {
-            elector: context.elector.explain(context.now),
-            links: context.effects.links.all(),
-            refused: context.effects.refusals.all(),
+        self.ask(|context| {
+            let refused = context.effects.refusals.all();
+            let links = context.effects.links.all(&refused);
+            NodeExplanation { elector: context.elector.explain(context.now), links, refused }
         })
     }
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|context| context.effects.links.all())
+        self.ask(|context| context.effects.links.all(&context.effects.refusals.all()))
     }
 
-    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count.
+    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count. Half of the places are
+    /// kept for those that claimed a member's name.
     pub fn refused_diallers(&self) -> Result<Vec<RefusedDialler>, NodeGone> {
         self.ask(|context| context.effects.refusals.all())
     }

@@ -21,9 +21,15 @@ impl Links {
         Self { links, heard_on: BTreeMap::new() }
     }
 
-    /// Sorted by name.
-    pub(crate) fn all(&self) -> Vec<Link> {
-        self.links.values().cloned().collect()
+    /// Sorted by name. Each names the last of `refused` that claimed its peer's name, also where the host was not told.
+    pub(crate) fn all(&self, refused: &[RefusedDialler]) -> Vec<Link> {
+        let mut links: Vec<_> = self.links.values().cloned().collect();
+        for link in &mut links {
+            if let Some(last) = refused.iter().rfind(|refused| refused.claimed == Some(link.peer)) {
+                link.refused = Some(last.clone());
+            }
+        }
+        links
     }
 
     pub(crate) fn on_outbound(
@@ -135,7 +141,7 @@ mod tests {
     }
 
     fn inbound(links: &Links) -> LinkEnd {
-        links.all().remove(0).inbound
+        links.all(&[]).remove(0).inbound
     }
 
     #[test]
@@ -164,6 +170,6 @@ mod tests {
         let mut links = links();
         assert!(links.on_heard(id("x"), 1, NOW).is_none());
         assert!(links.on_outbound(id("x"), LinkState::Up, None, NOW).is_none());
-        assert_eq!(links.all().len(), 1);
+        assert_eq!(links.all(&[]).len(), 1);
     }
 }

@@ -44,7 +44,7 @@ impl Bench {
             judge: judge(Arc::clone(&lives)),
             learn: Box::new(move |peer, address, _| learning.send((peer, address.clone())).unwrap()),
             wake_dialer: [(id("b"), wake), (id("c"), bounded(1).0)].into(),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(["a", "b", "c"].map(id).into_iter()),
             closers: Closers::default(),
             threads: Threads::default(),
             counters: Arc::default(),
