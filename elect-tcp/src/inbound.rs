@@ -177,9 +177,12 @@ impl InboundConnections {
     ) -> Result<bool, HandshakeRefusal> {
         match self.judged(greeting, from)? {
             Judgement::Known => {
-                self.slots().hear(guest);
-                (self.learn)(guest.peer, &greeting.listen, from);
-                let _ = self.inbox.send(Input::Heard { peer: guest.peer, stream: guest.number });
+                let (peer, stream) = (guest.peer, guest.number);
+                let change = self.slots().hear(guest);
+                if let Some(change) = change {
+                    (self.learn)(peer, &greeting.listen, from);
+                    let _ = self.inbox.send(Input::Heard { peer, stream, change });
+                }
                 Ok(true)
             }
             _ => Ok(false),

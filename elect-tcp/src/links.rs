@@ -11,8 +11,8 @@ use crate::link::{Link, LinkEnd, RefusedDialler};
 #[derive(Debug)]
 pub(crate) struct Links {
     links: BTreeMap<NodeId, Link>,
-    /// The number of the stream on which each peer is heard.
-    heard_on: BTreeMap<NodeId, u64>,
+    /// Since which change of streams each peer is heard, and the number of the stream.
+    heard_on: BTreeMap<NodeId, (u64, u64)>,
 }
 
 impl Links {
@@ -76,10 +76,14 @@ impl Links {
         }
     }
 
-    /// A frame on this stream has counted.
-    pub(crate) fn on_heard(&mut self, peer: NodeId, stream: u64, now: Time) -> Option<&Link> {
+    /// A frame on this stream has counted. The threads that read streams may tell it in another order than that in which
+    /// the streams took each other's place, which `change` counts.
+    pub(crate) fn on_heard(&mut self, peer: NodeId, stream: u64, change: u64, now: Time) -> Option<&Link> {
         let link = self.links.get_mut(&peer)?;
-        self.heard_on.insert(peer, stream);
+        if self.heard_on.get(&peer).is_some_and(|(later, _)| *later > change) {
+            return None;
+        }
+        self.heard_on.insert(peer, (change, stream));
         if link.inbound.is_up {
             return None;
         }
@@ -96,7 +100,7 @@ impl Links {
         now: Time,
     ) -> Option<&Link> {
         let link = self.links.get_mut(&peer)?;
-        if link.inbound.is_up && self.heard_on.get(&peer) == Some(&stream) {
+        if link.inbound.is_up && self.heard_on.get(&peer).is_some_and(|(_, heard)| *heard == stream) {
             link.inbound = LinkEnd::down(now, Some(reason));
             return Some(link);
         }
@@ -147,12 +151,24 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_that_another_has_replaced_is_no_news() {
         let mut links = links();
-        assert!(links.on_heard(id("b"), 1, NOW).is_some());
-        assert!(links.on_heard(id("b"), 2, NOW).is_none(), "it was heard, and is");
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_some());
+        assert!(links.on_heard(id("b"), 2, 2, NOW).is_none(), "it was heard, and is");
         assert!(links.on_unheard(id("b"), 1, "displaced".into(), NOW).is_none());
         assert!(inbound(&links).is_up);
         assert!(links.on_unheard(id("b"), 2, "closed".into(), NOW).is_some());
         assert_eq!(inbound(&links), LinkEnd::down(NOW, Some("closed".into())));
+    }
+
+    #[test]
+    fn streams_that_take_each_others_place_may_be_told_in_any_order() {
+        let mut links = links();
+        assert!(links.on_heard(id("b"), 2, 2, NOW).is_some());
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_none());
+        assert!(links.on_unheard(id("b"), 1, "displaced".into(), NOW).is_none());
+        assert!(inbound(&links).is_up, "stream 2 lives");
+        assert!(links.on_unheard(id("b"), 2, "closed".into(), NOW).is_some());
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_none(), "it is over");
+        assert!(!inbound(&links).is_up);
     }
 
     #[test]
@@ -168,7 +184,7 @@ mod tests {
     #[test]
     fn nobody_else_has_a_link() {
         let mut links = links();
-        assert!(links.on_heard(id("x"), 1, NOW).is_none());
+        assert!(links.on_heard(id("x"), 1, 1, NOW).is_none());
         assert!(links.on_outbound(id("x"), LinkState::Up, None, NOW).is_none());
         assert_eq!(links.all(&[]).len(), 1);
     }

@@ -20,6 +20,8 @@ pub(crate) const GREETED_MAX: usize = 2;
 #[derive(Default)]
 pub(crate) struct Slots {
     next: u64,
+    /// How many streams have become that of their member.
+    hearings: u64,
     /// Threads, those included whose stream is closed but that have not ended yet.
     threads: usize,
     handshakes: VecDeque<(u64, Arc<dyn Close>)>,
@@ -71,13 +73,21 @@ impl Slots {
         self.greeted.push_back(guest);
     }
 
-    /// A frame of it has counted: from now on it is the stream of that member.
-    pub(super) fn hear(&mut self, guest: &Guest) {
+    /// A frame of it has counted: from now on it is the stream of that member, unless a newer one of the same life is.
+    /// The number of the change, the greater the later.
+    pub(super) fn hear(&mut self, guest: &Guest) -> Option<u64> {
         self.greeted.retain(|other| other.number != guest.number);
+        let is_newer = |heard: &&Guest| heard.incarnation == guest.incarnation && heard.number > guest.number;
+        if self.heard.get(&guest.peer).filter(is_newer).is_some() {
+            guest.closer.close();
+            return None;
+        }
         self.homes.insert(guest.peer, (guest.incarnation, guest.home.clone()));
         if let Some(earlier) = self.heard.insert(guest.peer, guest.clone()) {
             earlier.closer.close();
         }
+        self.hearings += 1;
+        Some(self.hearings)
     }
 
     /// Where that life of the peer was heard from last; empty where that is not known.

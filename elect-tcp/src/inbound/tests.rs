@@ -370,3 +370,32 @@ fn garbage_from_a_member_ends_its_stream_only() {
     let (_again, _) = bench.greet(&greeting("b")).unwrap();
     bench.end();
 }
+
+/// Says its name when it is closed.
+struct Named(&'static str, Sender<&'static str>);
+
+impl Close for Named {
+    fn close(&self) {
+        self.1.send(self.0).unwrap();
+    }
+}
+
+/// Two streams of one life, and the reader of the older one is late.
+#[test]
+fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
+    let (closing, closed) = bounded(4);
+    let guest = |number, counter, name| Guest {
+        number,
+        peer: id("b"),
+        incarnation: Incarnation { counter, random: 1 },
+        home: Address::default(),
+        closer: Arc::new(Named(name, closing.clone())),
+    };
+    let mut slots = Slots::default();
+    assert_eq!(slots.hear(&guest(2, 1, "newer")), Some(1));
+    assert_eq!(slots.hear(&guest(1, 1, "older")), None);
+    assert_eq!(closed.try_recv(), Ok("older"));
+    assert_eq!(slots.hear(&guest(0, 2, "of a later life")), Some(2));
+    assert_eq!(closed.try_recv(), Ok("newer"));
+    assert!(closed.is_empty());
+}
