@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -239,13 +240,28 @@ impl InboundConnections {
 }
 
 fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u64) -> Guest {
-    let home = if greeting.listen.as_str().is_empty() { from } else { &greeting.listen };
     Guest {
         number,
         peer: greeting.node,
         incarnation: greeting.incarnation,
-        home: home.clone(),
+        home: home(&greeting.listen, from),
         closer: Arc::clone(closer),
+    }
+}
+
+/// Where a dialler is: at `listen` if it said so, else where it dials from. Whoever listens on every address of its host
+/// is found at the one that it dials from.
+fn home(listen: &Address, from: &Address) -> Address {
+    if listen.as_str().is_empty() {
+        return from.clone();
+    }
+    let parse = |address: &Address| address.as_str().parse::<SocketAddr>().ok();
+    match (parse(listen), parse(from)) {
+        (Some(mut told), Some(seen)) if told.ip().is_unspecified() => {
+            told.set_ip(seen.ip());
+            Address::new(&told.to_string()).unwrap_or_default()
+        }
+        _ => listen.clone(),
     }
 }
 

@@ -399,3 +399,19 @@ fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
     assert_eq!(closed.try_recv(), Ok("newer"));
     assert!(closed.is_empty());
 }
+
+#[test]
+fn a_home_is_an_address_that_leads_somewhere() {
+    let address = |text: &str| Address::new(text).unwrap();
+    for (listen, from, wanted) in [
+        ("10.0.0.2:7001", "10.0.0.1:40000", "10.0.0.2:7001"),
+        ("b.example:7001", "10.0.0.1:40000", "b.example:7001"),
+        ("0.0.0.0:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
+        ("[::]:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
+        ("[::]:7001", "[fd00::1]:40000", "[fd00::1]:7001"),
+        ("0.0.0.0:7001", "", "0.0.0.0:7001"),
+        ("", "10.0.0.1:40000", "10.0.0.1:40000"),
+    ] {
+        assert_eq!(home(&address(listen), &address(from)), address(wanted), "{listen} {from}");
+    }
+}
