@@ -62,10 +62,11 @@ impl Threads {
 
     /// Waits until every thread has ended and joins it; the names of those that have not ended after `bound`.
     pub(crate) fn join_all(&self, bound: Duration) -> Result<(), Vec<String>> {
-        let deadline = Instant::now() + bound;
+        // None: never.
+        let deadline = Instant::now().checked_add(bound);
         let mut entries = self.lock();
         while !entries.running.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(bound, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 let mut names: Vec<_> = entries.running.values().map(|entry| entry.name.clone()).collect();
                 names.sort();
