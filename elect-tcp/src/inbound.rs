@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
 pub(crate) use self::judge::{Judge, judge};
-use self::slots::Guest;
 pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
+use self::slots::{Guest, home};
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
@@ -113,6 +112,7 @@ impl InboundConnections {
         });
         let greeting = match accepted {
             Ok(greeting) => greeting,
+            Err((HandshakeError::Ending, _)) => return,
             Err((error, claimed)) => return self.on_failure(from, claimed, error.into()),
         };
         let (peer, incarnation) = (greeting.node, greeting.incarnation);
@@ -155,14 +155,15 @@ impl InboundConnections {
                 }
                 self.counters.frames_received.add(1);
                 if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
-                    return End::Closed("this node ends".into());
+                    return End::ending();
                 }
                 received += 1;
                 // Seldom for one whose frames do not count: each question wakes the orchestrator.
                 if !is_heard && received.is_power_of_two() {
                     match self.has_counted(guest, greeting, from) {
                         Ok(has_counted) => is_heard = has_counted,
-                        Err(refusal) => return End::Failed(InboundFailure::Refused(refusal)),
+                        Err(HandshakeError::Ending) => return End::ending(),
+                        Err(error) => return End::Failed(error.into()),
                     }
                 }
             }
@@ -175,7 +176,7 @@ impl InboundConnections {
         guest: &Guest,
         greeting: &Greeting,
         from: &Address,
-    ) -> Result<bool, HandshakeRefusal> {
+    ) -> Result<bool, HandshakeError> {
         match self.judged(greeting, from)? {
             Judgement::Known => {
                 let (peer, stream) = (guest.peer, guest.number);
@@ -197,11 +198,11 @@ impl InboundConnections {
         from: &Address,
         closer: &Arc<dyn Close>,
         number: u64,
-    ) -> Result<Greeting, HandshakeRefusal> {
+    ) -> Result<Greeting, HandshakeError> {
         let own = self.introduction.to(greeting.node);
         greeting.check(&own)?;
         if !self.wake_dialer.contains_key(&greeting.node) {
-            return Err(HandshakeRefusal::UnknownName(greeting.node));
+            return Err(HandshakeRefusal::UnknownName(greeting.node).into());
         }
         greeting.check_members(&own)?;
         self.judged(greeting, from)?;
@@ -210,19 +211,22 @@ impl InboundConnections {
     }
 
     /// What the elector says of the dialler's life, unless it is over.
-    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeRefusal> {
+    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeError> {
         let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
-        match (self.judge)(Claim { peer, incarnation, birth }) {
-            None | Some(Judgement::Stopped) => Err(HandshakeRefusal::Stopped(greeting.addressee)),
+        let refusal = match (self.judge)(Claim { peer, incarnation, birth }) {
+            // It has not stopped for good: its peers find it gone, or started again.
+            None => return Err(HandshakeError::Ending),
+            Some(Judgement::Stopped) => HandshakeRefusal::Stopped(greeting.addressee),
             Some(Judgement::Over(Body::Reject { rejected, known })) => {
                 let known_at = self.slots().home(peer, known);
-                Err(HandshakeRefusal::Life { rejected, known, dialler: from.clone(), known_at })
+                HandshakeRefusal::Life { rejected, known, dialler: from.clone(), known_at }
             }
             Some(Judgement::Over(Body::WentBack { rejected, epoch, offset })) => {
-                Err(HandshakeRefusal::WentBack { rejected, epoch, offset })
+                HandshakeRefusal::WentBack { rejected, epoch, offset }
             }
-            Some(judgement) => Ok(judgement),
-        }
+            Some(judgement) => return Ok(judgement),
+        };
+        Err(refusal.into())
     }
 
     /// Counts a dialler that was not let in, and tells the host of it once in a while.
@@ -249,22 +253,6 @@ fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u
     }
 }
 
-/// Where a dialler is: at `listen` if it said so, else where it dials from. Whoever listens on every address of its host
-/// is found at the one that it dials from.
-fn home(listen: &Address, from: &Address) -> Address {
-    if listen.as_str().is_empty() {
-        return from.clone();
-    }
-    let parse = |address: &Address| address.as_str().parse::<SocketAddr>().ok();
-    match (parse(listen), parse(from)) {
-        (Some(mut told), Some(seen)) if told.ip().is_unspecified() => {
-            told.set_ip(seen.ip());
-            Address::new(&told.to_string()).unwrap_or_default()
-        }
-        _ => listen.clone(),
-    }
-}
-
 /// The kind of failure, for metrics.
 fn kind_of(failure: &InboundFailure) -> String {
     match failure {
@@ -280,7 +268,7 @@ impl From<HandshakeError> for InboundFailure {
             HandshakeError::Foreign(what) => Self::Foreign(what),
             HandshakeError::Io(error) if Unproven::of(&error).is_some() => Self::Unproven(error.to_string()),
             HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
-            HandshakeError::Io(_) => Self::Closed,
+            HandshakeError::Io(_) | HandshakeError::Ending => Self::Closed,
         }
     }
 }
@@ -293,6 +281,10 @@ enum End {
 }
 
 impl End {
+    fn ending() -> Self {
+        Self::Closed("this node ends".into())
+    }
+
     fn of(error: &io::Error) -> Self {
         Self::Closed(match error.kind() {
             io::ErrorKind::UnexpectedEof => {

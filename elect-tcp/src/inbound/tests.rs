@@ -30,18 +30,22 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        let lives = Lives::default();
+        Self::with(judge(Arc::clone(&lives)), lives)
+    }
+
+    fn with(judge: Judge, lives: Lives) -> Self {
         let network = LocalNetwork::new();
         let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
         let (wake, woken) = bounded(1);
         let (stopper, stop) = bounded(0);
         let (learning, learnt) = bounded(64);
-        let lives = Lives::default();
         let connections = Arc::new(InboundConnections {
             introduction: introduction("a"),
             handshake_timeout: BOUND * 10,
             inbox: inbox_in,
-            judge: judge(Arc::clone(&lives)),
+            judge,
             learn: Box::new(move |peer, address, _| learning.send((peer, address.clone())).unwrap()),
             wake_dialer: [(id("b"), wake), (id("c"), bounded(1).0)].into(),
             refusals: Refusals::new(["a", "b", "c"].map(id).into_iter()),
@@ -371,47 +375,16 @@ fn garbage_from_a_member_ends_its_stream_only() {
     bench.end();
 }
 
-/// Says its name when it is closed.
-struct Named(&'static str, Sender<&'static str>);
-
-impl Close for Named {
-    fn close(&self) {
-        self.1.send(self.0).unwrap();
-    }
-}
-
-/// Two streams of one life, and the reader of the older one is late.
+/// A peer that is told to look after it, and to start it again, would cry at every restart.
 #[test]
-fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
-    let (closing, closed) = bounded(4);
-    let guest = |number, counter, name| Guest {
-        number,
-        peer: id("b"),
-        incarnation: Incarnation { counter, random: 1 },
-        home: Address::default(),
-        closer: Arc::new(Named(name, closing.clone())),
-    };
-    let mut slots = Slots::default();
-    assert_eq!(slots.hear(&guest(2, 1, "newer")), Some(1));
-    assert_eq!(slots.hear(&guest(1, 1, "older")), None);
-    assert_eq!(closed.try_recv(), Ok("older"));
-    assert_eq!(slots.hear(&guest(0, 2, "of a later life")), Some(2));
-    assert_eq!(closed.try_recv(), Ok("newer"));
-    assert!(closed.is_empty());
-}
-
-#[test]
-fn a_home_is_an_address_that_leads_somewhere() {
-    let address = |text: &str| Address::new(text).unwrap();
-    for (listen, from, wanted) in [
-        ("10.0.0.2:7001", "10.0.0.1:40000", "10.0.0.2:7001"),
-        ("b.example:7001", "10.0.0.1:40000", "b.example:7001"),
-        ("0.0.0.0:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
-        ("[::]:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
-        ("[::]:7001", "[fd00::1]:40000", "[fd00::1]:7001"),
-        ("0.0.0.0:7001", "", "0.0.0.0:7001"),
-        ("", "10.0.0.1:40000", "10.0.0.1:40000"),
-    ] {
-        assert_eq!(home(&address(listen), &address(from)), address(wanted), "{listen} {from}");
-    }
+fn a_node_that_ends_closes_the_stream_and_refuses_nobody() {
+    let bench = Bench::with(Box::new(|_| None), Lives::default());
+    let end = bench.greet(&greeting("b")).unwrap_err();
+    assert!(
+        matches!(&end, HandshakeError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof),
+        "{end}"
+    );
+    assert!(bench.inbox.is_empty() && bench.connections.refusals.all().is_empty());
+    assert_eq!(bench.connections.counters.read().handshakes_failed, 0);
+    bench.end();
 }
