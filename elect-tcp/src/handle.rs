@@ -26,6 +26,9 @@ use crate::watch::LeaderWatch;
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
+/// The least and the most that the elector takes for a handover.
+const HANDOVER_LEAST: Duration = Duration::from_millis(1);
+const HANDOVER_MOST: Duration = Duration::from_hours(1);
 
 /// The node has ended, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,28 +143,29 @@ impl NodeHandle {
 
     /// What this node knows of itself, its peers and its links.
     pub fn status(&self) -> Result<NodeStatus, NodeGone> {
-        self.ask(|context| NodeStatus {
-            elector: context.elector.status(context.now),
-            links: context.effects.links.all(),
-            refused: context.effects.refusals.all(),
+        self.ask(|context| {
+            let refused = context.effects.refusals.all();
+            let links = context.effects.links.all(&refused);
+            NodeStatus { elector: context.elector.status(context.now), links, refused }
         })
     }
 
     /// Why this node leads or does not, and why nobody does; and what is wrong with which link.
     pub fn explain(&self) -> Result<NodeExplanation, NodeGone> {
-        self.ask(|context| NodeExplanation {
-            elector: context.elector.explain(context.now),
-            links: context.effects.links.all(),
-            refused: context.effects.refusals.all(),
+        self.ask(|context| {
+            let refused = context.effects.refusals.all();
+            let links = context.effects.links.all(&refused);
+            NodeExplanation { elector: context.elector.explain(context.now), links, refused }
         })
     }
 
     /// The links to the peers, sorted by name.
     pub fn links(&self) -> Result<Vec<Link>, NodeGone> {
-        self.ask(|context| context.effects.links.all())
+        self.ask(|context| context.effects.links.all(&context.effects.refusals.all()))
     }
 
-    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count.
+    /// Who dialled this node and was not let in, the newest last: at most 64, each with its count. Half of the places are
+    /// kept for those that claimed a member's name.
     pub fn refused_diallers(&self) -> Result<Vec<RefusedDialler>, NodeGone> {
         self.ask(|context| context.effects.refusals.all())
     }
@@ -299,9 +303,12 @@ impl NodeHandle {
         self.shutdown_within(SHUTDOWN_BOUND)
     }
 
-    /// The same within another bound, of which the handover gets half.
+    /// The same within another bound, of which the handover gets half, and an hour at most.
+    ///
+    /// A node that does not even take the request within the bound goes on until it is asked again or the last handle is
+    /// dropped.
     pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
-        let (began, for_handover) = (Instant::now(), bound / 2);
+        let (began, for_handover) = (Instant::now(), (bound / 2).clamp(HANDOVER_LEAST, HANDOVER_MOST));
         self.end(began, bound, move |context| {
             let request = HandoverRequest { timeout: Some(for_handover), ..HandoverRequest::default() };
             // Before office there is nothing to drain: the best member is as good at once. Nor does anybody drain who
@@ -327,7 +334,7 @@ impl NodeHandle {
         end: impl FnOnce(&mut CommandContext<'_>) + Send + 'static,
     ) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
-        let _ = self.shared.commands.send(Box::new(end));
+        let _ = self.shared.commands.send_timeout(Box::new(end), bound);
         let left = bound.saturating_sub(began.elapsed());
         self.shared.threads.join_all(left).map_err(|threads| ShutdownError { waited: bound, threads })
     }
@@ -363,38 +370,4 @@ impl NodeHandle {
 }
 
 #[cfg(test)]
-mod tests {
-    use elect_core::{Config, Duty, NoLog, StepDown};
-    use elect_harness::{cluster, id};
-
-    use super::*;
-    use crate::event::HostEvent;
-    use crate::{Node, NodeConfig, VoteFile};
-
-    /// The one thread without which nothing can say that it is over.
-    #[test]
-    fn a_leader_whose_own_thread_panics_tells_its_loss_and_its_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let elect = Config::builder(cluster(), id("only")).voters([id("only")]).build().unwrap();
-        let vote_file = directory.path().join("only.vote");
-        VoteFile::init(&vote_file, &elect).unwrap();
-        let config = NodeConfig::builder(elect, &vote_file).listen(([127, 0, 0, 1], 0).into());
-        let (node, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
-        let mut told = events.into_iter();
-        let led = told.find_map(|event| match event {
-            HostEvent::Act(Duty::Elected(elected)) => Some(elected.epoch()),
-            _ => None,
-        });
-        node.tell(|_, _| panic!("a bug of the elector"));
-        let lost = told.find_map(|event| match event {
-            HostEvent::Lost(loss) => Some((loss.epoch, loss.reason)),
-            _ => None,
-        });
-        assert_eq!(lost, led.map(|epoch| (epoch, StepDown::DriverFailed)));
-        assert!(
-            matches!(told.next(), Some(HostEvent::Ended(Ended::Panicked { thread })) if thread == "elect-node")
-        );
-        assert_eq!((node.lease(), node.role()), (None, Role::Ended));
-        node.shutdown().unwrap();
-    }
-}
+mod tests;

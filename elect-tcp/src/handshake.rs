@@ -69,7 +69,7 @@ pub(crate) fn dial<S: Stream>(
 pub(crate) fn accept<S: Stream>(
     stream: &mut S,
     timeout: Duration,
-    judge: impl FnOnce(&Greeting) -> Result<Greeting, HandshakeRefusal>,
+    judge: impl FnOnce(&Greeting) -> Result<Greeting, HandshakeError>,
 ) -> Result<Greeting, (HandshakeError, Option<NodeId>)> {
     let mut timed = Timed { stream, deadline: Instant::now() + timeout };
     let greeting = match read_greeting(&mut timed) {
@@ -78,12 +78,12 @@ pub(crate) fn accept<S: Stream>(
     };
     let claimed = greeting.node;
     let verdict = match timed.stream.proven() {
-        Some(proven) if proven != claimed => Err(HandshakeRefusal::Identity { claimed, proven }),
+        Some(proven) if proven != claimed => Err(HandshakeRefusal::Identity { claimed, proven }.into()),
         _ => judge(&greeting),
     };
     let answered = match verdict {
         Ok(own) => timed.write_all(&greeting_bytes(WELCOME, &own)).map_err(HandshakeError::Io),
-        Err(refusal) => Err(tell(&mut timed, refusal.into())),
+        Err(error) => Err(tell(&mut timed, error)),
     };
     answered.map(|()| greeting).map_err(|error| (error, Some(claimed)))
 }

@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
 pub(crate) use self::judge::{Judge, judge};
-use self::slots::Guest;
 pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
+use self::slots::{Guest, home};
 use crate::clock;
 use crate::closers::Closers;
 use crate::counters::Counters;
@@ -112,6 +112,7 @@ impl InboundConnections {
         });
         let greeting = match accepted {
             Ok(greeting) => greeting,
+            Err((HandshakeError::Ending, _)) => return,
             Err((error, claimed)) => return self.on_failure(from, claimed, error.into()),
         };
         let (peer, incarnation) = (greeting.node, greeting.incarnation);
@@ -154,14 +155,15 @@ impl InboundConnections {
                 }
                 self.counters.frames_received.add(1);
                 if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
-                    return End::Closed("this node ends".into());
+                    return End::ending();
                 }
                 received += 1;
                 // Seldom for one whose frames do not count: each question wakes the orchestrator.
                 if !is_heard && received.is_power_of_two() {
                     match self.has_counted(guest, greeting, from) {
                         Ok(has_counted) => is_heard = has_counted,
-                        Err(refusal) => return End::Failed(InboundFailure::Refused(refusal)),
+                        Err(HandshakeError::Ending) => return End::ending(),
+                        Err(error) => return End::Failed(error.into()),
                     }
                 }
             }
@@ -174,12 +176,15 @@ impl InboundConnections {
         guest: &Guest,
         greeting: &Greeting,
         from: &Address,
-    ) -> Result<bool, HandshakeRefusal> {
+    ) -> Result<bool, HandshakeError> {
         match self.judged(greeting, from)? {
             Judgement::Known => {
-                self.slots().hear(guest);
-                (self.learn)(guest.peer, &greeting.listen, from);
-                let _ = self.inbox.send(Input::Heard { peer: guest.peer, stream: guest.number });
+                let (peer, stream) = (guest.peer, guest.number);
+                let change = self.slots().hear(guest);
+                if let Some(change) = change {
+                    (self.learn)(peer, &greeting.listen, from);
+                    let _ = self.inbox.send(Input::Heard { peer, stream, change });
+                }
                 Ok(true)
             }
             _ => Ok(false),
@@ -193,11 +198,11 @@ impl InboundConnections {
         from: &Address,
         closer: &Arc<dyn Close>,
         number: u64,
-    ) -> Result<Greeting, HandshakeRefusal> {
+    ) -> Result<Greeting, HandshakeError> {
         let own = self.introduction.to(greeting.node);
         greeting.check(&own)?;
         if !self.wake_dialer.contains_key(&greeting.node) {
-            return Err(HandshakeRefusal::UnknownName(greeting.node));
+            return Err(HandshakeRefusal::UnknownName(greeting.node).into());
         }
         greeting.check_members(&own)?;
         self.judged(greeting, from)?;
@@ -206,19 +211,22 @@ impl InboundConnections {
     }
 
     /// What the elector says of the dialler's life, unless it is over.
-    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeRefusal> {
+    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeError> {
         let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
-        match (self.judge)(Claim { peer, incarnation, birth }) {
-            None | Some(Judgement::Stopped) => Err(HandshakeRefusal::Stopped(greeting.addressee)),
+        let refusal = match (self.judge)(Claim { peer, incarnation, birth }) {
+            // It has not stopped for good: its peers find it gone, or started again.
+            None => return Err(HandshakeError::Ending),
+            Some(Judgement::Stopped) => HandshakeRefusal::Stopped(greeting.addressee),
             Some(Judgement::Over(Body::Reject { rejected, known })) => {
                 let known_at = self.slots().home(peer, known);
-                Err(HandshakeRefusal::Life { rejected, known, dialler: from.clone(), known_at })
+                HandshakeRefusal::Life { rejected, known, dialler: from.clone(), known_at }
             }
             Some(Judgement::Over(Body::WentBack { rejected, epoch, offset })) => {
-                Err(HandshakeRefusal::WentBack { rejected, epoch, offset })
+                HandshakeRefusal::WentBack { rejected, epoch, offset }
             }
-            Some(judgement) => Ok(judgement),
-        }
+            Some(judgement) => return Ok(judgement),
+        };
+        Err(refusal.into())
     }
 
     /// Counts a dialler that was not let in, and tells the host of it once in a while.
@@ -236,12 +244,11 @@ impl InboundConnections {
 }
 
 fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u64) -> Guest {
-    let home = if greeting.listen.as_str().is_empty() { from } else { &greeting.listen };
     Guest {
         number,
         peer: greeting.node,
         incarnation: greeting.incarnation,
-        home: home.clone(),
+        home: home(&greeting.listen, from),
         closer: Arc::clone(closer),
     }
 }
@@ -261,7 +268,7 @@ impl From<HandshakeError> for InboundFailure {
             HandshakeError::Foreign(what) => Self::Foreign(what),
             HandshakeError::Io(error) if Unproven::of(&error).is_some() => Self::Unproven(error.to_string()),
             HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
-            HandshakeError::Io(_) => Self::Closed,
+            HandshakeError::Io(_) | HandshakeError::Ending => Self::Closed,
         }
     }
 }
@@ -274,6 +281,10 @@ enum End {
 }
 
 impl End {
+    fn ending() -> Self {
+        Self::Closed("this node ends".into())
+    }
+
     fn of(error: &io::Error) -> Self {
         Self::Closed(match error.kind() {
             io::ErrorKind::UnexpectedEof => {

@@ -11,8 +11,8 @@ use crate::link::{Link, LinkEnd, RefusedDialler};
 #[derive(Debug)]
 pub(crate) struct Links {
     links: BTreeMap<NodeId, Link>,
-    /// The number of the stream on which each peer is heard.
-    heard_on: BTreeMap<NodeId, u64>,
+    /// Since which change of streams each peer is heard, and the number of the stream.
+    heard_on: BTreeMap<NodeId, (u64, u64)>,
 }
 
 impl Links {
@@ -21,9 +21,15 @@ impl Links {
         Self { links, heard_on: BTreeMap::new() }
     }
 
-    /// Sorted by name.
-    pub(crate) fn all(&self) -> Vec<Link> {
-        self.links.values().cloned().collect()
+    /// Sorted by name. Each names the last of `refused` that claimed its peer's name, also where the host was not told.
+    pub(crate) fn all(&self, refused: &[RefusedDialler]) -> Vec<Link> {
+        let mut links: Vec<_> = self.links.values().cloned().collect();
+        for link in &mut links {
+            if let Some(last) = refused.iter().rfind(|refused| refused.claimed == Some(link.peer)) {
+                link.refused = Some(last.clone());
+            }
+        }
+        links
     }
 
     pub(crate) fn on_outbound(
@@ -70,10 +76,14 @@ impl Links {
         }
     }
 
-    /// A frame on this stream has counted.
-    pub(crate) fn on_heard(&mut self, peer: NodeId, stream: u64, now: Time) -> Option<&Link> {
+    /// A frame on this stream has counted. The threads that read streams may tell it in another order than that in which
+    /// the streams took each other's place, which `change` counts.
+    pub(crate) fn on_heard(&mut self, peer: NodeId, stream: u64, change: u64, now: Time) -> Option<&Link> {
         let link = self.links.get_mut(&peer)?;
-        self.heard_on.insert(peer, stream);
+        if self.heard_on.get(&peer).is_some_and(|(later, _)| *later > change) {
+            return None;
+        }
+        self.heard_on.insert(peer, (change, stream));
         if link.inbound.is_up {
             return None;
         }
@@ -90,7 +100,7 @@ impl Links {
         now: Time,
     ) -> Option<&Link> {
         let link = self.links.get_mut(&peer)?;
-        if link.inbound.is_up && self.heard_on.get(&peer) == Some(&stream) {
+        if link.inbound.is_up && self.heard_on.get(&peer).is_some_and(|(_, heard)| *heard == stream) {
             link.inbound = LinkEnd::down(now, Some(reason));
             return Some(link);
         }
@@ -135,18 +145,30 @@ mod tests {
     }
 
     fn inbound(links: &Links) -> LinkEnd {
-        links.all().remove(0).inbound
+        links.all(&[]).remove(0).inbound
     }
 
     #[test]
     fn the_end_of_a_stream_that_another_has_replaced_is_no_news() {
         let mut links = links();
-        assert!(links.on_heard(id("b"), 1, NOW).is_some());
-        assert!(links.on_heard(id("b"), 2, NOW).is_none(), "it was heard, and is");
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_some());
+        assert!(links.on_heard(id("b"), 2, 2, NOW).is_none(), "it was heard, and is");
         assert!(links.on_unheard(id("b"), 1, "displaced".into(), NOW).is_none());
         assert!(inbound(&links).is_up);
         assert!(links.on_unheard(id("b"), 2, "closed".into(), NOW).is_some());
         assert_eq!(inbound(&links), LinkEnd::down(NOW, Some("closed".into())));
+    }
+
+    #[test]
+    fn streams_that_take_each_others_place_may_be_told_in_any_order() {
+        let mut links = links();
+        assert!(links.on_heard(id("b"), 2, 2, NOW).is_some());
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_none());
+        assert!(links.on_unheard(id("b"), 1, "displaced".into(), NOW).is_none());
+        assert!(inbound(&links).is_up, "stream 2 lives");
+        assert!(links.on_unheard(id("b"), 2, "closed".into(), NOW).is_some());
+        assert!(links.on_heard(id("b"), 1, 1, NOW).is_none(), "it is over");
+        assert!(!inbound(&links).is_up);
     }
 
     #[test]
@@ -162,8 +184,8 @@ mod tests {
     #[test]
     fn nobody_else_has_a_link() {
         let mut links = links();
-        assert!(links.on_heard(id("x"), 1, NOW).is_none());
+        assert!(links.on_heard(id("x"), 1, 1, NOW).is_none());
         assert!(links.on_outbound(id("x"), LinkState::Up, None, NOW).is_none());
-        assert_eq!(links.all().len(), 1);
+        assert_eq!(links.all(&[]).len(), 1);
     }
 }

@@ -248,7 +248,7 @@ impl<T: Transport> Assembly<T> {
         Self {
             own_address,
             introduction,
-            refusals: Refusals::default(),
+            refusals: Refusals::new(config.elect.members().iter().map(|member| member.id)),
             config,
             transport,
             threads: Threads::default(),

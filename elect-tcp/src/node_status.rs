@@ -47,9 +47,9 @@ impl fmt::Display for NodeExplanation {
         for link in &self.links {
             write!(f, "\n{}", link.describe(self.elector.now))?;
         }
-        let is_shown =
-            |refused: &&RefusedDialler| !self.links.iter().any(|link| Some(link.peer) == refused.claimed);
-        for refused in self.refused.iter().filter(is_shown) {
+        let is_left =
+            |refused: &&RefusedDialler| !self.links.iter().any(|link| link.refused.as_ref() == Some(refused));
+        for refused in self.refused.iter().filter(is_left) {
             write!(f, "\n{} ago {refused}", Span(self.elector.now.since(refused.last)))?;
         }
         Ok(())

@@ -55,8 +55,8 @@ pub(crate) enum Input {
     Rejected { peer: NodeId, said: Body },
     /// A peer dialled this node and said who it is.
     Greeted { peer: NodeId, incarnation: Incarnation, address: Address },
-    /// A frame on a stream that a peer dialled has counted, the first on that stream.
-    Heard { peer: NodeId, stream: u64 },
+    /// A frame on a stream that a peer dialled has counted, the first on that stream; `change` counts such changes.
+    Heard { peer: NodeId, stream: u64, change: u64 },
     /// A stream that a peer dialled has ended.
     Unheard { peer: NodeId, stream: u64, reason: String },
     /// Somebody who dialled this node was not let in, and the host shall hear of it.
@@ -311,7 +311,9 @@ impl Orchestrator {
             Input::Greeted { peer, incarnation, address } => {
                 self.effects.links.on_greeted(peer, incarnation, address);
             }
-            Input::Heard { peer, stream } => self.effects.change(|links| links.on_heard(peer, stream, now)),
+            Input::Heard { peer, stream, change } => {
+                self.effects.change(|links| links.on_heard(peer, stream, change, now));
+            }
             Input::Unheard { peer, stream, reason } => {
                 self.effects.change(|links| links.on_unheard(peer, stream, reason, now));
             }

@@ -62,10 +62,11 @@ impl Threads {
 
     /// Waits until every thread has ended and joins it; the names of those that have not ended after `bound`.
     pub(crate) fn join_all(&self, bound: Duration) -> Result<(), Vec<String>> {
-        let deadline = Instant::now() + bound;
+        // None: never.
+        let deadline = Instant::now().checked_add(bound);
         let mut entries = self.lock();
         while !entries.running.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(bound, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 let mut names: Vec<_> = entries.running.values().map(|entry| entry.name.clone()).collect();
                 names.sort();
@@ -102,14 +103,17 @@ struct ExitGuard<P: FnOnce(String)> {
 
 impl<P: FnOnce(String)> Drop for ExitGuard<P> {
     fn drop(&mut self) {
-        if let Some((panicked, name)) = self.panicked.take().filter(|_| thread::panicking()) {
-            panicked(name);
-        }
+        let panicked = self.panicked.take();
         let mut entries = self.threads.lock();
         let own = entries.running.remove(&self.number);
         entries.exited.extend(own);
         drop(entries);
         self.threads.0.exited.notify_all();
+        // Only now: what the closure holds may stand for the thread's place. Whoever joins the thread waits for this.
+        match panicked {
+            Some((panicked, name)) if thread::panicking() => panicked(name),
+            not_called => drop(not_called),
+        }
     }
 }
 
@@ -147,6 +151,25 @@ mod tests {
         let (report, reported) = bounded(1);
         threads.spawn("clumsy", move |name| report.send(name).unwrap(), || panic!("on purpose")).unwrap();
         assert_eq!(reported.recv_timeout(BOUND), Ok("clumsy".into()));
+        assert_eq!(threads.join_all(BOUND), Ok(()));
+    }
+
+    /// Says at its end how many threads are on the list.
+    struct Place(Threads, crossbeam_channel::Sender<usize>);
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.1.send(self.0.count()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_once_its_thread_is_off_the_list() {
+        let threads = Threads::default();
+        let (freeing, freed) = bounded(1);
+        let place = Place(threads.clone(), freeing);
+        threads.spawn("guest", move |_| drop(place), || ()).unwrap();
+        assert_eq!(freed.recv_timeout(BOUND), Ok(0));
         assert_eq!(threads.join_all(BOUND), Ok(()));
     }
 

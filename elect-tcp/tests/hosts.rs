@@ -48,6 +48,26 @@ fn a_leader_that_is_shut_down_hands_over_first() {
     assert_eq!(Some(cluster.names[next]), target);
 }
 
+/// An elector takes an hour for a handover at most, and a clock does not go on for ever.
+#[test]
+fn a_shutdown_that_may_take_days_hands_over_all_the_same() {
+    for bound in [Duration::from_hours(3), Duration::MAX] {
+        let mut cluster = Cluster::start(&["a", "b", "c"]);
+        let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+        cluster.wait_for_followers(leader);
+        let handle = cluster.handle(leader).clone();
+        let observer = handle.subscribe().unwrap();
+        let stopping = thread::spawn(move || handle.shutdown_within(bound));
+        cluster.wait("end", |cluster| !cluster.ended.is_empty());
+        stopping.join().unwrap().unwrap();
+        let lost = observer.into_iter().find_map(|event| match event {
+            Observed::Lost(loss) => Some(loss.reason),
+            _ => None,
+        });
+        assert!(matches!(lost, Some(StepDown::HandedOver(_))), "{lost:?}");
+    }
+}
+
 /// Nobody drains: half of the bound is the handover's, and then the node resigns.
 #[test]
 fn a_host_that_does_not_drain_costs_half_of_the_bound() {

@@ -260,3 +260,37 @@ fn who_greets_in_the_name_of_a_member_and_falls_silent_disturbs_nobody() {
     assert_eq!(after.iter().map(|link| link.inbound.since).collect::<Vec<_>>(), before);
     drop(silent);
 }
+
+/// Events are rationed: whoever made up names used up what a twin needs to be seen.
+#[test]
+fn a_twin_is_seen_though_strangers_make_up_names() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    let handle = cluster.handle(leader);
+    spin("links", || handle.links().unwrap().iter().all(|link| link.inbound.is_up));
+    let other = (leader + 1) % 3;
+    let (name, address) = (cluster.names[other], cluster.addresses[leader]);
+    let life = cluster.handle(other).status().unwrap().incarnation;
+    let greeting = RawGreeting::of(&cluster.elect(other), cluster.names[leader].as_str(), life);
+    let make_up = |number| {
+        let stranger = RawGreeting { node: format!("x{number}"), ..greeting.clone() };
+        assert_eq!(stranger.greet(address).1, 5);
+    };
+    (0..70).for_each(make_up);
+    let incarnation = Incarnation { random: !life.random, ..life };
+    assert_eq!(RawGreeting { incarnation, ..greeting.clone() }.greet(address).1, 10);
+    (70..140).for_each(make_up);
+    let told = hear(&cluster.member(leader).events, "refused twin", |event| {
+        match event {
+            HostEvent::Happened(NodeNotice::DiallerRefused(refused)) => Some(refused),
+            _ => None,
+        }
+        .filter(|refused| refused.claimed == Some(name))
+    });
+    assert!(told.to_string().contains("is a twin"), "{told}");
+    let links = handle.links().unwrap();
+    let link = links.iter().find(|link| link.peer == name).unwrap();
+    assert!(link.refused.as_ref().is_some_and(|refused| refused.failure == told.failure), "{link:?}");
+    assert!(handle.explain().unwrap().to_string().contains("is a twin"));
+}

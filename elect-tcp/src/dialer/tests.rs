@@ -217,7 +217,7 @@ fn a_refusal_is_told_once_and_one_of_its_life_reaches_the_elector_each_time() {
     let (refusal, body) = over();
     let refuse = || {
         let mut stream = bench.listener.accept().unwrap();
-        handshake::accept(&mut stream, BOUND, |_| Err(refusal.clone())).unwrap_err();
+        handshake::accept(&mut stream, BOUND, |_| Err(refusal.clone().into())).unwrap_err();
     };
     let rejected = || match bench.inbox.recv_timeout(BOUND).unwrap() {
         Input::Rejected { peer, said } => assert_eq!((peer, &said), (id("b"), &body)),
@@ -249,7 +249,7 @@ fn a_doubt_is_asked_beside_the_stream_that_stands() {
     bench.put(&heartbeat(1), clock::now());
     assert_eq!(next(&mut frames), heartbeat(1), "while the peer is being asked");
     let (refusal, body) = over();
-    handshake::accept(&mut asked, BOUND, |_| Err(refusal)).unwrap_err();
+    handshake::accept(&mut asked, BOUND, |_| Err(refusal.into())).unwrap_err();
     match bench.inbox.recv_timeout(BOUND).unwrap() {
         Input::Rejected { peer, said } => assert_eq!((peer, said), (id("b"), body)),
         other => panic!("{other:?}"),

@@ -202,4 +202,7 @@ pub(crate) enum HandshakeError {
     Foreign(&'static str),
     #[error("the handshake did not finish: {0}")]
     Io(#[from] io::Error),
+    /// The listener is about to be gone: it refuses nobody, and the dialler hears nothing but the end of the stream.
+    #[error("this node ends")]
+    Ending,
 }

@@ -17,7 +17,7 @@ fn shake(
     verdict: Result<Greeting, HandshakeRefusal>,
 ) -> (Result<Greeting, HandshakeError>, Accepted) {
     let (mut near, mut far) = UnixStream::pair().unwrap();
-    let listener = thread::spawn(move || accept(&mut far, TIMEOUT, |_| verdict));
+    let listener = thread::spawn(move || accept(&mut far, TIMEOUT, |_| verdict.map_err(Into::into)));
     let dialled = dial(&mut near, hello, TIMEOUT);
     (dialled, listener.join().unwrap())
 }

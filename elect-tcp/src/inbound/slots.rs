@@ -4,6 +4,7 @@
 //! nobody, the first frame that counts displaces the stream that was heard before.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use elect_core::{Address, Incarnation, NodeId};
@@ -20,6 +21,8 @@ pub(crate) const GREETED_MAX: usize = 2;
 #[derive(Default)]
 pub(crate) struct Slots {
     next: u64,
+    /// How many streams have become that of their member.
+    hearings: u64,
     /// Threads, those included whose stream is closed but that have not ended yet.
     threads: usize,
     handshakes: VecDeque<(u64, Arc<dyn Close>)>,
@@ -71,13 +74,21 @@ impl Slots {
         self.greeted.push_back(guest);
     }
 
-    /// A frame of it has counted: from now on it is the stream of that member.
-    pub(super) fn hear(&mut self, guest: &Guest) {
+    /// A frame of it has counted: from now on it is the stream of that member, unless a newer one of the same life is.
+    /// The number of the change, the greater the later.
+    pub(super) fn hear(&mut self, guest: &Guest) -> Option<u64> {
         self.greeted.retain(|other| other.number != guest.number);
+        let is_newer = |heard: &&Guest| heard.incarnation == guest.incarnation && heard.number > guest.number;
+        if self.heard.get(&guest.peer).filter(is_newer).is_some() {
+            guest.closer.close();
+            return None;
+        }
         self.homes.insert(guest.peer, (guest.incarnation, guest.home.clone()));
         if let Some(earlier) = self.heard.insert(guest.peer, guest.clone()) {
             earlier.closer.close();
         }
+        self.hearings += 1;
+        Some(self.hearings)
     }
 
     /// Where that life of the peer was heard from last; empty where that is not known.
@@ -97,5 +108,74 @@ impl Slots {
     #[cfg(test)]
     pub(super) fn counts(&self) -> (usize, usize, usize, usize) {
         (self.threads, self.handshakes.len(), self.greeted.len(), self.heard.len())
+    }
+}
+
+/// Where a dialler is: at `listen` if it said so, else where it dials from. Whoever listens on every address of its host
+/// is found at the one that it dials from.
+pub(super) fn home(listen: &Address, from: &Address) -> Address {
+    if listen.as_str().is_empty() {
+        return from.clone();
+    }
+    let parse = |address: &Address| address.as_str().parse::<SocketAddr>().ok();
+    match (parse(listen), parse(from)) {
+        (Some(mut told), Some(seen)) if told.ip().is_unspecified() => {
+            told.set_ip(seen.ip());
+            Address::new(&told.to_string()).unwrap_or_default()
+        }
+        _ => listen.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Sender, bounded};
+
+    use super::*;
+    use crate::testing::id;
+
+    /// Says its name when it is closed.
+    struct Named(&'static str, Sender<&'static str>);
+
+    impl Close for Named {
+        fn close(&self) {
+            self.1.send(self.0).unwrap();
+        }
+    }
+
+    /// Two streams of one life, and the reader of the older one is late.
+    #[test]
+    fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
+        let (closing, closed) = bounded(4);
+        let guest = |number, counter, name| Guest {
+            number,
+            peer: id("b"),
+            incarnation: Incarnation { counter, random: 1 },
+            home: Address::default(),
+            closer: Arc::new(Named(name, closing.clone())),
+        };
+        let mut slots = Slots::default();
+        assert_eq!(slots.hear(&guest(2, 1, "newer")), Some(1));
+        assert_eq!(slots.hear(&guest(1, 1, "older")), None);
+        assert_eq!(closed.try_recv(), Ok("older"));
+        assert_eq!(slots.hear(&guest(0, 2, "of a later life")), Some(2));
+        assert_eq!(closed.try_recv(), Ok("newer"));
+        assert!(closed.is_empty());
+    }
+
+    #[test]
+    fn a_home_is_an_address_that_leads_somewhere() {
+        let address = |text: &str| Address::new(text).unwrap();
+        for (listen, from, wanted) in [
+            ("10.0.0.2:7001", "10.0.0.1:40000", "10.0.0.2:7001"),
+            ("b.example:7001", "10.0.0.1:40000", "b.example:7001"),
+            ("0.0.0.0:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
+            ("[::]:7001", "10.0.0.1:40000", "10.0.0.1:7001"),
+            ("[::]:7001", "[fd00::1]:40000", "[fd00::1]:7001"),
+            ("0.0.0.0:7001", "", "0.0.0.0:7001"),
+            ("", "10.0.0.1:40000", "10.0.0.1:40000"),
+        ] {
+            assert_eq!(home(&address(listen), &address(from)), address(wanted), "{listen} {from}");
+        }
     }
 }

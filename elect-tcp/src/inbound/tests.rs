@@ -30,21 +30,25 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        let lives = Lives::default();
+        Self::with(judge(Arc::clone(&lives)), lives)
+    }
+
+    fn with(judge: Judge, lives: Lives) -> Self {
         let network = LocalNetwork::new();
         let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
         let (wake, woken) = bounded(1);
         let (stopper, stop) = bounded(0);
         let (learning, learnt) = bounded(64);
-        let lives = Lives::default();
         let connections = Arc::new(InboundConnections {
             introduction: introduction("a"),
             handshake_timeout: BOUND * 10,
             inbox: inbox_in,
-            judge: judge(Arc::clone(&lives)),
+            judge,
             learn: Box::new(move |peer, address, _| learning.send((peer, address.clone())).unwrap()),
             wake_dialer: [(id("b"), wake), (id("c"), bounded(1).0)].into(),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(["a", "b", "c"].map(id).into_iter()),
             closers: Closers::default(),
             threads: Threads::default(),
             counters: Arc::default(),
@@ -368,5 +372,19 @@ fn garbage_from_a_member_ends_its_stream_only() {
     assert!(matches!(refused.failure, InboundFailure::Unreadable(_)), "{refused}");
     assert!(matches!(bench.input(), Input::Unheard { reason, .. } if reason.contains("cannot be read")));
     let (_again, _) = bench.greet(&greeting("b")).unwrap();
+    bench.end();
+}
+
+/// A peer that is told to look after it, and to start it again, would cry at every restart.
+#[test]
+fn a_node_that_ends_closes_the_stream_and_refuses_nobody() {
+    let bench = Bench::with(Box::new(|_| None), Lives::default());
+    let end = bench.greet(&greeting("b")).unwrap_err();
+    assert!(
+        matches!(&end, HandshakeError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof),
+        "{end}"
+    );
+    assert!(bench.inbox.is_empty() && bench.connections.refusals.all().is_empty());
+    assert_eq!(bench.connections.counters.read().handshakes_failed, 0);
     bench.end();
 }
