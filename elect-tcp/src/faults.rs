@@ -186,6 +186,10 @@ impl<T: Transport> Transport for FaultyTransport<T> {
         self.inner.tell(tell);
     }
 
+    fn welcomed(&self, peer: NodeId, remote: &Address) {
+        self.inner.welcomed(peer, remote);
+    }
+
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError> {
         let (path, began) = (self.faults.path(peer), Instant::now());
         let unanswered = || DialError::Failed(io::ErrorKind::TimedOut.into());
