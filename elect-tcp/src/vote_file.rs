@@ -212,7 +212,7 @@ impl Found {
         let written = if file.repaired > 0 {
             file.copies.repair(&record)
         } else if was != is {
-            file.copies.save(&record)
+            file.copies.renew(&record)
         } else {
             Ok(())
         };

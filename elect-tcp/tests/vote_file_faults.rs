@@ -322,6 +322,15 @@ fn a_node_syncs_as_it_is_configured() {
     }
 }
 
+/// Nobody has said yet how saves are to be made durable.
+#[test]
+fn what_opening_writes_is_synced_copy_by_copy() {
+    for job in ["open", "adopt"] {
+        let Some(calls) = calls(job, make_torn_and_moved) else { return };
+        assert_eq!(calls, ["write", "fdatasync"].repeat(4), "{job}");
+    }
+}
+
 #[test]
 fn a_relative_path_outlives_a_change_of_directory() {
     let Some(saved) = calls("from another directory", make_old) else { return };
