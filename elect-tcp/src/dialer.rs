@@ -147,6 +147,7 @@ impl<T: Transport> Dialer<T> {
             HandshakeError::Refused(refusal) => ConnectError::Unwelcome(refusal),
             error => ConnectError::Failed(error.to_string()),
         })?;
+        self.transport.welcomed(self.peer, &stream.remote());
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
         let sender = stream.sender()?;

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use elect_core::{Address, NodeId};
 
-use crate::transport::{Close, DialError, Stream, Tell, Transport, Watch};
+use crate::transport::{Close, DialError, Stream, Tell, Transport, TrySend, Watch};
 
 /// What happens to everything that a node sends to one peer. Each direction has its own: a node only sends on the streams
 /// that it dials.
@@ -34,7 +34,8 @@ pub enum Fault {
     /// Every dial and every write waits this long, and then happens. What a node has to say meanwhile waits behind it,
     /// and only the newest of it leaves.
     Delay(Duration),
-    /// Bytes leave one at a time, this long after one another: of a handshake too, which has a deadline.
+    /// Bytes leave one at a time, this long after one another: of a handshake too, which has a deadline. The first of a
+    /// frame may leave at once.
     Trickle(Duration),
     /// What is sent vanishes without an error, the other end's words and its end are not noticed, and a dial is not
     /// answered: a machine that is gone, or a cable. A stream that has lost bytes breaks as soon as the fault is over.
@@ -186,6 +187,10 @@ impl<T: Transport> Transport for FaultyTransport<T> {
         self.inner.tell(tell);
     }
 
+    fn welcomed(&self, peer: NodeId, remote: &Address) {
+        self.inner.welcomed(peer, remote);
+    }
+
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<Self::Stream, DialError> {
         let (path, began) = (self.faults.path(peer), Instant::now());
         let unanswered = || DialError::Failed(io::ErrorKind::TimedOut.into());
@@ -217,7 +222,8 @@ pub struct FaultyStream<S> {
     path: Arc<Path>,
     ending: Arc<Ending>,
     read_timeout: Cell<Option<Duration>>,
-    has_lost_bytes: bool,
+    /// Shared with what sends past the stream.
+    has_lost_bytes: Arc<AtomicBool>,
 }
 
 impl<S: Stream> FaultyStream<S> {
@@ -225,7 +231,7 @@ impl<S: Stream> FaultyStream<S> {
         let closer = inner.closer()?;
         let ending = Ending { path: Arc::clone(&path), inner: closer, is_closed: AtomicBool::new(false) };
         let (ending, read_timeout) = (Arc::new(ending), Cell::new(None));
-        Ok(Self { inner, path, ending, read_timeout, has_lost_bytes: false })
+        Ok(Self { inner, path, ending, read_timeout, has_lost_bytes: Arc::default() })
     }
 
     /// Waits as long as `fault` asks for, unless it is over earlier.
@@ -262,11 +268,13 @@ impl<S: Stream> Write for FaultyStream<S> {
         let fault = self.path.fault();
         match fault {
             Fault::HalfOpen => {
-                self.has_lost_bytes = true;
+                self.has_lost_bytes.store(true, Ordering::SeqCst);
                 return Ok(bytes.len());
             }
             Fault::Cut => return Err(io::ErrorKind::ConnectionReset.into()),
-            _ if self.has_lost_bytes => return Err(io::ErrorKind::ConnectionReset.into()),
+            _ if self.has_lost_bytes.load(Ordering::SeqCst) => {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
             Fault::None => {}
             Fault::Delay(span) => self.linger(fault, span)?,
             Fault::Trickle(span) => {
@@ -291,6 +299,12 @@ impl<S: Stream> Stream for FaultyStream<S> {
         Ok(Box::new(Watcher { inner: self.inner.watcher()?, ending: Arc::clone(&self.ending) }))
     }
 
+    fn sender(&self) -> io::Result<Option<Arc<dyn TrySend>>> {
+        let Some(inner) = self.inner.sender()? else { return Ok(None) };
+        let (path, has_lost_bytes) = (Arc::clone(&self.path), Arc::clone(&self.has_lost_bytes));
+        Ok(Some(Arc::new(Sender { inner, path, has_lost_bytes })))
+    }
+
     fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()> {
         self.read_timeout.set(read);
         self.inner.set_timeouts(read, write)
@@ -311,6 +325,29 @@ impl<S: fmt::Debug> fmt::Debug for FaultyStream<S> {
             .field("inner", &self.inner)
             .field("fault", &self.path.fault())
             .finish_non_exhaustive()
+    }
+}
+
+/// Sends without blocking what the fault lets through, and leaves to the stream what has to wait.
+struct Sender {
+    inner: Arc<dyn TrySend>,
+    path: Arc<Path>,
+    has_lost_bytes: Arc<AtomicBool>,
+}
+
+impl TrySend for Sender {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.path.fault() {
+            Fault::HalfOpen => {
+                self.has_lost_bytes.store(true, Ordering::SeqCst);
+                Ok(bytes.len())
+            }
+            Fault::Cut => Err(io::ErrorKind::ConnectionReset.into()),
+            _ if self.has_lost_bytes.load(Ordering::SeqCst) => Err(io::ErrorKind::ConnectionReset.into()),
+            Fault::None => self.inner.try_send(bytes),
+            Fault::Delay(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Fault::Trickle(_) => self.inner.try_send(&bytes[..bytes.len().min(1)]),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use elect_core::{Address, NodeId};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
-use self::whereabouts::Whereabouts;
+use self::whereabouts::{Proof, Whereabouts};
 use crate::config::{Listen, NodeConfig};
 use crate::socket_stream;
 use crate::transport::{DialError, Transport};
@@ -155,38 +155,92 @@ impl Transport for TcpTransport {
         }
     }
 
+    fn welcomed(&self, peer: NodeId, remote: &Address) {
+        if let (Some(whereabouts), Ok(address)) = (self.peers.get(&peer), remote.as_str().parse()) {
+            whereabouts.stood(address);
+        }
+    }
+
     fn dial(&self, peer: NodeId, timeout: Duration) -> Result<TcpStream, DialError> {
         let deadline = Instant::now() + timeout;
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no address is known for {peer}"));
         let whereabouts = self.peers.get(&peer).ok_or_else(unknown)?;
         let (addresses, unresolved) = whereabouts.addresses(timeout)?;
-        let mut refused = !addresses.is_empty();
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            self.check_plaintext(address)?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        let told = whereabouts.told_besides(&addresses);
+        let failed = match self.dial_each(whereabouts, &addresses, deadline, told.into_iter().count()) {
+            Ok(stream) => return Ok(stream),
+            Err(failed) => failed,
+        };
+        // A name that cannot be resolved may have moved: who refuses where it was proves nothing.
+        if let Some(unresolved) = unresolved {
+            let text = format!("{unresolved}; and where it was before: {}", failed.last);
+            return Err(io::Error::new(failed.last.kind(), text).into());
+        }
+        // A name with several addresses is refused only if every one of them refuses.
+        let all_refuse = !addresses.is_empty() && failed.refused.len() == addresses.len();
+        let proof = whereabouts.judge(all_refuse, &failed.refused);
+        if proof == Proof::New {
+            return Err(DialError::Refused);
+        }
+        let mut last = failed.last;
+        if let Some(told) = told {
+            match self.dial_each(whereabouts, &[told], deadline, 0) {
+                Ok(stream) => return Ok(stream),
+                Err(there) => {
+                    let text = format!("{last}; and where it says that it is, {told}: {}", there.last);
+                    last = io::Error::new(last.kind(), text);
+                }
             }
-            match TcpStream::connect_timeout(&address, left) {
+        }
+        Err(if proof == Proof::None { DialError::Failed(last) } else { DialError::Refused })
+    }
+}
+
+/// What became of addresses none of which took a connection.
+struct Failures {
+    refused: Vec<SocketAddr>,
+    last: io::Error,
+}
+
+impl TcpTransport {
+    /// Dials one address after the other. Each has its share of the time, and so have `spare` more that come afterwards: one
+    /// that is silent does not use up what the others need.
+    fn dial_each(
+        &self,
+        whereabouts: &Whereabouts,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        spare: usize,
+    ) -> Result<TcpStream, Failures> {
+        let mut refused = Vec::new();
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for (&address, shares) in addresses.iter().zip((1 + spare..=addresses.len() + spare).rev()) {
+            match self.connect(address, deadline, shares) {
                 Ok(stream) => {
-                    self.prepare(&stream)?;
                     whereabouts.worked(address);
                     return Ok(stream);
                 }
-                Err(error) => {
-                    refused &= error.kind() == io::ErrorKind::ConnectionRefused;
-                    last = error;
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    refused.push(address);
+                    last = io::Error::new(error.kind(), "nobody listens there");
                 }
+                Err(error) => last = error,
             }
         }
-        // A name that cannot be resolved may have moved: who refuses where it was proves nothing.
-        if let Some(unresolved) = unresolved {
-            let text = format!("{unresolved}; and where it was before: {last}");
-            return Err(io::Error::new(last.kind(), text).into());
+        Err(Failures { refused, last })
+    }
+
+    /// Dials one address, for a part of the time that is left.
+    fn connect(&self, address: SocketAddr, deadline: Instant, shares: usize) -> io::Result<TcpStream> {
+        self.check_plaintext(address)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(shares).unwrap_or(u32::MAX);
+        if share.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
-        // A name with several addresses is refused only if every one of them refuses.
-        Err(if refused { DialError::Refused } else { DialError::Failed(last) })
+        let stream = TcpStream::connect_timeout(&address, share)?;
+        self.prepare(&stream)?;
+        Ok(stream)
     }
 }
 

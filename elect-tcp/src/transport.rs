@@ -37,6 +37,12 @@ pub trait Transport: Send + Sync + 'static {
         let _ = (peer, address, remote);
     }
 
+    /// A stream that was dialled leads to `peer`: it has answered as that node. [`Stream::remote`] was `remote`. Where a
+    /// peer is looked for at several addresses, only a refusal from this one shows that its process is gone.
+    fn welcomed(&self, peer: NodeId, remote: &Address) {
+        let _ = (peer, remote);
+    }
+
     /// Whom to tell what the host should know of the transport. Called once, before anything else.
     fn tell(&self, tell: Tell) {
         drop(tell);
@@ -97,7 +103,8 @@ impl From<Unproven> for io::Error {
 /// Why dialling failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The peer's address answered that nobody listens there: its process is dead, where crash evidence is configured.
+    /// Nobody listens where the last stream to the peer led: its process is dead, where crash evidence is configured. Not
+    /// for an address to which none has led.
     #[error("the connection is refused")]
     Refused,
     /// Anything else, which proves nothing.

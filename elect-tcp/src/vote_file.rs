@@ -31,10 +31,11 @@ use self::paired_copies::{PairedCopies, Unreadable};
 /// refused.
 ///
 /// On Linux the file knows itself: its number in the file system and the moment of its making stand in it, with the
-/// boot of the machine at which they were last seen. Where they have been seen to outlast a reboot, a file that differs
-/// is a copy, and is refused ([`VoteFileError::Moved`]); where that is not known yet, the node starts and tells its host
+/// boot of the machine at which they were last seen. Where they have been seen to outlast two reboots in a row, a file that
+/// differs is a copy, and is refused ([`VoteFileError::Moved`]); where that is not known yet, the node starts and tells its host
 /// ([`NodeNotice::VoteFileMoved`]). On other systems, and on file systems that do not know when a file was made, nothing
-/// is compared. Neither is noticed: old content written back into the same file, and a whole disk set back to a snapshot.
+/// is compared. A copy knows as much as was known when it was made: a backup from before those reboots is told, not
+/// refused. Neither is noticed: old content written back into the same file, and a whole disk set back to a snapshot.
 /// For these there are the group's own checks of lives that go back.
 #[derive(Debug)]
 pub struct VoteFile {
@@ -211,7 +212,7 @@ impl Found {
         let written = if file.repaired > 0 {
             file.copies.repair(&record)
         } else if was != is {
-            file.copies.save(&record)
+            file.copies.renew(&record)
         } else {
             Ok(())
         };

@@ -33,6 +33,22 @@ fn three_nodes_elect_one_and_survive_its_shutdown() {
     assert!(cluster.handle(next).is_leader());
 }
 
+/// What the elector takes for evidence of a crash, where that is configured.
+#[test]
+fn a_peer_that_has_ended_refuses_where_it_stood() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    let follower = (leader + 1) % 3;
+    let (handle, name) = (cluster.handle(leader).clone(), cluster.names[follower]);
+    cluster.stop(follower);
+    spin("refusal", || {
+        let links = handle.links().unwrap();
+        let link = links.into_iter().find(|link| link.peer == name).unwrap();
+        link.outbound.reason.as_deref() == Some("the connection is refused")
+    });
+}
+
 #[test]
 fn every_node_knows_who_leads_and_where() {
     let mut cluster = Cluster::tuned(

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{BOUND, Cluster};
+use common::{BOUND, Cluster, spin};
 use elect_core::{Epoch, HandoverRequest, StepDown};
 use elect_tcp::{DutySummary, Ended, Events, HostEvent, NoEvent, Observed, Role};
 
@@ -76,9 +76,10 @@ fn a_host_that_does_not_drain_costs_half_of_the_bound() {
     cluster.wait_for_followers(leader);
     let member = cluster.members[leader].take().unwrap();
     let began = Instant::now();
-    member.handle.shutdown_within(Duration::from_millis(600)).unwrap();
+    // Wide enough for a machine that is busy.
+    member.handle.shutdown_within(Duration::from_secs(5)).unwrap();
     let took = began.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(600), "{took:?}");
+    assert!(took >= Duration::from_millis(2500) && took < Duration::from_secs(5), "{took:?}");
     let lost = member.events.into_iter().find_map(|event| match event {
         HostEvent::Lost(loss) => Some((loss.epoch, loss.reason)),
         _ => None,
@@ -207,7 +208,8 @@ fn the_end_of_a_lease_is_waited_for() {
     let (watch, end) = (handle.watch(), handle.lease_end().unwrap());
     assert!(end > Instant::now() && end < Instant::now() + Duration::from_secs(2));
     // Longer than one lease: it was renewed.
-    assert_eq!(watch.wait_for_lease_end(Some(end + Duration::from_millis(100))), Err(NoEvent::NotYet));
+    spin("a later end", || handle.lease_end().is_some_and(|later| later > end));
+    assert_eq!(watch.wait_for_lease_end(Some(end)), Err(NoEvent::NotYet));
     for follower in (0..3).filter(|index| *index != leader) {
         cluster.stop(follower);
     }

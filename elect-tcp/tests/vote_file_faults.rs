@@ -276,6 +276,22 @@ fn on_a_full_disk_a_file_is_replaced_in_place() {
     }
 }
 
+/// As Linux refuses a link to another user's file.
+#[test]
+fn a_file_to_which_no_link_may_be_made_is_copied_aside() {
+    let Some(shim) = shim() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().canonicalize().unwrap().join("a.vote");
+    make_old(&path);
+    for kept in ["a.vote.lost", "a.vote.lost.2"] {
+        let before = fs::read(&path).unwrap();
+        let outcome = work(shim, "replace", &path, "nolink", 1);
+        assert!(outcome.was_hit && outcome.is_done, "{}", outcome.text);
+        assert_eq!(fs::read(path.with_file_name(kept)).unwrap(), before, "{kept}");
+        assert_eq!(open(&path).unwrap(), Record::replacement(&config()));
+    }
+}
+
 #[test]
 fn on_a_full_disk_saves_go_on_and_no_file_begins() {
     let Some(shim) = shim() else { return };
@@ -319,6 +335,15 @@ fn a_node_syncs_as_it_is_configured() {
     assert!(calls.len() >= 4, "{calls:?}");
     for pair in calls.chunks(2) {
         assert_eq!(pair, ["write", "fdatasync"], "{calls:?}");
+    }
+}
+
+/// Nobody has said yet how saves are to be made durable.
+#[test]
+fn what_opening_writes_is_synced_copy_by_copy() {
+    for job in ["open", "adopt"] {
+        let Some(calls) = calls(job, make_torn_and_moved) else { return };
+        assert_eq!(calls, ["write", "fdatasync"].repeat(4), "{job}");
     }
 }
 

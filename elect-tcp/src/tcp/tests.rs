@@ -125,3 +125,93 @@ fn hundreds_may_wait_to_be_accepted() {
     let waiting: Result<Vec<_>, _> = (0..10).map(connect).collect();
     waiting.expect_err("it is what was asked for");
 }
+
+/// An address at which nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Where the name of `b` leads in a test: each has its own port, by its number.
+static LEADS_TO: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+fn leads<const TEST: usize>(address: SocketAddr) {
+    LEADS_TO[TEST].store(usize::from(address.port()), Ordering::SeqCst);
+}
+
+fn looked_up<const TEST: usize>(_: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(vec![at(&format!("127.0.0.1:{}", LEADS_TO[TEST].load(Ordering::SeqCst)))])
+}
+
+fn is_refused(transport: &TcpTransport) -> bool {
+    matches!(transport.dial(id("b"), BOUND), Err(DialError::Refused))
+}
+
+/// The name was led elsewhere before the process moved, and nobody listens there yet.
+#[test]
+fn a_name_that_leads_elsewhere_is_no_evidence_of_a_crash() {
+    let lives = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listens = lives.local_addr().unwrap();
+    leads::<0>(listens);
+    let transport = transport(looked_up::<0>);
+    assert_eq!(dialled(&transport), Ok(listens));
+    transport.welcomed(id("b"), &address(&listens.to_string()));
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    leads::<0>(elsewhere.local_addr().unwrap());
+    assert!(!is_refused(&transport), "somebody listens there");
+    drop(elsewhere);
+    assert!(!is_refused(&transport), "whoever took that connection was not the peer");
+    leads::<0>(listens);
+    assert_eq!(dialled(&transport), Ok(listens));
+    drop(lives);
+    assert!(is_refused(&transport), "where it lived");
+    assert!(is_refused(&transport), "and for as long as it does");
+}
+
+#[test]
+fn an_address_that_never_led_to_the_peer_is_no_evidence_of_a_crash() {
+    leads::<1>(nobody());
+    let transport = transport(looked_up::<1>);
+    assert_eq!(dialled(&transport).unwrap_err(), "nobody listens there");
+    assert!(!is_refused(&transport));
+}
+
+/// A refusal is told first: a crash is known at once, however silent the address is that the peer told.
+#[test]
+fn a_peer_that_has_moved_is_dialled_where_it_says_that_it_is() {
+    let old = TcpListener::bind("127.0.0.1:0").unwrap();
+    let was = old.local_addr().unwrap();
+    leads::<2>(was);
+    let transport = transport(looked_up::<2>);
+    transport.welcomed(id("b"), &address(&was.to_string()));
+    let new = TcpListener::bind("127.0.0.1:0").unwrap();
+    let is = new.local_addr().unwrap();
+    transport.learn(id("b"), &address(&is.to_string()), &address("127.0.0.1:9"));
+    assert_eq!(dialled(&transport), Ok(was));
+    drop(old);
+    assert!(is_refused(&transport));
+    assert_eq!(dialled(&transport), Ok(is));
+    // Only told, and refused.
+    drop(new);
+    assert!(is_refused(&transport), "still: nobody listens where it stood");
+    transport.welcomed(id("b"), &address(&is.to_string()));
+    assert!(!is_refused(&transport), "what a peer tells is no evidence");
+}
+
+/// The old host is gone without a word: its address takes no connection and refuses none.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_silent_address_leaves_time_for_the_others() {
+    let silent = listen(at("127.0.0.1:0"), 1).unwrap();
+    let gone = silent.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&gone, Duration::from_millis(300)) {
+        held.push(stream);
+    }
+    let lives = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listens = lives.local_addr().unwrap();
+    let transport = transport(fails);
+    transport.peers[&id("b")].worked(gone);
+    transport.learn(id("b"), &address(&listens.to_string()), &address("127.0.0.1:9"));
+    let stream = transport.dial(id("b"), Duration::from_secs(2)).unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), listens);
+}

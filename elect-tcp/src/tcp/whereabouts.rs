@@ -29,6 +29,21 @@ struct Known {
     worked: Option<SocketAddr>,
     /// Where the peer said that it is dialled, when it was last heard.
     told: Option<SocketAddr>,
+    /// Where the last stream led on which the peer itself answered.
+    stood: Option<SocketAddr>,
+    /// That address has refused since.
+    is_proven: bool,
+}
+
+/// What addresses that refuse prove of the process to which the last stream led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing.
+    None,
+    /// It no longer listens where it did, which was not known.
+    New,
+    /// The same, as before.
+    Old,
 }
 
 impl Whereabouts {
@@ -50,6 +65,27 @@ impl Whereabouts {
         self.known().worked = Some(address);
     }
 
+    /// There the peer itself answered.
+    pub(super) fn stood(&self, address: SocketAddr) {
+        let mut known = self.known();
+        (known.stood, known.is_proven) = (Some(address), false);
+    }
+
+    /// What it proves that `refused` refuse. Wherever else its name may lead now, its process lived where the last stream
+    /// to it led.
+    pub(super) fn judge(&self, all_refuse: bool, refused: &[SocketAddr]) -> Proof {
+        let mut known = self.known();
+        if !all_refuse || known.stood.is_none_or(|stood| !refused.contains(&stood)) {
+            return Proof::None;
+        }
+        if std::mem::replace(&mut known.is_proven, true) { Proof::Old } else { Proof::New }
+    }
+
+    /// Where it says that it is, if that is none of `addresses`.
+    pub(super) fn told_besides(&self, addresses: &[SocketAddr]) -> Option<SocketAddr> {
+        self.known().told.filter(|told| !addresses.contains(told))
+    }
+
     /// The peer was heard and says that it is dialled at `address`. An address without a host is that which the peer
     /// dials from.
     pub(super) fn learn(&self, address: &Address, remote: &Address) {
@@ -64,7 +100,7 @@ impl Whereabouts {
 
     /// Where to dial it now. Where its name cannot be looked up in time, where it was, and why.
     pub(super) fn addresses(&self, timeout: Duration) -> io::Result<(Vec<SocketAddr>, Option<io::Error>)> {
-        let Known { worked, told } = *self.known();
+        let Known { worked, told, .. } = *self.known();
         let mut before: Vec<_> = worked.into_iter().chain(told).collect();
         before.dedup();
         // What was known before takes its time, too.

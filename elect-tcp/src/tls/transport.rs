@@ -66,6 +66,10 @@ impl Transport for TlsTransport {
         self.tcp.learn(peer, address, remote);
     }
 
+    fn welcomed(&self, peer: NodeId, remote: &Address) {
+        self.tcp.welcomed(peer, remote);
+    }
+
     fn tell(&self, tell: Tell) {
         self.credentials.tell(tell);
     }

@@ -56,7 +56,7 @@ pub enum VoteFileError {
         /// What differs.
         refused: StartRefused,
     },
-    /// A copy: the file system has been seen to keep its numbers over a reboot of this machine, and this file has others.
+    /// A copy: the file system has been seen to keep its numbers over reboots of this machine, and this file has others.
     #[error(
         "{} is not the file that this node wrote last: it was restored from a backup, copied, or moved. Votes that the \
          node gave since may be missing. `adopt` it if this is the only copy and the newest, else make a new one with \

@@ -3,7 +3,8 @@
 //! The file system numbers its files and knows when each was made. Both are written into the vote file, with the boot
 //! of the machine at which they were last seen. A copy (a backup that is put back, a directory that is moved to another
 //! disk) has another number or another birth. Not every file system keeps its numbers over a reboot, so a difference is
-//! held against a file only where they have been *seen* to outlast one. The device's number is left out: it changes at
+//! held against a file only where they have been *seen* to outlast two in a row: once it may be chance, where numbers are
+//! given in the order of look-up. The device's number is left out: it changes at
 //! reboots.
 
 use std::fs::File;
@@ -29,9 +30,12 @@ pub(super) struct Home {
     pub(super) place: Place,
     /// The boot at which it was last seen there.
     pub(super) boot: Boot,
-    /// Whether it was seen there at two boots: then this file system keeps its numbers.
-    pub(super) outlasts_boots: bool,
+    /// How many reboots in a row it was seen to outlast there, up to [`PROOF`]: then this file system keeps its numbers.
+    pub(super) outlasted: u8,
 }
+
+/// So many reboots in a row are no chance.
+pub(super) const PROOF: u8 = 2;
 
 /// What an opened file is, next to what is written in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,7 @@ impl Machine {
 
     /// Where `file` lies now, to be written into a new one. `None` where that cannot be told.
     pub(super) fn home(&self, file: &File) -> Option<Home> {
-        Some(Home { place: (self.place)(file)?, boot: self.boot?, outlasts_boots: false })
+        Some(Home { place: (self.place)(file)?, boot: self.boot?, outlasted: 0 })
     }
 }
 
@@ -68,19 +72,19 @@ impl Home {
     pub(super) fn judge(was: Option<Self>, is: Option<Self>) -> (Judgement, Option<Self>) {
         let (Some(was), Some(is)) = (was, is) else { return (Judgement::AtHome, is.or(was)) };
         if was.place != is.place {
-            let judgement = if was.outlasts_boots { Judgement::Moved } else { Judgement::PerhapsMoved };
+            let judgement = if was.outlasted >= PROOF { Judgement::Moved } else { Judgement::PerhapsMoved };
             return (judgement, Some(is));
         }
-        let outlasts_boots = was.outlasts_boots || was.boot != is.boot;
-        (Judgement::AtHome, Some(Self { outlasts_boots, ..is }))
+        let outlasted = PROOF.min(was.outlasted.saturating_add(u8::from(was.boot != is.boot)));
+        (Judgement::AtHome, Some(Self { outlasted, ..is }))
     }
 
-    /// A home, or the absence of one, as bytes: known, outlasts boots, 6 of nothing, inode, birth, boot.
+    /// A home, or the absence of one, as bytes: known, reboots outlasted, 6 of nothing, inode, birth, boot.
     pub(super) fn encode(home: Option<Self>) -> [u8; HOME_BYTES] {
         let mut bytes = [0; HOME_BYTES];
-        if let Some(Self { place, boot, outlasts_boots }) = home {
+        if let Some(Self { place, boot, outlasted }) = home {
             bytes[0] = 1;
-            bytes[1] = u8::from(outlasts_boots);
+            bytes[1] = outlasted;
             bytes[8..16].copy_from_slice(&place.inode.to_le_bytes());
             bytes[16..32].copy_from_slice(&place.born.to_le_bytes());
             bytes[32..].copy_from_slice(&boot);
@@ -98,7 +102,7 @@ impl Home {
         (bytes[0] == 1).then(|| Self {
             place: Place { inode: u64::try_from(number(8, 16)).unwrap_or_default(), born: number(16, 32) },
             boot,
-            outlasts_boots: bytes[1] == 1,
+            outlasted: bytes[1],
         })
     }
 }
@@ -170,49 +174,45 @@ mod tests {
 
     const PLACE: Place = Place { inode: 77, born: 1_700_000_000_123_456_789 };
 
-    fn home(place: Place, boot: u8, outlasts_boots: bool) -> Home {
-        Home { place, boot: [boot; 16], outlasts_boots }
+    fn home(place: Place, boot: u8, outlasted: u8) -> Home {
+        Home { place, boot: [boot; 16], outlasted }
     }
 
     #[test]
     fn a_home_comes_back_from_its_bytes() {
-        for home in [None, Some(home(PLACE, 3, false)), Some(home(PLACE, 255, true))] {
+        for home in [None, Some(home(PLACE, 3, 0)), Some(home(PLACE, 255, 2))] {
             assert_eq!(Home::decode(&Home::encode(home)), home);
         }
-        let golden = "0101000000000000\
+        let golden = "0102000000000000\
                       4d00000000000000\
                       15cd853dfe9c97170000000000000000\
                       09090909090909090909090909090909";
         let bytes: Vec<_> =
-            Home::encode(Some(home(PLACE, 9, true))).iter().map(|b| format!("{b:02x}")).collect();
+            Home::encode(Some(home(PLACE, 9, 2))).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(bytes.concat(), golden);
     }
 
     #[test]
-    fn only_where_a_place_outlasted_a_boot_is_another_one_held_against_a_file() {
+    fn only_where_a_place_outlasted_two_reboots_is_another_one_held_against_a_file() {
         use Judgement::{AtHome, Moved, PerhapsMoved};
 
         let elsewhere = [Place { inode: 78, ..PLACE }, Place { born: PLACE.born + 1, ..PLACE }];
         for other in elsewhere {
             for boot in [1, 2] {
-                let is = Some(home(other, boot, false));
-                assert_eq!(Home::judge(Some(home(PLACE, 1, false)), is), (PerhapsMoved, is));
-                assert_eq!(Home::judge(Some(home(PLACE, 1, true)), is), (Moved, is));
+                let is = Some(home(other, boot, 0));
+                for by_chance in [0, 1] {
+                    assert_eq!(Home::judge(Some(home(PLACE, 1, by_chance)), is), (PerhapsMoved, is));
+                }
+                assert_eq!(Home::judge(Some(home(PLACE, 1, 2)), is), (Moved, is));
             }
         }
-        let same = |was, boot| Home::judge(Some(was), Some(home(PLACE, boot, false)));
-        assert_eq!(same(home(PLACE, 1, false), 1), (AtHome, Some(home(PLACE, 1, false))));
-        assert_eq!(
-            same(home(PLACE, 1, false), 2),
-            (AtHome, Some(home(PLACE, 2, true))),
-            "it outlasted a boot"
-        );
-        assert_eq!(
-            same(home(PLACE, 2, true), 2),
-            (AtHome, Some(home(PLACE, 2, true))),
-            "and that stays known"
-        );
-        let known = Some(home(PLACE, 1, true));
+        let same = |was, boot| Home::judge(Some(was), Some(home(PLACE, boot, 0)));
+        assert_eq!(same(home(PLACE, 1, 0), 1), (AtHome, Some(home(PLACE, 1, 0))));
+        assert_eq!(same(home(PLACE, 1, 0), 2), (AtHome, Some(home(PLACE, 2, 1))), "it outlasted a reboot");
+        assert_eq!(same(home(PLACE, 2, 1), 2), (AtHome, Some(home(PLACE, 2, 1))), "and that stays known");
+        assert_eq!(same(home(PLACE, 2, 1), 3), (AtHome, Some(home(PLACE, 3, 2))), "and another one");
+        assert_eq!(same(home(PLACE, 3, 2), 4), (AtHome, Some(home(PLACE, 4, 2))), "more are not counted");
+        let known = Some(home(PLACE, 1, 2));
         assert_eq!(Home::judge(None, known), (AtHome, known));
         assert_eq!(Home::judge(known, None), (AtHome, known), "what cannot be told now is not forgotten");
         assert_eq!(Home::judge(None, None), (AtHome, None));

@@ -1,7 +1,7 @@
 //! Making vote files: an operator's explicit acts.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use elect_core::{Record, wire};
@@ -152,7 +152,8 @@ fn sweep(path: &Path) {
     }
 }
 
-/// Gives the old file a second name. On a full disk that may fail, and is not worth failing for.
+/// Gives the old file a second name, or copies it where that is not allowed. On a full disk either may fail, and is not
+/// worth failing for.
 fn keep(old: &File, path: &Path) -> Result<Option<PathBuf>, VoteFileError> {
     for number in 1..=LOST_MAX {
         let suffix = if number == 1 { ".lost".into() } else { format!(".lost.{number}") };
@@ -165,11 +166,32 @@ fn keep(old: &File, path: &Path) -> Result<Option<PathBuf>, VoteFileError> {
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) if is_full(&error) => return Ok(None),
+            Err(error) if has_no_links(&error) => match copy(old, &aside) {
+                Ok(()) => return sync_directory(path).map(|()| Some(aside)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if is_full(&error) => return Ok(None),
+                Err(source) => return Err(failed("keep aside", path, source)),
+            },
             Err(source) => return Err(failed("keep aside", path, source)),
         }
     }
     let text = format!("{LOST_MAX} replaced files lie beside it: remove some");
     Err(failed("keep aside", path, io::Error::other(text)))
+}
+
+/// Another user's file, where the kernel protects hard links, or a file system without them.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+}
+
+/// Copies a file to a name that is free, durably, or leaves nothing there.
+fn copy(mut old: &File, aside: &Path) -> io::Result<()> {
+    let mut copy = OpenOptions::new().write(true).create_new(true).open(aside)?;
+    let copied = old
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| io::copy(&mut old, &mut copy))
+        .and_then(|_| copy.sync_all());
+    copied.inspect_err(|_| drop(fs::remove_file(aside)))
 }
 
 fn is_same(file: &File, path: &Path) -> bool {

@@ -50,7 +50,7 @@ pub enum VoteSyncs {
     One,
     /// One copy is written and synced after the other, so that a cut can tear only one, and the file opens with the old
     /// record or the new one. A save takes two syncs: about twice as long, and so does the part of a failover that waits
-    /// for it.
+    /// for it. What opening a file writes (a repair, where the file lies) is always synced so.
     Two,
 }
 
@@ -135,8 +135,14 @@ impl<D: Disk> PairedCopies<D> {
 
     /// Restores all four copies. One save for each pair, the older first: a single copy never stands alone.
     pub(super) fn repair(&mut self, record: &[u8]) -> io::Result<()> {
-        self.save(record)?;
-        self.save(record)
+        self.renew(record)?;
+        self.renew(record)
+    }
+
+    /// Saves what is known already, on opening: always with two syncs. It happens after a power cut, at all nodes at once,
+    /// and nobody has said yet how saves are to be made durable.
+    pub(super) fn renew(&mut self, record: &[u8]) -> io::Result<()> {
+        self.write(record, VoteSyncs::Two)
     }
 
     /// Makes every later save fail.
@@ -146,6 +152,10 @@ impl<D: Disk> PairedCopies<D> {
 
     /// Makes `record` durable. After an error nothing is known of the disk, and every later save fails too (S11).
     pub(super) fn save(&mut self, record: &[u8]) -> io::Result<()> {
+        self.write(record, self.syncs)
+    }
+
+    fn write(&mut self, record: &[u8], syncs: VoteSyncs) -> io::Result<()> {
         if self.failed {
             return Err(io::Error::other("an earlier save failed, so what the disk holds is unknown"));
         }
@@ -154,7 +164,7 @@ impl<D: Disk> PairedCopies<D> {
             self.sequence.checked_add(1).ok_or_else(|| io::Error::other("the sequence is exhausted"))?;
         for (copy, block) in blocks_of(sequence).into_iter().enumerate() {
             self.disk.write_at(block * BLOCK_BYTES, &encode(sequence, block, record, &self.home))?;
-            if copy == 1 || self.syncs == VoteSyncs::Two {
+            if copy == 1 || syncs == VoteSyncs::Two {
                 self.disk.sync()?;
             }
         }

@@ -8,6 +8,7 @@
  *                 before:      the process exits in place of the call
  *                 after:       the call is made, then the process exits
  *                 list:        nothing happens, and every call is told
+ *                 nolink:      every link fails with EPERM
  *                 full:        from this call on every one that needs room fails with ENOSPC
  * Exit code 77 says that the shim ended the process. Descriptor 2 is told which call it was.
  */
@@ -62,6 +63,11 @@ static enum verdict judge(const char *call, int needs_room) {
         dprintf(2, "shim: full at %s\n", call);
         errno = ENOSPC;
         return FAIL;
+    }
+    if (strcmp(mode, "nolink") == 0) {
+        if (strcmp(call, "link") != 0) return PASS;
+        dprintf(2, "shim: nolink at link\n");
+        return errno = EPERM, FAIL;
     }
     if (count != number) return PASS;
     dprintf(2, "shim: %s at %s\n", mode, call);

@@ -8,7 +8,7 @@ use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -17,12 +17,15 @@ use std::time::Duration;
 
 use elect_core::NodeId;
 use elect_tcp::{DialError, Transport, socket_stream};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 /// One node's socket in a directory that all of them share.
 #[derive(Debug)]
 pub struct UnixTransport {
     directory: PathBuf,
     own: PathBuf,
+    /// Which file that name stood for. While the listener is open no other file has these numbers.
+    made: (u64, u64),
     listener: UnixListener,
     is_closed: AtomicBool,
     /// Held by whoever removes the socket's name, so that it is removed once.
@@ -41,12 +44,35 @@ impl UnixTransport {
             _ => {}
         }
         let listener = UnixListener::bind(&own)?;
-        Ok(Self { directory, own, listener, is_closed: AtomicBool::new(false), closing: Mutex::default() })
+        let made = numbers(&own)?;
+        Ok(Self {
+            directory,
+            own,
+            made,
+            listener,
+            is_closed: AtomicBool::new(false),
+            closing: Mutex::default(),
+        })
     }
 }
 
 fn socket(directory: &Path, node: NodeId) -> PathBuf {
     directory.join(format!("{node}.sock"))
+}
+
+/// Device and inode.
+fn numbers(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Connects without blocking: a process that is stopped takes no connections once its backlog is full.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    socket.set_nonblocking(false)?;
+    Ok(socket.into())
 }
 
 impl Transport for UnixTransport {
@@ -69,18 +95,21 @@ impl Transport for UnixTransport {
         if self.is_closed.swap(true, Ordering::SeqCst) {
             return;
         }
-        // A connection of its own wakes a blocked accept, which then looks whether it is closed.
-        let _ = UnixStream::connect(&self.own);
-        let _ = fs::remove_file(&self.own);
+        // On Linux this wakes a blocked accept; elsewhere a connection of its own does.
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+        // A process that was started meanwhile has the name, and keeps it.
+        if numbers(&self.own).is_ok_and(|numbers| numbers == self.made) {
+            let _ = connect(&self.own);
+            let _ = fs::remove_file(&self.own);
+        }
     }
 
     fn dial(&self, peer: NodeId, _: Duration) -> Result<LocalStream, DialError> {
-        match UnixStream::connect(socket(&self.directory, peer)) {
+        match connect(&socket(&self.directory, peer)) {
             Ok(stream) => Ok(LocalStream(stream)),
-            // Nobody listens: the process that made the socket is gone, or has said so by removing it.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) =>
-            {
+            // Nobody listens: the process that made the socket is gone. Without a name nothing is known of it, and other
+            // systems than Linux refuse for a full backlog, too.
+            Err(error) if cfg!(target_os = "linux") && error.kind() == io::ErrorKind::ConnectionRefused => {
                 Err(DialError::Refused)
             }
             Err(error) => Err(DialError::Failed(error)),

@@ -69,5 +69,39 @@ fn closing_ends_a_blocked_accept_and_may_be_repeated() {
         assert!(accepting.join().unwrap());
     });
     transport.accept().unwrap_err();
-    assert!(matches!(transport.dial(names()[0], BOUND), Err(elect_tcp::DialError::Refused)));
+    let dialled = transport.dial(names()[0], BOUND);
+    assert!(matches!(dialled, Err(elect_tcp::DialError::Failed(_))), "without a name nothing is known");
+}
+
+/// A new process starts as soon as the vote file is free, which is before the old one closes its listener.
+#[test]
+fn an_old_process_that_closes_late_leaves_its_successor_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = names()[0];
+    let old = UnixTransport::bind(directory.path(), name).unwrap();
+    let new = std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| old.accept().is_err());
+        let new = UnixTransport::bind(directory.path(), name).unwrap();
+        old.close();
+        assert!(accepting.join().unwrap(), "it is woken though the name leads elsewhere");
+        new
+    });
+    new.dial(name, BOUND).unwrap();
+    drop(old);
+    new.dial(name, BOUND).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_is_gone_is_refused_and_a_stopped_one_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = names()[0];
+    let stopped = UnixTransport::bind(directory.path(), name).unwrap();
+    // It accepts nothing: one of the dials finds its backlog full. A stream that is closed here waits there all the same.
+    let failed = (0..100_000).find_map(|_| stopped.dial(name, BOUND).err()).expect("its backlog has an end");
+    let would_block = std::io::ErrorKind::WouldBlock;
+    assert!(matches!(&failed, elect_tcp::DialError::Failed(why) if why.kind() == would_block), "{failed}");
+    drop(stopped);
+    let other = UnixTransport::bind(directory.path(), names()[1]).unwrap();
+    assert!(matches!(other.dial(name, BOUND), Err(elect_tcp::DialError::Refused)));
 }

@@ -190,6 +190,21 @@ fn a_power_cut_that_tears_what_is_in_flight_costs_the_file_with_one_sync_and_not
     }
 }
 
+/// After a cut all nodes open their files at once, and the power may go again.
+#[test]
+fn no_power_cut_during_a_repair_costs_the_file() {
+    for cut in 0..=8 {
+        let mut torn = memory(b"old");
+        torn.content[BLOCK_BYTES + 40] ^= 1;
+        let mut disk = PowerCut::new(torn);
+        let (mut copies, found) = PairedCopies::open(&mut disk).unwrap().unwrap();
+        assert_eq!(found.torn, 1);
+        copies.disk.left = cut;
+        assert_eq!(copies.repair(b"old").is_ok(), cut == 8);
+        assert_eq!(record_of(&disk.after_the_cut()).unwrap(), b"old", "{cut}");
+    }
+}
+
 #[test]
 fn homes_that_differ_are_told_apart_and_saved() {
     let (mut copies, _) = open(memory(b"old")).unwrap();

@@ -45,6 +45,13 @@ impl Vote {
         VoteFile::open_on(&machine(boot, place), &self.path, &self.config)
     }
 
+    /// Two reboots that the place outlasts.
+    fn prove(&self) {
+        for boot in [2, 3] {
+            assert!(!self.open(boot, here).unwrap().is_moved());
+        }
+    }
+
     fn adopt(&self, boot: u8, place: fn(&File) -> Option<Place>) -> Result<VoteFile, VoteFileError> {
         VoteFile::adopt_on(&machine(boot, place), &self.path, &self.config)
     }
@@ -57,9 +64,9 @@ impl Vote {
 #[test]
 fn a_copy_is_refused_where_places_outlast_boots() {
     let vote = Vote::new();
-    assert!(!vote.open(2, here).unwrap().is_moved());
+    vote.prove();
     let before = vote.content();
-    for boot in [2, 3] {
+    for boot in [3, 4] {
         let error = vote.open(boot, there).unwrap_err();
         assert!(matches!(error, VoteFileError::Moved { .. }), "{error}");
         let text = error.to_string();
@@ -68,7 +75,7 @@ fn a_copy_is_refused_where_places_outlast_boots() {
         }
     }
     assert_eq!(vote.content(), before, "nothing is written into a file that is refused");
-    vote.open(2, here).unwrap();
+    vote.open(3, here).unwrap();
 }
 
 #[test]
@@ -103,22 +110,53 @@ fn what_was_seen_outlasts_saves() {
         file.save(&voted(&vote.config, epoch)).unwrap();
     }
     drop(file);
-    assert!(matches!(vote.open(2, there), Err(VoteFileError::Moved { .. })));
+    vote.open(3, here).unwrap().save(&voted(&vote.config, 6)).unwrap();
+    assert!(matches!(vote.open(3, there), Err(VoteFileError::Moved { .. })));
+}
+
+/// Numbers are given in the order of look-up, and once the same came twice.
+#[test]
+fn one_coincidence_is_no_proof() {
+    let vote = Vote::new();
+    for (boot, place, is_moved) in [
+        (2, here as fn(&File) -> _, false),
+        (3, there, true),
+        (4, there, false),
+        (5, here, true),
+        (6, here, false),
+        (7, here, false),
+    ] {
+        assert_eq!(vote.open(boot, place).unwrap().is_moved(), is_moved, "boot {boot}");
+    }
+    assert!(matches!(vote.open(8, there), Err(VoteFileError::Moved { .. })), "twice in a row");
+}
+
+/// The proof stands in the file: a copy knows as much as was known when it was made.
+#[test]
+fn a_copy_from_before_the_proof_is_told_and_not_refused() {
+    let vote = Vote::new();
+    let backup = vote.content();
+    vote.prove();
+    fs::write(&vote.path, backup).unwrap();
+    assert!(vote.open(4, there).unwrap().is_moved());
 }
 
 #[test]
 fn an_adopted_file_is_at_home_where_it_lies() {
     let vote = Vote::new();
-    vote.open(2, here).unwrap().save(&voted(&vote.config, 7)).unwrap();
-    vote.open(2, there).unwrap_err();
-    let adopted = vote.adopt(2, there).unwrap();
+    vote.prove();
+    vote.open(3, here).unwrap().save(&voted(&vote.config, 7)).unwrap();
+    vote.open(3, there).unwrap_err();
+    let adopted = vote.adopt(3, there).unwrap();
     assert_eq!((adopted.record().epoch, adopted.is_moved()), (Epoch::new(7), false));
     drop(adopted);
-    assert!(!vote.open(2, there).unwrap().is_moved());
-    // Of the new place it is not known whether it outlasts a boot, until it has.
     assert!(!vote.open(3, there).unwrap().is_moved());
+    // Of the new place it is not known whether it outlasts reboots, until it has.
+    for boot in [4, 5] {
+        assert!(!vote.open(boot, there).unwrap().is_moved());
+    }
     assert!(
-        matches!(vote.open(3, here), Err(VoteFileError::Moved { .. })),
+        matches!(vote.open(5, here), Err(VoteFileError::Moved { .. })),
         "the place that it was copied from"
     );
 }
@@ -133,12 +171,12 @@ fn what_is_adopted_is_told_no_more() {
 #[test]
 fn adopting_a_file_that_is_at_home_changes_nothing() {
     let vote = Vote::new();
-    vote.open(2, here).unwrap();
+    vote.prove();
     let before = vote.content();
-    vote.adopt(2, here).unwrap();
+    vote.adopt(3, here).unwrap();
     assert_eq!(vote.content(), before);
     assert!(
-        matches!(vote.open(2, there), Err(VoteFileError::Moved { .. })),
+        matches!(vote.open(3, there), Err(VoteFileError::Moved { .. })),
         "what was seen is not forgotten"
     );
 }
@@ -146,13 +184,13 @@ fn adopting_a_file_that_is_at_home_changes_nothing() {
 #[test]
 fn where_nothing_can_be_told_nothing_is_checked() {
     let vote = Vote::new();
-    vote.open(2, here).unwrap();
+    vote.prove();
     let no_boot = |place| Machine { boot: None, place };
-    for blind in [machine(2, nowhere), no_boot(there as fn(&File) -> _)] {
+    for blind in [machine(3, nowhere), no_boot(there as fn(&File) -> _)] {
         let file = VoteFile::open_on(&blind, &vote.path, &vote.config).unwrap();
         assert!(!file.is_moved());
     }
-    assert!(matches!(vote.open(2, there), Err(VoteFileError::Moved { .. })), "nor is anything forgotten");
+    assert!(matches!(vote.open(3, there), Err(VoteFileError::Moved { .. })), "nor is anything forgotten");
 }
 
 #[test]
@@ -161,9 +199,10 @@ fn a_file_from_a_blind_machine_is_at_home_where_it_is_first_seen() {
     let path = directory.path().join("a.vote");
     make::first(&path, &Record::first_boot(&config), &machine(1, nowhere)).unwrap();
     let open = |boot, place| VoteFile::open_on(&machine(boot, place), &path, &config);
-    assert!(!open(1, here).unwrap().is_moved());
-    assert!(!open(2, here).unwrap().is_moved());
-    assert!(matches!(open(2, there), Err(VoteFileError::Moved { .. })));
+    for boot in [1, 2, 3] {
+        assert!(!open(boot, here).unwrap().is_moved());
+    }
+    assert!(matches!(open(3, there), Err(VoteFileError::Moved { .. })));
 }
 
 #[test]
@@ -208,7 +247,9 @@ fn a_backup_that_is_put_back_is_noticed() {
     fs::rename(&backup, &path).unwrap();
     assert!(VoteFile::open(&path, &config).unwrap().is_moved(), "not refused: no reboot was seen");
 
-    let later = Machine { boot: Some([9; 16]), ..this };
+    let later = |boot| Machine { boot: Some([boot; 16]), ..this };
+    assert!(!VoteFile::open_on(&later(8), &path, &config).unwrap().is_moved());
+    let later = later(9);
     assert!(!VoteFile::open_on(&later, &path, &config).unwrap().is_moved());
     fs::copy(&path, &backup).unwrap();
     fs::rename(&backup, &path).unwrap();
