@@ -99,12 +99,12 @@ impl Run {
         ];
         let campaigns = told.iter().filter(|told| told.what == "campaign").count();
         let name = |node: usize| char::from(b'a' + u8::try_from(node).unwrap_or_default());
-        let line = |told: &&Told| {
+        let describe = |told: &&Told| {
             format!("{} {} {} {:?}", millis(told.at - killed), name(told.node), told.what, told.words)
         };
         let mut in_order = told.clone();
         in_order.sort_by_key(|told| told.at);
-        let story = in_order.iter().map(|told| line(told)).collect();
+        let story = in_order.iter().map(describe).collect();
         Self { phases, office: office.at - killed, campaigns, story }
     }
 

@@ -157,13 +157,13 @@ enum Line {
 fn parse(node: &str, line: &str, unfinished: Unfinished) -> Option<Line> {
     let mut words = line.split_whitespace();
     let mut number = || words.next()?.parse::<u64>().ok();
-    let (life, epoch, from, last, end) = (number()?, number()?, number()?, number()?, number()?);
+    let (process, epoch, from, last, end) = (number()?, number()?, number()?, number()?, number()?);
     let until = match words.next()? {
         "s" => return Some(Line::Started(from)),
         "h" if unfinished == Unfinished::ToItsEnd => end,
         _ => last,
     };
-    Some(Line::Led(Interval { node: node.into(), life: u32::try_from(life).ok()?, epoch, from, until }))
+    Some(Line::Led(Interval { node: node.into(), life: u32::try_from(process).ok()?, epoch, from, until }))
 }
 
 /// Compares all with all. One process that raises its own epoch is one holder.
