@@ -86,12 +86,13 @@ impl<T: Transport> Dialer<T> {
             let wait = match self.connect() {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
+                    let up = Instant::now();
                     let end = self.serve(connection, &mut asked);
                     self.outgoing.end_direct();
                     let end = end?;
                     (was_up, said) = (true, None);
                     self.report(LinkState::Closed, Some(end))?;
-                    backoff.after_close(Instant::now())
+                    backoff.after_close(up.elapsed(), Instant::now())
                 }
                 Err(ConnectError::Refused) if was_up => {
                     self.report(LinkState::Refused { attempt_began }, None)?;

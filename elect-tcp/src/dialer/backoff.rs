@@ -18,6 +18,8 @@ pub(super) const WAITS: [Duration; 7] = [
 /// The short waits begin anew after a close, but not more often than this: a peer that takes each stream and closes it
 /// again is dialled about ten times a second.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
+/// After a stream that lived for this long they always do: its peer was there, and may have died as soon as it was back.
+const LIVED: Duration = Duration::from_millis(100);
 
 /// A peer that shows that it is there ends a wait, so many times in a row, and once more for each [`WAKE_EVERY`].
 const WAKES_MAX: u32 = 4;
@@ -70,9 +72,10 @@ impl Backoff {
 
     /// A stream has closed. The peer may be dead, and a refused dial is what proves it: the next attempt waits for
     /// nothing, however young the stream was, and those after it wait for little, because a process that dies closes its
-    /// streams before its listener.
-    pub(crate) fn after_close(&mut self, now: Instant) -> Duration {
-        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= ANEW_AFTER) {
+    /// streams before its listener. `lived` is for how long the stream had stood.
+    pub(crate) fn after_close(&mut self, lived: Duration, now: Instant) -> Duration {
+        if lived >= LIVED || self.began.is_none_or(|began| now.saturating_duration_since(began) >= ANEW_AFTER)
+        {
             *self = Self { began: Some(now), ..Self::default() };
         }
         if self.is_at_once {
@@ -96,6 +99,9 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    /// Too short a life to prove anything.
+    const SHORT: Duration = Duration::from_millis(99);
+
     /// After this many failures the waits are long.
     fn tired() -> Backoff {
         let mut backoff = Backoff::default();
@@ -110,7 +116,7 @@ mod tests {
     #[test]
     fn after_a_close_the_first_dial_never_waits_and_the_next_ones_little() {
         let (mut backoff, now) = (tired(), Instant::now());
-        assert_eq!(backoff.after_close(now), Duration::ZERO);
+        assert_eq!(backoff.after_close(SHORT, now), Duration::ZERO);
         let waits: Vec<_> = (0..4).map(|_| backoff.after_failure()).collect();
         assert!(waits.iter().sum::<Duration>() <= Duration::from_millis(26), "{waits:?}");
     }
@@ -118,14 +124,43 @@ mod tests {
     #[test]
     fn within_a_second_of_that_a_close_still_makes_one_dial_at_once() {
         let (mut backoff, now) = (tired(), Instant::now());
-        backoff.after_close(now);
+        backoff.after_close(SHORT, now);
         for _ in 0..20 {
             backoff.after_failure();
         }
-        assert_eq!(backoff.after_close(now + ANEW_AFTER / 2), Duration::ZERO);
+        assert_eq!(backoff.after_close(SHORT, now + ANEW_AFTER / 2), Duration::ZERO);
         assert!(backoff.after_failure() >= Duration::from_millis(250), "the waits go on where they were");
-        backoff.after_close(now + ANEW_AFTER);
+        backoff.after_close(SHORT, now + ANEW_AFTER);
         assert_eq!(backoff.after_failure(), Duration::ZERO, "they begin anew");
+    }
+
+    /// The waits began anew once a second only: of a peer that died twice within it, the listener of the dying process took
+    /// the first dial, and the next one came 435 ms later.
+    #[test]
+    fn a_peer_that_dies_again_as_soon_as_it_is_back_is_seen_dead_as_soon() {
+        let begin = Instant::now();
+        let mut backoff = tired();
+        for death in 0..20 {
+            let now = begin + LIVED * death;
+            assert_eq!(backoff.after_close(LIVED, now), Duration::ZERO);
+            let waits: Vec<_> = (0..4).map(|_| backoff.after_failure()).collect();
+            assert!(waits.iter().sum::<Duration>() <= Duration::from_millis(26), "{waits:?}");
+            for _ in 0..20 {
+                backoff.after_failure();
+            }
+        }
+    }
+
+    #[test]
+    fn a_peer_that_closes_each_stream_after_a_while_is_dialled_once_for_each() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        for close in 0..20 {
+            assert_eq!(
+                backoff.after_close(LIVED, now + LIVED * close),
+                Duration::ZERO,
+                "at most ten times a second"
+            );
+        }
     }
 
     #[test]
@@ -133,7 +168,7 @@ mod tests {
         let (mut backoff, begin) = (Backoff::default(), Instant::now());
         let (mut now, mut dials) = (begin, 0);
         while now < begin + ANEW_AFTER * 60 {
-            now += backoff.after_close(now);
+            now += backoff.after_close(SHORT, now);
             dials += 1;
         }
         assert!(dials <= 60 * 20, "{dials} in a minute");
