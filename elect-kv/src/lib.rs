@@ -16,6 +16,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod event_log;
+pub mod line_writer;
 pub mod node;
 mod parent;
 pub mod replication;
