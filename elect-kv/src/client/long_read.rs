@@ -1,0 +1,50 @@
+//! Reads that may take long: they run beside the threads that serve clients, a few at a time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::commands::Session;
+use super::limits::REQUEST_TIMEOUT;
+use super::reply::Reply;
+use crate::node::shared::Shared;
+
+/// Whether a request reads more than one value.
+pub(super) fn is_long(name: &str, words: &[Bytes]) -> bool {
+    match name {
+        "KEYS" | "SCAN" => true,
+        "MGET" | "EXISTS" => words.len() > 2,
+        _ => false,
+    }
+}
+
+/// Answers on a thread that may wait for the disk. One that waits for too long keeps its thread, and its client is closed.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    session: &mut Session,
+    name: String,
+    words: Vec<Bytes>,
+) -> Reply {
+    let seconds = REQUEST_TIMEOUT.as_secs();
+    let turn = timeout(REQUEST_TIMEOUT, shared.limits.long_reads.clone().acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return Reply::error(format!("BUSY other long reads have not ended for {seconds} s: try again"));
+    };
+    let (mut reader, shared) = (std::mem::take(session), shared.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let reply = reader.answer(&shared, &name, &words);
+        drop(turn);
+        (reader, reply)
+    });
+    match timeout(REQUEST_TIMEOUT, reading).await {
+        Ok(Ok((reader, reply))) => {
+            *session = reader;
+            reply
+        }
+        Ok(Err(_)) | Err(_) => {
+            session.closing = true;
+            Reply::error(format!("ERR the storage did not answer this read within {seconds} s"))
+        }
+    }
+}
