@@ -146,8 +146,9 @@ fn serve(args: &ServeArgs) -> Result<(), Failure> {
     if let Some(parent) = args.end_with {
         end_with(parent)?;
     }
-    let about_dropped =
-        |lost| format!("{lost} lines before this one were dropped: standard error took them too slowly\n").into();
+    let about_dropped = |lost| {
+        format!("{lost} lines before this one were dropped: standard error took them too slowly\n").into()
+    };
     // From a thread of its own: the election must not wait for whoever reads this.
     let lines = LineWriter::start("log", std::io::stderr(), about_dropped)?;
     tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(args.log).init();

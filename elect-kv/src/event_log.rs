@@ -97,7 +97,8 @@ impl EventLog {
         let Some(path) = file else { return Ok(Self { node, lines: None }) };
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let about_dropped = move |lost| {
-            let text = format!("{lost} events before this one were dropped: they could not be written in time");
+            let text =
+                format!("{lost} events before this one were dropped: they could not be written in time");
             line(node, Kind::Dropped, None, None, &text)
         };
         let lines = LineWriter::start("events", file, about_dropped)?;

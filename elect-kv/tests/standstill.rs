@@ -72,7 +72,10 @@ fn a_primary_whose_replication_stands_gives_up_office_to_those_who_can_do_better
     cluster.ask::<()>(second, &["SET", "after", "1"]).unwrap();
     let told: Vec<_> = cluster.seen.iter().filter(|(_, event)| event["kind"] == "standstill").collect();
     assert_eq!(told.len(), 1, "one line: {told:#?}");
-    assert!(told[0].0 == first && told[0].1["text"].as_str().unwrap().contains("has acknowledged"), "{told:#?}");
+    assert!(
+        told[0].0 == first && told[0].1["text"].as_str().unwrap().contains("has acknowledged"),
+        "{told:#?}"
+    );
     // Healed, everything is as before.
     for proxy in &proxies {
         proxy.blocked.store(false, Ordering::Relaxed);

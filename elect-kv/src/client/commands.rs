@@ -49,12 +49,13 @@ impl Session {
                 self.closing = true;
                 Reply::OK
             }
-            ("GET", [key]) => {
-                read(shared, Some(key), |store| {
-                    let Some(value) = store.value(key)? else { return Ok(Reply::Null) };
-                    Ok(self.room.take(value.len(), &shared.limits).map_or_else(|full| full, |()| Reply::Bulk(value)))
-                })
-            }
+            ("GET", [key]) => read(shared, Some(key), |store| {
+                let Some(value) = store.value(key)? else { return Ok(Reply::Null) };
+                Ok(self
+                    .room
+                    .take(value.len(), &shared.limits)
+                    .map_or_else(|full| full, |()| Reply::Bulk(value)))
+            }),
             ("EXISTS", [first, ..]) => read(shared, Some(first), |store| {
                 let mut found = 0;
                 for key in arguments {

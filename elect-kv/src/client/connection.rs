@@ -16,7 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::commands::{Session, upper};
-use super::limits::{FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room};
+use super::limits::{
+    FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
+};
 use super::long_read::{self, is_long};
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};

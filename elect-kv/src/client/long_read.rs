@@ -37,14 +37,10 @@ pub(super) async fn answer(
         drop(turn);
         (reader, reply)
     });
-    match timeout(REQUEST_TIMEOUT, reading).await {
-        Ok(Ok((reader, reply))) => {
-            *session = reader;
-            reply
-        }
-        Ok(Err(_)) | Err(_) => {
-            session.closing = true;
-            Reply::error(format!("ERR the storage did not answer this read within {seconds} s"))
-        }
+    if let Ok(Ok((reader, reply))) = timeout(REQUEST_TIMEOUT, reading).await {
+        *session = reader;
+        return reply;
     }
+    session.closing = true;
+    Reply::error(format!("ERR the storage did not answer this read within {seconds} s"))
 }

@@ -19,11 +19,12 @@ pub struct OutputLimit {
 impl Default for OutputLimit {
     /// `normal 32mb 64kb 60`.
     fn default() -> Self {
-        Self { hard: 32 << 20, soft: 64 << 10, soft_span: Duration::from_secs(60) }
+        Self { hard: 32 << 20, soft: 64 << 10, soft_span: Duration::from_mins(1) }
     }
 }
 
-const FORM: &str = "must be `normal <hard> <soft> <soft seconds>`, sizes as in `32mb`, 1mb to 64mb for the hard one";
+const FORM: &str =
+    "must be `normal <hard> <soft> <soft seconds>`, sizes as in `32mb`, 1mb to 64mb for the hard one";
 
 impl FromStr for OutputLimit {
     type Err = &'static str;
@@ -70,7 +71,14 @@ mod tests {
         let limit = |hard, soft, seconds| OutputLimit { hard, soft, soft_span: Duration::from_secs(seconds) };
         assert_eq!("normal 16mb 1m 30".parse(), Ok(limit(16 << 20, 1_000_000, 30)));
         assert_eq!("NORMAL 1048576 8KB 1".parse(), Ok(limit(1 << 20, 8 << 10, 1)));
-        for text in ["", "normal 16mb 1mb", "replica 16mb 1mb 30", "normal 1kb 1kb 30", "normal 1gb 1mb 30", "normal 16mb 1mb 0"] {
+        for text in [
+            "",
+            "normal 16mb 1mb",
+            "replica 16mb 1mb 30",
+            "normal 1kb 1kb 30",
+            "normal 1gb 1mb 30",
+            "normal 16mb 1mb 0",
+        ] {
             assert_eq!(text.parse::<OutputLimit>(), Err(FORM), "{text}");
         }
     }

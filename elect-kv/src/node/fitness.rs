@@ -65,8 +65,12 @@ impl Host {
         if let Some(unfit) = unfit {
             if self.fitness.unfit != Some(unfit) {
                 let text = match unfit {
-                    Unfit::Hangs => "the storage has not answered for longer than the detection time: unfit for office",
-                    Unfit::Stands => "no quorum confirms writes here, and others could do better: unfit for office",
+                    Unfit::Hangs => {
+                        "the storage has not answered for longer than the detection time: unfit for office"
+                    }
+                    Unfit::Stands => {
+                        "no quorum confirms writes here, and others could do better: unfit for office"
+                    }
                 };
                 self.log.tell(Kind::Warning, self.promotion.epoch(), None, text);
                 self.shared.handle.set_health(Health::Unfit);
@@ -112,7 +116,8 @@ impl Host {
     /// Whether the other voters that hold data, are connected and fit make a write quorum among themselves.
     fn others_could_do_better(&self) -> bool {
         let Ok(status) = self.shared.handle.status() else { return false };
-        let could = status.peers.iter().filter(|peer| peer.kind == MemberKind::Voter && peer.connected && peer.fit);
+        let could =
+            status.peers.iter().filter(|peer| peer.kind == MemberKind::Voter && peer.connected && peer.fit);
         could.count() >= self.shared.settings.elect.members().quorum()
     }
 }

@@ -143,7 +143,9 @@ impl LogThread {
 
     /// Appends what clients ask for.
     fn admit(&mut self) -> Result<(), End> {
-        let Some((stamp, commands)) = self.shared.writes.take(self.shared.handle.now()) else { return Ok(()) };
+        let Some((stamp, commands)) = self.shared.writes.take(self.shared.handle.now()) else {
+            return Ok(());
+        };
         self.begin();
         let ReplicatedState { replica, journal, .. } = &mut self.replicated;
         self.shared.writes.on_appended(match replica.propose(stamp, commands, journal) {
@@ -175,10 +177,12 @@ impl LogThread {
             Output::SourceLost { epoch } => self.tell(Note::SourceLost { epoch }),
             Output::OwnEntryCommitted(entry) => self.tell(Note::OwnEntryCommitted(entry)),
             Output::Rebuilt(entry) => self.tell(Note::Rebuilt(entry)),
-            Output::Diverged { shared, commit } => return Err(End::Failed(format!(
-                "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
+            Output::Diverged { shared, commit } => {
+                return Err(End::Failed(format!(
+                    "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
                  nothing was cut; one of the two was restored from a backup or is damaged"
-            ))),
+                )));
+            }
         }
         Ok(())
     }

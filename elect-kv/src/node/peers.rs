@@ -225,7 +225,8 @@ impl Peers {
         let inbox_room = Arc::new(Semaphore::new(INBOX_BYTES_MAX));
         loop {
             while let Some((message, bytes)) = take_message(&mut buffer)? {
-                let bytes = u32::try_from(bytes + OVERHEAD_BYTES).expect("a message is far shorter than 4 GiB");
+                let bytes =
+                    u32::try_from(bytes + OVERHEAD_BYTES).expect("a message is far shorter than 4 GiB");
                 let Ok(room) = inbox_room.clone().acquire_many_owned(bytes).await else { return Ok(()) };
                 if self.inbox.send(Input::Message { peer, session, message, _room: room }).is_err() {
                     return Ok(());
@@ -239,10 +240,7 @@ impl Peers {
     }
 }
 
-async fn write_for_ever(
-    mut messages: mpsc::Receiver<Message>,
-    mut writer: OwnedWriteHalf,
-) -> io::Result<()> {
+async fn write_for_ever(mut messages: mpsc::Receiver<Message>, mut writer: OwnedWriteHalf) -> io::Result<()> {
     let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
     while messages.recv_many(&mut batch, 64).await > 0 {
         for message in batch.drain(..) {

@@ -100,26 +100,21 @@ impl Writes {
 
     /// Asks for a write, as soon as there is room for it. Its result comes when a quorum holds it, or when that is out of
     /// the question.
-    pub(crate) async fn ask(
-        &self,
-        command: Bytes,
-        now: impl Fn() -> Time,
-    ) -> oneshot::Receiver<WriteResult> {
+    pub(crate) async fn ask(&self, command: Bytes, now: impl Fn() -> Time) -> oneshot::Receiver<WriteResult> {
         let bytes = (command.len() + OVERHEAD_BYTES).min(BYTES_MAX);
         let bytes = u32::try_from(bytes).expect("the room is smaller than 4 GiB");
         let room = self.room.clone().acquire_many_owned(bytes).await.expect("it is never closed");
         let (to, result) = oneshot::channel();
         let reply = Reply { to, _room: room };
         let mut state = self.lock();
-        match state.refusal(now()) {
-            Some(failed) => reply.send(Err(failed)),
-            None => {
-                state.queue.push_back((command, reply));
-                state.waits_since.get_or_insert_with(Instant::now);
-                drop(state);
-                self.bell.ring();
-            }
+        if let Some(failed) = state.refusal(now()) {
+            reply.send(Err(failed));
+            return result;
         }
+        state.queue.push_back((command, reply));
+        state.waits_since.get_or_insert_with(Instant::now);
+        drop(state);
+        self.bell.ring();
         result
     }
 
@@ -208,10 +203,16 @@ impl Writes {
         let mut state = self.lock();
         let in_hand = std::mem::take(&mut state.in_hand);
         let epoch = state.office.as_ref().map_or(Epoch::ZERO, |(_, stamp)| stamp.epoch());
-        match appended {
-            Appended::From(first) => state.pending.extend((first..).zip(in_hand)),
-            Appended::Refused => in_hand.into_iter().for_each(|reply| reply.send(Err(WriteFailed::NotAdmitted(None)))),
-            Appended::Failed => in_hand.into_iter().for_each(|reply| reply.send(Err(WriteFailed::Unknown(epoch)))),
+        let failed = match appended {
+            Appended::From(first) => {
+                state.pending.extend((first..).zip(in_hand));
+                return;
+            }
+            Appended::Refused => WriteFailed::NotAdmitted(None),
+            Appended::Failed => WriteFailed::Unknown(epoch),
+        };
+        for reply in in_hand {
+            reply.send(Err(failed));
         }
         state.settle();
     }
@@ -263,7 +264,10 @@ impl State {
     }
 
     fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.in_hand.is_empty() && self.pending.is_empty() && self.committed.is_empty()
+        self.queue.is_empty()
+            && self.in_hand.is_empty()
+            && self.pending.is_empty()
+            && self.committed.is_empty()
     }
 
     /// Nobody waits where there is nothing.
@@ -277,7 +281,12 @@ impl State {
         let in_hand = std::mem::take(&mut self.in_hand);
         let pending = std::mem::take(&mut self.pending).into_values();
         let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
-        let unknown = in_hand.into_iter().chain(pending).chain(committed).map(|reply| reply.send(Err(appended))).count();
+        let unknown = in_hand
+            .into_iter()
+            .chain(pending)
+            .chain(committed)
+            .map(|reply| reply.send(Err(appended)))
+            .count();
         let queue = std::mem::take(&mut self.queue);
         let refused = queue.into_iter().map(|(_, reply)| reply.send(Err(asked))).count();
         self.waits_since = None;

@@ -91,7 +91,8 @@ impl Store {
 
     fn open_engine(path: &Path) -> Result<Self, StoreError> {
         let failed = |error| StoreError::Engine { path: path.into(), error };
-        let builder = Database::builder(path).manual_journal_persist(true).max_cached_files(Some(FILES_CACHED));
+        let builder =
+            Database::builder(path).manual_journal_persist(true).max_cached_files(Some(FILES_CACHED));
         let database = builder.open().map_err(failed)?;
         let space = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
         let (log, epochs, data, meta) = (space("log")?, space("epochs")?, space("data")?, space("meta")?);

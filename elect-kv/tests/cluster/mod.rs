@@ -150,12 +150,8 @@ impl Cluster {
         let mut command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
         command.args(["serve", "--events", "/dev/stdout", "--config"]);
         prepare(&mut command);
-        let mut child = command
-            .arg(self.config(node))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.arg(self.config(node)).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let sender = self.sender.clone();
         std::thread::spawn(move || {
