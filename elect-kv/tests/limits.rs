@@ -125,13 +125,10 @@ fn replies_and_requests_take_bounded_memory_whatever_clients_do() {
     let some: Vec<Vec<u8>> = redis::cmd("MGET").arg(&keys[..20]).query(&mut connection).unwrap();
     assert!(some.len() == 20 && some.iter().all(|one| *one == value));
     // Clients that ask and take nothing: some replies wait, the others are refused, or their clients closed.
-    let mut mget = format!("*21\r\n$4\r\nMGET\r\n");
-    for key in &keys[..20] {
-        mget += &format!("${}\r\n{key}\r\n", key.len());
-    }
+    let mget = redis::cmd("MGET").arg(&keys[..20]).get_packed_command();
     let mut takers: Vec<_> = (0..20).map(|_| connect(&cluster, primary)).collect();
     for taker in &mut takers {
-        taker.write_all(mget.as_bytes()).unwrap();
+        taker.write_all(&mget).unwrap();
     }
     // Requests that never become whole.
     let mut halves: Vec<_> = (0..200).map(|_| connect(&cluster, primary)).collect();

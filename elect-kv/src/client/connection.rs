@@ -268,7 +268,7 @@ impl<'a> Connection<'a> {
                 }
                 Ok(None) => {
                     self.finish_writes().await;
-                    let reply = if is_long(&name, &words) {
+                    let reply = if is_long(self.shared, &name, &words) {
                         long_read::answer(self.shared, &mut self.session, name, words).await
                     } else {
                         self.session.answer(self.shared, &name, &words)

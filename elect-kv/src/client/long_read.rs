@@ -1,6 +1,7 @@
 //! Reads that may take long: they run beside the threads that serve clients, a few at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -10,11 +11,15 @@ use super::limits::REQUEST_TIMEOUT;
 use super::reply::Reply;
 use crate::node::shared::Shared;
 
-/// Whether a request reads more than one value.
-pub(super) fn is_long(name: &str, words: &[Bytes]) -> bool {
+/// The storage may hang once it has been busy with one piece of work for this long: then no read is short.
+const BUSY_MAX: Duration = Duration::from_millis(100);
+
+/// Whether a request reads more than one value, or may have to wait for the storage.
+pub(super) fn is_long(shared: &Shared, name: &str, words: &[Bytes]) -> bool {
     match name {
         "KEYS" | "SCAN" => true,
-        "MGET" | "EXISTS" => words.len() > 2,
+        "MGET" | "EXISTS" if words.len() > 2 => true,
+        "MGET" | "EXISTS" | "GET" => shared.pulse.busy_for(shared.handle.now()) > BUSY_MAX,
         _ => false,
     }
 }

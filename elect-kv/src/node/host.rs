@@ -56,7 +56,7 @@ impl Host {
         let (bell, rung) = Bell::new();
         // What has come already has rung for nobody.
         bell.ring();
-        let fitness = Fitness::new(shared.settings.elect.detection().ceiling());
+        let fitness = Fitness::new(shared.settings.elect.detection().ceiling(), Instant::now());
         Self {
             shared,
             events,

@@ -13,6 +13,7 @@ mod pulse;
 mod replicated;
 mod serve;
 pub(crate) mod shared;
+mod watch;
 pub(crate) mod writes;
 
 pub use serve::{ServeError, Server, adopt, init, replace_lost};

@@ -221,14 +221,17 @@ impl Server {
     /// asked, flushes, frees the ports. Each of these has a bound, so that a disk that hangs does not keep the process:
     /// `handover_timeout_ms` and 2 s, 2 s for clients, 2 s for the resignation, 3 s for the log, 3 s for the election.
     pub fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let failed = self.runtime.block_on(async {
+        // A runtime of its own: clients' threads may all be waiting for the disk.
+        let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let control = control.map_err(io_error("cannot start the runtime"))?;
+        let failed = control.block_on(async {
             tokio::select! {
                 () = stop => None,
                 ending = &mut self.ending => Some(ending),
             }
         });
         let ended = match failed {
-            None => self.stop(),
+            None => self.stop(&control),
             Some(Ok(Ending::Failed(error))) => {
                 // A last frame says that this node has stopped.
                 let _ = self.shared.handle.shutdown_at_once(ELECTION_TIMEOUT);
@@ -245,9 +248,9 @@ impl Server {
         ended
     }
 
-    fn stop(&mut self) -> Result<(), ServeError> {
+    fn stop(&mut self, control: &Runtime) -> Result<(), ServeError> {
         let ending = &mut self.ending;
-        let ended = self.runtime.block_on(async {
+        let ended = control.block_on(async {
             hand_over(&self.shared).await;
             self.clients.close(CLIENTS_TIMEOUT).await;
             resign(&self.shared).await;

@@ -293,3 +293,6 @@ impl State {
         GivenUp { unknown, refused }
     }
 }
+
+#[cfg(test)]
+mod tests;
