@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(fitness.judge(longer, 0, start), hangs);
         assert_eq!(fitness.judge(longer, 0, start + D), None, "told once");
         assert_eq!(fitness.judge(Duration::ZERO, 0, start + D), healthy, "at once");
-        assert_eq!(fitness.judge(Duration::ZERO, 0, start + D + D / 2), None);
-        assert_eq!(fitness.judge(Duration::ZERO, 0, start + 2 * D), healthy, "four times in its span");
+        assert_eq!(fitness.judge(Duration::ZERO, 0, start + D + D / 4), None);
+        assert_eq!(fitness.judge(Duration::ZERO, 0, start + D + D / 2), healthy, "four times in its span");
     }
 
     #[test]

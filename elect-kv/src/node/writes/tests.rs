@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
@@ -8,7 +9,11 @@ use super::*;
 
 const EPOCH: Epoch = Epoch::new(3);
 
-/// Writes of a node in office, its stamp, and the time.
+thread_local! {
+    static ELECTORS: RefCell<Vec<Solo>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes of a node in office, its stamp, and the time. Its elector ends with the test.
 fn open() -> (Writes, Stamp, Time) {
     let mut solo = Solo::with(builder("a", &["a"]));
     while solo.duties.is_empty() {
@@ -18,6 +23,8 @@ fn open() -> (Writes, Stamp, Time) {
     let (now, writes) = (solo.now, Writes::new(Bell::new().0));
     let stamp = office.stamp(now).unwrap();
     writes.open(office, stamp);
+    // The office ends with its elector.
+    ELECTORS.with_borrow_mut(|electors| electors.push(solo));
     (writes, stamp, now)
 }
 
