@@ -25,7 +25,9 @@ impl Host {
                 self.shared.handle.set_health(Health::Unfit);
                 let text = match unfit {
                     Unfit::Hangs => "unfit for office: the storage takes longer than the detection time",
-                    Unfit::Stands => "unfit for office: no quorum confirms writes here, and others could do better",
+                    Unfit::Stands => {
+                        "unfit for office: no quorum confirms writes here, and others could do better"
+                    }
                 };
                 self.log.tell(Kind::Warning, self.promotion.epoch(), None, text);
             }
