@@ -83,6 +83,8 @@ mod tests {
         for (kind, _) in table {
             log.tell(kind, Some(epoch), Some(leader), "in words");
         }
+        // Its end waits for the lines.
+        drop(log);
         let lines = std::fs::read_to_string(&path).expect("text");
         assert_eq!(lines.lines().count(), table.len());
         for (line, (_, expected)) in lines.lines().zip(table) {

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Settings;
+use crate::line_writer::LineWriter;
 use crate::node::{self, Server};
 use crate::parent::end_with;
 
@@ -72,47 +75,52 @@ struct DevCertsArgs {
 }
 
 /// Runs the command line of this process.
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the command prints")]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Init(arg) => prepare(&arg.config, node::init).map(|(settings, ())| {
-            println!(
+            say(format_args!(
                 "{} is ready for its first start; its vote and its log are in {}",
                 settings.node(),
                 settings.data_dir.display()
-            );
+            ));
         }),
         Command::ReplaceLost(arg) => prepare(&arg.config, node::replace_lost).map(|(settings, kept)| {
-            println!(
+            say(format_args!(
                 "{} rejoins at its next start and counts for nothing until it has caught up",
                 settings.node()
-            );
+            ));
             if let Some(kept) = kept {
-                println!("the old vote file is kept as {}", kept.display());
+                say(format_args!("the old vote file is kept as {}", kept.display()));
             }
         }),
         Command::Adopt(arg) => prepare(&arg.config, node::adopt).map(|(settings, repaired)| {
-            println!("{} is at home in {}", settings.node(), settings.vote_file().display());
+            say(format_args!("{} is at home in {}", settings.node(), settings.vote_file().display()));
             if repaired > 0 {
-                println!("{repaired} of four copies in it were restored");
+                say(format_args!("{repaired} of four copies in it were restored"));
             }
         }),
         Command::DevCerts(args) => dev_certs(&args).map(|()| {
-            println!(
+            say(format_args!(
                 "certificates for development of cluster {} are in {}",
                 args.cluster,
                 args.directory.display()
-            );
+            ));
         }),
-        Command::Serve(args) => serve(&args, |banner| println!("{banner}")),
+        Command::Serve(args) => serve(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("elect-kv: {error}");
+            // Nobody may listen any more: that is no reason to panic.
+            let _ = writeln!(std::io::stderr(), "elect-kv: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// One line on standard output, which may be closed.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -134,17 +142,24 @@ fn prepare<T>(
     Ok((settings, answer))
 }
 
-fn serve(args: &ServeArgs, say: impl FnOnce(String)) -> Result<(), Failure> {
+fn serve(args: &ServeArgs) -> Result<(), Failure> {
     if let Some(parent) = args.end_with {
         end_with(parent)?;
     }
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log).init();
+    let about_dropped = |lost| {
+        format!("{lost} lines before this one were dropped: standard error took them too slowly\n").into()
+    };
+    // From a thread of its own: the election must not wait for whoever reads this.
+    let lines = LineWriter::start("log", std::io::stderr(), about_dropped)?;
+    tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(args.log).init();
     let settings = Settings::read(&args.config.config)?;
     let warnings: Vec<_> =
         settings.elect.warnings().iter().map(|warning| format!("\n  note: {warning}")).collect();
     let server = Server::start(settings, args.events.as_deref())?;
     say(server.banner() + &warnings.concat());
-    Ok(server.run_until(asked_to_stop())?)
+    let ended = server.run_until(asked_to_stop());
+    lines.finish();
+    Ok(ended?)
 }
 
 async fn asked_to_stop() {

@@ -31,6 +31,7 @@
 
 mod check;
 mod file;
+mod output_limit;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,7 @@ use elect_tcp::TlsConfig;
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
 pub use self::file::{Kind, NodeFile, PeerEntry};
+pub use self::output_limit::OutputLimit;
 
 /// Everything that `serve` needs to know, checked.
 #[derive(Clone, Debug)]
@@ -109,3 +111,5 @@ impl Settings {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::file as example;

@@ -6,14 +6,15 @@
 //!
 //! `unix_ns`, `node`, `kind` and `text` are always there, `epoch` and `leader` where they make sense.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use elect_core::{Epoch, NodeId};
 use serde::Serialize;
+
+use crate::line_writer::LineWriter;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,19 +60,23 @@ pub enum Kind {
     Rebuilt,
     /// The genesis that tells this group from another of its name was saved, or is final.
     Genesis,
+    /// No quorum confirms writes any more: those that waited were given up.
+    Standstill,
     /// Something an operator should look at.
     Warning,
+    /// Events before this one were dropped: the file took them too slowly, or not at all.
+    Dropped,
     /// A failure stopped the node.
     Failed,
     /// The node ends in good order.
     Stopped,
 }
 
-/// Where a node's events go.
+/// Where a node's events go: to a thread of its own, so that a file or a reader that stalls stalls nothing else.
 #[derive(Debug)]
 pub struct EventLog {
     node: NodeId,
-    file: Option<Mutex<File>>,
+    lines: Option<LineWriter>,
 }
 
 #[derive(Serialize)]
@@ -89,27 +94,45 @@ struct Line<'a> {
 impl EventLog {
     /// Appends to `file`, made if it is missing; drops everything without one.
     pub fn open(node: NodeId, file: Option<&Path>) -> io::Result<Self> {
-        let open = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
-        Ok(Self { node, file: file.map(open).transpose()?.map(Mutex::new) })
+        let Some(path) = file else { return Ok(Self { node, lines: None }) };
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let about_dropped = move |lost| {
+            let text =
+                format!("{lost} events before this one were dropped: they could not be written in time");
+            line(node, Kind::Dropped, None, None, &text)
+        };
+        let lines = LineWriter::start("events", file, about_dropped)?;
+        Ok(Self { node, lines: Some(lines) })
     }
 
-    /// Writes one line, at once. A line that cannot be written is dropped: a node does not fail for its diary.
+    /// Hands one line over, with the time of now. Never waits: a line that cannot be written in time is dropped and
+    /// counted, since a node does not fail for its diary. The drop of the log waits a second for those that are left.
     pub fn tell(&self, kind: Kind, epoch: Option<Epoch>, leader: Option<NodeId>, text: &str) {
-        let Some(file) = &self.file else { return };
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let line = Line {
-            unix_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
-            node: self.node.as_str(),
-            kind,
-            epoch: epoch.map(Epoch::number),
-            leader: leader.as_ref().map(NodeId::as_str),
-            text,
-        };
-        let Ok(mut bytes) = serde_json::to_vec(&line) else { return };
-        bytes.push(b'\n');
-        // One write per line: lines of several processes that append to one file stay whole.
-        let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes);
+        if let Some(lines) = &self.lines {
+            lines.write(line(self.node, kind, epoch, leader, text));
+        }
     }
+
+    /// How many lines were dropped.
+    pub fn dropped(&self) -> u64 {
+        self.lines.as_ref().map_or(0, LineWriter::dropped)
+    }
+}
+
+fn line(node: NodeId, kind: Kind, epoch: Option<Epoch>, leader: Option<NodeId>, text: &str) -> Vec<u8> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let line = Line {
+        unix_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+        node: node.as_str(),
+        kind,
+        epoch: epoch.map(Epoch::number),
+        leader: leader.as_ref().map(NodeId::as_str),
+        text,
+    };
+    let mut bytes = serde_json::to_vec(&line).expect("a line has only plain fields");
+    // One write per line: lines of several processes that append to one file stay whole.
+    bytes.push(b'\n');
+    bytes
 }
 
 #[cfg(test)]

@@ -4,18 +4,21 @@
 //! under the current epoch; the election says who is the primary, and its fence keeps a deposed one out.
 //!
 //! ```text
-//! clients ─▶ client (tokio) ─▶ ┌───────────────┐ ─▶ store (one engine: log and state, behind the fence)
-//! peers  ◀─▶ peers  (tokio) ◀▶ │ host (thread) │
-//! elector ─▶ events ─────────▶ └───────────────┘ ─▶ replication (state machine)
+//! elector ─▶ events ─▶ ┌───────────────┐ ─▶ orders ─▶ ┌──────────────┐ ─▶ replication (state machine)
+//!                      │ host (thread) │ ◀─ notes  ◀─ │ log (thread) │ ─▶ store (one engine: log and state,
+//! clients ─▶ writes ─▶ └───────────────┘              └──────────────┘           behind the fence)
+//! (tokio)      └───── asked for, appended, answered ────▲    ▲
+//!                                         peers (tokio) ◀────┘
 //! ```
 //!
-//! The election lives on its own threads, the clients on an async runtime, as in most hosts: one thread owns
-//! replica and log between them.
+//! The election lives on its own threads, clients and peers on a runtime each, as in most hosts. The host does what
+//! the election's events ask for and never waits for a disk; the log's thread does.
 
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod event_log;
+pub mod line_writer;
 pub mod node;
 mod parent;
 pub mod replication;

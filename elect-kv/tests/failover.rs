@@ -1,5 +1,6 @@
 //! A cluster of real processes: writes, redirects, a kill, a restart, a handover, a lost disk.
 
+#[expect(dead_code, reason = "each file of tests uses a part of it")]
 mod cluster;
 
 use std::fs;

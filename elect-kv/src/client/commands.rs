@@ -7,6 +7,7 @@ use bytes::Bytes;
 use elect_core::{HandoverRequest, NodeId, NotInOffice};
 
 use super::info;
+use super::limits::Room;
 use super::reply::{Reply, Version};
 use super::write::wrong_number;
 use crate::node::shared::Shared;
@@ -14,6 +15,10 @@ use crate::store::{Store, StoreError};
 
 /// Cursors that one connection may keep open.
 const CURSORS_MAX: usize = 64;
+/// Keys that `KEYS` looks at before it counts what it holds.
+const KEYS_AT_ONCE: usize = 1024;
+/// What a key costs in a reply besides its bytes.
+const KEY_OVERHEAD_BYTES: usize = 80;
 
 /// What belongs to one connection.
 #[derive(Debug, Default)]
@@ -21,6 +26,8 @@ pub(super) struct Session {
     pub(super) id: u64,
     pub(super) version: Version,
     pub(super) closing: bool,
+    /// What the replies take that are being made, or not taken yet.
+    pub(super) room: Room,
     name: Bytes,
     /// Where unfinished scans go on: cursor, last key.
     cursors: BTreeMap<u64, Bytes>,
@@ -42,9 +49,13 @@ impl Session {
                 self.closing = true;
                 Reply::OK
             }
-            ("GET", [key]) => {
-                read(shared, Some(key), |store| Ok(store.value(key)?.map_or(Reply::Null, Reply::Bulk)))
-            }
+            ("GET", [key]) => read(shared, Some(key), |store| {
+                let Some(value) = store.value(key)? else { return Ok(Reply::Null) };
+                Ok(self
+                    .room
+                    .take(value.len(), &shared.limits)
+                    .map_or_else(|full| full, |()| Reply::Bulk(value)))
+            }),
             ("EXISTS", [first, ..]) => read(shared, Some(first), |store| {
                 let mut found = 0;
                 for key in arguments {
@@ -53,17 +64,35 @@ impl Session {
                 Ok(Reply::Number(found))
             }),
             ("MGET", [first, ..]) => read(shared, Some(first), |store| {
-                let value = |key: &Bytes| Ok(store.value(key)?.map_or(Reply::Null, Reply::Bulk));
-                Ok(Reply::Array(arguments.iter().map(value).collect::<Result<_, StoreError>>()?))
+                let mut values = Vec::with_capacity(arguments.len());
+                for key in arguments {
+                    let value = store.value(key)?;
+                    if let Err(full) = self.room.take(value.as_ref().map_or(0, Bytes::len), &shared.limits) {
+                        return Ok(full);
+                    }
+                    values.push(value.map_or(Reply::Null, Reply::Bulk));
+                }
+                Ok(Reply::Array(values))
             }),
             ("DBSIZE", []) => {
                 read(shared, None, |store| Ok(Reply::Number(i64::try_from(store.keys()).unwrap_or(i64::MAX))))
             }
             ("KEYS", [pattern]) => read(shared, None, |store| {
-                let keys = store.keys_after(None, usize::MAX)?;
-                Ok(Reply::Array(
-                    keys.into_iter().filter(|key| matches(pattern, key)).map(Reply::Bulk).collect(),
-                ))
+                let (mut found, mut after) = (Vec::new(), None);
+                loop {
+                    let keys = store.keys_after(after.as_deref(), KEYS_AT_ONCE)?;
+                    after = keys.last().cloned();
+                    let last = keys.len() < KEYS_AT_ONCE;
+                    for key in keys.into_iter().filter(|key| matches(pattern, key)) {
+                        if let Err(full) = self.room.take(key.len() + KEY_OVERHEAD_BYTES, &shared.limits) {
+                            return Ok(full);
+                        }
+                        found.push(Reply::Bulk(key));
+                    }
+                    if last {
+                        return Ok(Reply::Array(found));
+                    }
+                }
             }),
             ("SCAN", [cursor, options @ ..]) => self.scan(shared, cursor, options),
             ("INFO", _) => {
@@ -162,7 +191,12 @@ impl Session {
                 Some(last) if keys.len() == count => self.keep_cursor(last.clone()),
                 _ => 0,
             };
-            let keys = keys.into_iter().filter(|key| matches(&pattern, key)).map(Reply::Bulk).collect();
+            let keys: Vec<_> = keys.into_iter().filter(|key| matches(&pattern, key)).collect();
+            let bytes = keys.iter().map(|key| key.len() + KEY_OVERHEAD_BYTES).sum();
+            if let Err(full) = self.room.take(bytes, &shared.limits) {
+                return Ok(full);
+            }
+            let keys = keys.into_iter().map(Reply::Bulk).collect();
             Ok(Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(keys)]))
         })
     }
@@ -212,7 +246,10 @@ fn elect(shared: &Shared, subcommand: &str, rest: &[Bytes]) -> Reply {
     let handle = &shared.handle;
     match (subcommand, rest) {
         ("EXPLAIN", []) => match handle.explain() {
-            Ok(explanation) => Reply::text(explanation.to_string()),
+            Ok(explanation) => Reply::text(match shared.standstill_text() {
+                Some(why) => format!("{explanation}\n{why}"),
+                None => explanation.to_string(),
+            }),
             Err(gone) => Reply::error(format!("ERR {gone}")),
         },
         ("STATUS", []) => match handle.status() {

@@ -1,32 +1,39 @@
 //! One task per client: requests in order, replies in order, runs of writes in one go.
+//!
+//! What clients hold is bounded over all of them: connections, requests that are not whole, replies that are not taken.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::commands::{Session, upper};
+use super::limits::{
+    FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
+};
+use super::long_read::{self, is_long};
 use super::reply::Reply;
-use super::request::take_request;
+use super::request::{REQUEST_BYTES_MAX, take_request};
 use super::write::{parse_write, reply_to};
 use crate::node::input::WriteFailed;
 use crate::node::shared::Shared;
-use crate::store::CommandResult;
+use crate::node::writes::WriteResult;
 
-/// Clients at a time.
-const CLIENTS_MAX: usize = 10_000;
 /// Writes of one client that wait for a quorum together.
 const RUN_MAX: usize = 1024;
 /// Replies of this many bytes are sent before more requests are read.
-const REPLY_BYTES_MAX: usize = 1 << 20;
+const REPLY_BYTES_MAX: usize = 64 << 10;
+/// Words with which a connection beyond `maxclients` is let in.
+const OPERATORS_WORDS: [&str; 11] =
+    ["ELECT", "FAILOVER", "INFO", "ROLE", "PING", "CLIENT", "HELLO", "AUTH", "COMMAND", "CONFIG", "QUIT"];
 
 /// The client port.
 #[derive(Debug)]
@@ -34,22 +41,28 @@ pub(crate) struct Clients {
     shared: Arc<Shared>,
     /// Turns true when clients are to be sent home.
     closing: watch::Sender<bool>,
-    places: Arc<Semaphore>,
+}
+
+/// Why a connection has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Client,
+    /// Beyond `maxclients`: for an operator's commands only.
+    Operator,
 }
 
 /// A write that waits for a quorum.
 struct Waiting {
     name: String,
     key: Bytes,
-    result: oneshot::Receiver<Result<CommandResult, WriteFailed>>,
+    result: oneshot::Receiver<WriteResult>,
 }
 
 impl Clients {
     pub(crate) fn start(shared: Arc<Shared>, listener: StdListener) -> io::Result<Arc<Self>> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        let places = Arc::new(Semaphore::new(CLIENTS_MAX));
-        let clients = Arc::new(Self { shared, closing: watch::Sender::new(false), places });
+        let clients = Arc::new(Self { shared, closing: watch::Sender::new(false) });
         tokio::spawn(clients.clone().accept(listener));
         Ok(clients)
     }
@@ -65,8 +78,7 @@ impl Clients {
             match accepted {
                 Ok((stream, _)) => {
                     let id = ids.fetch_add(1, Ordering::Relaxed);
-                    let place = self.places.clone().try_acquire_owned().ok();
-                    tokio::spawn(self.clone().serve(stream, id, place));
+                    tokio::spawn(self.clone().serve(stream, id));
                 }
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.
                 Err(_) => sleep(Duration::from_millis(50)).await,
@@ -74,42 +86,59 @@ impl Clients {
         }
     }
 
-    async fn serve(self: Arc<Self>, mut stream: TcpStream, id: u64, place: Option<OwnedSemaphorePermit>) {
-        if place.is_none() {
-            let full = format!("-ERR max number of clients reached: {CLIENTS_MAX}\r\n");
-            let _ = stream.write_all(full.as_bytes()).await;
+    async fn serve(self: Arc<Self>, mut stream: TcpStream, id: u64) {
+        let limits = &self.shared.limits;
+        let taken = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        let client = taken(&limits.clients).map(|permit| (Place::Client, permit));
+        let Some((place, _permit)) =
+            client.or_else(|| taken(&limits.operators).map(|permit| (Place::Operator, permit)))
+        else {
+            let _ = stream.write_all(format!("-{FULL}\r\n").as_bytes()).await;
             return;
-        }
+        };
         let _ = stream.set_nodelay(true);
         let closing = self.closing.subscribe();
         // A client that goes away is no error of the server.
-        let _ = Connection::new(&self.shared, stream, id).run(closing).await;
+        let _ = Connection::new(&self.shared, stream, id, place).run(closing).await;
     }
 
     /// Sends clients home: what they have asked is answered first. Waits until all are gone, or `bound` is over.
     pub(crate) async fn close(&self, bound: Duration) {
         self.closing.send_replace(true);
-        let all = u32::try_from(CLIENTS_MAX).expect("a small number");
-        let _ = timeout(bound, self.places.acquire_many(all)).await;
+        let Limits { clients, operators, maxclients, .. } = &self.shared.limits;
+        let (all, others) = (u32::try_from(*maxclients), u32::try_from(OPERATORS_MAX));
+        let gone = async {
+            let _ = clients.acquire_many(all.unwrap_or(u32::MAX)).await;
+            let _ = operators.acquire_many(others.unwrap_or(u32::MAX)).await;
+        };
+        let _ = timeout(bound, gone).await;
     }
 }
 
+/// What a client is told for which there is no place, in redis' words.
+const FULL: &str = "ERR max number of clients reached";
+
 struct Connection<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     stream: TcpStream,
     session: Session,
+    place: Place,
     requests: BytesMut,
+    /// Held while a long request is not whole, or waits to be let in; and since when.
+    long: Option<(OwnedSemaphorePermit, Instant)>,
     replies: BytesMut,
     waiting: VecDeque<Waiting>,
 }
 
 impl<'a> Connection<'a> {
-    fn new(shared: &'a Shared, stream: TcpStream, id: u64) -> Self {
+    fn new(shared: &'a Arc<Shared>, stream: TcpStream, id: u64, place: Place) -> Self {
         Self {
             shared,
             stream,
             session: Session::new(id),
+            place,
             requests: BytesMut::new(),
+            long: None,
             replies: BytesMut::new(),
             waiting: VecDeque::new(),
         }
@@ -122,15 +151,89 @@ impl<'a> Connection<'a> {
             if self.session.closing || *closing.borrow() {
                 return self.stream.shutdown().await;
             }
-            self.requests.reserve(16 << 10);
+            self.make_room().await?;
             let read = tokio::select! {
-                read = self.stream.read_buf(&mut self.requests) => read?,
+                read = self.read() => read,
                 _ = closing.wait_for(|closing| *closing) => continue,
             };
-            if read == 0 {
-                return Ok(());
+            match read {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return self.send_home().await,
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// A client whose request has become long waits for one of the places for these. Whoever asks nothing holds nothing.
+    async fn make_room(&mut self) -> io::Result<()> {
+        if self.requests.len() <= FREE_BYTES {
+            self.long = None;
+            if self.requests.is_empty() {
+                self.requests = BytesMut::new();
+            }
+        } else if self.long.is_none() {
+            let place = self.shared.limits.long_requests.clone().acquire_owned().await;
+            self.long = Some((place.map_err(io::Error::other)?, Instant::now()));
+            // Once, and not twice as much with each step.
+            self.requests.reserve(REQUEST_BYTES_MAX + FREE_BYTES - self.requests.len());
+        }
+        Ok(())
+    }
+
+    /// Reads more of a request, within the time that it may take.
+    async fn read(&mut self) -> io::Result<usize> {
+        let idle = self.shared.limits.timeout;
+        let bound = match (self.place, &self.long) {
+            (Place::Operator, _) if self.requests.is_empty() => OPERATOR_TIMEOUT,
+            (_, Some((_, since))) => {
+                let until = *since + REQUEST_TIMEOUT;
+                return self.read_long(until).await;
+            }
+            _ if idle.is_zero() => return self.read_some().await,
+            _ => idle,
+        };
+        timeout(bound, self.read_some()).await.map_err(|_| io::ErrorKind::TimedOut)?
+    }
+
+    /// Reads more of a long request. One that does not get on gives its place up as soon as somebody waits for it.
+    async fn read_long(&mut self, until: Instant) -> io::Result<usize> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now()).min(LONG_REQUEST_PAUSE);
+            if let Ok(read) = timeout(left, self.read_some()).await {
+                return read;
+            }
+            let is_wanted = self.shared.limits.long_requests.available_permits() == 0;
+            if is_wanted || Instant::now() >= until {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+    }
+
+    async fn read_some(&mut self) -> io::Result<usize> {
+        loop {
+            self.stream.readable().await?;
+            if self.long.is_none() {
+                self.requests.reserve(FREE_BYTES);
+            }
+            match self.stream.try_read_buf(&mut self.requests) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Says why, and closes: as redis, an idle client is closed without a word.
+    async fn send_home(mut self) -> io::Result<()> {
+        match self.place {
+            Place::Operator => self.put(Reply::error(FULL)),
+            Place::Client if self.long.is_some() => {
+                self.put(Reply::error("ERR Protocol error: a long request was not whole in time"));
+            }
+            Place::Client => {}
+        }
+        self.flush().await?;
+        self.stream.shutdown().await
     }
 
     /// Answers every whole request. Consecutive writes go to the host together; anything else waits for them,
@@ -149,9 +252,15 @@ impl<'a> Connection<'a> {
                 }
             };
             let name = upper(&words[0]);
+            if self.place == Place::Operator && !OPERATORS_WORDS.contains(&name.as_str()) {
+                self.put(Reply::error(FULL));
+                self.session.closing = true;
+                break;
+            }
             match parse_write(&name, &words) {
                 Ok(Some(write)) => {
-                    let result = self.shared.write(write.command.encode());
+                    let (writes, handle) = (&self.shared.writes, &self.shared.handle);
+                    let result = writes.ask(write.command.encode(), || handle.now()).await;
                     self.waiting.push_back(Waiting { name, key: write.key, result });
                     if self.waiting.len() >= RUN_MAX {
                         self.finish_writes().await;
@@ -159,7 +268,11 @@ impl<'a> Connection<'a> {
                 }
                 Ok(None) => {
                     self.finish_writes().await;
-                    let reply = self.session.answer(self.shared, &name, &words);
+                    let reply = if is_long(self.shared, &name, &words) {
+                        long_read::answer(self.shared, &mut self.session, name, words).await
+                    } else {
+                        self.session.answer(self.shared, &name, &words)
+                    };
                     self.put(reply);
                 }
                 Err(reply) => {
@@ -192,7 +305,31 @@ impl<'a> Connection<'a> {
         reply.encode(self.session.version, &mut self.replies);
     }
 
+    /// Sends what there is. A client that does not take it has a time limit above the soft limit of bytes, and what it
+    /// leaves counts among what all clients may leave.
     async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all_buf(&mut self.replies).await
+        let limits = &self.shared.limits;
+        if !self.replies.is_empty()
+            && let Ok(sent) = self.stream.try_write(&self.replies)
+        {
+            self.replies.advance(sent);
+        }
+        let left = self.replies.len();
+        let _room = if left > FREE_BYTES && !self.session.room.is_held() {
+            Some(limits.reply_room(left).ok_or(io::ErrorKind::OutOfMemory)?)
+        } else {
+            None
+        };
+        if left > limits.output.soft {
+            let all = self.stream.write_all_buf(&mut self.replies);
+            timeout(limits.output.soft_span, all).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        } else {
+            self.stream.write_all_buf(&mut self.replies).await?;
+        }
+        self.session.room = Room::default();
+        if self.replies.capacity() > REPLY_BYTES_MAX {
+            self.replies = BytesMut::new();
+        }
+        Ok(())
     }
 }

@@ -20,6 +20,12 @@ pub(super) fn info(shared: &Shared, section: Option<&str>) -> String {
         line(&mut text, "node:", settings.node());
         line(&mut text, "process_id:", std::process::id());
         line(&mut text, "tcp_port:", settings.file.listen_client.port());
+        line(&mut text, "events_dropped:", shared.log.dropped());
+    }
+    if wanted("clients") {
+        line(&mut text, "# Clients", "");
+        line(&mut text, "connected_clients:", shared.limits.connected());
+        line(&mut text, "maxclients:", shared.limits.maxclients);
     }
     if wanted("replication") {
         replication(&mut text, shared);
@@ -76,6 +82,9 @@ fn replication(text: &mut String, shared: &Shared) {
             line(text, "master_port:", port);
             line(text, "master_link_status:", "up");
         }
+    }
+    if let Some(why) = shared.standstill_text() {
+        line(text, "standstill:", why);
     }
     line(text, "durable_offset:", durable);
     line(text, "commit_offset:", commit);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use elect_core::MemberKind;
 use serde::Deserialize;
 
+use super::output_limit::OutputLimit;
+
 /// A node's configuration file, checked. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +61,15 @@ pub struct NodeFile {
     /// primary in milliseconds. Sound where nothing else ever refuses at a node's address. Default false.
     #[serde(default)]
     pub crash_evidence: bool,
+    /// Clients at a time. Default 10,000; fewer where the process may not open as many files.
+    pub maxclients: Option<usize>,
+    /// After how many seconds a client that asks nothing is closed. Default 0: never.
+    #[serde(default)]
+    pub timeout: u64,
+    /// What of its replies a client may leave untaken. Default `"normal 32mb 64kb 60"`: a reply of more than 32 MiB is
+    /// refused, and a client that leaves more than 64 KiB untaken for 60 s is closed.
+    #[serde(default, alias = "client-output-buffer-limit")]
+    pub client_output_buffer_limit: OutputLimit,
     /// Whether plain TCP may leave this machine. Default false: such addresses are refused.
     #[serde(default)]
     pub allow_plaintext: bool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use elect_core::MemberKind;
 
 use super::check::fresh_seed;
-use super::{ConfigFileError, Settings};
+use super::{ConfigFileError, NodeFile, Settings};
 
 const GOOD: &str = r#"
     cluster = "shop"
@@ -26,6 +26,11 @@ const GOOD: &str = r#"
     kind = "witness"
     election = "127.0.0.1:7103"
 "#;
+
+/// What a good file says.
+pub(crate) fn file() -> NodeFile {
+    parse(GOOD).unwrap().file
+}
 
 fn parse(text: &str) -> Result<Settings, ConfigFileError> {
     Settings::parse(text, Path::new("/etc/elect/node.toml"))
@@ -80,6 +85,11 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             &["tls_cert = /etc/elect/a.pem", "tls_ca or tls_pins"],
         ),
         ("\"127.0.0.1:7001\"", "\"0.0.0.0:7001\"", &["advertise_client", "wildcard"]),
+        (
+            "heartbeat_ms = 20",
+            "client-output-buffer-limit = \"pubsub 1mb 1mb 1\"",
+            &["client-output-buffer-limit", "<soft seconds>"],
+        ),
         ("\"127.0.0.1:7001\"", "\"localhost\"", &["listen_client", "socket address"]),
     ];
     for (good, bad, expected) in table {

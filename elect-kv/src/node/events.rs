@@ -8,8 +8,9 @@ use elect_core::{
 };
 use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
 
-use super::host::{Host, SOURCE_TIMEOUT};
+use super::host::Host;
 use super::input::Ending;
+use super::orders::Order;
 use super::promotion::Promotion;
 use super::shared::Leader;
 use crate::event_log::Kind;
@@ -59,19 +60,18 @@ impl Host {
             Duty::EpochRaised { from, raised } => self.on_raised(from, raised),
             Duty::HandoverBegan { target, cause, .. } => {
                 self.draining = true;
+                self.shared.writes.drain(true);
                 let text = format!("{own} hands over to {target}, because {cause}: nothing new is admitted");
                 self.log.tell(Kind::HandoverBegan, self.promotion.epoch(), Some(own), &text);
             }
             Duty::HandoverAborted { target, reason } => {
-                self.draining = false;
+                self.stop_draining();
                 self.shared.handovers_aborted.send_modify(|count| *count += 1);
                 let text = format!("the handover to {target} is off: {reason}");
                 self.log.tell(Kind::HandoverAborted, self.promotion.epoch(), Some(own), &text);
             }
             Duty::Rebuilt => {
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.storage_rebuilt();
-                }
+                self.orders.give(Order::Storage { intact: true });
                 self.log.tell(
                     Kind::Rebuilt,
                     None,
@@ -81,9 +81,7 @@ impl Host {
             }
             Duty::Replaced { .. } => {
                 let text = duty.to_string();
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.storage_replaced();
-                }
+                self.orders.give(Order::Storage { intact: false });
                 self.log.tell(Kind::Replaced, None, None, &text);
             }
             Duty::Stopped { reason } => self.fail(reason.to_string()),
@@ -100,9 +98,7 @@ impl Host {
             Notice::LeaderLost { leader, epoch, reason } => {
                 self.shared.set_leader(None);
                 self.rebuilt = None;
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.stand_aside();
-                }
+                self.orders.give(Order::StandAside);
                 let text = format!("{own} no longer follows {leader}: {reason}");
                 self.log.tell(Kind::LeaderLost, Some(epoch), Some(leader), &text);
             }
@@ -146,11 +142,9 @@ impl Host {
         self.abandon_writes();
         self.promotion = Promotion::NotElected;
         self.draining = false;
-        self.source_deadline = None;
+        self.source_since = None;
         self.shared.set_leader(None);
-        if let Some(replicated) = &mut self.replicated {
-            replicated.replica.stand_aside();
-        }
+        self.orders.give(Order::StandAside);
         self.shared.leads.send_replace(false);
         let text = format!("{own} no longer leads epoch {}: {}", loss.epoch, loss.reason);
         self.log.tell(Kind::SteppedDown, Some(loss.epoch), None, &text);
@@ -169,28 +163,24 @@ impl Host {
         let (epoch, source) = (elected.epoch(), elected.catch_up_from());
         self.shared.set_office(None);
         self.set_own_leader(epoch);
-        self.source_deadline = source.map(|_| Instant::now() + SOURCE_TIMEOUT);
+        self.source_since = source.map(|_| self.shared.handle.now());
         if let Some(source) = source {
             let text = format!("{own} pulls from {source} before it serves");
             self.log.tell(Kind::CatchingUp, Some(epoch), Some(own), &text);
         }
         self.promotion = Promotion::Elected(elected);
-        if let Some(replicated) = &mut self.replicated {
-            replicated.replica.elected(epoch, source);
-        }
+        self.orders.give(Order::Elected { epoch, source });
     }
 
     pub(super) fn on_caught_up(&mut self, epoch: Epoch, held: Position) {
         self.promotion = match std::mem::replace(&mut self.promotion, Promotion::NotElected) {
             Promotion::Elected(elected) if elected.epoch() == epoch => match elected.caught_up(Some(held)) {
                 Ok(caught_up) => {
-                    self.source_deadline = None;
+                    self.source_since = None;
                     let own = self.shared.settings.node();
                     let text = format!("{own} holds {held}: all that was acknowledged before");
                     self.log.tell(Kind::CaughtUp, Some(epoch), Some(own), &text);
-                    if let Some(replicated) = &mut self.replicated {
-                        replicated.replica.begin(caught_up.stamp(), &mut replicated.journal);
-                    }
+                    self.orders.give(Order::Begin(caught_up.stamp()));
                     Promotion::CaughtUp(caught_up)
                 }
                 Err((elected, _)) => Promotion::Elected(elected),
@@ -202,7 +192,7 @@ impl Host {
     pub(super) fn on_source_lost(&mut self, epoch: Epoch) {
         if matches!(&self.promotion, Promotion::Elected(elected) if elected.epoch() == epoch) {
             let own = self.shared.settings.node();
-            self.source_deadline = None;
+            self.source_since = None;
             self.log.tell(Kind::SourceLost, Some(epoch), Some(own), "the node to catch up with is lost");
             self.shared.handle.on_source_lost();
         }
@@ -214,10 +204,12 @@ impl Host {
                 Ok(office) => {
                     let own = self.shared.settings.node();
                     self.shared.handle.on_office(&office);
-                    self.shared.set_office(Some(office.clone()));
+                    let stamp = Stamp::received(entry.epoch);
+                    self.shared.writes.open(office.clone(), stamp);
+                    self.shared.set_office(Some(office));
                     let text = format!("{own} serves as the primary of epoch {}", entry.epoch);
                     self.log.tell(Kind::InOffice, Some(entry.epoch), Some(own), &text);
-                    Promotion::InOffice(office, Stamp::received(entry.epoch))
+                    Promotion::InOffice(stamp)
                 }
                 Err((caught_up, _)) => Promotion::CaughtUp(caught_up),
             },
@@ -231,13 +223,11 @@ impl Host {
             Raised::InOffice(stamp) => {
                 let epoch = stamp.epoch();
                 self.set_own_leader(epoch);
-                if let Promotion::InOffice(_, led) = &mut self.promotion {
+                if let Promotion::InOffice(led) = &mut self.promotion {
                     *led = stamp;
                 }
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.raise(epoch, &mut replicated.journal);
-                }
-                self.resume_waiting();
+                self.orders.give(Order::Raise(epoch));
+                self.shared.writes.raise(stamp);
                 let text = format!("{own} raised its epoch from {from} to {epoch} and goes on serving");
                 self.log.tell(Kind::EpochRaised, Some(epoch), Some(own), &text);
             }
@@ -254,9 +244,7 @@ impl Host {
         let own = self.shared.settings.node();
         let address = if address.is_empty() { self.configured_address(leader) } else { address.to_owned() };
         self.shared.set_leader(Some(Leader { id: leader, epoch, address }));
-        if let Some(replicated) = &mut self.replicated {
-            replicated.replica.follow(leader, epoch);
-        }
+        self.orders.give(Order::Follow { leader, epoch });
         let text = format!("{own} follows {leader} in epoch {epoch}");
         self.log.tell(Kind::Following, Some(epoch), Some(leader), &text);
     }

@@ -1,44 +1,27 @@
-//! The host: one thread that owns replica, journal and the promotion to primary.
+//! The host: one thread that does what the elector's events ask for, and keeps the promotion to primary.
 //!
-//! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
-//! elector says comes first.
+//! It never waits for a disk: what the log has to do for an event is an order for the log's thread, and what that brings
+//! about comes back as a note. So a loss demotes, answers every client and opens the way for others at once, whatever the
+//! disk is doing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use crossbeam_channel::{Receiver, Select, Sender, bounded};
-use elect_core::{Health, NodeId, Position};
+use crossbeam_channel::{Receiver, Select};
+use elect_core::{Health, Position, Time};
 use elect_tcp::Events;
-use tokio::sync::mpsc;
 
-use super::input::{Ending, Input, WriteReply};
+use super::bell::Bell;
+use super::fitness::Fitness;
+use super::input::{Ending, Note};
+use super::orders::{Order, Orders};
 use super::promotion::Promotion;
-use super::replicated::ReplicatedState;
-use super::shared::{Progress, Shared};
-use super::writes::Writes;
+use super::shared::Shared;
 use crate::event_log::{EventLog, Kind};
-use crate::replication::{Message, Output};
-
-/// At most this many inputs make one batch; then it is written, synced and acknowledged.
-const BATCH_MAX: usize = 4096;
 
 /// How long a winner waits for its source to say something.
 pub(super) const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
-/// One turn of the loop declares the node healthy for at least this long.
-const HEALTHY_FOR: Duration = Duration::from_secs(2);
-
-/// Rings when an event has come, so that one `select` waits for events and inputs.
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        // It is ringing already where there is no room.
-        let _ = self.0.try_send(());
-    }
-}
 
 /// The thread's state. Its elector side is in `events.rs`.
 pub(crate) struct Host {
@@ -47,64 +30,66 @@ pub(crate) struct Host {
     /// Rung by `waker` when `events` has more.
     rung: Receiver<()>,
     waker: Waker,
-    pub(super) inbox: Receiver<Input>,
+    notes: Receiver<Note>,
     pub(super) log: Arc<EventLog>,
-    /// `None` on a witness.
-    pub(super) replicated: Option<ReplicatedState>,
+    /// What the log's thread has to do. Nobody takes it on a witness.
+    pub(super) orders: Arc<Orders>,
     pub(super) promotion: Promotion,
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
     pub(super) ending: Option<Ending>,
-    /// When a source that stays silent counts as lost.
-    pub(super) source_deadline: Option<Instant>,
+    /// Since when a source is waited for; whenever it speaks it gets more time.
+    pub(super) source_since: Option<Time>,
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
-    links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
-    writes: Writes,
-    reported: Option<Position>,
-    /// When this loop declares the node healthy again.
-    health_due: Instant,
+    pub(super) fitness: Fitness,
 }
 
 impl Host {
-    pub(crate) fn new(
+    pub(super) fn new(
         shared: Arc<Shared>,
         events: Events,
-        inbox: Receiver<Input>,
+        notes: Receiver<Note>,
         log: Arc<EventLog>,
-        replicated: Option<ReplicatedState>,
+        orders: Arc<Orders>,
     ) -> Self {
-        let (bell, rung) = bounded(1);
+        let (bell, rung) = Bell::new();
         // What has come already has rung for nobody.
-        let _ = bell.send(());
+        bell.ring();
+        let fitness = Fitness::new(shared.settings.elect.detection().ceiling(), Instant::now());
         Self {
             shared,
             events,
             rung,
-            waker: Arc::new(Bell(bell)).into(),
-            inbox,
+            waker: bell.waker(),
+            notes,
             log,
-            replicated,
+            orders,
             promotion: Promotion::NotElected,
             draining: false,
             ending: None,
-            source_deadline: None,
+            source_since: None,
             rebuilt: None,
-            links: HashMap::new(),
-            writes: Writes::default(),
-            reported: None,
-            health_due: Instant::now(),
+            fitness,
         }
     }
 
     /// Runs until the node ends.
-    pub(crate) fn run(mut self) -> Ending {
-        self.report();
+    pub(super) fn run(mut self) -> Ending {
         loop {
             self.wait();
-            self.run_batch();
+            self.take_events();
+            while let Ok(note) = self.notes.try_recv() {
+                self.on_note(note);
+            }
+            self.check_source();
+            self.show_rebuilt();
+            self.finish_draining();
+            self.watch_fitness();
             if let Some(ending) = self.ending.take() {
+                self.shared.set_office(None);
                 self.abandon_writes();
+                self.orders.give(Order::Stop);
                 return ending;
             }
         }
@@ -112,48 +97,14 @@ impl Host {
 
     /// Sleeps until something arrives or a deadline passes.
     fn wait(&self) {
-        let others = self.source_deadline.into_iter().chain(self.rebuilt.map(|(_, again)| again));
-        let deadline = others.chain([self.health_due]).min();
+        let source = self.source_since.map(|_| Instant::now() + SOURCE_TIMEOUT / 4);
+        let others = source.into_iter().chain(self.rebuilt.map(|(_, again)| again));
+        let deadline = others.fold(self.fitness.due(), Instant::min);
         let mut select = Select::new();
         select.recv(&self.rung);
-        select.recv(&self.inbox);
-        match deadline {
-            Some(deadline) => drop(select.ready_deadline(deadline)),
-            None => drop(select.ready()),
-        }
-    }
-
-    /// One batch: everything that waits, one write, one sync.
-    fn run_batch(&mut self) {
-        self.take_events();
-        let mut writes = Vec::new();
-        for _ in 0..BATCH_MAX {
-            match self.inbox.try_recv() {
-                Ok(Input::Write { command, reply }) => writes.push((command, reply)),
-                Ok(input) => self.on_input(input),
-                Err(_) => break,
-            }
-        }
-        // What the elector reported meanwhile is handled before new writes are admitted.
-        self.take_events();
-        self.admit(writes);
-        self.carry_out();
-        self.sync();
-        self.check_source();
-        self.show_rebuilt();
-        self.finish_draining();
-        self.report();
-        self.renew_health();
-    }
-
-    /// This loop does the work of the node, in every role: as long as it runs, the host is healthy.
-    fn renew_health(&mut self) {
-        let now = Instant::now();
-        if now >= self.health_due && self.ending.is_none() {
-            let span = HEALTHY_FOR.max(self.shared.settings.elect.detection().ceiling() * 2);
-            self.health_due = now + span / 4;
-            self.shared.handle.healthy_for(span);
-        }
+        select.recv(&self.notes);
+        // Without a sender the channel is always ready: then this node is ending.
+        let _ = select.ready_deadline(deadline);
     }
 
     fn take_events(&mut self) {
@@ -162,152 +113,44 @@ impl Host {
         // Once there is no more, the bell rings for the next.
         while let Poll::Ready(Some(event)) = self.events.poll_recv(&mut Context::from_waker(&waker)) {
             self.on_event(event);
-            self.carry_out();
         }
     }
 
-    fn on_input(&mut self, input: Input) {
-        let current = |links: &HashMap<NodeId, (u64, _)>, peer, session| {
-            links.get(&peer).is_some_and(|(known, _)| *known == session)
-        };
-        match input {
-            Input::Write { .. } => unreachable!("writes are collected by `run_batch`"),
-            Input::Up { peer, session, outbox } => {
-                let earlier = self.links.insert(peer, (session, outbox));
-                if let Some(replicated) = &mut self.replicated {
-                    if earlier.is_some() {
-                        replicated.replica.on_down(peer);
-                    }
-                    replicated.replica.on_up(peer);
-                }
+    fn on_note(&mut self, note: Note) {
+        match note {
+            Note::CaughtUp { epoch, held } => self.on_caught_up(epoch, held),
+            Note::SourceLost { epoch } => self.on_source_lost(epoch),
+            Note::OwnEntryCommitted(entry) => self.on_own_entry(entry),
+            Note::Rebuilt(entry) => self.on_rebuilt(entry),
+            Note::Answered => {}
+            Note::Failed(error) => self.fail(error),
+            Note::Stop => {
+                self.ending.get_or_insert(Ending::Stopped);
             }
-            Input::Down { peer, session } if current(&self.links, peer, session) => {
-                self.links.remove(&peer);
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.on_down(peer);
-                }
-            }
-            Input::Message { peer, session, message } if current(&self.links, peer, session) => {
-                if let Some(replicated) = &mut self.replicated {
-                    replicated.replica.on_message(peer, message, &mut replicated.journal);
-                }
-                if self.source_deadline.is_some() {
-                    self.source_deadline = Some(Instant::now() + SOURCE_TIMEOUT);
-                }
-            }
-            // From an earlier connection.
-            Input::Down { .. } | Input::Message { .. } => {}
-            Input::Stop => self.ending = Some(Ending::Stopped),
         }
-        self.carry_out();
-    }
-
-    pub(super) fn admit(&mut self, writes: Vec<(Bytes, WriteReply)>) {
-        let handle = &self.shared.handle;
-        self.writes.admit(writes, &self.promotion, self.replicated.as_mut(), handle);
-    }
-
-    /// Applies what is committed and answers the clients that wait for it.
-    fn commit(&mut self, offset: u64) {
-        let Some(replicated) = &self.replicated else { return };
-        if let Err(error) = self.writes.commit(offset, replicated) {
-            self.fail(error.to_string());
-        }
-        self.acknowledge();
-    }
-
-    fn acknowledge(&mut self) {
-        self.writes.acknowledge(&self.promotion, self.replicated.as_ref(), &self.shared.handle);
-    }
-
-    /// A raised epoch: what waited for it goes on.
-    pub(super) fn resume_waiting(&mut self) {
-        self.acknowledge();
-        let waiting = self.writes.take_waiting();
-        self.admit(waiting);
     }
 
     /// A handover goes on once nothing is pending.
     fn finish_draining(&mut self) {
-        if self.draining && self.writes.are_answered() {
-            self.draining = false;
+        if self.draining && self.shared.writes.is_drained() {
+            self.stop_draining();
             self.shared.handle.on_drained();
         }
     }
 
+    pub(super) fn stop_draining(&mut self) {
+        self.draining = false;
+        self.shared.writes.drain(false);
+    }
+
     pub(super) fn abandon_writes(&mut self) {
-        self.writes.abandon(self.promotion.epoch().unwrap_or_default());
-    }
-
-    /// Carries out what the replica decided, until it has no more output.
-    pub(super) fn carry_out(&mut self) {
-        while let Some(replicated) = &mut self.replicated {
-            let outputs = replicated.replica.take_output();
-            if outputs.is_empty() {
-                return;
-            }
-            for output in outputs {
-                self.carry_out_one(output);
-            }
-        }
-    }
-
-    fn carry_out_one(&mut self, output: Output) {
-        match output {
-            Output::Send { to, message } => {
-                if let Some((_, outbox)) = self.links.get(&to) {
-                    // A connection that is closing loses its messages anyway.
-                    let _ = outbox.send(message);
-                }
-            }
-            Output::Committed(offset) => self.commit(offset),
-            Output::CaughtUp { epoch, held } => self.on_caught_up(epoch, held),
-            Output::SourceLost { epoch } => self.on_source_lost(epoch),
-            Output::OwnEntryCommitted(entry) => self.on_own_entry(entry),
-            Output::Rebuilt(entry) => self.on_rebuilt(entry),
-            Output::Diverged { shared, commit } => self.fail(format!(
-                "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
-                 nothing was cut; one of the two was restored from a backup or is damaged"
-            )),
-        }
-    }
-
-    /// One sync for everything that was written; then acknowledgements leave.
-    fn sync(&mut self) {
-        let Some(replicated) = &mut self.replicated else { return };
-        if let Some(error) = replicated.journal.take_failure() {
-            return self.fail(error.to_string());
-        }
-        if replicated.journal.is_dirty() {
-            self.shared.stall.begin(self.shared.handle.now());
-            let synced = replicated.journal.sync();
-            self.shared.stall.end();
-            if let Err(error) = synced {
-                return self.fail(error.to_string());
-            }
-        }
-        replicated.replica.on_synced(&mut replicated.journal);
-        self.carry_out();
-    }
-
-    /// Tells elector and clients how far the log is.
-    fn report(&mut self) {
-        let Some(replicated) = &self.replicated else { return };
-        let durable = replicated.replica.durable();
-        if self.reported != Some(durable) {
-            self.reported = Some(durable);
-            self.shared.handle.set_position(Some(durable));
-        }
-        self.shared.set_progress(Progress {
-            durable: durable.offset,
-            commit: replicated.replica.commit(),
-            followers: replicated.replica.acknowledged(),
-        });
+        self.shared.writes.close(self.promotion.epoch().unwrap_or_default());
     }
 
     fn check_source(&mut self) {
-        if self.source_deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            self.source_deadline = None;
+        let Some(since) = self.source_since else { return };
+        if self.shared.handle.now().since(since.max(self.shared.pulse.heard())) >= SOURCE_TIMEOUT {
+            self.source_since = None;
             if let Promotion::Elected(elected) = &self.promotion {
                 let epoch = elected.epoch();
                 self.on_source_lost(epoch);

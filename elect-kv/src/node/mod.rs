@@ -1,14 +1,19 @@
-//! One node: the elector's threads, the host's thread, and tokio for peers and clients.
+//! One node: the elector's threads, the host's thread, the log's thread, and tokio for peers and clients.
 
+mod bell;
 mod events;
+mod fitness;
 mod host;
 pub(crate) mod input;
+mod log_thread;
+mod orders;
 mod peers;
 mod promotion;
+mod pulse;
 mod replicated;
 mod serve;
 pub(crate) mod shared;
-mod stall;
-mod writes;
+mod watch;
+pub(crate) mod writes;
 
 pub use serve::{ServeError, Server, adopt, init, replace_lost};

@@ -2,7 +2,11 @@
 //!
 //! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
 //! its length. Whatever is wrong closes the connection; the dialler comes back, at most ten times a second.
+//!
+//! What waits for the log's thread is bounded: beyond that nothing is read, so that TCP holds the other side back, and no
+//! new connection of that peer is told of.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
@@ -16,7 +20,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::input::Input;
@@ -33,6 +37,16 @@ const HANDSHAKES_MAX: usize = 16;
 /// Unacknowledged bytes for this long close a connection.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
+/// Messages that wait for one connection; one that takes no more is let go.
+const OUTBOX_MAX: usize = 1024;
+/// Messages of one connection that wait for the log's thread hold at most this many bytes: more than a leader's window of
+/// appends.
+const INBOX_BYTES_MAX: usize = 8 << 20;
+/// What a message costs besides its bytes.
+const OVERHEAD_BYTES: usize = 128;
+/// Connections of one peer that the log's thread has not seen the end of.
+const SESSIONS_MAX: usize = 4;
+
 /// What replication connections need to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Peers {
@@ -42,6 +56,21 @@ pub(crate) struct Peers {
     pub(crate) addresses: Arc<Vec<(NodeId, String)>>,
     pub(crate) inbox: Sender<Input>,
     pub(crate) sessions: Arc<AtomicU64>,
+    pub(crate) places: Arc<Places>,
+}
+
+/// For each peer: how many more of its connections may be told of.
+#[derive(Debug)]
+pub(crate) struct Places(BTreeMap<NodeId, Arc<Semaphore>>);
+
+impl Places {
+    pub(crate) fn of(peers: impl IntoIterator<Item = NodeId>) -> Arc<Self> {
+        Arc::new(Self(peers.into_iter().map(|peer| (peer, Arc::new(Semaphore::new(SESSIONS_MAX)))).collect()))
+    }
+
+    async fn take(&self, peer: NodeId) -> Option<OwnedSemaphorePermit> {
+        self.0.get(&peer)?.clone().acquire_owned().await.ok()
+    }
 }
 
 /// Why a connection is not used.
@@ -172,9 +201,10 @@ impl Peers {
 
     /// Carries messages until the connection ends.
     async fn run(&self, peer: NodeId, stream: TcpStream) {
+        let Some(place) = self.places.take(peer).await else { return };
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let (reader, writer) = stream.into_split();
-        let (outbox, messages) = mpsc::unbounded_channel();
+        let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         if self.inbox.send(Input::Up { peer, session, outbox }).is_err() {
             return;
         }
@@ -182,7 +212,7 @@ impl Peers {
             _ = self.read_for_ever(peer, session, reader) => {}
             _ = write_for_ever(messages, writer) => {}
         }
-        let _ = self.inbox.send(Input::Down { peer, session });
+        let _ = self.inbox.send(Input::Down { peer, session, _place: Some(place) });
     }
 
     async fn read_for_ever(
@@ -192,9 +222,13 @@ impl Peers {
         mut reader: OwnedReadHalf,
     ) -> Result<(), Refused> {
         let mut buffer = BytesMut::new();
+        let inbox_room = Arc::new(Semaphore::new(INBOX_BYTES_MAX));
         loop {
-            while let Some(message) = take_message(&mut buffer)? {
-                if self.inbox.send(Input::Message { peer, session, message }).is_err() {
+            while let Some((message, bytes)) = take_message(&mut buffer)? {
+                let bytes =
+                    u32::try_from(bytes + OVERHEAD_BYTES).expect("a message is far shorter than 4 GiB");
+                let Ok(room) = inbox_room.clone().acquire_many_owned(bytes).await else { return Ok(()) };
+                if self.inbox.send(Input::Message { peer, session, message, _room: room }).is_err() {
                     return Ok(());
                 }
             }
@@ -206,10 +240,7 @@ impl Peers {
     }
 }
 
-async fn write_for_ever(
-    mut messages: mpsc::UnboundedReceiver<Message>,
-    mut writer: OwnedWriteHalf,
-) -> io::Result<()> {
+async fn write_for_ever(mut messages: mpsc::Receiver<Message>, mut writer: OwnedWriteHalf) -> io::Result<()> {
     let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
     while messages.recv_many(&mut batch, 64).await > 0 {
         for message in batch.drain(..) {
@@ -225,7 +256,8 @@ async fn write_for_ever(
     Ok(())
 }
 
-fn take_message(buffer: &mut BytesMut) -> Result<Option<Message>, Refused> {
+/// The next message, and how many bytes it had.
+fn take_message(buffer: &mut BytesMut) -> Result<Option<(Message, usize)>, Refused> {
     let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_le_bytes(*prefix) as usize;
     if length > FRAME_BYTES_MAX {
@@ -235,7 +267,7 @@ fn take_message(buffer: &mut BytesMut) -> Result<Option<Message>, Refused> {
         return Ok(None);
     }
     buffer.advance(4);
-    Ok(Some(decode(buffer.split_to(length).freeze())?))
+    Ok(Some((decode(buffer.split_to(length).freeze())?, length)))
 }
 
 fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
@@ -276,6 +308,7 @@ mod tests {
             node: name(own),
             members,
             addresses: Arc::new(addresses),
+            places: Places::of(["a", "b"].map(name)),
             inbox,
             sessions: Arc::default(),
         };
@@ -310,8 +343,8 @@ mod tests {
         };
         assert_eq!(peer, name("a"));
         let ack = |matched| Message::Ack { stamp: Stamp::received(Epoch::new(1)), matched };
-        outbox_of_a.send(ack(1)).unwrap();
-        to_a.send(ack(2)).unwrap();
+        outbox_of_a.try_send(ack(1)).unwrap();
+        to_a.try_send(ack(2)).unwrap();
         let (Input::Message { message: to_b, .. }, Input::Message { message: to_a, .. }) =
             (next(&at_b).await, next(&at_a).await)
         else {
@@ -358,6 +391,48 @@ mod tests {
         assert!(matches!(next(&at_b).await, Input::Down { .. }), "an oversized message ends its connection");
     }
 
+    /// A log's thread that waits for its disk takes nothing: neither messages nor connections pile up.
+    #[tokio::test]
+    async fn a_log_that_hangs_pushes_back() {
+        let (at_b, address) = listening();
+        let hello = peers("a", 7, &[("b", &address)]).0.greeting(name("b"));
+        let mut frame = BytesMut::new();
+        frame.put_u32_le(0);
+        let entry = crate::replication::Entry { epoch: Epoch::new(1), command: vec![7; 1 << 20].into() };
+        let (stamp, after) = (Stamp::received(Epoch::new(1)), elect_core::Position::EMPTY);
+        encode(&Message::Pulled { stamp, after, entries: vec![entry] }, &mut frame);
+        let length = u32::try_from(frame.len() - 4).unwrap();
+        frame[..4].copy_from_slice(&length.to_le_bytes());
+        let (mut streams, mut blocked) = (Vec::new(), 0);
+        for _ in 0..2 * SESSIONS_MAX {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(&hello).await.unwrap();
+            let flood = async {
+                for _ in 0..64 {
+                    stream.write_all(&frame).await?;
+                }
+                io::Result::Ok(())
+            };
+            blocked += usize::from(timeout(Duration::from_millis(500), flood).await.is_err());
+            streams.push(stream);
+        }
+        assert_eq!(blocked, streams.len(), "every one is held back");
+        let (mut ups, mut bytes) = (0, 0);
+        for input in at_b.try_iter() {
+            match input {
+                Input::Up { .. } => ups += 1,
+                Input::Message { .. } => bytes += 1 << 20,
+                Input::Down { .. } => {}
+            }
+            assert!(ups <= SESSIONS_MAX && bytes <= SESSIONS_MAX * INBOX_BYTES_MAX, "{ups} {bytes}");
+            // What was handled makes room: only what waited before is looked at.
+            if ups == SESSIONS_MAX && bytes > 0 {
+                break;
+            }
+        }
+        assert_eq!(ups, SESSIONS_MAX);
+    }
+
     #[test]
     fn messages_are_taken_whole_and_bounded() {
         let mut buffer = BytesMut::new();
@@ -367,7 +442,7 @@ mod tests {
         let mut part = BytesMut::from(&buffer[..20]);
         assert!(take_message(&mut part).unwrap().is_none());
         assert_eq!(part.len(), 20, "nothing is taken before it is whole");
-        assert_eq!(take_message(&mut buffer).unwrap(), Some(message));
+        assert_eq!(take_message(&mut buffer).unwrap(), Some((message, 17)));
         assert!(buffer.is_empty());
         let mut long = BytesMut::new();
         long.put_u32_le(u32::MAX);

@@ -1,6 +1,6 @@
 //! The steps from an election won into office.
 
-use elect_core::{CaughtUp, Elected, Epoch, Office, Stamp};
+use elect_core::{CaughtUp, Elected, Epoch, Stamp};
 
 /// How far this node is on its way into office.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(super) enum Promotion {
     Elected(Elected),
     CaughtUp(CaughtUp),
     /// It serves under this stamp, until the elector tells of a raised epoch.
-    InOffice(Office, Stamp),
+    InOffice(Stamp),
 }
 
 impl Promotion {
@@ -19,7 +19,7 @@ impl Promotion {
             Self::NotElected => None,
             Self::Elected(elected) => Some(elected.epoch()),
             Self::CaughtUp(caught_up) => Some(caught_up.stamp().epoch()),
-            Self::InOffice(_, stamp) => Some(stamp.epoch()),
+            Self::InOffice(stamp) => Some(stamp.epoch()),
         }
     }
 }

@@ -1,26 +1,30 @@
 //! The lifecycle of a node: first boot, start, end.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
 use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::bell::Bell;
 use super::host::Host;
-use super::input::{Ending, Input};
-use super::peers::Peers;
+use super::input::{Ending, Input, Note};
+use super::log_thread::LogThread;
+use super::orders::Orders;
+use super::peers::{Peers, Places};
 use super::replicated::ReplicatedState;
 use super::shared::Shared;
-use crate::client::Clients;
+use super::writes::Writes;
+use crate::client::{Clients, Limits};
 use crate::config::Settings;
 use crate::event_log::{EventLog, Kind};
 use crate::replication::{Replica, ReplicaConfig, ReplicaPeer};
@@ -28,6 +32,14 @@ use crate::store::{FencedLog, ReplicaLog, Store, StoreError};
 
 /// How long clients have to take their last replies.
 const CLIENTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the election's threads have to end.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the log's thread has for what it is doing, and for a last sync.
+const LOG_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long tasks have that wait for a disk.
+const RUNTIME_TIMEOUT: Duration = Duration::from_millis(200);
+/// Notes that wait for the host, which never waits for long.
+const NOTES_MAX: usize = 1024;
 /// Appends that may be under way to one follower.
 const WINDOW: usize = 16;
 /// About how many bytes one append carries.
@@ -108,10 +120,14 @@ fn prepare<T>(
 pub struct Server {
     shared: Arc<Shared>,
     clients: Arc<Clients>,
-    host: JoinHandle<()>,
+    notes: Sender<Note>,
     ending: oneshot::Receiver<Ending>,
-    log: Arc<EventLog>,
+    /// Closes when the log's thread has ended.
+    log_ended: Receiver<()>,
+    /// Clients.
     runtime: Runtime,
+    /// Replication, which shares no thread with clients.
+    peers: Option<Runtime>,
 }
 
 impl Server {
@@ -123,30 +139,43 @@ impl Server {
         let log = Arc::new(log);
         // Sockets first: a node that cannot listen has not begun an incarnation.
         let clients = listen("listen_client", settings.file.listen_client)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(io_error("cannot start the runtime"))?;
+        let (limits, warning) = Limits::new(&settings.file);
+        if let Some(warning) = warning {
+            log.tell(Kind::Warning, None, None, &warning);
+        }
+        let runtime = start_runtime("clients", 2)?;
         let _entered = runtime.enter();
-        let (inbox, inputs) = crossbeam_channel::unbounded();
         let started = Started::open(&settings)?;
         let store = started.replicated.as_ref().map(|replicated| replicated.store.clone());
-        let shared = Shared::new(settings, started.handle, store, inbox.clone());
-        if started.replicated.is_some() {
-            let settings = &shared.settings;
-            let address =
-                |peer: &crate::config::Peer| peer.replication.clone().map(|address| (peer.id, address));
-            let peers = Peers {
-                node: settings.node(),
-                members: settings.elect.digest(),
-                addresses: Arc::new(settings.peers.iter().filter_map(address).collect()),
-                inbox,
-                sessions: Arc::new(AtomicU64::new(1)),
-            };
-            let listener = listen("listen_replication", settings.file.listen_replication)?;
-            peers.start(listener).map_err(io_error("listen_replication"))?;
-        }
+        let (bell, rung) = Bell::new();
+        let orders = Arc::new(Orders::new(bell.clone()));
+        let shared = Shared::new(settings, started.handle, store, log.clone(), Writes::new(bell), limits);
+        let (notes, notes_in) = bounded(NOTES_MAX);
+        let (ending_log, log_ended) = bounded::<()>(0);
+        let peers = match started.replicated {
+            None => None,
+            Some(replicated) => {
+                // Bounded by what its senders may have under way.
+                let (inbox, inputs) = crossbeam_channel::unbounded();
+                let runtime = start_peers(&shared.settings, inbox)?;
+                let thread = LogThread {
+                    shared: shared.clone(),
+                    replicated,
+                    orders: orders.clone(),
+                    inbox: inputs,
+                    rung,
+                    notes: notes.clone(),
+                    links: HashMap::new(),
+                    reported: None,
+                };
+                let (name, panicked) = ("log", notes.clone());
+                start_thread(name, move || {
+                    let _ending = ending_log;
+                    run_or_tell(name, || thread.run(), &panicked);
+                })?;
+                Some(runtime)
+            }
+        };
         let clients = Clients::start(shared.clone(), clients).map_err(io_error("listen_client"))?;
         let own = shared.settings.node();
         log.tell(
@@ -155,12 +184,13 @@ impl Server {
             None,
             &format!("{own} runs; clients connect to {}", shared.settings.advertise_client),
         );
-        let bound = shared.settings.elect.detection().ceiling();
-        runtime.spawn(super::stall::watch(shared.stall.clone(), shared.handle.clone(), bound));
         let (ended, ending) = oneshot::channel();
-        let host =
-            start_host(shared.clone(), started.events, inputs, log.clone(), started.replicated, ended)?;
-        Ok(Self { shared, clients, host, ending, log, runtime })
+        let host = Host::new(shared.clone(), started.events, notes_in, log, orders);
+        start_thread("host", move || {
+            // Nobody waits any more when the server is being dropped.
+            let _ = ended.send(host.run());
+        })?;
+        Ok(Self { shared, clients, notes, ending, log_ended, runtime, peers })
     }
 
     /// The node's election: status, explanation, handover.
@@ -188,47 +218,64 @@ impl Server {
     }
 
     /// Runs until `stop` resolves or the node fails, then ends in good order: hands over, answers what was
-    /// asked, flushes, frees the ports.
+    /// asked, flushes, frees the ports. Each of these has a bound, so that a disk that hangs does not keep the process:
+    /// `handover_timeout_ms` and 2 s, 2 s for clients, 2 s for the resignation, 3 s for the log, 3 s for the election.
     pub fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let failed = self.runtime.block_on(async {
+        // A runtime of its own: clients' threads may all be waiting for the disk.
+        let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let control = control.map_err(io_error("cannot start the runtime"))?;
+        let failed = control.block_on(async {
             tokio::select! {
                 () = stop => None,
                 ending = &mut self.ending => Some(ending),
             }
         });
-        match failed {
-            None => self.stop(),
+        let ended = match failed {
+            None => self.stop(&control),
             Some(Ok(Ending::Failed(error))) => {
                 // A last frame says that this node has stopped.
-                let _ = self.shared.handle.shutdown();
+                let _ = self.shared.handle.shutdown_at_once(ELECTION_TIMEOUT);
                 Err(ServeError::Failed(error))
             }
             Some(Ok(Ending::Stopped)) => Err(ServeError::Failed("the election ended".into())),
             Some(Err(_)) => Err(ServeError::Failed("the host's thread panicked".into())),
+        };
+        // Not dropped: that would wait for whoever waits for a disk.
+        self.runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+        if let Some(peers) = self.peers {
+            peers.shutdown_timeout(RUNTIME_TIMEOUT);
         }
+        ended
     }
 
-    fn stop(self) -> Result<(), ServeError> {
-        self.runtime.block_on(async {
+    fn stop(&mut self, control: &Runtime) -> Result<(), ServeError> {
+        let ending = &mut self.ending;
+        let ended = control.block_on(async {
             hand_over(&self.shared).await;
             self.clients.close(CLIENTS_TIMEOUT).await;
             resign(&self.shared).await;
+            // Fails only if the host has ended already.
+            let _ = self.notes.try_send(Note::Stop);
+            timeout(CLIENTS_TIMEOUT, ending).await
         });
-        // Fails only if the host has ended already.
-        let _ = self.shared.inbox.send(Input::Stop);
-        let joined = self.host.join();
-        self.shared.handle.shutdown()?;
-        if let Some(store) = &self.shared.store {
-            store.sync()?;
+        let log_ended = self.log_ended.recv_timeout(LOG_TIMEOUT);
+        self.shared.handle.shutdown_at_once(ELECTION_TIMEOUT)?;
+        match ended {
+            Ok(Ok(Ending::Stopped)) => {}
+            Ok(Ok(Ending::Failed(error))) => return Err(ServeError::Failed(error)),
+            Ok(Err(_)) => return Err(ServeError::Failed("the host's thread panicked".into())),
+            Err(_) => return Err(ServeError::Failed("the host's thread does not end".into())),
         }
-        joined.map_err(|_| ServeError::Failed("the host's thread panicked".into()))?;
-        self.log.tell(
+        if log_ended == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+            let text = "the storage does not answer: this process ends without the last sync, which nobody was promised";
+            return Err(ServeError::Failed(text.into()));
+        }
+        self.shared.log.tell(
             Kind::Stopped,
             None,
             None,
             &format!("{} ends in good order", self.shared.settings.node()),
         );
-        self.runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(())
     }
 }
@@ -265,23 +312,45 @@ fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(io_error(format!("{key} = {address}")))
 }
 
-fn start_host(
-    shared: Arc<Shared>,
-    events: Events,
-    inputs: Receiver<Input>,
-    log: Arc<EventLog>,
-    replicated: Option<ReplicatedState>,
-    ended: oneshot::Sender<Ending>,
-) -> Result<JoinHandle<()>, ServeError> {
-    let host = Host::new(shared, events, inputs, log, replicated);
-    let run = move || {
-        // Nobody waits any more when the server is being dropped.
-        let _ = ended.send(host.run());
+fn start_runtime(name: &str, threads: usize) -> Result<Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .map_err(io_error("cannot start the runtime"))
+}
+
+fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), ServeError> {
+    let what = format!("cannot start the thread `{name}`");
+    std::thread::Builder::new().name(name.into()).spawn(run).map(drop).map_err(io_error(what))
+}
+
+/// A thread that panics takes the node with it.
+fn run_or_tell(name: &str, run: impl FnOnce(), notes: &Sender<Note>) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+        let _ = notes.send(Note::Failed(format!("the thread `{name}` panicked")));
+    }
+}
+
+/// Replication's connections, on a runtime of their own.
+fn start_peers(settings: &Settings, inbox: Sender<Input>) -> Result<Runtime, ServeError> {
+    let address = |peer: &crate::config::Peer| peer.replication.clone().map(|address| (peer.id, address));
+    let addresses: Vec<_> = settings.peers.iter().filter_map(address).collect();
+    let peers = Peers {
+        node: settings.node(),
+        members: settings.elect.digest(),
+        places: Places::of(addresses.iter().map(|(peer, _)| *peer)),
+        addresses: Arc::new(addresses),
+        inbox,
+        sessions: Arc::new(AtomicU64::new(1)),
     };
-    std::thread::Builder::new()
-        .name("host".into())
-        .spawn(run)
-        .map_err(io_error("cannot start the host's thread"))
+    let listener = listen("listen_replication", settings.file.listen_replication)?;
+    let runtime = start_runtime("peers", 1)?;
+    let entered = runtime.enter();
+    peers.start(listener).map_err(io_error("listen_replication"))?;
+    drop(entered);
+    Ok(runtime)
 }
 
 /// The elector and, unless this is a witness, the log behind its fence.

@@ -1,18 +1,21 @@
 //! What the host's thread and the clients' tasks share.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, RwLock};
 
-use bytes::Bytes;
-use crossbeam_channel::Sender;
 use elect_core::{Epoch, NodeId, NotInOffice, Office};
 use elect_tcp::NodeHandle;
 use redis_protocol::redis_keyslot;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use super::input::{Input, WriteFailed};
-use super::stall::Stall;
+use super::fitness::STANDSTILL_DETECTIONS;
+use super::input::WriteFailed;
+use super::pulse::Pulse;
+use super::writes::Writes;
+use crate::client::Limits;
 use crate::config::Settings;
-use crate::store::{CommandResult, Store};
+use crate::event_log::EventLog;
+use crate::store::Store;
 
 /// What a client's task knows of its node.
 #[derive(Debug)]
@@ -21,9 +24,13 @@ pub(crate) struct Shared {
     pub(crate) handle: NodeHandle,
     /// Absent on a witness.
     pub(crate) store: Option<Arc<Store>>,
-    pub(crate) inbox: Sender<Input>,
-    /// How long the storage has been busy.
-    pub(crate) stall: Arc<Stall>,
+    pub(crate) log: Arc<EventLog>,
+    /// The writes that clients wait for.
+    pub(crate) writes: Writes,
+    /// What clients may take.
+    pub(crate) limits: Limits,
+    /// What the log's thread is doing.
+    pub(crate) pulse: Pulse,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
     progress: RwLock<Progress>,
@@ -56,14 +63,18 @@ impl Shared {
         settings: Settings,
         handle: NodeHandle,
         store: Option<Arc<Store>>,
-        inbox: Sender<Input>,
+        log: Arc<EventLog>,
+        writes: Writes,
+        limits: Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
             settings,
             handle,
             store,
-            inbox,
-            stall: Arc::default(),
+            log,
+            writes,
+            limits,
+            pulse: Pulse::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
             progress: RwLock::default(),
@@ -96,12 +107,28 @@ impl Shared {
         *self.progress.write().expect("no holder panics") = progress;
     }
 
-    /// Hands a write to the host. Its result comes when a quorum holds it.
-    pub(crate) fn write(&self, command: Bytes) -> oneshot::Receiver<Result<CommandResult, WriteFailed>> {
-        let (reply, result) = oneshot::channel();
-        // A host that has ended drops the sender: the receiver then reads as not admitted.
-        let _ = self.inbox.send(Input::Write { command, reply });
-        result
+    /// How far each follower has acknowledged the log, for a primary whose writes nobody confirms.
+    pub(crate) fn followers_text(&self) -> String {
+        let Progress { durable, commit, followers } = self.progress();
+        let mut text = format!("The log ends at {durable} and is committed up to {commit}");
+        for peer in self.settings.peers.iter().filter(|peer| peer.replication.is_some()) {
+            let _ = match followers.iter().find(|(node, _)| *node == peer.id) {
+                Some((node, acknowledged)) => write!(text, "; {node} has acknowledged {acknowledged}"),
+                None => write!(text, "; {} has no replication stream", peer.id),
+            };
+        }
+        text
+    }
+
+    /// Why nothing is committed, if writes were given up for that or the storage hangs: for `ELECT EXPLAIN`.
+    pub(crate) fn standstill_text(&self) -> Option<String> {
+        let busy = self.pulse.busy_for(self.handle.now());
+        if busy > self.settings.elect.detection().ceiling() {
+            return Some(format!("the storage has not answered for {} ms", busy.as_millis()));
+        }
+        let span = self.writes.stands_for()?;
+        let (span, followers) = (span.as_millis(), self.followers_text());
+        Some(format!("no write was committed for {span} ms, so new ones are refused. {followers}"))
     }
 
     /// What to tell a client whose command only the primary can serve.
@@ -138,6 +165,18 @@ impl WriteFailed {
                 "UNKNOWN the outcome of this write is unknown: this node lost office in epoch {epoch} before a quorum \
                  confirmed it, so it may or may not take effect; read it back from the new primary"
             ),
+            Self::Stands => format!(
+                "UNKNOWN the outcome of this write is unknown: no quorum confirmed it within {STANDSTILL_DETECTIONS} \
+                 detection times, so it may or may not take effect; read it back once writes go on"
+            ),
+            Self::NoQuorum => {
+                let span = shared.writes.stands_for().unwrap_or_default().as_millis();
+                format!(
+                    "NOREPLICAS no quorum has confirmed a write for {span} ms: this one was not taken and never takes \
+                     effect. {}",
+                    shared.followers_text()
+                )
+            }
         }
     }
 }

@@ -1,115 +1,298 @@
-//! The writes of clients: admitted under a stamp, answered once a quorum holds them, given up when office is lost.
+//! The writes of clients: asked for, appended under a stamp, answered once a quorum holds them.
+//!
+//! Three sides share them. Clients ask; the log's thread takes what was asked for, appends it and says what is committed;
+//! the host opens and closes. Nobody holds the lock over work on a disk, so that a lost office answers every client at once,
+//! whatever the log's thread is waiting for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use elect_core::Epoch;
-use elect_tcp::NodeHandle;
+use elect_core::{Epoch, NotInOffice, Office, Stamp, Time};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::input::{WriteFailed, WriteReply};
-use super::promotion::Promotion;
-use super::replicated::ReplicatedState;
-use crate::replication::Journal;
-use crate::store::{CommandResult, StoreError};
+use super::bell::Bell;
+use super::input::WriteFailed;
+use crate::store::CommandResult;
+
+/// Commands of all clients that wait for a quorum hold at most this many bytes; whoever comes then waits to be let in.
+const BYTES_MAX: usize = 32 << 20;
+/// What one write costs besides its command.
+const OVERHEAD_BYTES: usize = 256;
+/// At most this many writes are appended together.
+const BATCH_MAX: usize = 4096;
+
+/// What a write comes to.
+pub(crate) type WriteResult = Result<CommandResult, WriteFailed>;
 
 /// Every write that a client waits for.
+#[derive(Debug)]
+pub(crate) struct Writes {
+    state: Mutex<State>,
+    /// Wakes the log's thread.
+    bell: Bell,
+    room: Arc<Semaphore>,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Writes {
+struct State {
+    /// The right to serve, and the stamp under which writes are appended.
+    office: Option<(Office, Stamp)>,
+    /// Asked for, and not yet taken by the log's thread.
+    queue: VecDeque<(Bytes, Reply)>,
+    /// Being appended.
+    in_hand: Vec<Reply>,
     /// In the log, by offset, and not yet committed.
-    pending: BTreeMap<u64, WriteReply>,
+    pending: BTreeMap<u64, Reply>,
     /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
-    committed: Vec<(CommandResult, WriteReply)>,
-    /// Not yet admitted, for the same reason.
-    waiting: Vec<(Bytes, WriteReply)>,
+    committed: Vec<(CommandResult, Reply)>,
+    /// A handover waits until every admitted write is answered.
+    draining: bool,
+    /// Since when something waits and nothing was committed.
+    waits_since: Option<Instant>,
+    /// Since when nothing is committed, once that has taken too long: nothing new is let in.
+    stands_since: Option<Instant>,
+}
+
+/// Whoever waits for a write, and the room that it takes.
+#[derive(Debug)]
+struct Reply {
+    to: oneshot::Sender<WriteResult>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Reply {
+    fn send(self, result: WriteResult) {
+        // A client that has gone needs no reply.
+        let _ = self.to.send(result);
+    }
+}
+
+/// How an append ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Appended {
+    /// They are in the log, from this offset on.
+    From(u64),
+    /// Nothing was written.
+    Refused,
+    /// The storage failed on the way: what it holds is not known.
+    Failed,
+}
+
+/// What was given up because nothing is committed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    /// In the log: they may take effect yet.
+    pub(super) unknown: usize,
+    /// Never appended.
+    pub(super) refused: usize,
 }
 
 impl Writes {
-    /// Admits a batch of writes under one stamp, or refuses it.
-    pub(super) fn admit(
-        &mut self,
-        writes: Vec<(Bytes, WriteReply)>,
-        promotion: &Promotion,
-        replicated: Option<&mut ReplicatedState>,
-        handle: &NodeHandle,
-    ) {
-        if writes.is_empty() {
-            return;
-        }
-        // Over, or of a raised epoch: the elector is about to report which.
-        if let Promotion::InOffice(office, stamp) = promotion
-            && office.check_write(*stamp, handle.now()).is_err()
-        {
-            self.waiting.extend(writes);
-            return;
-        }
-        let (commands, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-        let stamp = match promotion {
-            // It may be raised between these two looks: then the fence finds it stale.
-            Promotion::InOffice(office, led) => office.stamp(handle.now()).map(|_| *led).map_err(Some),
-            Promotion::NotElected | Promotion::Elected(_) | Promotion::CaughtUp(_) => Err(None),
-        };
-        let admitted = stamp.and_then(|stamp| {
-            let Some(replicated) = replicated else { return Err(None) };
-            replicated.replica.propose(stamp, commands, &mut replicated.journal).map_err(|_| None)
-        });
-        match admitted {
-            Ok(first) => self.pending.extend((first..).zip(replies)),
-            Err(reason) => {
-                for reply in replies {
-                    // A client that has gone needs no reply.
-                    let _ = reply.send(Err(WriteFailed::NotAdmitted(reason)));
-                }
-            }
-        }
+    pub(super) fn new(bell: Bell) -> Self {
+        Self { state: Mutex::default(), bell, room: Arc::new(Semaphore::new(BYTES_MAX)) }
     }
 
-    /// Applies what is committed up to `offset`. The clients that wait for it are answered by
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for a write, as soon as there is room for it. Its result comes when a quorum holds it, or when that is out of
+    /// the question.
+    pub(crate) async fn ask(&self, command: Bytes, now: impl Fn() -> Time) -> oneshot::Receiver<WriteResult> {
+        let bytes = (command.len() + OVERHEAD_BYTES).min(BYTES_MAX);
+        let bytes = u32::try_from(bytes).expect("the room is smaller than 4 GiB");
+        let room = self.room.clone().acquire_many_owned(bytes).await.expect("it is never closed");
+        let (to, result) = oneshot::channel();
+        let reply = Reply { to, _room: room };
+        let mut state = self.lock();
+        if let Some(failed) = state.refusal(now()) {
+            reply.send(Err(failed));
+            return result;
+        }
+        state.queue.push_back((command, reply));
+        state.waits_since.get_or_insert_with(Instant::now);
+        drop(state);
+        self.bell.ring();
+        result
+    }
+
+    /// Office begins.
+    pub(super) fn open(&self, office: Office, stamp: Stamp) {
+        let mut state = self.lock();
+        state.office = Some((office, stamp));
+        state.stands_since = None;
+    }
+
+    /// The leader raised its epoch and stays in office: what waited for that goes on.
+    pub(super) fn raise(&self, stamp: Stamp) {
+        if let Some((_, known)) = &mut self.lock().office {
+            *known = stamp;
+        }
+        self.bell.ring();
+    }
+
+    /// Office is lost, or this node ends: whether a quorum will hold what was appended is for the next primary to see.
+    pub(super) fn close(&self, epoch: Epoch) {
+        let mut state = self.lock();
+        state.office = None;
+        state.draining = false;
+        state.stands_since = None;
+        state.abandon(WriteFailed::Unknown(epoch), WriteFailed::NotAdmitted(None));
+    }
+
+    /// Nothing is committed any more: whoever waits is told so, and nothing new is let in until something is committed.
+    pub(super) fn give_up(&self) -> GivenUp {
+        let mut state = self.lock();
+        state.stands_since = state.waits_since;
+        state.abandon(WriteFailed::Stands, WriteFailed::NoQuorum)
+    }
+
+    /// For how long something has been waiting while nothing was committed.
+    pub(crate) fn waits_for(&self) -> Option<Duration> {
+        self.lock().waits_since.map(|since| since.elapsed())
+    }
+
+    /// For how long nothing was committed, once writes were given up for that.
+    pub(crate) fn stands_for(&self) -> Option<Duration> {
+        self.lock().stands_since.map(|since| since.elapsed())
+    }
+
+    /// Whether a handover waits until every admitted write is answered. The log's thread says so when they are.
+    pub(super) fn drain(&self, draining: bool) {
+        self.lock().draining = draining;
+        self.bell.ring();
+    }
+
+    /// Whether a handover waits for nothing more.
+    pub(super) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.draining && state.is_empty()
+    }
+
+    /// The log's thread takes what was asked for, and the stamp to append it under. Whoever has gone is forgotten.
+    pub(super) fn take(&self, now: Time) -> Option<(Stamp, Vec<Bytes>)> {
+        let mut state = self.lock();
+        let (office, stamp) = state.office.clone()?;
+        // Over, or of a raised epoch: the elector is about to report which. What is asked for waits.
+        if state.queue.is_empty() || office.check_write(stamp, now).is_err() {
+            return None;
+        }
+        // It may be raised between these two looks: then the fence finds the stamp stale.
+        if let Err(reason) = office.stamp(now) {
+            for (_, reply) in std::mem::take(&mut state.queue) {
+                reply.send(Err(WriteFailed::NotAdmitted(Some(reason))));
+            }
+            state.settle();
+            return None;
+        }
+        let count = state.queue.len().min(BATCH_MAX);
+        let taken: Vec<_> = state.queue.drain(..count).filter(|(_, reply)| !reply.to.is_closed()).collect();
+        let (commands, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        if !state.queue.is_empty() {
+            self.bell.ring();
+        }
+        state.in_hand = replies;
+        state.settle();
+        (!commands.is_empty()).then_some((stamp, commands))
+    }
+
+    /// What was taken is in the log, or is not. Whoever was answered meanwhile is not in hand any more.
+    pub(super) fn on_appended(&self, appended: Appended) {
+        let mut state = self.lock();
+        let in_hand = std::mem::take(&mut state.in_hand);
+        let epoch = state.office.as_ref().map_or(Epoch::ZERO, |(_, stamp)| stamp.epoch());
+        let failed = match appended {
+            Appended::From(first) => {
+                state.pending.extend((first..).zip(in_hand));
+                return;
+            }
+            Appended::Refused => WriteFailed::NotAdmitted(None),
+            Appended::Failed => WriteFailed::Unknown(epoch),
+        };
+        for reply in in_hand {
+            reply.send(Err(failed));
+        }
+        state.settle();
+    }
+
+    /// These entries are committed and applied. The clients that wait for them are answered by
     /// [`acknowledge`](Self::acknowledge).
-    pub(super) fn commit(&mut self, offset: u64, replicated: &ReplicatedState) -> Result<(), StoreError> {
-        replicated.store.apply(offset, |offset, result| {
-            self.committed.extend(self.pending.remove(&offset).map(|reply| (result, reply)));
-        })
+    pub(super) fn on_committed(&self, results: Vec<(u64, CommandResult)>) {
+        let mut state = self.lock();
+        for (offset, result) in results {
+            if let Some(reply) = state.pending.remove(&offset) {
+                state.committed.push((result, reply));
+            }
+        }
+        state.waits_since = Some(Instant::now());
+        state.stands_since = None;
+        state.settle();
+    }
+
+    /// Everything in the log is committed: nothing stands.
+    pub(super) fn on_all_committed(&self) {
+        self.lock().stands_since = None;
     }
 
     /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
     /// they wait until the elector reports which it is, a raised epoch or a lost office.
-    pub(super) fn acknowledge(
-        &mut self,
-        promotion: &Promotion,
-        replicated: Option<&ReplicatedState>,
-        handle: &NodeHandle,
-    ) {
-        let (Some(replicated), Promotion::InOffice(office, stamp)) = (replicated, promotion) else { return };
-        let stamp = *stamp;
-        for (result, reply) in std::mem::take(&mut self.committed) {
-            if replicated.journal.ack(stamp).is_ok() && office.check_write(stamp, handle.now()).is_ok() {
-                // A client that has gone needs no reply.
-                let _ = reply.send(Ok(result));
+    pub(super) fn acknowledge(&self, admits: impl Fn(Stamp) -> bool, now: impl Fn() -> Time) {
+        let mut state = self.lock();
+        let Some((office, stamp)) = state.office.clone() else { return };
+        for (result, reply) in std::mem::take(&mut state.committed) {
+            if admits(stamp) && office.check_write(stamp, now()).is_ok() {
+                reply.send(Ok(result));
             } else {
-                self.committed.push((result, reply));
+                state.committed.push((result, reply));
             }
         }
-    }
-
-    /// Takes the writes that were not admitted because the epoch was about to be raised.
-    pub(super) fn take_waiting(&mut self) -> Vec<(Bytes, WriteReply)> {
-        std::mem::take(&mut self.waiting)
-    }
-
-    /// Whether every admitted write is answered.
-    pub(super) fn are_answered(&self) -> bool {
-        self.pending.is_empty() && self.committed.is_empty()
-    }
-
-    /// Office is lost: whether a quorum will hold these writes is for the next primary to see.
-    pub(super) fn abandon(&mut self, epoch: Epoch) {
-        let pending = std::mem::take(&mut self.pending).into_values();
-        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
-        for reply in pending.chain(committed) {
-            let _ = reply.send(Err(WriteFailed::Unknown(epoch)));
-        }
-        for (_, reply) in std::mem::take(&mut self.waiting) {
-            let _ = reply.send(Err(WriteFailed::NotAdmitted(None)));
-        }
+        state.settle();
     }
 }
+
+impl State {
+    /// Why nothing new may be asked for.
+    fn refusal(&self, now: Time) -> Option<WriteFailed> {
+        let Some((office, _)) = &self.office else { return Some(WriteFailed::NotAdmitted(None)) };
+        match office.stamp(now) {
+            Err(reason @ NotInOffice::Draining(_)) => Some(WriteFailed::NotAdmitted(Some(reason))),
+            // A raised epoch or the loss is on its way: either answers.
+            Err(_) | Ok(_) => self.stands_since.map(|_| WriteFailed::NoQuorum),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+            && self.in_hand.is_empty()
+            && self.pending.is_empty()
+            && self.committed.is_empty()
+    }
+
+    /// Nobody waits where there is nothing.
+    fn settle(&mut self) {
+        if self.is_empty() {
+            self.waits_since = None;
+        }
+    }
+
+    fn abandon(&mut self, appended: WriteFailed, asked: WriteFailed) -> GivenUp {
+        let in_hand = std::mem::take(&mut self.in_hand);
+        let pending = std::mem::take(&mut self.pending).into_values();
+        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
+        let unknown = in_hand
+            .into_iter()
+            .chain(pending)
+            .chain(committed)
+            .map(|reply| reply.send(Err(appended)))
+            .count();
+        let queue = std::mem::take(&mut self.queue);
+        let refused = queue.into_iter().map(|(_, reply)| reply.send(Err(asked))).count();
+        self.waits_since = None;
+        GivenUp { unknown, refused }
+    }
+}
+
+#[cfg(test)]
+mod tests;

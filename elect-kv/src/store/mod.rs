@@ -24,6 +24,9 @@ use crate::replication::{Entry, History};
 /// The longest key that a client may use, in bytes.
 pub const KEY_BYTES_MAX: usize = 32 << 10;
 
+/// Files that the engine keeps open, so that it needs few descriptors whatever it holds.
+const FILES_CACHED: usize = 128;
+
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -88,7 +91,9 @@ impl Store {
 
     fn open_engine(path: &Path) -> Result<Self, StoreError> {
         let failed = |error| StoreError::Engine { path: path.into(), error };
-        let database = Database::builder(path).manual_journal_persist(true).open().map_err(failed)?;
+        let builder =
+            Database::builder(path).manual_journal_persist(true).max_cached_files(Some(FILES_CACHED));
+        let database = builder.open().map_err(failed)?;
         let space = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
         let (log, epochs, data, meta) = (space("log")?, space("epochs")?, space("data")?, space("meta")?);
         let (applied, keys) = match meta.get(APPLIED).map_err(failed)? {

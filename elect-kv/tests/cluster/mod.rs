@@ -111,18 +111,47 @@ impl Cluster {
         self.nodes[node].name
     }
 
+    /// The process of a node that runs.
+    pub(crate) fn process(&self, node: usize) -> u32 {
+        self.nodes[node].child.as_ref().unwrap().id()
+    }
+
+    /// Adds lines to the configuration of a node that does not run: keys before the first peer.
+    pub(crate) fn configure(&self, node: usize, lines: &str) {
+        let toml = fs::read_to_string(self.config(node)).unwrap();
+        fs::write(self.config(node), format!("{lines}\n{toml}")).unwrap();
+    }
+
+    /// Where the log of a node listens.
+    pub(crate) fn replication_port(&self, node: usize) -> u16 {
+        self.nodes[node].ports[1]
+    }
+
+    /// Makes `node` dial the log of `peer` at another port.
+    pub(crate) fn redirect_replication(&self, node: usize, peer: usize, port: u16) {
+        let toml = fs::read_to_string(self.config(node)).unwrap();
+        let address = |port| format!("replication = \"127.0.0.1:{port}\"\n");
+        let (old, new) = (address(self.replication_port(peer)), address(port));
+        // The own `listen_replication` ends in the same words, but has another port.
+        assert!(toml.contains(&old));
+        fs::write(self.config(node), toml.replace(&old, &new)).unwrap();
+    }
+
     pub(crate) fn client_port(&self, node: usize) -> u16 {
         self.nodes[node].ports[2]
     }
 
     pub(crate) fn start(&mut self, node: usize) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_elect-kv"))
-            .args(["serve", "--events", "/dev/stdout", "--config"])
-            .arg(self.config(node))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        self.start_with(node, |_| {});
+    }
+
+    /// Starts a node whose process `prepare` changes before.
+    pub(crate) fn start_with(&mut self, node: usize, prepare: impl FnOnce(&mut Command)) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
+        command.args(["serve", "--events", "/dev/stdout", "--config"]);
+        prepare(&mut command);
+        let mut child =
+            command.arg(self.config(node)).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let sender = self.sender.clone();
         std::thread::spawn(move || {

@@ -1,0 +1,250 @@
+//! The log's thread: it owns replica, journal and applied state, and is the only one that waits for the disk.
+//!
+//! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the host orders
+//! comes first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Select, Sender};
+use elect_core::{NodeId, Position};
+use tokio::sync::mpsc;
+
+use super::input::{Input, Note};
+use super::orders::{Order, Orders};
+use super::replicated::ReplicatedState;
+use super::shared::{Progress, Shared};
+use super::writes::Appended;
+use crate::replication::{Journal as _, Message, Output, WriteRefused};
+
+/// At most this many inputs make one batch; then it is written, synced and acknowledged.
+const BATCH_MAX: usize = 4096;
+
+/// The thread's state.
+pub(super) struct LogThread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) replicated: ReplicatedState,
+    pub(super) orders: Arc<Orders>,
+    pub(super) inbox: Receiver<Input>,
+    /// Rung for orders and for writes.
+    pub(super) rung: Receiver<()>,
+    pub(super) notes: Sender<Note>,
+    pub(super) links: HashMap<NodeId, (u64, mpsc::Sender<Message>)>,
+    pub(super) reported: Option<Position>,
+}
+
+/// Why the thread ends.
+enum End {
+    Stopped,
+    Failed(String),
+}
+
+impl LogThread {
+    /// Runs until the host orders the end, or the storage fails. What is written by then is synced.
+    pub(super) fn run(mut self) {
+        self.report();
+        let end = loop {
+            self.shared.pulse.rest();
+            self.wait();
+            if let Err(end) = self.run_batch() {
+                break end;
+            }
+        };
+        let failed = match end {
+            End::Failed(error) => Some(error),
+            End::Stopped => self.replicated.store.sync().err().map(|error| error.to_string()),
+        };
+        if let Some(error) = failed {
+            self.tell(Note::Failed(error));
+        }
+    }
+
+    fn wait(&self) {
+        let mut select = Select::new();
+        select.recv(&self.rung);
+        select.recv(&self.inbox);
+        select.ready();
+    }
+
+    /// One batch: everything that waits, one write, one sync.
+    fn run_batch(&mut self) -> Result<(), End> {
+        let _ = self.rung.try_recv();
+        self.take_orders()?;
+        for _ in 0..BATCH_MAX {
+            let Ok(input) = self.inbox.try_recv() else { break };
+            self.begin();
+            self.on_input(input);
+            self.carry_out()?;
+        }
+        // What the host ordered meanwhile is carried out before new writes are admitted.
+        self.take_orders()?;
+        self.admit()?;
+        self.sync()?;
+        self.acknowledge();
+        self.report();
+        if self.shared.writes.is_drained() {
+            self.tell(Note::Answered);
+        }
+        Ok(())
+    }
+
+    fn begin(&self) {
+        self.shared.pulse.begin(self.shared.handle.now());
+    }
+
+    fn tell(&self, note: Note) {
+        // A host that has ended needs no news.
+        let _ = self.notes.send(note);
+    }
+
+    fn take_orders(&mut self) -> Result<(), End> {
+        for order in self.orders.take() {
+            self.begin();
+            let ReplicatedState { replica, journal, .. } = &mut self.replicated;
+            match order {
+                Order::Follow { leader, epoch } => replica.follow(leader, epoch),
+                Order::StandAside => replica.stand_aside(),
+                Order::Elected { epoch, source } => replica.elected(epoch, source),
+                Order::Begin(stamp) => replica.begin(stamp, journal),
+                Order::Raise(epoch) => replica.raise(epoch, journal),
+                Order::Storage { intact: true } => replica.storage_rebuilt(),
+                Order::Storage { intact: false } => replica.storage_replaced(),
+                Order::Stop => return Err(End::Stopped),
+            }
+            self.carry_out()?;
+        }
+        Ok(())
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let current = |links: &HashMap<NodeId, (u64, _)>, peer, session| {
+            links.get(&peer).is_some_and(|(known, _)| *known == session)
+        };
+        let ReplicatedState { replica, journal, .. } = &mut self.replicated;
+        match input {
+            Input::Up { peer, session, outbox } => {
+                if self.links.insert(peer, (session, outbox)).is_some() {
+                    replica.on_down(peer);
+                }
+                replica.on_up(peer);
+            }
+            Input::Down { peer, session, .. } if current(&self.links, peer, session) => {
+                self.links.remove(&peer);
+                replica.on_down(peer);
+            }
+            Input::Message { peer, session, message, .. } if current(&self.links, peer, session) => {
+                self.shared.pulse.hear(self.shared.handle.now());
+                replica.on_message(peer, message, journal);
+            }
+            // From an earlier connection.
+            Input::Down { .. } | Input::Message { .. } => {}
+        }
+    }
+
+    /// Appends what clients ask for.
+    fn admit(&mut self) -> Result<(), End> {
+        let Some((stamp, commands)) = self.shared.writes.take(self.shared.handle.now()) else {
+            return Ok(());
+        };
+        self.begin();
+        let ReplicatedState { replica, journal, .. } = &mut self.replicated;
+        self.shared.writes.on_appended(match replica.propose(stamp, commands, journal) {
+            Ok(first) => Appended::From(first),
+            Err(WriteRefused::Failed) => Appended::Failed,
+            Err(WriteRefused::Fenced(_) | WriteRefused::NotLeading) => Appended::Refused,
+        });
+        self.carry_out()
+    }
+
+    /// Carries out what the replica decided, until it has no more output.
+    fn carry_out(&mut self) -> Result<(), End> {
+        loop {
+            let outputs = self.replicated.replica.take_output();
+            if outputs.is_empty() {
+                return Ok(());
+            }
+            for output in outputs {
+                self.carry_out_one(output)?;
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output) -> Result<(), End> {
+        match output {
+            Output::Send { to, message } => self.send(to, message),
+            Output::Committed(offset) => self.commit(offset)?,
+            Output::CaughtUp { epoch, held } => self.tell(Note::CaughtUp { epoch, held }),
+            Output::SourceLost { epoch } => self.tell(Note::SourceLost { epoch }),
+            Output::OwnEntryCommitted(entry) => self.tell(Note::OwnEntryCommitted(entry)),
+            Output::Rebuilt(entry) => self.tell(Note::Rebuilt(entry)),
+            Output::Diverged { shared, commit } => {
+                return Err(End::Failed(format!(
+                    "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
+                 nothing was cut; one of the two was restored from a backup or is damaged"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection that takes nothing any more is let go: its other side asks again on the next one.
+    fn send(&mut self, to: NodeId, message: Message) {
+        if let Some((_, outbox)) = self.links.get(&to)
+            && let Err(mpsc::error::TrySendError::Full(_)) = outbox.try_send(message)
+        {
+            self.links.remove(&to);
+            self.replicated.replica.on_down(to);
+        }
+    }
+
+    /// Applies what is committed and answers the clients that wait for it.
+    fn commit(&mut self, offset: u64) -> Result<(), End> {
+        self.begin();
+        let (mut results, shared) = (Vec::new(), &self.shared);
+        let applied = self.replicated.store.apply(offset, |offset, result| {
+            shared.pulse.begin(shared.handle.now());
+            results.push((offset, result));
+        });
+        self.shared.writes.on_committed(results);
+        self.acknowledge();
+        applied.map_err(|error| End::Failed(error.to_string()))
+    }
+
+    fn acknowledge(&self) {
+        let journal = &self.replicated.journal;
+        self.shared.writes.acknowledge(|stamp| journal.ack(stamp).is_ok(), || self.shared.handle.now());
+    }
+
+    /// One sync for everything that was written; then acknowledgements leave.
+    fn sync(&mut self) -> Result<(), End> {
+        let failed = |error: crate::store::StoreError| End::Failed(error.to_string());
+        self.begin();
+        let ReplicatedState { replica, journal, .. } = &mut self.replicated;
+        if let Some(error) = journal.take_failure() {
+            return Err(failed(error));
+        }
+        if journal.is_dirty() {
+            journal.sync().map_err(failed)?;
+        }
+        replica.on_synced(journal);
+        self.carry_out()
+    }
+
+    /// Tells elector and clients how far the log is.
+    fn report(&mut self) {
+        let replica = &self.replicated.replica;
+        let durable = replica.durable();
+        if self.reported != Some(durable) {
+            self.reported = Some(durable);
+            self.shared.handle.set_position(Some(durable));
+        }
+        if replica.commit() >= replica.last().offset {
+            self.shared.writes.on_all_committed();
+        }
+        self.shared.set_progress(Progress {
+            durable: durable.offset,
+            commit: replica.commit(),
+            followers: replica.acknowledged(),
+        });
+    }
+}
