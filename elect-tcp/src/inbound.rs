@@ -17,7 +17,7 @@ use crate::counters::Counters;
 use crate::frames::Frames;
 use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal};
 use crate::introduction::Introduction;
-use crate::judgement::{Claim, Judgement};
+use crate::judgement::{Claim, Judgement, Sample};
 use crate::link::InboundFailure;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
@@ -153,30 +153,33 @@ impl InboundConnections {
                     return End::Failed(InboundFailure::OtherLife);
                 }
                 self.counters.frames_received.add(1);
-                if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
-                    return End::ending();
-                }
                 received += 1;
-                // Seldom for one whose frames do not count: each question wakes the orchestrator.
-                if !is_heard && received.is_power_of_two() {
-                    match self.has_counted(guest, greeting, from) {
-                        Ok(has_counted) => is_heard = has_counted,
-                        Err(HandshakeError::Ending) => return End::ending(),
-                        Err(error) => return End::Failed(error.into()),
+                // Seldom for one whose frames do not count: each question is waited for.
+                if is_heard || !received.is_power_of_two() {
+                    if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
+                        return End::ending();
                     }
+                    continue;
+                }
+                match self.has_counted(guest, greeting, from, Sample { frame, is_proven }) {
+                    Ok(has_counted) => is_heard = has_counted,
+                    Err(HandshakeError::Ending) => return End::ending(),
+                    Err(error) => return End::Failed(error.into()),
                 }
             }
         }
     }
 
-    /// Whether a frame of that stream has counted. The first time it takes the place of the stream heard before.
+    /// Passes a frame of that stream on; whether it has counted. The first that does takes the place of the stream heard
+    /// before.
     fn has_counted(
         &self,
         guest: &Guest,
         greeting: &Greeting,
         from: &Address,
+        sample: Sample,
     ) -> Result<bool, HandshakeError> {
-        match self.judged(greeting, from)? {
+        match self.judged(greeting, from, Some(sample))? {
             Judgement::Known => {
                 let (peer, stream) = (guest.peer, guest.number);
                 let change = self.slots().hear(guest);
@@ -204,15 +207,20 @@ impl InboundConnections {
             return Err(HandshakeRefusal::UnknownName(greeting.node).into());
         }
         greeting.check_members(&own)?;
-        self.judged(greeting, from)?;
+        self.judged(greeting, from, None)?;
         self.slots().greet(guest(greeting, from, closer, number));
         Ok(own)
     }
 
     /// What the elector says of the dialler's life, unless it is over.
-    fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeError> {
+    fn judged(
+        &self,
+        greeting: &Greeting,
+        from: &Address,
+        sample: Option<Sample>,
+    ) -> Result<Judgement, HandshakeError> {
         let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
-        let refusal = match (self.judge)(Claim { peer, incarnation, birth }) {
+        let refusal = match (self.judge)(Claim { peer, incarnation, birth }, sample) {
             // It has not stopped for good: its peers find it gone, or started again.
             None => return Err(HandshakeError::Ending),
             Some(Judgement::Stopped) => HandshakeRefusal::Stopped(greeting.addressee),

@@ -16,6 +16,7 @@ mod faults;
 mod frames;
 mod handle;
 mod handshake;
+mod hearing;
 mod inbound;
 mod introduction;
 mod judgement;

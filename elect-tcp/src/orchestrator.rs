@@ -22,8 +22,9 @@ use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::event::{Ended, HostEvent, NodeNotice};
 use crate::handshake::HandshakeRefusal;
+use crate::hearing::Hearing;
 use crate::introduction::Introduction;
-use crate::judgement::{Claim, Judgement};
+use crate::judgement::{Claim, Judgement, Sample};
 use crate::link::{Link, RefusedDialler};
 use crate::links::Links;
 use crate::outbox::Outbox;
@@ -61,8 +62,8 @@ pub(crate) enum Input {
     Unheard { peer: NodeId, stream: u64, reason: String },
     /// Somebody who dialled this node was not let in, and the host shall hear of it.
     Refused(Box<RefusedDialler>),
-    /// A thread asks what the elector knows of a life.
-    Judge { claim: Claim, answer: Sender<Judgement> },
+    /// A thread asks what the elector knows of a life, and whether a frame of it counts.
+    Judge { claim: Claim, sample: Option<Box<Sample>>, answer: Sender<Judgement> },
     /// A thread of this node panicked.
     Panicked { thread: String },
 }
@@ -269,18 +270,22 @@ impl Orchestrator {
         self.introduction.set_incarnation(self.elector.status(self.effects.now).incarnation);
     }
 
-    /// A frame of a peer. One that says that this life of this node is over stops it only if its sender is proven: anybody
+    /// A frame of a peer; whether it has counted. One that says that this life of this node is over stops it only if its sender is proven: anybody
     /// could send it. Otherwise the peer is dialled and asked.
-    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) {
+    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) -> bool {
         let is_proof = is_proven && self.elector.config().transport_authenticates();
         if !is_proof && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
             if let Some(doubt) = self.effects.doubts.get(&from) {
                 let _ = doubt.try_send(());
             }
-            return;
+            return false;
         }
         self.measure_round_trip(from, frame);
-        self.step(|elector, now| elector.on_message(from, frame, now));
+        let now = clock::now();
+        self.effects.now = now;
+        let mut hearing = Hearing::new(&mut self.effects, from);
+        self.elector.on_message(from, frame, now).resolve(&mut hearing);
+        hearing.has_counted()
     }
 
     fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
@@ -298,7 +303,9 @@ impl Orchestrator {
     fn on_input(&mut self, input: Input) -> Option<Ended> {
         let now = clock::now();
         match input {
-            Input::Frame { from, frame, is_proven } => self.on_frame(from, &frame, is_proven),
+            Input::Frame { from, frame, is_proven } => {
+                self.on_frame(from, &frame, is_proven);
+            }
             Input::Link { peer, state, reason } => {
                 self.effects.change(|links| links.on_outbound(peer, state, reason, now));
                 self.step(|elector, now| elector.on_link(peer, state, now));
@@ -324,8 +331,11 @@ impl Orchestrator {
             Input::Transport(notice) => {
                 self.effects.announcer.tell(HostEvent::Happened(NodeNotice::Transport(notice)));
             }
-            Input::Judge { claim, answer } => {
-                let _ = answer.send(Judgement::of(&self.elector, &claim, now));
+            Input::Judge { claim, sample, answer } => {
+                let has_counted =
+                    sample.is_none_or(|sample| self.on_frame(claim.peer, &sample.frame, sample.is_proven));
+                let judgement = Judgement::of(&self.elector, &claim, clock::now());
+                let _ = answer.send(judgement.given(has_counted));
             }
             Input::Panicked { thread } => return Some(Ended::Panicked { thread }),
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use common::raw::{RawGreeting, send};
 use common::{BOUND, Cluster, hear, spin};
-use elect_core::{Body, Duty, Epoch, Frame, Header, Incarnation, NoLog, Nonce, PeerState, Stopped};
+use elect_core::{Body, Digest, Duty, Epoch, Frame, Header, Incarnation, NoLog, Nonce, PeerState, Stopped};
 use elect_tcp::{
     Events, HandshakeRefusal, HostEvent, InboundFailure, Node, NodeHandle, NodeNotice, VoteFile,
 };
@@ -293,4 +293,30 @@ fn a_twin_is_seen_though_strangers_make_up_names() {
     let link = links.iter().find(|link| link.peer == name).unwrap();
     assert!(link.refused.as_ref().is_some_and(|refused| refused.failure == told.failure), "{link:?}");
     assert!(handle.explain().unwrap().to_string().contains("is a twin"));
+}
+
+/// Whoever sends a frame that does not count took a member's stream over with it.
+#[test]
+fn frames_that_do_not_count_cut_no_member_off() {
+    let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, _) = cluster.wait_for_leader(Epoch::ZERO);
+    cluster.wait_for_followers(leader);
+    spin("links", || cluster.handle(leader).links().unwrap().iter().all(|link| link.inbound.is_up));
+    let follower = (leader + 1) % 3;
+    let life = cluster.handle(follower).status().unwrap().incarnation;
+    let dials = cluster.handle(follower).counts().dials;
+    let raw = RawGreeting::of(&cluster.elect(follower), cluster.names[leader].as_str(), life);
+    let (mut stream, verdict) = raw.greet(cluster.addresses[leader]);
+    assert_eq!(verdict, 1);
+    let rejection = forged(&cluster, leader, life);
+    let mut of_another_list = rejection.clone();
+    of_another_list.header.members = Digest::from_bits(1);
+    of_another_list.body = Body::Release { epoch: Epoch::new(1), target: cluster.names[follower] };
+    for frame in [&rejection, &of_another_list, &rejection, &of_another_list] {
+        send(&mut stream, frame);
+    }
+    let received = cluster.handle(leader).counts().frames_received;
+    wait_for_heartbeats(&cluster, leader);
+    assert!(cluster.handle(leader).counts().frames_received > received);
+    assert_eq!(cluster.handle(follower).counts().dials, dials, "its stream stands");
 }

@@ -78,8 +78,8 @@ impl Slots {
     /// The number of the change, the greater the later.
     pub(super) fn hear(&mut self, guest: &Guest) -> Option<u64> {
         self.greeted.retain(|other| other.number != guest.number);
-        let is_newer = |heard: &&Guest| heard.incarnation == guest.incarnation && heard.number > guest.number;
-        if self.heard.get(&guest.peer).filter(is_newer).is_some() {
+        let is_newer = |heard: &Guest| heard.incarnation == guest.incarnation && heard.number > guest.number;
+        if self.heard.get(&guest.peer).is_some_and(is_newer) {
             guest.closer.close();
             return None;
         }

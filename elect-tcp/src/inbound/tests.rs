@@ -31,10 +31,11 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let lives = Lives::default();
-        Self::with(judge(Arc::clone(&lives)), lives)
+        let judged = Arc::clone(&lives);
+        Self::with(|inbox| judge(judged, inbox), lives)
     }
 
-    fn with(judge: Judge, lives: Lives) -> Self {
+    fn with(judge: impl FnOnce(Sender<Input>) -> Judge, lives: Lives) -> Self {
         let network = LocalNetwork::new();
         let (transport, caller) = (Arc::new(network.join(id("a"))), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
@@ -44,8 +45,8 @@ impl Bench {
         let connections = Arc::new(InboundConnections {
             introduction: introduction("a"),
             handshake_timeout: BOUND * 10,
+            judge: judge(inbox_in.clone()),
             inbox: inbox_in,
-            judge,
             learn: Box::new(move |peer, address, _| learning.send((peer, address.clone())).unwrap()),
             wake_dialer: [(id("b"), wake), (id("c"), bounded(1).0)].into(),
             refusals: Refusals::new(["a", "b", "c"].map(id).into_iter()),
@@ -112,12 +113,18 @@ impl Bench {
     }
 }
 
-fn judge(lives: Lives) -> Judge {
-    Box::new(move |claim| {
+/// Frames show in the inbox, whether the elector was asked about them or not; a rejection does not count.
+fn judge(lives: Lives, inbox: Sender<Input>) -> Judge {
+    Box::new(move |claim, sample| {
+        let is_news =
+            !sample.as_ref().is_some_and(|Sample { frame, .. }| matches!(frame.body, Body::Reject { .. }));
+        if let Some(Sample { frame, is_proven }) = sample {
+            inbox.send(Input::Frame { from: claim.peer, frame, is_proven }).unwrap();
+        }
         let known = lives.lock().unwrap().get(&claim.peer).copied();
         let rejected = claim.incarnation;
         Some(match known {
-            Some(known) if known == rejected => Judgement::Known,
+            Some(known) if known == rejected => Judgement::Known.given(is_news),
             Some(known) if known.counter >= rejected.counter => {
                 Judgement::Over(Body::Reject { rejected, known })
             }
@@ -378,7 +385,7 @@ fn garbage_from_a_member_ends_its_stream_only() {
 /// A peer that is told to look after it, and to start it again, would cry at every restart.
 #[test]
 fn a_node_that_ends_closes_the_stream_and_refuses_nobody() {
-    let bench = Bench::with(Box::new(|_| None), Lives::default());
+    let bench = Bench::with(|_| Box::new(|_, _| None), Lives::default());
     let end = bench.greet(&greeting("b")).unwrap_err();
     assert!(
         matches!(&end, HandshakeError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof),
@@ -388,3 +395,5 @@ fn a_node_that_ends_closes_the_stream_and_refuses_nobody() {
     assert_eq!(bench.connections.counters.read().handshakes_failed, 0);
     bench.end();
 }
+
+mod samples;
