@@ -30,6 +30,12 @@ fn assert_works(cluster: &mut Cluster) {
     cluster.stop(leader);
     let (next, _) = cluster.wait_for_leader(epoch);
     assert_ne!(next, leader);
+    // Where it stood: the evidence of a crash, where that is configured.
+    let refusal = Some("the connection is refused");
+    spin("refusal", || {
+        let links = cluster.handle(next).links().unwrap();
+        links.iter().any(|link| link.outbound.reason.as_deref() == refusal)
+    });
     cluster.restart(leader);
     cluster.wait_for_follower(leader, next);
     spin("links", || cluster.handle(next).links().unwrap().iter().all(|link| link.outbound.is_up));

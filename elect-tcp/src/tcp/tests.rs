@@ -138,8 +138,11 @@ fn leads<const TEST: usize>(address: SocketAddr) {
     LEADS_TO[TEST].store(usize::from(address.port()), Ordering::SeqCst);
 }
 
-fn looked_up<const TEST: usize>(_: &str) -> io::Result<Vec<SocketAddr>> {
-    Ok(vec![at(&format!("127.0.0.1:{}", LEADS_TO[TEST].load(Ordering::SeqCst)))])
+fn looked_up<const TEST: usize>(name: &str) -> io::Result<Vec<SocketAddr>> {
+    match LEADS_TO[TEST].load(Ordering::SeqCst) {
+        0 => fails(name),
+        port => Ok(vec![at(&format!("127.0.0.1:{port}"))]),
+    }
 }
 
 fn is_refused(transport: &TcpTransport) -> bool {
