@@ -200,7 +200,7 @@ fn progress(done: usize, of: usize) {
     let mut err = io::stderr();
     if err.is_terminal() {
         let _ = write!(err, "\r{done} of {of}{}", if done == of { "\n" } else { "" });
-    } else if done % (of / 10).max(1) == 0 {
+    } else if done.is_multiple_of((of / 10).max(1)) {
         eprintln!("{done} of {of}");
     }
 }

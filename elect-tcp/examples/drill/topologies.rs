@@ -34,8 +34,8 @@ impl Network {
         ip(&["netns", "add", &network.router()])?;
         let router = network.router();
         for node in 0..nodes {
-            let (space, outside, address) = (network.space(node), format!("v{node}"), network.address(node));
-            let gateway = Ipv4Addr::from(u32::from(address) - 1);
+            let (space, outside, own) = (network.space(node), format!("v{node}"), address(node));
+            let gateway = Ipv4Addr::from(u32::from(own) - 1);
             ip(&["netns", "add", &space])?;
             let pair = [
                 "-n", &router, "link", "add", &outside, "type", "veth", "peer", "name", "e0", "netns", &space,
@@ -43,7 +43,7 @@ impl Network {
             ip(&pair)?;
             ip(&["-n", &router, "addr", "add", &format!("{gateway}/24"), "dev", &outside])?;
             ip(&["-n", &router, "link", "set", &outside, "up"])?;
-            ip(&["-n", &space, "addr", "add", &format!("{address}/24"), "dev", "e0"])?;
+            ip(&["-n", &space, "addr", "add", &format!("{own}/24"), "dev", "e0"])?;
             ip(&["-n", &space, "link", "set", "e0", "up"])?;
             ip(&["-n", &space, "link", "set", "lo", "up"])?;
             ip(&["-n", &space, "route", "add", "default", "via", &gateway.to_string()])?;
@@ -60,19 +60,15 @@ impl Network {
         format!("elect-{}-{}n{node}", process::id(), self.nodes)
     }
 
-    fn address(&self, node: usize) -> Ipv4Addr {
-        Ipv4Addr::new(10, 213, u8::try_from(node).unwrap_or_default(), 2)
-    }
-
     fn addresses(&self) -> Vec<SocketAddr> {
-        (0..self.nodes).map(|node| (self.address(node), PORT).into()).collect()
+        (0..self.nodes).map(|node| (address(node), PORT).into()).collect()
     }
 
     /// From now on the router drops exactly what goes from the first to the second of each pair.
     fn cut(&self, before: &[(usize, usize)], pairs: &[(usize, usize)]) -> Result<(), Box<dyn Error>> {
         let rules = |verb: &str, pairs: &[(usize, usize)]| -> String {
             let rule = |&(from, to): &(usize, usize)| {
-                let (from, to) = (self.address(from), self.address(to));
+                let (from, to) = (address(from), address(to));
                 format!("rule {verb} pref {CUT} from {from} to {to} blackhole\n")
             };
             pairs.iter().map(rule).collect()
@@ -84,6 +80,10 @@ impl Network {
         child.stdin.take().ok_or("no input")?.write_all(batch.as_bytes())?;
         if child.wait()?.success() { Ok(()) } else { Err("the rules were refused".into()) }
     }
+}
+
+fn address(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 213, u8::try_from(node).unwrap_or_default(), 2)
 }
 
 impl Drop for Network {
