@@ -1,6 +1,7 @@
 //! One node: the elector's threads, the host's thread, and tokio for peers and clients.
 
 mod events;
+mod first_boot;
 mod host;
 pub(crate) mod input;
 mod peers;
@@ -11,4 +12,5 @@ pub(crate) mod shared;
 mod stall;
 mod writes;
 
-pub use serve::{ServeError, Server, adopt, init, replace_lost};
+pub use first_boot::{adopt, init, replace_lost};
+pub use serve::{ServeError, Server};

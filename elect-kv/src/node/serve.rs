@@ -48,6 +48,25 @@ pub enum ServeError {
     /// The elector.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// `init` found a node that is ready.
+    #[error(
+        "{} exists already: this node was initialised, so start it with `elect-kv serve`", path.display()
+    )]
+    IsReady {
+        /// Its vote file.
+        path: PathBuf,
+    },
+    /// `init` found what only a node leaves that has run.
+    #[error(
+        "{} is {what}: this node has run before, and its vote file is gone. Put the file back, or say with \
+         `elect-kv replace-lost` that it is lost: with `init` the votes that it gave would be forgotten", path.display()
+    )]
+    HasRun {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file or a socket.
     #[error("{what}: {error}")]
     Io {
@@ -64,43 +83,9 @@ pub enum ServeError {
     Shutdown(#[from] elect_tcp::ShutdownError),
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
     let what = what.into();
     |error| ServeError::Io { what, error }
-}
-
-/// An operator's first boot of a node: makes the data directory, the store and the vote file, in this order. The
-/// vote file comes last, so that a start between two steps is refused.
-pub fn init(settings: &Settings) -> Result<(), ServeError> {
-    prepare(settings, |path| VoteFile::init(path, &settings.elect))
-}
-
-/// An operator declares that a node's storage was lost, and hears where the old vote file is kept. A log that is still there is kept: it is reconciled with the
-/// leader's like any other.
-pub fn replace_lost(settings: &Settings) -> Result<Option<PathBuf>, ServeError> {
-    prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect))
-}
-
-/// An operator declares that a vote file which was moved is the only copy and the newest. Answers how many of its four
-/// copies had to be restored.
-pub fn adopt(settings: &Settings) -> Result<usize, ServeError> {
-    Ok(VoteFile::adopt(settings.vote_file(), &settings.elect)?.repaired())
-}
-
-fn prepare<T>(
-    settings: &Settings,
-    make_vote: impl FnOnce(PathBuf) -> Result<T, VoteFileError>,
-) -> Result<T, ServeError> {
-    let dir = &settings.data_dir;
-    std::fs::create_dir_all(dir).map_err(io_error(dir.display().to_string()))?;
-    let keeps_data = settings.elect.kind() != MemberKind::Witness;
-    // An earlier attempt may have been cut off between store and vote file.
-    if keeps_data && !settings.store_dir().exists() {
-        Store::create(&settings.store_dir())?;
-    }
-    let made = make_vote(settings.vote_file())?;
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir.display().to_string()))?;
-    Ok(made)
 }
 
 /// A running node.

@@ -138,6 +138,11 @@ impl Store {
             .ok_or_else(|| self.damaged("the spans of the epochs do not cover the log"))
     }
 
+    /// Whether anything was ever written: then the node has run.
+    pub fn holds_entries(&self) -> Result<bool, StoreError> {
+        Ok(self.history()?.last() != Position::EMPTY || self.applied() > 0)
+    }
+
     /// Cuts everything after `keep` and appends `entries`: both or neither, not yet durable.
     fn write(&self, keep: Position, last: u64, entries: &[Entry]) -> Result<(), StoreError> {
         let mut batch = self.database.batch();
@@ -351,4 +356,4 @@ fn decimal(bytes: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

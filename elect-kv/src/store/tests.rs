@@ -20,6 +20,14 @@ fn entry(epoch: u64, command: &Command) -> Entry {
     Entry { epoch: Epoch::new(epoch), command: command.encode() }
 }
 
+/// A store that shows that its node has run.
+pub(crate) fn store_with_one_entry(path: &Path) {
+    Store::create(path).unwrap();
+    let store = Store::open(path).unwrap();
+    store.write(Position::EMPTY, 0, &[own(1)]).unwrap();
+    store.sync().unwrap();
+}
+
 fn own(epoch: u64) -> Entry {
     Entry { epoch: Epoch::new(epoch), command: Bytes::new() }
 }
