@@ -59,6 +59,8 @@ pub enum Kind {
     Rebuilt,
     /// The genesis that tells this group from another of its name was saved, or is final.
     Genesis,
+    /// A connection to another node came up, or does not stand for a new reason.
+    Link,
     /// Something an operator should look at.
     Warning,
     /// A failure stopped the node.

@@ -187,7 +187,10 @@ mod tests {
         fs::create_dir_all(&settings.data_dir).unwrap();
         store_with_one_entry(&settings.store_dir());
         let refused = refusal(&settings);
-        assert!(refused.contains("a store that holds entries") && refused.contains("replace-lost"), "{refused}");
+        assert!(
+            refused.contains("a store that holds entries") && refused.contains("replace-lost"),
+            "{refused}"
+        );
         assert!(!settings.vote_file().exists());
         assert_eq!(replace_lost(&settings).unwrap(), None);
         assert!(Store::open(&settings.store_dir()).unwrap().holds_entries().unwrap(), "the log is kept");

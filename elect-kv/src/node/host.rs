@@ -3,7 +3,7 @@
 //! It drains what waits, writes once, syncs once, and acknowledges: group commit without a timer. What the
 //! elector says comes first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -60,6 +60,8 @@ pub(crate) struct Host {
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     links: HashMap<NodeId, (u64, mpsc::UnboundedSender<Message>)>,
+    /// The peers whose election links stand in both directions.
+    pub(super) linked: BTreeSet<NodeId>,
     writes: Writes,
     reported: Option<Position>,
     /// When this loop declares the node healthy again.
@@ -91,6 +93,7 @@ impl Host {
             source_deadline: None,
             rebuilt: None,
             links: HashMap::new(),
+            linked: BTreeSet::new(),
             writes: Writes::default(),
             reported: None,
             health_due: Instant::now(),
@@ -141,8 +144,9 @@ impl Host {
         self.sync();
         self.check_source();
         self.show_rebuilt();
-        self.finish_draining();
+        // What is drained is vouched for by the position: that comes first.
         self.report();
+        self.finish_draining();
         self.renew_health();
     }
 
@@ -200,6 +204,16 @@ impl Host {
             Input::Stop => self.ending = Some(Ending::Stopped),
         }
         self.carry_out();
+    }
+
+    /// Lets a replication connection go: both sides close it, and its dialler comes back.
+    pub(super) fn drop_link(&mut self, peer: NodeId) {
+        if self.links.remove(&peer).is_some()
+            && let Some(replicated) = &mut self.replicated
+        {
+            replicated.replica.on_down(peer);
+            self.carry_out();
+        }
     }
 
     pub(super) fn admit(&mut self, writes: Vec<(Bytes, WriteReply)>) {

@@ -1,66 +1,96 @@
 //! Replication connections: one per pair of data-holding nodes, dialled by the smaller name.
 //!
 //! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
-//! its length. Whatever is wrong closes the connection; the dialler comes back, at most ten times a second.
+//! its length; an empty one is a sign of life, and silence for the detection time ends a connection. Whatever is wrong
+//! closes the connection and is noted; the dialler comes back, at most ten times a second.
 
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crossbeam_channel::Sender;
 use elect_core::{Digest, NodeId};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::input::Input;
+use super::problems::Problems;
+use super::redial::Redial;
+use crate::event_log::{EventLog, Kind};
 use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
 
 const MAGIC: &[u8; 4] = b"ekr1";
 const GREETING_BYTES_MAX: usize = 128;
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
-const REDIAL_MIN: Duration = Duration::from_millis(10);
-const REDIAL_MAX: Duration = Duration::from_millis(100);
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Connections that have not greeted yet.
 const HANDSHAKES_MAX: usize = 16;
-/// Unacknowledged bytes for this long close a connection.
+/// Silence for the detection time ends a connection, within these: a busy machine is late by some of it.
+const SILENCE_MIN: Duration = Duration::from_millis(200);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// A side that has nothing to say says so this often in each span of silence that the other allows.
+const SIGNS_OF_LIFE: u32 = 4;
 
 /// What replication connections need to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Peers {
     pub(crate) node: NodeId,
     pub(crate) members: Digest,
+    /// The detection time of this node. Between two nodes the smaller one counts.
+    pub(crate) detection: Duration,
     /// The other data-holding nodes and where their logs listen.
     pub(crate) addresses: Arc<Vec<(NodeId, String)>>,
     pub(crate) inbox: Sender<Input>,
     pub(crate) sessions: Arc<AtomicU64>,
+    /// Rings when an election link came up: its replication connection is dialled at once.
+    pub(crate) news: Arc<Notify>,
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) log: Arc<EventLog>,
 }
 
-/// Why a connection is not used.
+/// Why a connection is not used, or ended.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("no greeting in time")]
+    #[error("no connection within {} s", DIAL_TIMEOUT.as_secs())]
+    Unreachable,
+    #[error("no greeting within {} s: is it a replication port?", GREETING_TIMEOUT.as_secs())]
     Late,
-    #[error("not a replica of this protocol version")]
+    #[error("closed before it greeted: it is no replication port, or refuses this node and says there why")]
+    Closed,
+    #[error("it does not speak this protocol in this version: is it a replication port?")]
     Stranger,
-    #[error("its cluster or member list differs")]
+    #[error("its cluster or its member list differs: the election links say which, see ELECT EXPLAIN")]
     OtherMembers,
-    #[error("it is not the node that was expected")]
-    OtherNode,
+    #[error("node {found} answers where {expected} was expected: the addresses are mixed up")]
+    OtherNode { expected: NodeId, found: NodeId },
+    #[error("it takes this node for {0}: its address for {0} is wrong")]
+    Mistaken(NodeId),
+    #[error("{0} is not a node of this cluster that holds data")]
+    Unknown(NodeId),
+    #[error("nothing was heard for {} ms", .0.as_millis())]
+    Silent(Duration),
     #[error("a message of {0} bytes exceeds the limit")]
     TooLong(usize),
     #[error(transparent)]
     Decode(#[from] crate::replication::DecodeError),
+}
+
+/// What a greeting says.
+#[derive(Clone, Copy, Debug)]
+struct Greeting {
+    from: NodeId,
+    to: NodeId,
+    detection: Duration,
 }
 
 impl Peers {
@@ -82,35 +112,61 @@ impl Peers {
         loop {
             // Beyond the limit connections wait in the kernel's queue until a handshake has ended or timed out.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, from)) = listener.accept().await else {
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.
-                sleep(REDIAL_MAX).await;
+                sleep(ACCEPT_AGAIN).await;
                 continue;
             };
             let peers = self.clone();
             tokio::spawn(async move {
                 let greeted = peers.greet(stream, None).await;
                 drop(permit);
-                if let Ok((peer, stream)) = greeted
-                    && peers.node > peer
-                {
-                    peers.run(peer, stream).await;
+                match greeted {
+                    Ok((greeting, stream)) if peers.node > greeting.from => {
+                        let what = format!("replication from {}", greeting.from);
+                        peers.problems.forget(&format!("replication from {}", from.ip()));
+                        let ended = peers.run(greeting, stream, &what).await;
+                        peers.note(&what, &ended);
+                    }
+                    // Only the smaller name dials.
+                    Ok(_) => {}
+                    Err(refused) => peers.note(&format!("replication from {}", from.ip()), &refused),
                 }
             });
         }
     }
 
     async fn dial_for_ever(self, peer: NodeId, address: String) {
-        let mut pause = REDIAL_MIN;
+        let mut redial = Redial::new(self.detection);
+        let what = format!("replication to {peer} at {address}");
         loop {
-            if let Ok(Ok(stream)) = timeout(DIAL_TIMEOUT, TcpStream::connect(&address)).await
-                && let Ok((peer, stream)) = self.greet(stream, Some(peer)).await
-            {
-                self.run(peer, stream).await;
-                pause = REDIAL_MIN;
+            let (ended, lasted) = match self.dial(peer, &address).await {
+                Ok((greeting, stream)) => {
+                    let began = Instant::now();
+                    let ended = self.run(greeting, stream, &what).await;
+                    (ended, Some(began.elapsed()))
+                }
+                Err(refused) => (refused, None),
+            };
+            self.note(&what, &ended);
+            tokio::select! {
+                () = sleep(redial.pause_after(lasted)) => {}
+                () = self.news.notified() => redial.begin_again(),
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(REDIAL_MAX);
+        }
+    }
+
+    async fn dial(&self, peer: NodeId, address: &str) -> Result<(Greeting, TcpStream), Refused> {
+        let connected = timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await;
+        let stream = connected.map_err(|_| Refused::Unreachable)??;
+        self.greet(stream, Some(peer)).await
+    }
+
+    /// Once for each reason in turn: it repeats with every attempt.
+    fn note(&self, what: &str, why: &Refused) {
+        let why = why.to_string();
+        if self.problems.note(what, why.clone()) {
+            self.log.tell(Kind::Link, None, None, &format!("{what}: {why}"));
         }
     }
 
@@ -119,27 +175,36 @@ impl Peers {
         &self,
         mut stream: TcpStream,
         expected: Option<NodeId>,
-    ) -> Result<(NodeId, TcpStream), Refused> {
-        prepare(&stream)?;
+    ) -> Result<(Greeting, TcpStream), Refused> {
+        prepare(&stream, self.detection)?;
         let exchange = async {
-            if let Some(peer) = expected {
-                stream.write_all(&self.greeting(peer)).await?;
+            if let Some(expected) = expected {
+                stream.write_all(&self.greeting(expected)).await?;
                 let found = self.read_greeting(&mut stream).await?;
-                if found == peer { Ok((peer, stream)) } else { Err(Refused::OtherNode) }
+                if found.from == expected {
+                    Ok((found, stream))
+                } else {
+                    Err(Refused::OtherNode { expected, found: found.from })
+                }
             } else {
-                let peer = self.read_greeting(&mut stream).await?;
-                stream.write_all(&self.greeting(peer)).await?;
-                Ok((peer, stream))
+                let found = self.read_greeting(&mut stream).await?;
+                if !self.addresses.iter().any(|(peer, _)| *peer == found.from) {
+                    return Err(Refused::Unknown(found.from));
+                }
+                // Told even to one who looks for another: then it can say who is here.
+                stream.write_all(&self.greeting(found.from)).await?;
+                if found.to == self.node { Ok((found, stream)) } else { Err(Refused::Mistaken(found.to)) }
             }
         };
         timeout(GREETING_TIMEOUT, exchange).await.map_err(|_| Refused::Late)?
     }
 
-    /// Length, magic, members' digest, own name, addressee's name.
+    /// Length, magic, members' digest, detection time in ms, own name, addressee's name.
     fn greeting(&self, to: NodeId) -> Bytes {
         let mut body = BytesMut::new();
         body.put_slice(MAGIC);
         body.put_u64_le(self.members.to_bits());
+        body.put_u32_le(u32::try_from(self.detection.as_millis()).unwrap_or(u32::MAX));
         for name in [self.node, to] {
             body.put_u8(u8::try_from(name.as_str().len()).expect("names are at most 32 bytes"));
             body.put_slice(name.as_str().as_bytes());
@@ -150,39 +215,45 @@ impl Peers {
         frame.freeze()
     }
 
-    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<NodeId, Refused> {
-        let length = stream.read_u32_le().await? as usize;
+    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<Greeting, Refused> {
+        let closed = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Refused::Closed,
+            _ => error.into(),
+        };
+        let length = stream.read_u32_le().await.map_err(closed)? as usize;
         if length > GREETING_BYTES_MAX {
             return Err(Refused::Stranger);
         }
         let mut body = vec![0; length];
-        stream.read_exact(&mut body).await?;
+        stream.read_exact(&mut body).await.map_err(closed)?;
         let mut body = Bytes::from(body);
-        if body.len() < 12 || &body.split_to(4)[..] != MAGIC {
+        if body.len() < 16 || &body.split_to(4)[..] != MAGIC {
             return Err(Refused::Stranger);
         }
         if body.get_u64_le() != self.members.to_bits() {
             return Err(Refused::OtherMembers);
         }
-        let from = name_of(&mut body)?;
-        let to = name_of(&mut body)?;
-        let known = self.addresses.iter().any(|(peer, _)| *peer == from);
-        if known && to == self.node && body.is_empty() { Ok(from) } else { Err(Refused::OtherNode) }
+        let detection = Duration::from_millis(body.get_u32_le().into());
+        let (from, to) = (name_of(&mut body)?, name_of(&mut body)?);
+        if body.is_empty() { Ok(Greeting { from, to, detection }) } else { Err(Refused::Stranger) }
     }
 
-    /// Carries messages until the connection ends.
-    async fn run(&self, peer: NodeId, stream: TcpStream) {
-        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+    /// Carries messages until the connection ends, and says why it did.
+    async fn run(&self, greeting: Greeting, stream: TcpStream, what: &str) -> Refused {
+        let (peer, session) = (greeting.from, self.sessions.fetch_add(1, Ordering::Relaxed));
+        let silence = self.detection.min(greeting.detection).clamp(SILENCE_MIN, SILENCE_MAX);
         let (reader, writer) = stream.into_split();
         let (outbox, messages) = mpsc::unbounded_channel();
         if self.inbox.send(Input::Up { peer, session, outbox }).is_err() {
-            return;
+            return Refused::Closed;
         }
-        tokio::select! {
-            _ = self.read_for_ever(peer, session, reader) => {}
-            _ = write_for_ever(messages, writer) => {}
-        }
+        self.problems.forget(what);
+        let ended = tokio::select! {
+            read = self.read_for_ever(peer, session, reader, silence) => read.err(),
+            written = write_for_ever(messages, writer, silence / SIGNS_OF_LIFE) => written.err().map(Refused::Io),
+        };
         let _ = self.inbox.send(Input::Down { peer, session });
+        ended.unwrap_or_else(|| Refused::Io(io::Error::other("the connection ended")))
     }
 
     async fn read_for_ever(
@@ -190,6 +261,7 @@ impl Peers {
         peer: NodeId,
         session: u64,
         mut reader: OwnedReadHalf,
+        silence: Duration,
     ) -> Result<(), Refused> {
         let mut buffer = BytesMut::new();
         loop {
@@ -199,19 +271,27 @@ impl Peers {
                 }
             }
             buffer.reserve(16 << 10);
-            if reader.read_buf(&mut buffer).await? == 0 {
+            let read = timeout(silence, reader.read_buf(&mut buffer)).await;
+            if read.map_err(|_| Refused::Silent(silence))?? == 0 {
                 return Ok(());
             }
         }
     }
 }
 
+/// Sends messages as they come, and an empty one where none came for `quiet`: a sign of life.
 async fn write_for_ever(
     mut messages: mpsc::UnboundedReceiver<Message>,
     mut writer: OwnedWriteHalf,
+    quiet: Duration,
 ) -> io::Result<()> {
     let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
-    while messages.recv_many(&mut batch, 64).await > 0 {
+    loop {
+        match timeout(quiet, messages.recv_many(&mut batch, 64)).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(_) => bytes.put_u32_le(0),
+        }
         for message in batch.drain(..) {
             let start = bytes.len();
             bytes.put_u32_le(0);
@@ -222,10 +302,12 @@ async fn write_for_ever(
         }
         writer.write_all_buf(&mut bytes).await?;
     }
-    Ok(())
 }
 
 fn take_message(buffer: &mut BytesMut) -> Result<Option<Message>, Refused> {
+    while buffer.first_chunk::<4>() == Some(&[0; 4]) {
+        buffer.advance(4);
+    }
     let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_le_bytes(*prefix) as usize;
     if length > FRAME_BYTES_MAX {
@@ -246,15 +328,14 @@ fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
     NodeId::from_bytes(&body.split_to(length)).map_err(|_| Refused::Stranger)
 }
 
-/// No delays, and an end for connections whose other side has vanished without a word.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// No delays, and an end for connections whose other side takes nothing any more.
+fn prepare(stream: &TcpStream, detection: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(Duration::from_secs(1)),
-    )?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
+    socket.set_tcp_user_timeout(Some(detection.clamp(SILENCE_MIN, SILENCE_MAX) * 2))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = detection;
     Ok(())
 }
 
@@ -278,6 +359,10 @@ mod tests {
             addresses: Arc::new(addresses),
             inbox,
             sessions: Arc::default(),
+            detection: Duration::from_millis(300),
+            news: Arc::default(),
+            problems: Arc::default(),
+            log: Arc::new(EventLog::open(name(own), None).unwrap()),
         };
         (peers, inputs)
     }
@@ -334,11 +419,10 @@ mod tests {
         let good = hello("a", 7, "b");
         let mut other_version = BytesMut::from(&good[..]);
         other_version[4] = b'x';
-        let table: [(&str, Bytes); 7] = [
+        let table: [(&str, Bytes); 6] = [
             ("another cluster or member list", hello("a", 8, "b")),
             ("not a member", hello("x", 7, "b")),
             ("a node that does not hold data", hello("w", 7, "b")),
-            ("meant for another node", hello("a", 7, "c")),
             ("another version", other_version.freeze()),
             ("too long", Bytes::from_static(&[255; 200])),
             ("a client", Bytes::from_static(b"*1\r\n$4\r\nPING\r\n")),
@@ -356,6 +440,78 @@ mod tests {
         stream.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
         assert!(matches!(next(&at_b).await, Input::Up { .. }), "the first that is told of is the member");
         assert!(matches!(next(&at_b).await, Input::Down { .. }), "an oversized message ends its connection");
+    }
+
+    #[tokio::test]
+    async fn every_mistake_is_named_on_both_sides() {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (b, _at_b) = peers("b", 7, &[("a", &address), ("c", &address)]);
+        b.clone().start(listener).unwrap();
+        let silent = StdListener::bind("127.0.0.1:0").unwrap();
+        let closed = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let silent = silent.local_addr().unwrap().to_string();
+        let table = [
+            ("a", 7, "c", &*address, "node b answers where c was expected", Some("takes this node for c")),
+            ("a", 8, "b", &address, "refuses this node", Some("member list differs")),
+            ("x", 7, "b", &address, "refuses this node", Some("x is not a node")),
+            ("a", 7, "b", &closed, "refused", None),
+            ("a", 7, "b", "no-such-host.invalid:1", "lookup", None),
+        ];
+        for (own, members, peer, address, here, there) in table {
+            let dialler = peers(own, members, &[(peer, address)]).0;
+            let error = dialler.dial(name(peer), address).await.unwrap_err().to_string();
+            assert!(error.contains(here), "{own} to {peer}: {error}");
+            let noted = || b.problems.lines().concat();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !there.is_none_or(|there| noted().contains(there)) {
+                assert!(Instant::now() < deadline, "{own} to {peer}: {}", noted());
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn silence_for_the_detection_time_ends_a_connection_and_signs_of_life_keep_it() {
+        let (at_b, address) = listening();
+        let (a, _at_a) = peers("a", 7, &[("b", &address)]);
+        let (greeting, stream) = a.dial(name("b"), &address).await.unwrap();
+        assert_eq!(greeting.detection, Duration::from_millis(300));
+        assert!(matches!(next(&at_b).await, Input::Up { .. }));
+        // Nothing is said on this side: the other one says so three times at least, then it gives up.
+        let began = Instant::now();
+        let (mut reader, writer) = stream.into_split();
+        let mut heard = Vec::new();
+        let _ = reader.read_to_end(&mut heard).await;
+        assert!(heard.len() >= 12 && heard.iter().all(|byte| *byte == 0), "{heard:?}");
+        assert!(began.elapsed() >= Duration::from_millis(290) && began.elapsed() < Duration::from_secs(4));
+        assert!(matches!(next(&at_b).await, Input::Down { .. }));
+        drop(writer);
+
+        // Two that only give signs of life stay connected.
+        let (mut a, at_a) = peers("a", 7, &[("b", &address)]);
+        a.detection = Duration::from_secs(60);
+        a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        assert!(matches!((next(&at_a).await, next(&at_b).await), (Input::Up { .. }, Input::Up { .. })));
+        let ended = tokio::task::spawn_blocking(move || at_b.recv_timeout(Duration::from_millis(1_200)));
+        assert!(ended.await.unwrap().is_err(), "the smaller detection time counts on both sides");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_at_once_is_not_dialled_a_hundred_times_a_second() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (a, _at_a) = peers("a", 7, &[("b", &address)]);
+        let b = peers("b", 7, &[("a", &address)]).0;
+        a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let began = Instant::now();
+        for _ in 0..9 {
+            let (stream, _) = listener.accept().await.unwrap();
+            drop(b.greet(stream, None).await.unwrap());
+        }
+        // 10, 20, 40, 80 and then 150 ms each.
+        assert!(began.elapsed() >= Duration::from_millis(700), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, TcpTransport, VoteFile, VoteFileError};
+use elect_tcp::{Events, Node, NodeHandle, StartError, TcpTransport, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -118,8 +118,10 @@ impl Server {
         let started = Started::open(&settings)?;
         let store = started.replicated.as_ref().map(|replicated| replicated.store.clone());
         let shared = Shared::new(settings, started.handle, store, inbox.clone());
-        if started.replicated.is_some() {
-            let settings = &shared.settings;
+        let settings = &shared.settings;
+        if let (true, Some(listen_replication)) =
+            (started.replicated.is_some(), settings.file.listen_replication)
+        {
             let address =
                 |peer: &crate::config::Peer| peer.replication.clone().map(|address| (peer.id, address));
             let peers = Peers {
@@ -128,8 +130,12 @@ impl Server {
                 addresses: Arc::new(settings.peers.iter().filter_map(address).collect()),
                 inbox,
                 sessions: Arc::new(AtomicU64::new(1)),
+                detection: settings.elect.detection().ceiling(),
+                news: shared.links_up.clone(),
+                problems: shared.problems.clone(),
+                log: log.clone(),
             };
-            let listener = listen("listen_replication", settings.file.listen_replication)?;
+            let listener = listen("listen_replication", listen_replication)?;
             peers.start(listener).map_err(io_error("listen_replication"))?;
         }
         let clients = Clients::start(shared.clone(), clients).map_err(io_error("listen_client"))?;
@@ -167,7 +173,10 @@ impl Server {
             cluster = settings.elect.cluster(),
             client = settings.advertise_client,
             election = settings.file.listen_election,
-            replication = settings.file.listen_replication,
+            replication = match settings.file.listen_replication {
+                Some(address) if self.shared.store.is_some() => address.to_string(),
+                _ => "none: a witness holds no log".into(),
+            },
             data = settings.data_dir.display(),
         )
     }
@@ -278,11 +287,7 @@ struct Started {
 
 impl Started {
     fn open(settings: &Settings) -> Result<Self, ServeError> {
-        let config = NodeConfig::builder_without_file(settings.elect.clone())
-            .listen(settings.file.listen_election)
-            .peers(settings.peers.iter().map(|peer| (peer.id, peer.election.clone())))
-            .allow_plaintext(settings.file.allow_plaintext)
-            .build()?;
+        let config = settings.node_config()?;
         let transport = TcpTransport::bind(&config)
             .map_err(io_error(format!("listen_election {}", settings.file.listen_election)))?;
         let vote = VoteFile::open(settings.vote_file(), &settings.elect)?;

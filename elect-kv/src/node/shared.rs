@@ -7,10 +7,12 @@ use crossbeam_channel::Sender;
 use elect_core::{Epoch, NodeId, NotInOffice, Office};
 use elect_tcp::NodeHandle;
 use redis_protocol::redis_keyslot;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::input::{Input, WriteFailed};
+use super::problems::Problems;
 use super::stall::Stall;
+use crate::client::address::shown;
 use crate::config::Settings;
 use crate::store::{CommandResult, Store};
 
@@ -22,11 +24,15 @@ pub(crate) struct Shared {
     /// Absent on a witness.
     pub(crate) store: Option<Arc<Store>>,
     pub(crate) inbox: Sender<Input>,
+    /// Rings when an election link came up.
+    pub(crate) links_up: Arc<Notify>,
+    /// What is wrong with the replication connections.
+    pub(crate) problems: Arc<Problems>,
     /// How long the storage has been busy.
     pub(crate) stall: Arc<Stall>,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
-    progress: RwLock<Progress>,
+    progress: watch::Sender<Progress>,
     /// Whether this node leads, in office or on its way.
     pub(crate) leads: watch::Sender<bool>,
     /// Counts handovers that came to nothing.
@@ -63,10 +69,12 @@ impl Shared {
             handle,
             store,
             inbox,
+            links_up: Arc::default(),
+            problems: Arc::default(),
             stall: Arc::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
-            progress: RwLock::default(),
+            progress: watch::Sender::default(),
             leads: watch::Sender::new(false),
             handovers_aborted: watch::Sender::new(0),
         })
@@ -89,11 +97,21 @@ impl Shared {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        self.progress.read().expect("no holder panics").clone()
+        self.progress.borrow().clone()
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
-        *self.progress.write().expect("no holder panics") = progress;
+        self.progress.send_replace(progress);
+    }
+
+    /// Told again after each batch.
+    pub(crate) fn watch_progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// What is wrong with which replication connection.
+    pub(crate) fn replication_problems(&self) -> Vec<String> {
+        self.problems.lines()
     }
 
     /// Hands a write to the host. Its result comes when a quorum holds it.
@@ -109,7 +127,7 @@ impl Shared {
         let own = self.settings.node();
         match (self.leader(), reason) {
             (Some(leader), _) if leader.id != own && !leader.address.is_empty() => {
-                format!("MOVED {} {}", key.map_or(0, redis_keyslot), leader.address)
+                format!("MOVED {} {}", key.map_or(0, redis_keyslot), shown(&leader.address))
             }
             (_, Some(reason @ NotInOffice::Draining(_))) => format!("TRYAGAIN {reason}"),
             (_, Some(NotInOffice::LeaseOver(epoch))) if self.handle.is_leader() => {
@@ -122,7 +140,7 @@ impl Shared {
                 format!("NOLEADER {} leads, but its client address is not known yet", leader.id)
             }
             (None, _) => match self.handle.explain() {
-                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.elector.to_string())),
+                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.to_string())),
                 Err(gone) => format!("NOLEADER {gone}"),
             },
         }

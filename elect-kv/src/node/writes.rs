@@ -9,7 +9,7 @@ use elect_tcp::NodeHandle;
 use super::input::{WriteFailed, WriteReply};
 use super::promotion::Promotion;
 use super::replicated::ReplicatedState;
-use crate::replication::Journal;
+use crate::replication::{Journal, WriteRefused};
 use crate::store::{CommandResult, StoreError};
 
 /// Every write that a client waits for.
@@ -48,16 +48,17 @@ impl Writes {
             Promotion::InOffice(office, led) => office.stamp(handle.now()).map(|_| *led).map_err(Some),
             Promotion::NotElected | Promotion::Elected(_) | Promotion::CaughtUp(_) => Err(None),
         };
-        let admitted = stamp.and_then(|stamp| {
-            let Some(replicated) = replicated else { return Err(None) };
-            replicated.replica.propose(stamp, commands, &mut replicated.journal).map_err(|_| None)
+        let admitted = stamp.map_err(WriteFailed::NotAdmitted).and_then(|stamp| {
+            let Some(replicated) = replicated else { return Err(WriteFailed::NotAdmitted(None)) };
+            let proposed = replicated.replica.propose(stamp, commands, &mut replicated.journal);
+            proposed.map_err(|refused| not_written(refused, stamp.epoch()))
         });
         match admitted {
             Ok(first) => self.pending.extend((first..).zip(replies)),
-            Err(reason) => {
+            Err(failed) => {
                 for reply in replies {
                     // A client that has gone needs no reply.
-                    let _ = reply.send(Err(WriteFailed::NotAdmitted(reason)));
+                    let _ = reply.send(Err(failed));
                 }
             }
         }
@@ -111,5 +112,26 @@ impl Writes {
         for (_, reply) in std::mem::take(&mut self.waiting) {
             let _ = reply.send(Err(WriteFailed::NotAdmitted(None)));
         }
+    }
+}
+
+/// What the clients are told whose writes were not appended. Where the storage failed, part of it may be on the disk and
+/// come back with the next start: only what was refused before it got there never takes effect.
+fn not_written(refused: WriteRefused, epoch: Epoch) -> WriteFailed {
+    match refused {
+        WriteRefused::Failed => WriteFailed::Unknown(epoch),
+        WriteRefused::Fenced(_) | WriteRefused::NotLeading => WriteFailed::NotAdmitted(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_whose_append_failed_may_take_effect() {
+        let epoch = Epoch::new(3);
+        assert_eq!(not_written(WriteRefused::Failed, epoch), WriteFailed::Unknown(epoch));
+        assert_eq!(not_written(WriteRefused::NotLeading, epoch), WriteFailed::NotAdmitted(None));
     }
 }
