@@ -13,9 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use super::access::Access;
 use super::commands::{Session, upper};
 use super::reply::Reply;
 use super::request::take_request;
+use super::wait::wait;
 use super::write::{parse_write, reply_to};
 use crate::node::input::WriteFailed;
 use crate::node::shared::Shared;
@@ -27,6 +29,10 @@ const CLIENTS_MAX: usize = 10_000;
 const RUN_MAX: usize = 1024;
 /// Replies of this many bytes are sent before more requests are read.
 const REPLY_BYTES_MAX: usize = 1 << 20;
+
+/// How long a client whose request was refused as a whole may go on sending it: an end before that could reach it before
+/// the error does.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// The client port.
 #[derive(Debug)]
@@ -83,7 +89,7 @@ impl Clients {
         let _ = stream.set_nodelay(true);
         let closing = self.closing.subscribe();
         // A client that goes away is no error of the server.
-        let _ = Connection::new(&self.shared, stream, id).run(closing).await;
+        let _ = Connection::new(&self.shared, stream, id, closing).run().await;
     }
 
     /// Sends clients home: what they have asked is answered first. Waits until all are gone, or `bound` is over.
@@ -101,33 +107,54 @@ struct Connection<'a> {
     requests: BytesMut,
     replies: BytesMut,
     waiting: VecDeque<Waiting>,
+    /// Turns true when clients are to be sent home.
+    closing: watch::Receiver<bool>,
+    /// Whether what follows cannot be read: the connection ends once the client has been told.
+    is_broken: bool,
 }
 
 impl<'a> Connection<'a> {
-    fn new(shared: &'a Shared, stream: TcpStream, id: u64) -> Self {
+    fn new(shared: &'a Shared, stream: TcpStream, id: u64, closing: watch::Receiver<bool>) -> Self {
         Self {
             shared,
             stream,
-            session: Session::new(id),
+            session: Session::new(id, Access::without_password(&shared.settings.file)),
             requests: BytesMut::new(),
             replies: BytesMut::new(),
             waiting: VecDeque::new(),
+            closing,
+            is_broken: false,
         }
     }
 
-    async fn run(mut self, mut closing: watch::Receiver<bool>) -> io::Result<()> {
+    async fn run(mut self) -> io::Result<()> {
         loop {
             self.answer_all().await?;
             self.flush().await?;
-            if self.session.closing || *closing.borrow() {
-                return self.stream.shutdown().await;
+            if self.session.closing || *self.closing.borrow() {
+                self.stream.shutdown().await?;
+                if self.is_broken {
+                    let _ = timeout(LINGER, self.discard()).await;
+                }
+                return Ok(());
             }
             self.requests.reserve(16 << 10);
             let read = tokio::select! {
                 read = self.stream.read_buf(&mut self.requests) => read?,
-                _ = closing.wait_for(|closing| *closing) => continue,
+                _ = self.closing.wait_for(|closing| *closing) => continue,
             };
             if read == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads what nobody needs.
+    async fn discard(&mut self) -> io::Result<()> {
+        loop {
+            self.requests.clear();
+            self.requests.reserve(16 << 10);
+            if self.stream.read_buf(&mut self.requests).await? == 0 {
                 return Ok(());
             }
         }
@@ -144,11 +171,21 @@ impl<'a> Connection<'a> {
                 Err(malformed) => {
                     self.finish_writes().await;
                     self.put(Reply::error(format!("ERR {malformed}")));
-                    self.session.closing = true;
+                    (self.session.closing, self.is_broken) = (true, true);
                     break;
                 }
             };
             let name = upper(&words[0]);
+            // The words of a web page: a browser sends whatever body it is told to, and must not get that far.
+            if name == "POST" || name == "HOST:" {
+                self.session.closing = true;
+                break;
+            }
+            if let Err(refused) = self.session.access.admit(&name) {
+                self.finish_writes().await;
+                self.put(refused);
+                continue;
+            }
             match parse_write(&name, &words) {
                 Ok(Some(write)) => {
                     let result = self.shared.write(write.command.encode());
@@ -156,6 +193,14 @@ impl<'a> Connection<'a> {
                     if self.waiting.len() >= RUN_MAX {
                         self.finish_writes().await;
                     }
+                }
+                Ok(None) if name == "WAIT" => {
+                    self.finish_writes().await;
+                    let waited = tokio::select! {
+                        waited = wait(self.shared, &words[1..], &mut self.closing) => waited,
+                        () = gone(&self.stream) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    };
+                    self.put(waited);
                 }
                 Ok(None) => {
                     self.finish_writes().await;
@@ -194,5 +239,13 @@ impl<'a> Connection<'a> {
 
     async fn flush(&mut self) -> io::Result<()> {
         self.stream.write_all_buf(&mut self.replies).await
+    }
+}
+
+/// Ends when the client does.
+async fn gone(stream: &TcpStream) {
+    if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
+        // It has sent more requests: whether it ends after them is not to be seen.
+        std::future::pending::<()>().await;
     }
 }

@@ -1,10 +1,17 @@
 //! The clients' side: RESP over TCP.
 
+mod access;
+pub(crate) mod address;
+mod cluster;
 mod commands;
 mod connection;
 mod info;
+mod operator;
+mod pattern;
 mod reply;
 mod request;
+mod table;
+mod wait;
 mod write;
 
 pub(crate) use connection::Clients;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use elect_core::MemberKind;
 use serde::Deserialize;
 
+use super::secret::Secret;
+
 /// A node's configuration file, checked. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +23,8 @@ pub struct NodeFile {
     pub data_dir: PathBuf,
     /// Where other nodes reach the elector: `ip:port`.
     pub listen_election: SocketAddr,
-    /// Where other nodes reach the log: `ip:port`.
-    pub listen_replication: SocketAddr,
+    /// Where other nodes reach the log: `ip:port`. A witness has no log, and needs none.
+    pub listen_replication: Option<SocketAddr>,
     /// Where clients connect: `ip:port`.
     pub listen_client: SocketAddr,
     /// Where clients reach this node, `host:port`: shown in redirects. Default: `listen_client`.
@@ -62,6 +64,14 @@ pub struct NodeFile {
     /// Whether plain TCP may leave this machine. Default false: such addresses are refused.
     #[serde(default)]
     pub allow_plaintext: bool,
+    /// What clients must show (`AUTH password`). Default: none, which is refused where `listen_client` can be reached
+    /// from other machines.
+    pub password: Option<Secret>,
+    /// What whoever uses `ELECT …` and `FAILOVER` must show (`AUTH operator password`). Default: what clients must.
+    pub operator_password: Option<Secret>,
+    /// Whether everybody who reaches `listen_client` from another machine may read and write. Default false.
+    #[serde(default)]
+    pub allow_open_clients: bool,
 }
 
 /// One `[[peer]]` of a configuration file.

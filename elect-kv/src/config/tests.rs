@@ -27,6 +27,11 @@ const GOOD: &str = r#"
     election = "127.0.0.1:7103"
 "#;
 
+/// A good file that begins with these lines.
+pub(crate) fn example(lines: &str) -> Settings {
+    parse(&format!("{lines}{GOOD}")).unwrap()
+}
+
 fn parse(text: &str) -> Result<Settings, ConfigFileError> {
     Settings::parse(text, Path::new("/etc/elect/node.toml"))
 }
@@ -47,9 +52,9 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
     let table = [
         ("node = \"a\"", "node = \"a b\"", &["node = \"a b\"", "may hold only"][..]),
         ("heartbeat_ms = 20", "heartbeat = 20", &["unknown field `heartbeat`", "heartbeat_ms"]),
-        ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0ns", "1ms to 60s"]),
+        ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0: ", "1ms to 60s"]),
         ("heartbeat_ms = 20", "heartbeat_ms = -5", &["heartbeat_ms = -5", "invalid value"]),
-        ("heartbeat_ms = 20", "detection_ms = 100", &["detection_ms = 100ms", "two heartbeats"]),
+        ("heartbeat_ms = 20", "detection_ms = 100", &["detection_ms = 100: ", "two heartbeats"]),
         (
             "heartbeat_ms = 20",
             "advertise_client = \"nowhere\"",
@@ -65,7 +70,38 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "\"10.0.0.1:7201\"",
             &["listen_replication = 10.0.0.1:7201", "allow_plaintext"],
         ),
-        ("\"127.0.0.1:7001\"", "\"0.0.0.0:7001\"", &["advertise_client", "wildcard"]),
+        (
+            "\"127.0.0.1:7001\"",
+            "\"0.0.0.0:7001\"\nallow_open_clients = true",
+            &["advertise_client", "wildcard"],
+        ),
+        (
+            "\"127.0.0.1:7001\"",
+            "\"10.0.0.1:7001\"",
+            &["listen_client = 10.0.0.1:7001", "password", "allow_open_clients"],
+        ),
+        ("heartbeat_ms = 20", "password = \"\"", &["password = \"\"", "not be empty"]),
+        (
+            "heartbeat_ms = 20",
+            "password = \"same\"\noperator_password = \"same\"",
+            &["operator_password = (hidden)", "differ from password"],
+        ),
+        ("listen_replication = \"127.0.0.1:7201\"", "", &["listen_replication = (missing)", "holds data"]),
+        ("\"127.0.0.1:7101\"", "\"10.0.0.1:7101\"", &["listen_election = 10.0.0.1:7101", "allow_plaintext"]),
+        (
+            "\"127.0.0.1:7102\"",
+            "\"10.0.0.1:7102\"",
+            &["peer b: election = \"10.0.0.1:7102\"", "allow_plaintext"],
+        ),
+        (
+            "\"127.0.0.1:7201\"",
+            "\"127.0.0.1:7101\"",
+            &["listen_replication = \"127.0.0.1:7101\"", "listen_election"],
+        ),
+        ("\"127.0.0.1:7102\"", "\"127.0.0.1:7202\"", &["peer b: replication", "is peer b: election already"]),
+        ("\"127.0.0.1:7103\"", "\"127.0.0.1:7102\"", &["peer w: election", "is peer b: election already"]),
+        ("\"127.0.0.1:7103\"", "\"127.0.0.1:7101\"", &["peer w: election", "is listen_election already"]),
+        ("\"127.0.0.1:7101\"", "\"127.0.0.1:0\"", &["listen_election = 127.0.0.1:0", "1 to 65535"]),
         ("\"127.0.0.1:7001\"", "\"localhost\"", &["listen_client", "socket address"]),
     ];
     for (good, bad, expected) in table {
@@ -82,4 +118,22 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
 #[test]
 fn seeds_differ() {
     assert_ne!(fresh_seed(), fresh_seed());
+}
+
+#[test]
+fn a_witness_needs_no_port_for_a_log() {
+    let witness = GOOD
+        .replacen("node = \"a\"", "node = \"a\"\nkind = \"witness\"", 1)
+        .replacen("listen_replication = \"127.0.0.1:7201\"", "", 1)
+        .replacen("kind = \"witness\"\n    election", "replication = \"127.0.0.1:7203\"\n    election", 1);
+    assert_eq!(parse(&witness).unwrap().file.listen_replication, None);
+}
+
+#[test]
+fn clients_of_other_machines_are_allowed_in_so_many_words() {
+    for words in ["password = \"secret\"", "allow_open_clients = true"] {
+        let far = GOOD.replacen("\"127.0.0.1:7001\"", &format!("\"10.0.0.1:7001\"\n{words}"), 1);
+        let settings = parse(&far).unwrap();
+        assert!(!format!("{settings:?}").contains("secret"), "no log shows a password");
+    }
 }
