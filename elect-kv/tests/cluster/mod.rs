@@ -1,4 +1,5 @@
 //! Real processes on loopback, told by their events.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -97,6 +98,13 @@ impl Cluster {
             .unwrap();
         }
         toml
+    }
+
+    /// More lines for a node's configuration.
+    pub(crate) fn configure(&self, node: usize, lines: &str) {
+        let path = self.config(node);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{lines}{text}")).unwrap();
     }
 
     pub(crate) fn config(&self, node: usize) -> PathBuf {
