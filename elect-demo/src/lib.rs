@@ -104,7 +104,11 @@ impl<'a> Demo<'a> {
         let began = Instant::now();
         if let Some(path) = &args.timeline {
             // Before the run: at its end it would be too late.
-            OpenOptions::new().create(true).append(true).open(path).map_err(|error| unwritable(path, &error))?;
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| unwritable(path, &error))?;
         }
         let recorder = Arc::new(Recorder::default());
         signals::stop_on_signals(Arc::clone(&recorder)).map_err(|error| {
@@ -224,7 +228,8 @@ impl<'a> Demo<'a> {
 
     fn draw(&self, trace: &Trace, figures: &Figures, verdict: &Verdict) -> Result<PathBuf, SetupError> {
         let path = self.args.timeline.clone().unwrap_or_else(|| self.directory.join("timeline.html"));
-        fs::write(&path, timeline::draw(trace, figures, verdict)).map_err(|error| unwritable(&path, &error))?;
+        fs::write(&path, timeline::draw(trace, figures, verdict))
+            .map_err(|error| unwritable(&path, &error))?;
         Ok(path)
     }
 

@@ -54,7 +54,11 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
         ("heartbeat_ms = 20", "heartbeat = 20", &["unknown field `heartbeat`", "heartbeat_ms"]),
         ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0: ", "1ms to 60s"]),
         ("heartbeat_ms = 20", "heartbeat_ms = -5", &["heartbeat_ms = -5", "invalid value"]),
-        ("heartbeat_ms = 20", "detection_ms = 100", &["detection_ms = 100: ", "two heartbeats"]),
+        (
+            "heartbeat_ms = 20",
+            "detection_ms = 100",
+            &["detection_ms = 100: ", "a lease of 98ms", "two heartbeats"],
+        ),
         (
             "heartbeat_ms = 20",
             "advertise_client = \"nowhere\"",
