@@ -8,7 +8,8 @@
 //! listen_replication = "127.0.0.1:7201"   # other nodes: the log
 //! listen_client = "127.0.0.1:7001"        # clients: RESP
 //! advertise_client = "127.0.0.1:7001"     # where clients reach this node; default: listen_client
-//! password = "…"                          # clients show it; needed where listen_client leaves this machine
+//! password = "…"                          # clients show it: it, or allow_open_clients = true, must be there where
+//!                                         # other machines reach listen_client
 //! operator_password = "…"                 # ELECT and FAILOVER need it where it is set
 //! detection_ms = 500                      # how long silence lasts before a leader counts as gone; may differ between
 //!                                         # nodes: between any two the smaller one counts

@@ -8,6 +8,9 @@ use super::file::NodeFile;
 impl Check<'_> {
     /// Each address of a file stands for one port of one node: two that are equal were mixed up.
     pub(super) fn places(&self, file: &NodeFile) -> Result<(), ConfigFileError> {
+        if file.data_dir.as_os_str().is_empty() {
+            return Err(self.refused("data_dir", &"\"\"", "must name a directory of this node alone"));
+        }
         let own = [
             ("listen_election", Some(file.listen_election)),
             ("listen_replication", file.listen_replication),

@@ -84,6 +84,7 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "\"10.0.0.1:7001\"",
             &["listen_client = 10.0.0.1:7001", "password", "allow_open_clients"],
         ),
+        ("data_dir = \"data\"", "data_dir = \"\"", &["data_dir = \"\"", "must name a directory"]),
         ("heartbeat_ms = 20", "password = \"\"", &["password = \"\"", "not be empty"]),
         (
             "heartbeat_ms = 20",

@@ -289,7 +289,7 @@ impl Started {
     fn open(settings: &Settings) -> Result<Self, ServeError> {
         let config = settings.node_config()?;
         let transport = TcpTransport::bind(&config)
-            .map_err(io_error(format!("listen_election {}", settings.file.listen_election)))?;
+            .map_err(io_error(format!("listen_election = {}", settings.file.listen_election)))?;
         let vote = VoteFile::open(settings.vote_file(), &settings.elect)?;
         // Whether this storage counts decides how it follows.
         let storage = vote.record().storage;

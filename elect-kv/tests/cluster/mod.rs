@@ -119,6 +119,10 @@ impl Cluster {
         self.nodes[node].name
     }
 
+    pub(crate) fn replication_port(&self, node: usize) -> u16 {
+        self.nodes[node].ports[1]
+    }
+
     pub(crate) fn client_port(&self, node: usize) -> u16 {
         self.nodes[node].ports[2]
     }
