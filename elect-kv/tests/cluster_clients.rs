@@ -48,8 +48,7 @@ async fn the_redis_crate_follows_a_failover() {
     let mut cluster = Cluster::new();
     cluster.start_all();
     let primary = cluster.wait_primary();
-    let nodes: Vec<_> =
-        ports(&cluster).into_iter().map(|port| format!("redis://127.0.0.1:{port}")).collect();
+    let nodes: Vec<_> = ports(&cluster).into_iter().map(|port| format!("redis://127.0.0.1:{port}")).collect();
     let client = redis::cluster::ClusterClient::new(nodes).unwrap();
     let deadline = Instant::now() + BOUND * 2;
     let again = |error: &dyn std::fmt::Display| assert!(Instant::now() < deadline, "{error}");

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use elect_core::NotInOffice;
 
 use super::access::{Access, auth};
 use super::cluster::cluster;
 use super::operator::{elect, failover_to, request};
 use super::pattern::matches;
+use super::read::{look_up, read};
 use super::reply::{Reply, Version};
 use super::write::wrong_number;
 use super::{info, table};
 use crate::node::shared::Shared;
-use crate::store::{StoreError, View};
 
 /// Cursors that one connection may keep open.
 const CURSORS_MAX: usize = 64;
@@ -46,38 +45,6 @@ impl Session {
                 self.closing = true;
                 Reply::OK
             }
-            ("GET", [key]) => {
-                read(shared, Some(key), |view| Ok(view.value(key)?.map_or(Reply::Null, Reply::Bulk)))
-            }
-            ("EXISTS", [first, ..]) => read(shared, Some(first), |view| {
-                let mut found = 0;
-                for key in arguments {
-                    found += i64::from(view.contains(key)?);
-                }
-                Ok(Reply::Number(found))
-            }),
-            ("MGET", [first, ..]) => read(shared, Some(first), |view| {
-                let value = |key: &Bytes| Ok(view.value(key)?.map_or(Reply::Null, Reply::Bulk));
-                Ok(Reply::Array(arguments.iter().map(value).collect::<Result<_, StoreError>>()?))
-            }),
-            ("STRLEN", [key]) => {
-                read(shared, Some(key), |view| Ok(Reply::Number(view.length(key)?.unwrap_or(0).into())))
-            }
-            ("TYPE", [key]) => read(shared, Some(key), |view| {
-                Ok(Reply::Simple(if view.contains(key)? { "string" } else { "none" }))
-            }),
-            ("TTL" | "PTTL", [key]) => {
-                read(shared, Some(key), |view| Ok(Reply::Number(if view.contains(key)? { -1 } else { -2 })))
-            }
-            ("DBSIZE", []) => {
-                read(shared, None, |view| Ok(Reply::Number(i64::try_from(view.keys()?).unwrap_or(i64::MAX))))
-            }
-            ("KEYS", [pattern]) => read(shared, None, |view| {
-                let keys = view.keys_after(None, usize::MAX)?;
-                Ok(Reply::Array(
-                    keys.into_iter().filter(|key| matches(pattern, key)).map(Reply::Bulk).collect(),
-                ))
-            }),
             ("SCAN", [cursor, options @ ..]) => self.scan(shared, cursor, options),
             ("INFO", _) => {
                 let section =
@@ -108,11 +75,7 @@ impl Session {
             ("EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" | "SETEX" | "PSETEX" | "GETEX", _) => {
                 Reply::error("ERR this server knows no expiry")
             }
-            _ if table::knows(name) => wrong_number(name),
-            _ => Reply::error(format!(
-                "ERR unknown command '{}'",
-                String::from_utf8_lossy(&words[0]).escape_debug()
-            )),
+            _ => look_up(shared, name, arguments).unwrap_or_else(|| unknown(name, &words[0])),
         }
     }
 
@@ -225,20 +188,11 @@ impl Session {
     }
 }
 
-/// A read: the values first, from acknowledged state as it was at one moment, and the lease after it (S7).
-fn read(
-    shared: &Shared,
-    key: Option<&[u8]>,
-    take: impl FnOnce(&View<'_>) -> Result<Reply, StoreError>,
-) -> Reply {
-    let refused = |reason: Option<NotInOffice>| Reply::Error(shared.refusal(key, reason));
-    let (Some(office), Some(store)) = (shared.office(), &shared.store) else { return refused(None) };
-    match take(&store.view()) {
-        Err(error) => Reply::error(format!("ERR {error}")),
-        Ok(reply) => {
-            office.finish_read(reply, || shared.handle.now()).unwrap_or_else(|reason| refused(Some(reason)))
-        }
+fn unknown(name: &str, word: &Bytes) -> Reply {
+    if table::knows(name) {
+        return wrong_number(name);
     }
+    Reply::error(format!("ERR unknown command '{}'", String::from_utf8_lossy(word).escape_debug()))
 }
 
 /// A word in upper case; what is not text matches no command.

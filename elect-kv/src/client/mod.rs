@@ -8,6 +8,7 @@ mod connection;
 mod info;
 mod operator;
 mod pattern;
+mod read;
 mod reply;
 mod request;
 mod table;
