@@ -213,6 +213,19 @@ fn cluster_clients_are_shown_one_shard() {
         assert!(info.contains("cluster_state:ok"), "{info}");
         assert!(cluster.ask::<Value>(node, &["CLUSTER", "SHARDS"]).is_ok());
     }
+    // Between two primaries clients are shown the one that was: an empty list breaks them.
+    let [other, last] = [1, 2].map(|step| (primary + step) % 3);
+    let port = Value::Int(cluster.client_port(primary).into());
+    cluster.kill(primary);
+    cluster.kill(other);
+    if !cluster.seen.iter().any(|(from, event)| *from == last && event["kind"] == "leader_lost") {
+        cluster.wait_kind(last, "leader_lost");
+    }
+    let slots: Vec<Vec<Value>> = cluster.ask(last, &["CLUSTER", "SLOTS"]).unwrap();
+    let Value::Array(first) = &slots[0][2] else { panic!("{slots:?}") };
+    assert_eq!(first[1], port);
+    let info: String = cluster.ask(last, &["CLUSTER", "INFO"]).unwrap();
+    assert!(info.contains("cluster_state:fail"), "{info}");
 }
 
 #[test]

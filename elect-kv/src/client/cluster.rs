@@ -37,10 +37,10 @@ pub(super) fn cluster(shared: &Shared, arguments: &[Bytes]) -> Reply {
     }
 }
 
-/// The primary first, where there is one.
+/// The primary first; between two primaries the one that was, as in Redis: clients cannot do with none.
 fn members(shared: &Shared) -> Vec<Member> {
     let own = shared.settings.node();
-    let leader = shared.leader().filter(|leader| leader.id != own || shared.office().is_some());
+    let leader = shared.last_leader();
     let links = shared.handle.links().unwrap_or_default();
     let member = |id, configured: Option<&String>| {
         let link = links.iter().find(|link| link.peer == id);
@@ -65,10 +65,10 @@ fn members(shared: &Shared) -> Vec<Member> {
     members
 }
 
-/// Without a primary nobody serves a slot, and that is what clients ask about.
+/// Before the first primary is known nobody serves a slot, and that is what clients ask about.
 fn slots(members: &[Member]) -> Reply {
     if !members.first().is_some_and(|first| first.is_primary) {
-        return Reply::Array(Vec::new());
+        return Reply::error("CLUSTERDOWN no primary is known yet");
     }
     let node = |member: &Member| {
         let (host, port) = split(&member.address);
@@ -131,7 +131,9 @@ fn nodes(shared: &Shared, members: &[Member]) -> String {
 }
 
 fn info(shared: &Shared, members: &[Member]) -> String {
-    let has_primary = members.first().is_some_and(|first| first.is_primary);
+    let leader = shared.leader();
+    let has_primary =
+        leader.is_some_and(|leader| leader.id != shared.settings.node() || shared.office().is_some());
     let (state, served) = if has_primary { ("ok", SLOTS) } else { ("fail", 0) };
     let epoch = shared.leader().map_or(0, |leader| leader.epoch.number());
     let known = members.len();
@@ -174,7 +176,8 @@ mod tests {
         let Reply::Array(primary) = &range[2] else { panic!() };
         assert_eq!(primary[..2], [Reply::text("::1"), Reply::Number(2)]);
         assert_eq!(range.len(), 4);
-        assert_eq!(slots(&[member("a", 1, false)]), Reply::Array(vec![]), "nobody leads");
+        let Reply::Error(text) = slots(&[member("a", 1, false)]) else { panic!("nobody has led") };
+        assert!(text.starts_with("CLUSTERDOWN "), "an empty list breaks clients: {text}");
     }
 
     #[test]

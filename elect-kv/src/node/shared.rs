@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) stall: Arc<Stall>,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
+    /// The last one that was known, whether it leads still or not.
+    last_leader: RwLock<Option<Leader>>,
     progress: watch::Sender<Progress>,
     /// Whether this node leads, in office or on its way.
     pub(crate) leads: watch::Sender<bool>,
@@ -74,6 +76,7 @@ impl Shared {
             stall: Arc::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
+            last_leader: RwLock::default(),
             progress: watch::Sender::default(),
             leads: watch::Sender::new(false),
             handovers_aborted: watch::Sender::new(0),
@@ -92,7 +95,15 @@ impl Shared {
         self.leader.read().expect("no holder panics").clone()
     }
 
+    /// The leader, or between two leaders the one that was.
+    pub(crate) fn last_leader(&self) -> Option<Leader> {
+        self.last_leader.read().expect("no holder panics").clone()
+    }
+
     pub(crate) fn set_leader(&self, leader: Option<Leader>) {
+        if leader.is_some() {
+            self.last_leader.write().expect("no holder panics").clone_from(&leader);
+        }
         *self.leader.write().expect("no holder panics") = leader;
     }
 

@@ -9,7 +9,7 @@ import time
 
 import redis
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 BOUND = 60
 ports = [int(port) for port in sys.argv[1:]]
@@ -33,7 +33,14 @@ def increments(client, count):
         within_bound(lambda: client.incr("counter"))
 
 
-cluster = within_bound(lambda: RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports]))
+def connect():
+    try:
+        return RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports])
+    except RedisClusterException as error:
+        raise RedisError("nobody has led yet") from error
+
+
+cluster = within_bound(connect)
 increments(cluster, 20)
 assert cluster.mset_nonatomic({"a": "1", "b": "2"})
 assert cluster.get("a") == b"1"
