@@ -92,7 +92,6 @@ fn shards(shared: &Shared, members: &[Member]) -> Reply {
         let is_own = member.id == shared.settings.node();
         let offset =
             follower.map_or(if is_own { progress.durable } else { progress.commit }, |(_, offset)| *offset);
-        let is_online = member.is_primary || member.is_connected;
         Reply::Map(vec![
             ("id", Reply::text(hash(member.id))),
             ("port", Reply::Number(number(port))),
@@ -100,7 +99,7 @@ fn shards(shared: &Shared, members: &[Member]) -> Reply {
             ("endpoint", Reply::text(host)),
             ("role", Reply::text(if member.is_primary { "master" } else { "replica" })),
             ("replication-offset", Reply::Number(i64::try_from(offset).unwrap_or(i64::MAX))),
-            ("health", Reply::text(if is_online { "online" } else { "fail" })),
+            ("health", Reply::text(if member.is_connected { "online" } else { "fail" })),
         ])
     };
     Reply::Array(vec![Reply::Map(vec![
