@@ -23,10 +23,10 @@ pub(super) async fn wait(shared: &Shared, arguments: &[Bytes], closing: &mut wat
     let mut progress = shared.watch_progress();
     // Every write of this client that was acknowledged lies below it.
     let target = progress.borrow().commit;
-    let hold = |progress: &Progress| {
+    let count = |progress: &Progress| {
         progress.followers.iter().filter(|(_, acknowledged)| *acknowledged >= target).count()
     };
-    let enough = progress.wait_for(|now| hold(now) >= replicas || shared.office().is_none());
+    let enough = progress.wait_for(|now| count(now) >= replicas || shared.office().is_none());
     let bounded = async {
         match millis {
             0 => drop(enough.await),
@@ -37,8 +37,7 @@ pub(super) async fn wait(shared: &Shared, arguments: &[Bytes], closing: &mut wat
         () = bounded => {}
         _ = closing.wait_for(|closing| *closing) => {}
     }
-    let held = hold(&shared.progress());
-    Reply::Number(i64::try_from(held).unwrap_or(i64::MAX))
+    Reply::Number(i64::try_from(count(&shared.progress())).unwrap_or(i64::MAX))
 }
 
 fn number(word: &Bytes) -> Option<usize> {

@@ -26,7 +26,7 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
             condition: SetCondition::Absent,
             reply: SetReply::Done,
         },
-        ("MSET", [_, _, ..]) if arguments.len() % 2 == 0 => {
+        ("MSET", [_, _, ..]) if arguments.len().is_multiple_of(2) => {
             let pairs = arguments.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
             Command::SetMany { pairs: pairs.collect() }
         }

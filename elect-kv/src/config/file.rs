@@ -11,6 +11,7 @@ use super::secret::Secret;
 /// A node's configuration file, checked. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "keys of a file, each for itself")]
 pub struct NodeFile {
     /// Name of the cluster: 1 to 32 of `[A-Za-z0-9._-]`.
     pub cluster: String,
