@@ -22,11 +22,11 @@ impl Raw {
     /// What comes back until so many lines are there.
     fn ask(&mut self, request: &str, lines: usize) -> String {
         self.0.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        let mut byte = [0];
-        while answer.iter().filter(|byte| **byte == b'\n').count() < lines {
+        let (mut answer, mut byte, mut ends) = (Vec::new(), [0], 0);
+        while ends < lines {
             self.0.read_exact(&mut byte).unwrap();
             answer.extend(byte);
+            ends += usize::from(byte == [b'\n']);
         }
         String::from_utf8(answer).unwrap()
     }

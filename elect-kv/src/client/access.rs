@@ -76,6 +76,9 @@ mod tests {
     use super::*;
     use crate::config::example;
 
+    /// The file, the user, the password, and what they give.
+    type Row<'a> = (&'a NodeFile, Option<&'a str>, &'a str, Result<Access, &'a str>);
+
     fn file(passwords: &str) -> NodeFile {
         example(passwords).file
     }
@@ -95,7 +98,7 @@ mod tests {
         let open = file("");
         let first = [&both, &clients, &operators, &open].map(Access::without_password);
         assert_eq!(first, [Access::Nothing, Access::Nothing, Access::Data, Access::Operator]);
-        let table: [(&NodeFile, Option<&str>, &str, Result<Access, &str>); 11] = [
+        let table: [Row<'_>; 11] = [
             (&both, None, "c", Ok(Access::Data)),
             (&both, None, "o", Ok(Access::Operator)),
             (&both, Some("operator"), "o", Ok(Access::Operator)),

@@ -193,7 +193,7 @@ mod tests {
             (r#"SET fo"o b" x"#, Ok(&["SET", "foo b", "x"])),
             (r#"SET "a"b"#, Err(Malformed::Quotes)),
             (r#"SET "a"#, Err(Malformed::Quotes)),
-            (r#"SET 'a\"#, Err(Malformed::Quotes)),
+            (r"SET 'a\", Err(Malformed::Quotes)),
         ];
         for (line, expected) in table {
             let words = take(format!("{line}\r\n").as_bytes());

@@ -142,7 +142,7 @@ async fn silence_for_the_detection_time_ends_a_connection_and_signs_of_life_keep
 
     // Two that only give signs of life stay connected.
     let (mut a, at_a) = peers("a", 7, &[("b", &address)]);
-    a.detection = Duration::from_secs(60);
+    a.detection = Duration::from_mins(1);
     a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
     let (Input::Up { outbox: _one, .. }, Input::Up { outbox: _other, .. }) =
         (next(&at_a).await, next(&at_b).await)
