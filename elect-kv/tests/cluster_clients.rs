@@ -17,6 +17,7 @@ fn ports(cluster: &Cluster) -> Vec<u16> {
 
 /// `pip install redis==5.2.1`; `PYTHON` names the interpreter that has it.
 #[test]
+#[expect(clippy::print_stdout, reason = "what was left out is said")]
 fn redis_py_follows_a_failover() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let found = Command::new(&python).args(["-c", "import redis"]).stderr(Stdio::null()).status();
