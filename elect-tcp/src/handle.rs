@@ -371,6 +371,23 @@ mod tests {
     use crate::event::HostEvent;
     use crate::{Node, NodeConfig, VoteFile};
 
+    /// What is asked may rest on what was reported: that the host has drained, for one, on where its log ends.
+    #[test]
+    fn what_was_reported_before_a_question_counts_in_its_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let elect = Config::builder(cluster(), id("only")).voters([id("only")]).build().unwrap();
+        let vote_file = directory.path().join("only.vote");
+        VoteFile::init(&vote_file, &elect).unwrap();
+        let config = NodeConfig::builder(elect, &vote_file).listen(([127, 0, 0, 1], 0).into());
+        let (node, _events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
+        for offset in 1..=300 {
+            let position = Some(Position::new(elect_core::Epoch::new(1), offset));
+            node.set_position(position);
+            assert_eq!(node.status().unwrap().position, position);
+        }
+        node.shutdown_at_once(SHUTDOWN_BOUND).unwrap();
+    }
+
     /// The one thread without which nothing can say that it is over.
     #[test]
     fn a_leader_whose_own_thread_panics_tells_its_loss_and_its_end() {
