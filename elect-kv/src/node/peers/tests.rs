@@ -158,7 +158,8 @@ async fn silence_for_the_detection_time_ends_a_connection_and_signs_of_life_keep
 async fn a_connection_that_ends_at_once_is_not_dialled_a_hundred_times_a_second() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (a, _at_a) = peers("a", 7, &[("b", &address)]);
+    let (a, at_a) = peers("a", 7, &[("b", &address)]);
+    std::thread::spawn(move || at_a.iter().for_each(drop));
     let b = peers("b", 7, &[("a", &address)]).0;
     a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
     let began = Instant::now();
