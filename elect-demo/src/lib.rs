@@ -22,7 +22,7 @@ mod trace;
 mod verdict;
 mod writer;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Stdout, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -106,6 +106,14 @@ struct Summary<'a> {
 impl<'a> Demo<'a> {
     fn prepare(args: &'a DemoArgs) -> Result<Self, Failure> {
         let began = Instant::now();
+        if let Some(path) = &args.timeline {
+            // Before the run: at its end it would be too late.
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| unwritable(path, &error))?;
+        }
         let recorder = Arc::new(Recorder::default());
         signals::stop_on_signals(Arc::clone(&recorder)).map_err(|error| {
             SetupError::new("signal handlers", &error, "allow this user to start more threads")
@@ -226,13 +234,8 @@ impl<'a> Demo<'a> {
 
     fn draw(&self, trace: &Trace, figures: &Figures, verdict: &Verdict) -> Result<PathBuf, SetupError> {
         let path = self.args.timeline.clone().unwrap_or_else(|| self.directory.join("timeline.html"));
-        fs::write(&path, timeline::draw(trace, figures, verdict)).map_err(|error| {
-            SetupError::new(
-                path.display().to_string(),
-                &error,
-                "name a file that can be written with --timeline",
-            )
-        })?;
+        fs::write(&path, timeline::draw(trace, figures, verdict))
+            .map_err(|error| unwritable(&path, &error))?;
         Ok(path)
     }
 
@@ -277,6 +280,10 @@ impl<'a> Demo<'a> {
         }
         Ok(taken.is_empty())
     }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> SetupError {
+    SetupError::new(path.display().to_string(), error, "name a file that can be written with --timeline")
 }
 
 fn fresh_directory() -> Result<PathBuf, SetupError> {

@@ -33,6 +33,16 @@ fn run_directory(parent: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_timeline_that_cannot_be_written_is_refused_before_the_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = output(demo(directory.path(), &["--timeline", "/no/such/directory/timeline.html"]));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("/no/such/directory/timeline.html"), "{}", text(&output.stderr));
+    let made = std::fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!((made, text(&output.stdout)), (0, String::new()), "nothing was begun");
+}
+
+#[test]
 fn demo_holds_and_says_so_to_machines() {
     let directory = tempfile::tempdir().expect("a directory");
     let output = output(demo(directory.path(), &["--json"]));

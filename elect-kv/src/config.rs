@@ -8,9 +8,11 @@
 //! listen_replication = "127.0.0.1:7201"   # other nodes: the log
 //! listen_client = "127.0.0.1:7001"        # clients: RESP
 //! advertise_client = "127.0.0.1:7001"     # where clients reach this node; default: listen_client
+//! password = "…"                          # clients show it: it, or allow_open_clients = true, must be there where
+//!                                         # other machines reach listen_client
+//! operator_password = "…"                 # ELECT and FAILOVER need it where it is set
 //! detection_ms = 500                      # how long silence lasts before a leader counts as gone; may differ between
-//! nodes:
-//!                                         # between any two the smaller one counts
+//!                                         # nodes: between any two the smaller one counts
 //! heartbeat_ms = 50
 //! tls_cert = "certs/a.pem"                # links of the election are TLS; `elect-kv dev-certs` makes such files for
 //! tls_key = "certs/a.key"                 # development. They are read again when they change. The log stays plain TCP.
@@ -32,16 +34,19 @@
 mod check;
 mod file;
 mod output_limit;
+mod places;
+mod secret;
 
 use std::path::{Path, PathBuf};
 
 use elect_core::NodeId;
-use elect_tcp::TlsConfig;
+use elect_tcp::{ConfigError, NodeConfig, TlsConfig};
 
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
 pub use self::file::{Kind, NodeFile, PeerEntry};
 pub use self::output_limit::OutputLimit;
+pub use self::secret::Secret;
 
 /// Everything that `serve` needs to know, checked.
 #[derive(Clone, Debug)]
@@ -78,6 +83,8 @@ impl Settings {
         let node = check.node("node", &file.node)?;
         let peers = file.peers.iter().map(|peer| check.peer(peer)).collect::<Result<Vec<_>, _>>()?;
         check.plaintext(&file)?;
+        check.passwords(&file)?;
+        check.places(&file)?;
         let tls = check.tls(&file)?;
         let advertise_client =
             file.advertise_client.clone().unwrap_or_else(|| file.listen_client.to_string());
@@ -90,7 +97,22 @@ impl Settings {
         let elect = check.elect(&file, node, &peers, &advertise_client)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = base.join(&file.data_dir);
-        Ok(Self { peers, advertise_client, data_dir, elect, tls, path: path.into(), file })
+        let settings = Self { peers, advertise_client, data_dir, elect, tls, path: path.into(), file };
+        // What `serve` would refuse is refused by every command.
+        settings.node_config().map_err(|error| check.of_node(&settings.peers, &error))?;
+        Ok(settings)
+    }
+
+    /// The configuration of the elector's node.
+    pub fn node_config(&self) -> Result<NodeConfig, ConfigError> {
+        let config = NodeConfig::builder_without_file(self.elect.clone())
+            .listen(self.file.listen_election)
+            .peers(self.peers.iter().map(|peer| (peer.id, peer.election.clone())))
+            .allow_plaintext(self.file.allow_plaintext);
+        match &self.tls {
+            Some(tls) => config.tls(tls.clone()).build(),
+            None => config.build(),
+        }
     }
 
     /// This node.
@@ -112,4 +134,4 @@ impl Settings {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(crate) use tests::file as example;
+pub(crate) use tests::example;

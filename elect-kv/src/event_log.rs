@@ -62,6 +62,8 @@ pub enum Kind {
     Genesis,
     /// No quorum confirms writes any more: those that waited were given up.
     Standstill,
+    /// A connection to another node came up, or does not stand for a new reason.
+    Link,
     /// Something an operator should look at.
     Warning,
     /// Events before this one were dropped: the file took them too slowly, or not at all.

@@ -274,3 +274,35 @@ fn a_vote_file_that_was_moved_or_torn_is_told_and_can_be_adopted() {
     let refused = elect_kv(&["adopt"], &cluster.config(0));
     assert!(!refused.status.success(), "there is nothing to adopt");
 }
+
+#[test]
+fn an_init_that_was_killed_is_only_begun_again() {
+    let cluster = Cluster::new();
+    for turn in 0..12_u32 {
+        let dir = cluster.data_dir(0);
+        fs::remove_dir_all(&dir).unwrap();
+        let mut init = std::process::Command::new(env!("CARGO_BIN_EXE_elect-kv"))
+            .args(["init", "--config"])
+            .arg(cluster.config(0))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Killed at another point each time: by what it has made so far, then a little later.
+        let steps = ["", "store.draft", "store", "vote"];
+        let seen = dir.join(steps[turn as usize % steps.len()]);
+        while !seen.exists() && init.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
+        (0..turn * 20_000).for_each(|_| std::hint::spin_loop());
+        let _ = init.kill();
+        init.wait().unwrap();
+        let again = elect_kv(&["init"], &cluster.config(0));
+        let text = String::from_utf8_lossy(&again.stderr).into_owned();
+        assert!(again.status.success() || text.contains("elect-kv serve"), "turn {turn}: {text}");
+        // Either way it is whole: what cannot be opened is not ready.
+        assert!(elect_kv(&["adopt"], &cluster.config(0)).status.success());
+        let twice = elect_kv(&["init"], &cluster.config(0));
+        assert!(String::from_utf8_lossy(&twice.stderr).contains("elect-kv serve"), "{twice:?}");
+    }
+}

@@ -73,7 +73,7 @@ fn a_primary_whose_replication_stands_gives_up_office_to_those_who_can_do_better
     let told: Vec<_> = cluster.seen.iter().filter(|(_, event)| event["kind"] == "standstill").collect();
     assert_eq!(told.len(), 1, "one line: {told:#?}");
     assert!(
-        told[0].0 == first && told[0].1["text"].as_str().unwrap().contains("has acknowledged"),
+        told[0].0 == first && told[0].1["text"].as_str().unwrap().contains("has no replication stream"),
         "{told:#?}"
     );
     // Healed, everything is as before.

@@ -19,6 +19,7 @@ use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal};
 use crate::introduction::Introduction;
 use crate::judgement::{Claim, Judgement, Sample};
 use crate::link::InboundFailure;
+use crate::measures::label;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
 use crate::threads::Threads;
@@ -239,7 +240,7 @@ impl InboundConnections {
     /// Counts a dialler that was not let in, and tells the host of it once in a while.
     fn on_failure(&self, from: Address, claimed: Option<NodeId>, failure: InboundFailure) {
         self.counters.handshakes_failed.add(1);
-        self.counters.measures.on_handshake_refused(failure.label());
+        self.counters.measures.on_handshake_refused(kind_of(&failure));
         if let Some(refused) = self.refusals.note(from, claimed, failure, clock::now()) {
             let _ = self.inbox.send(Input::Refused(Box::new(refused)));
         }
@@ -257,6 +258,14 @@ fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u
         incarnation: greeting.incarnation,
         home: home(&greeting.listen, from),
         closer: Arc::clone(closer),
+    }
+}
+
+/// The kind of failure, for metrics.
+fn kind_of(failure: &InboundFailure) -> String {
+    match failure {
+        InboundFailure::Refused(refusal) => label(refusal),
+        other => label(other),
     }
 }
 

@@ -7,7 +7,6 @@ use elect_core::{Address, Incarnation, NodeId, Time};
 use serde::{Serialize, Serializer};
 
 use crate::handshake::HandshakeRefusal;
-use crate::measures::label;
 
 /// The two streams between this node and a peer: each node sends on the one that it dialled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,14 +85,6 @@ impl InboundFailure {
             Self::Refused(refusal) => Self::Refused(refusal.kind()),
             Self::Unreadable(_) => Self::Unreadable(String::new()),
             other => other.clone(),
-        }
-    }
-
-    /// The kind of failure, for metrics.
-    pub(crate) fn label(&self) -> String {
-        match self {
-            Self::Refused(refusal) => label(refusal),
-            other => label(other),
         }
     }
 

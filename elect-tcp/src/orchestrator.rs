@@ -219,7 +219,13 @@ impl Orchestrator {
                     self.step(|elector, now| elector.set_position(position, now));
                 },
                 recv(self.inputs.commands) -> command => match command {
-                    Ok(command) => self.on_command(command, &mut ending, &mut leaving),
+                    Ok(command) => {
+                        // What the host reported before it asked counts before what it asks.
+                        if let Ok(position) = self.inputs.positions.try_recv() {
+                            self.step(|elector, now| elector.set_position(position, now));
+                        }
+                        self.on_command(command, &mut ending, &mut leaving);
+                    }
                     // The last handle is gone.
                     Err(_) => ending = Some(Ended::Shutdown),
                 },

@@ -363,6 +363,8 @@ impl ConfigBuilder {
         let lease = lease_span(floor, self.drift_ppm, self.clock_granularity);
         let needed = self.needed_lease();
         if lease < needed {
+            // Its fractions say nothing to whoever must raise it.
+            let lease = Duration::from_millis(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX));
             let rule = format!(
                 "leads to a lease of {lease:?} (detection less drift and clock granularity), which must be at least two \
                  heartbeats, a round trip and a save: {needed:?}"

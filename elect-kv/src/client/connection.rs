@@ -15,13 +15,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::commands::{Session, upper};
+use super::access::Access;
+use super::commands::Session;
 use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
 };
 use super::long_read::{self, is_long};
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};
+use super::wait::wait;
+use super::words::upper;
 use super::write::{parse_write, reply_to};
 use crate::node::input::WriteFailed;
 use crate::node::shared::Shared;
@@ -34,6 +37,10 @@ const REPLY_BYTES_MAX: usize = 64 << 10;
 /// Words with which a connection beyond `maxclients` is let in.
 const OPERATORS_WORDS: [&str; 11] =
     ["ELECT", "FAILOVER", "INFO", "ROLE", "PING", "CLIENT", "HELLO", "AUTH", "COMMAND", "CONFIG", "QUIT"];
+
+/// How long a client whose request was refused as a whole may go on sending it: an end before that could reach it before
+/// the error does.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// The client port.
 #[derive(Debug)]
@@ -99,7 +106,7 @@ impl Clients {
         let _ = stream.set_nodelay(true);
         let closing = self.closing.subscribe();
         // A client that goes away is no error of the server.
-        let _ = Connection::new(&self.shared, stream, id, place).run(closing).await;
+        let _ = Connection::new(&self.shared, stream, id, place, closing).run().await;
     }
 
     /// Sends clients home: what they have asked is answered first. Waits until all are gone, or `bound` is over.
@@ -128,30 +135,47 @@ struct Connection<'a> {
     long: Option<(OwnedSemaphorePermit, Instant)>,
     replies: BytesMut,
     waiting: VecDeque<Waiting>,
+    /// Turns true when clients are to be sent home.
+    closing: watch::Receiver<bool>,
+    /// Whether what follows cannot be read: the connection ends once the client has been told.
+    is_broken: bool,
 }
 
 impl<'a> Connection<'a> {
-    fn new(shared: &'a Arc<Shared>, stream: TcpStream, id: u64, place: Place) -> Self {
+    fn new(
+        shared: &'a Arc<Shared>,
+        stream: TcpStream,
+        id: u64,
+        place: Place,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             shared,
             stream,
-            session: Session::new(id),
+            session: Session::new(id, Access::without_password(&shared.settings.file)),
             place,
             requests: BytesMut::new(),
             long: None,
             replies: BytesMut::new(),
             waiting: VecDeque::new(),
+            closing,
+            is_broken: false,
         }
     }
 
-    async fn run(mut self, mut closing: watch::Receiver<bool>) -> io::Result<()> {
+    async fn run(mut self) -> io::Result<()> {
         loop {
             self.answer_all().await?;
             self.flush().await?;
-            if self.session.closing || *closing.borrow() {
-                return self.stream.shutdown().await;
+            if self.session.closing || *self.closing.borrow() {
+                self.stream.shutdown().await?;
+                if self.is_broken {
+                    let _ = timeout(LINGER, self.discard()).await;
+                }
+                return Ok(());
             }
             self.make_room().await?;
+            let mut closing = self.closing.clone();
             let read = tokio::select! {
                 read = self.read() => read,
                 _ = closing.wait_for(|closing| *closing) => continue,
@@ -210,6 +234,17 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Reads what nobody needs.
+    async fn discard(&mut self) -> io::Result<()> {
+        loop {
+            self.requests.clear();
+            self.requests.reserve(FREE_BYTES);
+            if self.read_some().await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     async fn read_some(&mut self) -> io::Result<usize> {
         loop {
             self.stream.readable().await?;
@@ -247,11 +282,21 @@ impl<'a> Connection<'a> {
                 Err(malformed) => {
                     self.finish_writes().await;
                     self.put(Reply::error(format!("ERR {malformed}")));
-                    self.session.closing = true;
+                    (self.session.closing, self.is_broken) = (true, true);
                     break;
                 }
             };
             let name = upper(&words[0]);
+            // The words of a web page: a browser sends whatever body it is told to, and must not get that far.
+            if name == "POST" || name == "HOST:" {
+                self.session.closing = true;
+                break;
+            }
+            if let Err(refused) = self.session.access.admit(&name) {
+                self.finish_writes().await;
+                self.put(refused);
+                continue;
+            }
             if self.place == Place::Operator && !OPERATORS_WORDS.contains(&name.as_str()) {
                 self.put(Reply::error(FULL));
                 self.session.closing = true;
@@ -265,6 +310,14 @@ impl<'a> Connection<'a> {
                     if self.waiting.len() >= RUN_MAX {
                         self.finish_writes().await;
                     }
+                }
+                Ok(None) if name == "WAIT" => {
+                    self.finish_writes().await;
+                    let waited = tokio::select! {
+                        waited = wait(self.shared, &words[1..], &mut self.closing) => waited,
+                        () = gone(&self.stream) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    };
+                    self.put(waited);
                 }
                 Ok(None) => {
                     self.finish_writes().await;
@@ -331,5 +384,13 @@ impl<'a> Connection<'a> {
             self.replies = BytesMut::new();
         }
         Ok(())
+    }
+}
+
+/// Ends when the client does.
+async fn gone(stream: &TcpStream) {
+    if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
+        // It has sent more requests: whether it ends after them is not to be seen.
+        std::future::pending::<()>().await;
     }
 }

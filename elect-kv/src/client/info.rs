@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
+
+use crate::client::address::split;
+use crate::client::pattern::matches;
 use crate::client::reply::Reply;
 use crate::node::shared::{Progress, Shared};
 
@@ -15,6 +19,7 @@ pub(super) fn info(shared: &Shared, section: Option<&str>) -> String {
         let settings = &shared.settings;
         line(&mut text, "# Server", "");
         line(&mut text, "redis_version:", "7.0.0");
+        line(&mut text, "redis_mode:", "cluster");
         line(&mut text, "elect_kv_version:", env!("CARGO_PKG_VERSION"));
         line(&mut text, "cluster:", settings.elect.cluster());
         line(&mut text, "node:", settings.node());
@@ -29,6 +34,10 @@ pub(super) fn info(shared: &Shared, section: Option<&str>) -> String {
     }
     if wanted("replication") {
         replication(&mut text, shared);
+    }
+    if wanted("cluster") {
+        line(&mut text, "# Cluster", "");
+        line(&mut text, "cluster_enabled:", 1);
     }
     if wanted("keyspace") {
         line(&mut text, "# Keyspace", "");
@@ -46,7 +55,7 @@ fn replication(text: &mut String, shared: &Shared) {
     line(text, "role:", if office.is_some() { "master" } else { "slave" });
     line(text, "in_office:", u8::from(office.is_some()));
     if let Ok(status) = shared.handle.status() {
-        line(text, "election_role:", format_args!("{:?}", status.role));
+        line(text, "election_role:", name_of(&status.role));
         line(text, "election_epoch:", status.epoch);
         if let Some(epoch) = status.leader_epoch {
             line(text, "epoch:", epoch);
@@ -72,12 +81,14 @@ fn replication(text: &mut String, shared: &Shared) {
             );
         }
     }
+    for (number, problem) in problems(shared).into_iter().enumerate() {
+        line(text, "", format_args!("problem_{number}:{problem}"));
+    }
     if let Some(leader) = shared.leader() {
         line(text, "leader:", leader.id);
         line(text, "leader_address:", &leader.address);
-        if let Some((host, port)) =
-            leader.address.rsplit_once(':').filter(|_| leader.id != shared.settings.node())
-        {
+        let (host, port) = split(&leader.address);
+        if leader.id != shared.settings.node() && !host.is_empty() {
             line(text, "master_host:", host);
             line(text, "master_port:", port);
             line(text, "master_link_status:", "up");
@@ -99,6 +110,54 @@ fn replication(text: &mut String, shared: &Shared) {
     }
 }
 
+/// What is wrong with which link: one line each, with the reason.
+pub(super) fn problems(shared: &Shared) -> Vec<String> {
+    let (links, refused) = match shared.handle.explain() {
+        Ok(explanation) => (explanation.links, explanation.refused),
+        Err(_) => return Vec::new(),
+    };
+    let now = shared.handle.now();
+    let broken = links.iter().filter(|link| !(link.outbound.is_up && link.inbound.is_up));
+    let broken = broken.map(|link| link.describe(now));
+    let strangers = refused.iter().filter(|refused| {
+        !links.iter().any(|link| Some(link.peer) == refused.claimed && !link.inbound.is_up)
+    });
+    let replication = shared.replication_problems();
+    broken.chain(strangers.map(ToString::to_string)).chain(replication).collect()
+}
+
+/// The word that stands for it in the status, too.
+fn name_of(role: &impl serde::Serialize) -> String {
+    match serde_json::to_value(role) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// `CONFIG GET`: what clients ask for before they begin.
+pub(super) fn config(shared: &Shared, subcommand: &str, patterns: &[Bytes]) -> Reply {
+    if subcommand != "GET" || patterns.is_empty() {
+        return Reply::error("ERR CONFIG takes GET pattern …: settings are made in the configuration file");
+    }
+    let listen = shared.settings.file.listen_client;
+    let known = [
+        ("appendfsync", "always".to_owned()),
+        ("appendonly", "yes".to_owned()),
+        ("bind", listen.ip().to_string()),
+        ("cluster-enabled", "yes".to_owned()),
+        ("databases", "1".to_owned()),
+        ("maxmemory", "0".to_owned()),
+        ("maxmemory-policy", "noeviction".to_owned()),
+        ("port", listen.port().to_string()),
+        ("proto-max-bulk-len", super::REQUEST_BYTES_MAX.to_string()),
+        ("save", String::new()),
+    ];
+    let wanted =
+        |name: &str| patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), name.as_bytes()));
+    let found = known.into_iter().filter(|(name, _)| wanted(name));
+    Reply::Map(found.map(|(name, value)| (name, Reply::text(value))).collect())
+}
+
 fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
     // Writing to a string does not fail.
     let _ = write!(text, "{name}{value}\r\n");
@@ -112,7 +171,7 @@ pub(super) fn role(shared: &Shared) -> Reply {
         let replica = |(node, acknowledged): (elect_core::NodeId, u64)| {
             let peer = shared.settings.peers.iter().find(|peer| peer.id == node);
             let address = peer.and_then(|peer| peer.client.clone()).unwrap_or_default();
-            let (host, port) = address.rsplit_once(':').unwrap_or(("", ""));
+            let (host, port) = split(&address);
             Reply::Array(vec![Reply::text(host), Reply::text(port), Reply::text(acknowledged.to_string())])
         };
         let replicas = progress.followers.into_iter().map(replica).collect();
@@ -124,7 +183,7 @@ pub(super) fn role(shared: &Shared) -> Reply {
     }
     let leader = shared.leader();
     let address = leader.map(|leader| leader.address).unwrap_or_default();
-    let (host, port) = address.rsplit_once(':').unwrap_or(("", "0"));
+    let (host, port) = split(&address);
     let state = if address.is_empty() { "connect" } else { "connected" };
     Reply::Array(vec![
         Reply::text("slave"),

@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn replies_have_a_limit_for_one_client_and_one_for_all() {
-        let file = crate::config::example();
+        let file = crate::config::example("").file;
         let (limits, _) = Limits::new(&file);
         let mut room = Room::default();
         room.take(FREE_BYTES, &limits).unwrap();

@@ -1,12 +1,21 @@
 //! The clients' side: RESP over TCP.
 
+mod access;
+pub(crate) mod address;
+mod cluster;
 mod commands;
 mod connection;
 mod info;
 mod limits;
 mod long_read;
+mod operator;
+mod pattern;
+mod read;
 mod reply;
 mod request;
+mod table;
+mod wait;
+mod words;
 mod write;
 
 pub(crate) use connection::Clients;

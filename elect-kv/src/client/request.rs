@@ -24,6 +24,9 @@ pub enum Malformed {
     /// Not a length, or not a bulk string.
     #[error("Protocol error: invalid bulk length")]
     Bulk,
+    /// A quote in a line is never closed, or something follows its end at once.
+    #[error("Protocol error: unbalanced quotes in request")]
+    Quotes,
     /// Too long as a whole.
     #[error("Protocol error: a request of more than {REQUEST_BYTES_MAX} bytes")]
     TooLong,
@@ -90,10 +93,75 @@ fn take_inline(buffer: &mut BytesMut) -> Result<Option<Vec<Bytes>>, Malformed> {
     let Some(end) = buffer.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n') else {
         return if buffer.len() < LINE_BYTES_MAX { Ok(None) } else { Err(Malformed::Line) };
     };
-    let line = buffer.split_to(end).freeze();
+    let line = buffer.split_to(end);
     buffer.advance(1);
-    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    Ok(Some(words.map(|word| line.slice_ref(word)).collect()))
+    words_of(&line).map(Some)
+}
+
+/// The words of a line. Quotes keep spaces, as in Redis: `"…"` with escapes, `'…'` without.
+fn words_of(mut line: &[u8]) -> Result<Vec<Bytes>, Malformed> {
+    let mut words = Vec::new();
+    loop {
+        line = line.trim_ascii_start();
+        if line.is_empty() {
+            return Ok(words);
+        }
+        let mut word = Vec::new();
+        while let [byte, rest @ ..] = line
+            && !byte.is_ascii_whitespace()
+        {
+            line = match byte {
+                b'"' | b'\'' => quoted(*byte, rest, &mut word)?,
+                _ => {
+                    word.push(*byte);
+                    rest
+                }
+            };
+        }
+        words.push(word.into());
+    }
+}
+
+/// Reads on to the closing quote. What follows it.
+fn quoted<'a>(quote: u8, mut line: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], Malformed> {
+    loop {
+        line = match line {
+            [end, rest @ ..] if *end == quote => {
+                let ends = rest.first().is_none_or(u8::is_ascii_whitespace);
+                return if ends { Ok(rest) } else { Err(Malformed::Quotes) };
+            }
+            [b'\\', b'x', high, low, rest @ ..]
+                if quote == b'"' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                word.push(hexadecimal(*high) << 4 | hexadecimal(*low));
+                rest
+            }
+            [b'\\', escaped, rest @ ..] if quote == b'"' || *escaped == b'\'' => {
+                word.push(if quote == b'"' { unescaped(*escaped) } else { *escaped });
+                rest
+            }
+            [byte, rest @ ..] => {
+                word.push(*byte);
+                rest
+            }
+            [] => return Err(Malformed::Quotes),
+        };
+    }
+}
+
+fn unescaped(byte: u8) -> u8 {
+    match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 8,
+        b'a' => 7,
+        other => other,
+    }
+}
+
+fn hexadecimal(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -112,6 +180,26 @@ mod tests {
         assert_eq!(take(b"PING  hello\r\n"), words(&["PING", "hello"]));
         assert_eq!(take(b"\r\n"), words(&[]));
         assert_eq!(take(b"*0\r\n"), words(&[]));
+    }
+
+    #[test]
+    fn quotes_in_a_line_keep_spaces() {
+        let table: [(&str, Result<&[&str], Malformed>); 9] = [
+            (r#"SET "a key" 'a value'"#, Ok(&["SET", "a key", "a value"])),
+            (r#"SET "" ''"#, Ok(&["SET", "", ""])),
+            (r#"SET a "\x41\n\"\\\q\x4""#, Ok(&["SET", "a", "A\n\"\\qx4"])),
+            (r"SET a 'it\'s \n'", Ok(&["SET", "a", "it's \\n"])),
+            (r#"SET fo"o b"ar"#, Err(Malformed::Quotes)),
+            (r#"SET fo"o b" x"#, Ok(&["SET", "foo b", "x"])),
+            (r#"SET "a"b"#, Err(Malformed::Quotes)),
+            (r#"SET "a"#, Err(Malformed::Quotes)),
+            (r"SET 'a\", Err(Malformed::Quotes)),
+        ];
+        for (line, expected) in table {
+            let words = take(format!("{line}\r\n").as_bytes());
+            let expected = expected.map(|words| Some(words.iter().map(|word| Bytes::from(*word)).collect()));
+            assert_eq!(words, expected, "{line}");
+        }
     }
 
     #[test]

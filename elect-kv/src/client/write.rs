@@ -26,6 +26,10 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
             condition: SetCondition::Absent,
             reply: SetReply::Done,
         },
+        ("MSET", [_, _, ..]) if arguments.len().is_multiple_of(2) => {
+            let pairs = arguments.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+            Command::SetMany { pairs: pairs.collect() }
+        }
         ("DEL" | "UNLINK", [_, ..]) => Command::Delete { keys: arguments.to_vec() },
         ("INCR", [key]) => Command::Add { key: key.clone(), amount: 1 },
         ("DECR", [key]) => Command::Add { key: key.clone(), amount: -1 },
@@ -33,14 +37,15 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
         ("DECRBY", [key, amount]) => {
             Command::Add { key: key.clone(), amount: number(amount)?.checked_neg().ok_or_else(not_a_number)? }
         }
-        ("SET" | "SETNX" | "DEL" | "UNLINK" | "INCR" | "DECR" | "INCRBY" | "DECRBY", _) => {
+        ("SET" | "SETNX" | "MSET" | "DEL" | "UNLINK" | "INCR" | "DECR" | "INCRBY" | "DECRBY", _) => {
             return Err(wrong_number(name));
         }
         _ => return Ok(None),
     };
-    let keys: &[Bytes] = match &command {
-        Command::Set { key, .. } | Command::Add { key, .. } => std::slice::from_ref(key),
-        Command::Delete { keys } => keys,
+    let keys: Vec<&Bytes> = match &command {
+        Command::Set { key, .. } | Command::Add { key, .. } => vec![key],
+        Command::SetMany { pairs } => pairs.iter().map(|(key, _)| key).collect(),
+        Command::Delete { keys } => keys.iter().collect(),
     };
     if let Some(key) = keys.iter().find(|key| key.len() > KEY_BYTES_MAX) {
         return Err(Reply::error(format!(
@@ -48,7 +53,8 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
             key.len()
         )));
     }
-    Ok(Some(Write { key: keys[0].clone(), command }))
+    let key = keys[0].clone();
+    Ok(Some(Write { key, command }))
 }
 
 /// The reply to a committed write.
@@ -109,6 +115,7 @@ mod tests {
             ("SET k v", Some(set(SetCondition::Always, SetReply::Done))),
             ("SET k v nx get", Some(set(SetCondition::Absent, SetReply::Old))),
             ("SETNX k v", Some(set(SetCondition::Absent, SetReply::Done))),
+            ("MSET k v", Some(Command::SetMany { pairs: vec![(key(), "v".into())] })),
             ("DEL k l", Some(Command::Delete { keys: vec![key(), "l".into()] })),
             ("DECRBY k 5", Some(Command::Add { key: key(), amount: -5 })),
             ("GET k", None),
@@ -124,6 +131,7 @@ mod tests {
             ("SET k v EX 5", "no expiry"),
             ("SET k v NX XX", "syntax error"),
             ("SET k", "wrong number of arguments for 'set'"),
+            ("MSET k v l", "wrong number of arguments for 'mset'"),
             ("INCRBY k x", "not an integer"),
             ("DECRBY k -9223372036854775808", "out of range"),
         ];

@@ -9,6 +9,7 @@ use elect_core::{Address, ClusterId, Detection, Member, MemberKind, NodeId};
 use elect_tcp::TlsConfig;
 
 use super::file::{Kind, NodeFile, PeerEntry};
+use super::secret::Secret;
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,12 +124,58 @@ impl Check<'_> {
     }
 
     pub(super) fn plaintext(&self, file: &NodeFile) -> Result<(), ConfigFileError> {
-        let address = file.listen_replication;
-        if file.allow_plaintext || address.ip().is_loopback() {
+        let Some(address) = file.listen_replication else {
+            let rule = "must be ip:port: this node holds data";
+            let is_witness = file.kind == Kind::Witness;
+            return if is_witness {
+                Ok(())
+            } else {
+                Err(self.refused("listen_replication", &"(missing)", rule))
+            };
+        };
+        // A witness does not listen there.
+        if file.allow_plaintext || address.ip().is_loopback() || file.kind == Kind::Witness {
             return Ok(());
         }
         let rule = "plain TCP leaves this machine here: say allow_plaintext = true if the network is trusted";
         Err(self.refused("listen_replication", &address, rule))
+    }
+
+    /// Whoever reaches a port from another machine shows a password, or the file says that nobody need to.
+    pub(super) fn passwords(&self, file: &NodeFile) -> Result<(), ConfigFileError> {
+        for (key, password) in [("password", &file.password), ("operator_password", &file.operator_password)]
+        {
+            if password.as_ref().is_some_and(Secret::is_empty) {
+                return Err(self.refused(key, &"\"\"", "must not be empty: leave it out"));
+            }
+        }
+        if file.password.is_some() && file.password == file.operator_password {
+            let rule = "must differ from password: leave it out where clients and operators are the same";
+            return Err(self.refused("operator_password", &"(hidden)", rule));
+        }
+        let address = file.listen_client;
+        if address.ip().is_loopback() || file.password.is_some() || file.allow_open_clients {
+            return Ok(());
+        }
+        let rule = "other machines reach clients' data here: set password, or say allow_open_clients = true if \
+                    everybody who reaches this port may read and write";
+        Err(self.refused("listen_client", &address, rule))
+    }
+
+    /// A refusal of the elector's node, in the words of this file.
+    pub(super) fn of_node(&self, peers: &[Peer], error: &elect_tcp::ConfigError) -> ConfigFileError {
+        let peer = peers.iter().find(|peer| {
+            error.value == peer.election || error.value == format!("{}@{}", peer.id, peer.election)
+        });
+        match (error.field, peer) {
+            ("listen", _) => self.refused("listen_election", &error.value, &error.rule),
+            ("peers", Some(peer)) => {
+                let key = format!("peer {}: election", peer.id);
+                self.refused(&key, &quoted(&peer.election), &error.rule)
+            }
+            ("tls", _) => self.refused("tls_cert", &error.value, &error.rule),
+            (field, _) => self.refused(field, &error.value, &error.rule),
+        }
     }
 
     /// The TLS of the election's links, if there is a certificate.
@@ -207,7 +254,13 @@ impl Check<'_> {
             handover_timeout_ms => handover_timeout(Duration::from_millis),
             office_timeout_ms => office_timeout(Duration::from_millis),
         }
-        builder.build().map_err(|error| self.refused(key_of(error.field), &error.value, &error.rule))
+        builder.build().map_err(|error| {
+            let key = key_of(error.field);
+            match written(file, key) {
+                Some(value) => self.refused(key, &value, &error.rule),
+                None => self.refused(key, &error.value, &error.rule),
+            }
+        })
     }
 }
 
@@ -224,6 +277,21 @@ fn key_of(field: &'static str) -> &'static str {
         "handover_timeout" => "handover_timeout_ms",
         "office_timeout" => "office_timeout_ms",
         other => other,
+    }
+}
+
+/// A span as it stands in the file.
+fn written(file: &NodeFile, key: &str) -> Option<u64> {
+    match key {
+        "detection_ms" => file.detection_ms,
+        "heartbeat_ms" => file.heartbeat_ms,
+        "round_trip_ms" => file.round_trip_ms,
+        "save_ms" => file.save_ms,
+        "rank_step_ms" => file.rank_step_ms,
+        "fail_back_cooldown_ms" => file.fail_back_cooldown_ms,
+        "handover_timeout_ms" => file.handover_timeout_ms,
+        "office_timeout_ms" => file.office_timeout_ms,
+        _ => None,
     }
 }
 

@@ -7,10 +7,12 @@ use elect_core::MemberKind;
 use serde::Deserialize;
 
 use super::output_limit::OutputLimit;
+use super::secret::Secret;
 
 /// A node's configuration file, checked. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "keys of a file, each for itself")]
 pub struct NodeFile {
     /// Name of the cluster: 1 to 32 of `[A-Za-z0-9._-]`.
     pub cluster: String,
@@ -23,8 +25,8 @@ pub struct NodeFile {
     pub data_dir: PathBuf,
     /// Where other nodes reach the elector: `ip:port`.
     pub listen_election: SocketAddr,
-    /// Where other nodes reach the log: `ip:port`.
-    pub listen_replication: SocketAddr,
+    /// Where other nodes reach the log: `ip:port`. A witness has no log, and needs none.
+    pub listen_replication: Option<SocketAddr>,
     /// Where clients connect: `ip:port`.
     pub listen_client: SocketAddr,
     /// Where clients reach this node, `host:port`: shown in redirects. Default: `listen_client`.
@@ -73,6 +75,14 @@ pub struct NodeFile {
     /// Whether plain TCP may leave this machine. Default false: such addresses are refused.
     #[serde(default)]
     pub allow_plaintext: bool,
+    /// What clients must show (`AUTH password`). Default: none, which is refused where `listen_client` can be reached
+    /// from other machines.
+    pub password: Option<Secret>,
+    /// What whoever uses `ELECT …` and `FAILOVER` must show (`AUTH operator password`). Default: what clients must.
+    pub operator_password: Option<Secret>,
+    /// Whether everybody who reaches `listen_client` from another machine may read and write. Default false.
+    #[serde(default)]
+    pub allow_open_clients: bool,
     /// This node's certificate in PEM, then those that lead to the authority. With it the links of the election are TLS. Relative paths
     /// start at the configuration file's directory, here and below.
     pub tls_cert: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use elect_core::MemberKind;
 
 use super::check::fresh_seed;
-use super::{ConfigFileError, NodeFile, Settings};
+use super::{ConfigFileError, Settings};
 
 const GOOD: &str = r#"
     cluster = "shop"
@@ -27,9 +27,9 @@ const GOOD: &str = r#"
     election = "127.0.0.1:7103"
 "#;
 
-/// What a good file says.
-pub(crate) fn file() -> NodeFile {
-    parse(GOOD).unwrap().file
+/// A good file that begins with these lines.
+pub(crate) fn example(lines: &str) -> Settings {
+    parse(&format!("{lines}{GOOD}")).unwrap()
 }
 
 fn parse(text: &str) -> Result<Settings, ConfigFileError> {
@@ -52,9 +52,13 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
     let table = [
         ("node = \"a\"", "node = \"a b\"", &["node = \"a b\"", "may hold only"][..]),
         ("heartbeat_ms = 20", "heartbeat = 20", &["unknown field `heartbeat`", "heartbeat_ms"]),
-        ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0ns", "1ms to 60s"]),
+        ("heartbeat_ms = 20", "heartbeat_ms = 0", &["heartbeat_ms = 0: ", "1ms to 60s"]),
         ("heartbeat_ms = 20", "heartbeat_ms = -5", &["heartbeat_ms = -5", "invalid value"]),
-        ("heartbeat_ms = 20", "detection_ms = 100", &["detection_ms = 100ms", "two heartbeats"]),
+        (
+            "heartbeat_ms = 20",
+            "detection_ms = 100",
+            &["detection_ms = 100: ", "a lease of 98ms", "two heartbeats"],
+        ),
         (
             "heartbeat_ms = 20",
             "advertise_client = \"nowhere\"",
@@ -70,6 +74,44 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "\"10.0.0.1:7201\"",
             &["listen_replication = 10.0.0.1:7201", "allow_plaintext"],
         ),
+        (
+            "heartbeat_ms = 20",
+            "client-output-buffer-limit = \"pubsub 1mb 1mb 1\"",
+            &["client-output-buffer-limit", "<soft seconds>"],
+        ),
+        (
+            "\"127.0.0.1:7001\"",
+            "\"0.0.0.0:7001\"\nallow_open_clients = true",
+            &["advertise_client", "wildcard"],
+        ),
+        (
+            "\"127.0.0.1:7001\"",
+            "\"10.0.0.1:7001\"",
+            &["listen_client = 10.0.0.1:7001", "password", "allow_open_clients"],
+        ),
+        ("data_dir = \"data\"", "data_dir = \"\"", &["data_dir = \"\"", "must name a directory"]),
+        ("heartbeat_ms = 20", "password = \"\"", &["password = \"\"", "not be empty"]),
+        (
+            "heartbeat_ms = 20",
+            "password = \"same\"\noperator_password = \"same\"",
+            &["operator_password = (hidden)", "differ from password"],
+        ),
+        ("listen_replication = \"127.0.0.1:7201\"", "", &["listen_replication = (missing)", "holds data"]),
+        ("\"127.0.0.1:7101\"", "\"10.0.0.1:7101\"", &["listen_election = 10.0.0.1:7101", "allow_plaintext"]),
+        (
+            "\"127.0.0.1:7102\"",
+            "\"10.0.0.1:7102\"",
+            &["peer b: election = \"10.0.0.1:7102\"", "allow_plaintext"],
+        ),
+        (
+            "\"127.0.0.1:7201\"",
+            "\"127.0.0.1:7101\"",
+            &["listen_replication = \"127.0.0.1:7101\"", "listen_election"],
+        ),
+        ("\"127.0.0.1:7102\"", "\"127.0.0.1:7202\"", &["peer b: replication", "is peer b: election already"]),
+        ("\"127.0.0.1:7103\"", "\"127.0.0.1:7102\"", &["peer w: election", "is peer b: election already"]),
+        ("\"127.0.0.1:7103\"", "\"127.0.0.1:7101\"", &["peer w: election", "is listen_election already"]),
+        ("\"127.0.0.1:7101\"", "\"127.0.0.1:0\"", &["listen_election = 127.0.0.1:0", "1 to 65535"]),
         ("heartbeat_ms = 20", "tls_cert = \"a.pem\"", &["tls_cert = a.pem", "needs tls_cert and tls_key"]),
         ("heartbeat_ms = 20", "tls_key = \"a.key\"", &["tls_key = a.key", "needs tls_cert and tls_key"]),
         ("heartbeat_ms = 20", "tls_ca = \"ca.pem\"", &["tls_ca = ca.pem", "needs tls_cert and tls_key"]),
@@ -83,12 +125,6 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "heartbeat_ms = 20",
             "tls_cert = \"a.pem\"\ntls_key = \"a.key\"",
             &["tls_cert = /etc/elect/a.pem", "tls_ca or tls_pins"],
-        ),
-        ("\"127.0.0.1:7001\"", "\"0.0.0.0:7001\"", &["advertise_client", "wildcard"]),
-        (
-            "heartbeat_ms = 20",
-            "client-output-buffer-limit = \"pubsub 1mb 1mb 1\"",
-            &["client-output-buffer-limit", "<soft seconds>"],
         ),
         ("\"127.0.0.1:7001\"", "\"localhost\"", &["listen_client", "socket address"]),
     ];
@@ -106,4 +142,22 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
 #[test]
 fn seeds_differ() {
     assert_ne!(fresh_seed(), fresh_seed());
+}
+
+#[test]
+fn a_witness_needs_no_port_for_a_log() {
+    let witness = GOOD
+        .replacen("node = \"a\"", "node = \"a\"\nkind = \"witness\"", 1)
+        .replacen("listen_replication = \"127.0.0.1:7201\"", "", 1)
+        .replacen("kind = \"witness\"\n    election", "replication = \"127.0.0.1:7203\"\n    election", 1);
+    assert_eq!(parse(&witness).unwrap().file.listen_replication, None);
+}
+
+#[test]
+fn clients_of_other_machines_are_allowed_in_so_many_words() {
+    for words in ["password = \"secret\"", "allow_open_clients = true"] {
+        let far = GOOD.replacen("\"127.0.0.1:7001\"", &format!("\"10.0.0.1:7001\"\n{words}"), 1);
+        let settings = parse(&far).unwrap();
+        assert!(!format!("{settings:?}").contains("secret"), "no log shows a password");
+    }
 }

@@ -6,7 +6,7 @@ use elect_core::{
     Duty, Elected, Epoch, NodeId, NotRebuilt, Notice, Position, Raised, RebuiltTo, RequestRefused, Stamp,
     SteppedDown,
 };
-use elect_tcp::{Ended, HostEvent, NodeNotice, RequestError};
+use elect_tcp::{Ended, HostEvent, Link, NodeNotice, RequestError};
 
 use super::host::Host;
 use super::input::Ending;
@@ -26,7 +26,7 @@ impl Host {
             HostEvent::Ended(Ended::Shutdown) => {
                 self.ending.get_or_insert(Ending::Stopped);
             }
-            HostEvent::Ended(ended) => self.fail(format!("the election stopped: {ended:?}")),
+            HostEvent::Ended(ended) => self.fail(format!("the election stopped: {}", name_of_end(&ended))),
             HostEvent::Happened(NodeNotice::Elector(notice)) => self.on_notice(notice),
             HostEvent::Happened(NodeNotice::VoteFileRepaired { copies }) => {
                 let text = format!(
@@ -45,12 +45,27 @@ impl Host {
                 );
                 self.log.tell(Kind::Warning, None, None, &text);
             }
+            HostEvent::Happened(NodeNotice::LinkChanged(link)) => self.on_link(&link),
             HostEvent::Happened(NodeNotice::Transport(notice)) => {
                 self.log.tell(Kind::Warning, None, None, &notice.to_string());
             }
-            // Links and diagnostics: `ELECT EXPLAIN` shows them as they are now.
+            // Diagnostics: `ELECT EXPLAIN` shows them as they are now.
             HostEvent::Happened(_) => {}
         }
+    }
+
+    /// News of the election link are news of the way to the peer: a replication connection that stood on it is not trusted
+    /// any longer, and one that does not stand is dialled at once.
+    fn on_link(&mut self, link: &Link) {
+        let is_up = link.outbound.is_up && link.inbound.is_up;
+        if is_up {
+            self.linked.insert(link.peer);
+            self.shared.links_up.notify_waiters();
+        } else if self.linked.remove(&link.peer) {
+            self.orders.give(Order::Unlink(link.peer));
+        }
+        let text = link.describe(self.shared.handle.now());
+        self.log.tell(Kind::Link, None, Some(link.peer), &text);
     }
 
     fn on_duty(&mut self, duty: Duty) {
@@ -59,7 +74,7 @@ impl Host {
             Duty::Elected(elected) => self.on_elected(elected),
             Duty::EpochRaised { from, raised } => self.on_raised(from, raised),
             Duty::HandoverBegan { target, cause, .. } => {
-                self.draining = true;
+                (self.draining, self.answered) = (true, false);
                 self.shared.writes.drain(true);
                 let text = format!("{own} hands over to {target}, because {cause}: nothing new is admitted");
                 self.log.tell(Kind::HandoverBegan, self.promotion.epoch(), Some(own), &text);
@@ -292,5 +307,12 @@ impl Host {
         let address = self.shared.settings.advertise_client.clone();
         self.shared.set_leader(Some(Leader { id, epoch, address }));
         self.shared.leads.send_replace(true);
+    }
+}
+
+fn name_of_end(ended: &Ended) -> String {
+    match ended {
+        Ended::Shutdown => "it was asked to".into(),
+        Ended::Panicked { thread } => format!("its thread {thread} panicked"),
     }
 }

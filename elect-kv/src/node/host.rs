@@ -4,12 +4,13 @@
 //! about comes back as a note. So a loss demotes, answers every client and opens the way for others at once, whatever the
 //! disk is doing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
-use elect_core::{Health, Position, Time};
+use elect_core::{Health, NodeId, Position, Time};
 use elect_tcp::Events;
 
 use super::bell::Bell;
@@ -34,9 +35,13 @@ pub(crate) struct Host {
     pub(super) log: Arc<EventLog>,
     /// What the log's thread has to do. Nobody takes it on a witness.
     pub(super) orders: Arc<Orders>,
+    /// The peers whose election links stand in both directions.
+    pub(super) linked: BTreeSet<NodeId>,
     pub(super) promotion: Promotion,
     /// A handover waits until nothing is pending.
     pub(super) draining: bool,
+    /// The log's thread has nothing left of what the handover waits for, and has reported how far the log is.
+    pub(super) answered: bool,
     pub(super) ending: Option<Ending>,
     /// Since when a source is waited for; whenever it speaks it gets more time.
     pub(super) source_since: Option<Time>,
@@ -65,8 +70,10 @@ impl Host {
             notes,
             log,
             orders,
+            linked: BTreeSet::new(),
             promotion: Promotion::NotElected,
             draining: false,
+            answered: false,
             ending: None,
             source_since: None,
             rebuilt: None,
@@ -122,7 +129,7 @@ impl Host {
             Note::SourceLost { epoch } => self.on_source_lost(epoch),
             Note::OwnEntryCommitted(entry) => self.on_own_entry(entry),
             Note::Rebuilt(entry) => self.on_rebuilt(entry),
-            Note::Answered => {}
+            Note::Answered => self.answered = true,
             Note::Failed(error) => self.fail(error),
             Note::Stop => {
                 self.ending.get_or_insert(Ending::Stopped);
@@ -130,16 +137,16 @@ impl Host {
         }
     }
 
-    /// A handover goes on once nothing is pending.
+    /// A handover goes on once nothing is pending, and the position is reported that vouches for that.
     fn finish_draining(&mut self) {
-        if self.draining && self.shared.writes.is_drained() {
+        if self.draining && self.answered && self.shared.writes.is_drained() {
             self.stop_draining();
             self.shared.handle.on_drained();
         }
     }
 
     pub(super) fn stop_draining(&mut self) {
-        self.draining = false;
+        (self.draining, self.answered) = (false, false);
         self.shared.writes.drain(false);
     }
 

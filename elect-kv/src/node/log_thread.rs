@@ -109,6 +109,12 @@ impl LogThread {
                 Order::Raise(epoch) => replica.raise(epoch, journal),
                 Order::Storage { intact: true } => replica.storage_rebuilt(),
                 Order::Storage { intact: false } => replica.storage_replaced(),
+                // Both sides close it, and its dialler comes back.
+                Order::Unlink(peer) => {
+                    if self.links.remove(&peer).is_some() {
+                        replica.on_down(peer);
+                    }
+                }
                 Order::Stop => return Err(End::Stopped),
             }
             self.carry_out()?;

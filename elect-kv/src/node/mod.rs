@@ -2,18 +2,22 @@
 
 mod bell;
 mod events;
+mod first_boot;
 mod fitness;
 mod host;
 pub(crate) mod input;
 mod log_thread;
 mod orders;
 mod peers;
+mod problems;
 mod promotion;
 mod pulse;
+mod redial;
 mod replicated;
 mod serve;
 pub(crate) mod shared;
 mod watch;
 pub(crate) mod writes;
 
-pub use serve::{ServeError, Server, adopt, init, replace_lost};
+pub use first_boot::{adopt, init, replace_lost};
+pub use serve::{ServeError, Server};

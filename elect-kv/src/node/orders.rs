@@ -22,6 +22,8 @@ pub(super) enum Order {
     Raise(Epoch),
     /// Its storage counts as intact, or as replaced.
     Storage { intact: bool },
+    /// The way to a peer broke: its connection is not trusted any longer.
+    Unlink(NodeId),
     /// It ends.
     Stop,
 }
@@ -57,11 +59,12 @@ impl Order {
     fn replaces(self, earlier: Self) -> bool {
         match self {
             Self::Follow { .. } | Self::StandAside | Self::Elected { .. } => {
-                !matches!(earlier, Self::Storage { .. } | Self::Stop)
+                !matches!(earlier, Self::Storage { .. } | Self::Unlink(_) | Self::Stop)
             }
             Self::Begin(_) => matches!(earlier, Self::Begin(_)),
             Self::Raise(_) => matches!(earlier, Self::Raise(_)),
             Self::Storage { .. } => matches!(earlier, Self::Storage { .. }),
+            Self::Unlink(_) => earlier == self,
             Self::Stop => matches!(earlier, Self::Stop),
         }
     }
@@ -81,13 +84,16 @@ mod tests {
             orders.give(Order::Raise(epoch(number + 1)));
             orders.give(Order::Storage { intact: number % 2 == 0 });
             orders.give(Order::Raise(epoch(number + 2)));
+            orders.give(Order::Unlink(NodeId::new("b").unwrap()));
             orders.give(Order::StandAside);
         }
         orders.give(Order::Elected { epoch: epoch(2_000), source: None });
         orders.give(Order::Raise(epoch(2_001)));
         orders.give(Order::Stop);
         let elected = Order::Elected { epoch: epoch(2_000), source: None };
-        let expected = [Order::Storage { intact: false }, elected, Order::Raise(epoch(2_001)), Order::Stop];
+        let unlink = Order::Unlink(NodeId::new("b").unwrap());
+        let storage = Order::Storage { intact: false };
+        let expected = [storage, unlink, elected, Order::Raise(epoch(2_001)), Order::Stop];
         assert_eq!(orders.take(), expected);
         assert_eq!(orders.take(), []);
     }

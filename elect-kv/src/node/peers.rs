@@ -1,7 +1,8 @@
 //! Replication connections: one per pair of data-holding nodes, dialled by the smaller name.
 //!
 //! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
-//! its length. Whatever is wrong closes the connection; the dialler comes back, at most ten times a second.
+//! its length; an empty one is a sign of life, and silence for the detection time ends a connection. Whatever is wrong
+//! closes the connection and is noted; the dialler comes back, at most ten times a second.
 //!
 //! What waits for the log's thread is bounded: beyond that nothing is read, so that TCP holds the other side back, and no
 //! new connection of that peer is told of.
@@ -11,31 +12,36 @@ use std::io;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crossbeam_channel::Sender;
 use elect_core::{Digest, NodeId};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::input::Input;
+use super::problems::Problems;
+use super::redial::Redial;
+use crate::event_log::{EventLog, Kind};
 use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
 
 const MAGIC: &[u8; 4] = b"ekr1";
 const GREETING_BYTES_MAX: usize = 128;
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
-const REDIAL_MIN: Duration = Duration::from_millis(10);
-const REDIAL_MAX: Duration = Duration::from_millis(100);
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Connections that have not greeted yet.
 const HANDSHAKES_MAX: usize = 16;
-/// Unacknowledged bytes for this long close a connection.
+/// Silence for the detection time ends a connection, within these: a busy machine is late by some of it.
+const SILENCE_MIN: Duration = Duration::from_millis(200);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// A side that has nothing to say says so this often in each span of silence that the other allows.
+const SIGNS_OF_LIFE: u32 = 4;
 
 /// Messages that wait for one connection; one that takes no more is let go.
 const OUTBOX_MAX: usize = 1024;
@@ -52,10 +58,16 @@ const SESSIONS_MAX: usize = 4;
 pub(crate) struct Peers {
     pub(crate) node: NodeId,
     pub(crate) members: Digest,
+    /// The detection time of this node. Between two nodes the smaller one counts.
+    pub(crate) detection: Duration,
     /// The other data-holding nodes and where their logs listen.
     pub(crate) addresses: Arc<Vec<(NodeId, String)>>,
     pub(crate) inbox: Sender<Input>,
     pub(crate) sessions: Arc<AtomicU64>,
+    /// Rings when an election link came up: its replication connection is dialled at once.
+    pub(crate) news: Arc<Notify>,
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) log: Arc<EventLog>,
     pub(crate) places: Arc<Places>,
 }
 
@@ -73,23 +85,41 @@ impl Places {
     }
 }
 
-/// Why a connection is not used.
+/// Why a connection is not used, or ended.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("no greeting in time")]
+    #[error("no connection within {} s", DIAL_TIMEOUT.as_secs())]
+    Unreachable,
+    #[error("no greeting within {} s: is it a replication port?", GREETING_TIMEOUT.as_secs())]
     Late,
-    #[error("not a replica of this protocol version")]
+    #[error("closed before it greeted: it is no replication port, or refuses this node and says there why")]
+    Closed,
+    #[error("it does not speak this protocol in this version: is it a replication port?")]
     Stranger,
-    #[error("its cluster or member list differs")]
+    #[error("its cluster or its member list differs: the election links say which, see ELECT EXPLAIN")]
     OtherMembers,
-    #[error("it is not the node that was expected")]
-    OtherNode,
+    #[error("node {found} answers where {expected} was expected: the addresses are mixed up")]
+    OtherNode { expected: NodeId, found: NodeId },
+    #[error("it takes this node for {0}: its address for {0} is wrong")]
+    Mistaken(NodeId),
+    #[error("{0} is not a node of this cluster that holds data")]
+    Unknown(NodeId),
+    #[error("nothing was heard for {} ms", .0.as_millis())]
+    Silent(Duration),
     #[error("a message of {0} bytes exceeds the limit")]
     TooLong(usize),
     #[error(transparent)]
     Decode(#[from] crate::replication::DecodeError),
+}
+
+/// What a greeting says.
+#[derive(Clone, Copy, Debug)]
+struct Greeting {
+    from: NodeId,
+    to: NodeId,
+    detection: Duration,
 }
 
 impl Peers {
@@ -111,35 +141,62 @@ impl Peers {
         loop {
             // Beyond the limit connections wait in the kernel's queue until a handshake has ended or timed out.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, from)) = listener.accept().await else {
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.
-                sleep(REDIAL_MAX).await;
+                sleep(ACCEPT_AGAIN).await;
                 continue;
             };
             let peers = self.clone();
             tokio::spawn(async move {
                 let greeted = peers.greet(stream, None).await;
                 drop(permit);
-                if let Ok((peer, stream)) = greeted
-                    && peers.node > peer
-                {
-                    peers.run(peer, stream).await;
+                match greeted {
+                    Ok((greeting, stream)) if peers.node > greeting.from => {
+                        let what = format!("replication from {}", greeting.from);
+                        peers.problems.forget(&format!("replication from {}", from.ip()));
+                        let ended = peers.run(greeting, stream, &what).await;
+                        peers.note(&what, &ended);
+                    }
+                    // Only the smaller name dials.
+                    Ok(_) => {}
+                    Err(refused) => peers.note(&format!("replication from {}", from.ip()), &refused),
                 }
             });
         }
     }
 
     async fn dial_for_ever(self, peer: NodeId, address: String) {
-        let mut pause = REDIAL_MIN;
+        let mut redial = Redial::new(self.detection);
+        let what = format!("replication to {peer} at {address}");
         loop {
-            if let Ok(Ok(stream)) = timeout(DIAL_TIMEOUT, TcpStream::connect(&address)).await
-                && let Ok((peer, stream)) = self.greet(stream, Some(peer)).await
-            {
-                self.run(peer, stream).await;
-                pause = REDIAL_MIN;
+            let (ended, lasted) = match self.dial(peer, &address).await {
+                Ok((greeting, stream)) => {
+                    let began = Instant::now();
+                    let ended = self.run(greeting, stream, &what).await;
+                    (ended, Some(began.elapsed()))
+                }
+                Err(refused) => (refused, None),
+            };
+            self.note(&what, &ended);
+            tokio::select! {
+                () = sleep(redial.pause_after(lasted)) => {}
+                () = self.news.notified() => redial.begin_again(),
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(REDIAL_MAX);
+        }
+    }
+
+    async fn dial(&self, peer: NodeId, address: &str) -> Result<(Greeting, TcpStream), Refused> {
+        let connected = timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await;
+        let stream = connected.map_err(|_| Refused::Unreachable)??;
+        self.greet(stream, Some(peer)).await
+    }
+
+    /// Once for each reason in turn: it repeats with every attempt.
+    fn note(&self, what: &str, why: &Refused) {
+        let why = why.to_string();
+        if self.problems.note(what, why.clone()) {
+            tracing::warn!(target: "elect_kv", "{what}: {why}");
+            self.log.tell(Kind::Link, None, None, &format!("{what}: {why}"));
         }
     }
 
@@ -148,27 +205,36 @@ impl Peers {
         &self,
         mut stream: TcpStream,
         expected: Option<NodeId>,
-    ) -> Result<(NodeId, TcpStream), Refused> {
-        prepare(&stream)?;
+    ) -> Result<(Greeting, TcpStream), Refused> {
+        prepare(&stream, self.detection)?;
         let exchange = async {
-            if let Some(peer) = expected {
-                stream.write_all(&self.greeting(peer)).await?;
+            if let Some(expected) = expected {
+                stream.write_all(&self.greeting(expected)).await?;
                 let found = self.read_greeting(&mut stream).await?;
-                if found == peer { Ok((peer, stream)) } else { Err(Refused::OtherNode) }
+                if found.from == expected {
+                    Ok((found, stream))
+                } else {
+                    Err(Refused::OtherNode { expected, found: found.from })
+                }
             } else {
-                let peer = self.read_greeting(&mut stream).await?;
-                stream.write_all(&self.greeting(peer)).await?;
-                Ok((peer, stream))
+                let found = self.read_greeting(&mut stream).await?;
+                if !self.addresses.iter().any(|(peer, _)| *peer == found.from) {
+                    return Err(Refused::Unknown(found.from));
+                }
+                // Told even to one who looks for another: then it can say who is here.
+                stream.write_all(&self.greeting(found.from)).await?;
+                if found.to == self.node { Ok((found, stream)) } else { Err(Refused::Mistaken(found.to)) }
             }
         };
         timeout(GREETING_TIMEOUT, exchange).await.map_err(|_| Refused::Late)?
     }
 
-    /// Length, magic, members' digest, own name, addressee's name.
+    /// Length, magic, members' digest, detection time in ms, own name, addressee's name.
     fn greeting(&self, to: NodeId) -> Bytes {
         let mut body = BytesMut::new();
         body.put_slice(MAGIC);
         body.put_u64_le(self.members.to_bits());
+        body.put_u32_le(u32::try_from(self.detection.as_millis()).unwrap_or(u32::MAX));
         for name in [self.node, to] {
             body.put_u8(u8::try_from(name.as_str().len()).expect("names are at most 32 bytes"));
             body.put_slice(name.as_str().as_bytes());
@@ -179,40 +245,47 @@ impl Peers {
         frame.freeze()
     }
 
-    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<NodeId, Refused> {
-        let length = stream.read_u32_le().await? as usize;
+    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<Greeting, Refused> {
+        let closed = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Refused::Closed,
+            _ => error.into(),
+        };
+        let length = stream.read_u32_le().await.map_err(closed)? as usize;
         if length > GREETING_BYTES_MAX {
             return Err(Refused::Stranger);
         }
         let mut body = vec![0; length];
-        stream.read_exact(&mut body).await?;
+        stream.read_exact(&mut body).await.map_err(closed)?;
         let mut body = Bytes::from(body);
-        if body.len() < 12 || &body.split_to(4)[..] != MAGIC {
+        if body.len() < 16 || &body.split_to(4)[..] != MAGIC {
             return Err(Refused::Stranger);
         }
         if body.get_u64_le() != self.members.to_bits() {
             return Err(Refused::OtherMembers);
         }
-        let from = name_of(&mut body)?;
-        let to = name_of(&mut body)?;
-        let known = self.addresses.iter().any(|(peer, _)| *peer == from);
-        if known && to == self.node && body.is_empty() { Ok(from) } else { Err(Refused::OtherNode) }
+        let detection = Duration::from_millis(body.get_u32_le().into());
+        let (from, to) = (name_of(&mut body)?, name_of(&mut body)?);
+        if body.is_empty() { Ok(Greeting { from, to, detection }) } else { Err(Refused::Stranger) }
     }
 
-    /// Carries messages until the connection ends.
-    async fn run(&self, peer: NodeId, stream: TcpStream) {
-        let Some(place) = self.places.take(peer).await else { return };
+    /// Carries messages until the connection ends, and says why it did.
+    async fn run(&self, greeting: Greeting, stream: TcpStream, what: &str) -> Refused {
+        let peer = greeting.from;
+        let Some(place) = self.places.take(peer).await else { return Refused::Unknown(peer) };
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let silence = self.detection.min(greeting.detection).clamp(SILENCE_MIN, SILENCE_MAX);
         let (reader, writer) = stream.into_split();
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         if self.inbox.send(Input::Up { peer, session, outbox }).is_err() {
-            return;
+            return Refused::Closed;
         }
-        tokio::select! {
-            _ = self.read_for_ever(peer, session, reader) => {}
-            _ = write_for_ever(messages, writer) => {}
-        }
+        self.problems.forget(what);
+        let ended = tokio::select! {
+            read = self.read_for_ever(peer, session, reader, silence) => read.err(),
+            written = write_for_ever(messages, writer, silence / SIGNS_OF_LIFE) => written.err().map(Refused::Io),
+        };
         let _ = self.inbox.send(Input::Down { peer, session, _place: Some(place) });
+        ended.unwrap_or_else(|| Refused::Io(io::Error::other("the connection ended")))
     }
 
     async fn read_for_ever(
@@ -220,6 +293,7 @@ impl Peers {
         peer: NodeId,
         session: u64,
         mut reader: OwnedReadHalf,
+        silence: Duration,
     ) -> Result<(), Refused> {
         let mut buffer = BytesMut::new();
         let inbox_room = Arc::new(Semaphore::new(INBOX_BYTES_MAX));
@@ -233,16 +307,27 @@ impl Peers {
                 }
             }
             buffer.reserve(16 << 10);
-            if reader.read_buf(&mut buffer).await? == 0 {
+            let read = timeout(silence, reader.read_buf(&mut buffer)).await;
+            if read.map_err(|_| Refused::Silent(silence))?? == 0 {
                 return Ok(());
             }
         }
     }
 }
 
-async fn write_for_ever(mut messages: mpsc::Receiver<Message>, mut writer: OwnedWriteHalf) -> io::Result<()> {
+/// Sends messages as they come, and an empty one where none came for `quiet`: a sign of life.
+async fn write_for_ever(
+    mut messages: mpsc::Receiver<Message>,
+    mut writer: OwnedWriteHalf,
+    quiet: Duration,
+) -> io::Result<()> {
     let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
-    while messages.recv_many(&mut batch, 64).await > 0 {
+    loop {
+        match timeout(quiet, messages.recv_many(&mut batch, 64)).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(_) => bytes.put_u32_le(0),
+        }
         for message in batch.drain(..) {
             let start = bytes.len();
             bytes.put_u32_le(0);
@@ -253,11 +338,13 @@ async fn write_for_ever(mut messages: mpsc::Receiver<Message>, mut writer: Owned
         }
         writer.write_all_buf(&mut bytes).await?;
     }
-    Ok(())
 }
 
 /// The next message, and how many bytes it had.
 fn take_message(buffer: &mut BytesMut) -> Result<Option<(Message, usize)>, Refused> {
+    while buffer.first_chunk::<4>() == Some(&[0; 4]) {
+        buffer.advance(4);
+    }
     let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_le_bytes(*prefix) as usize;
     if length > FRAME_BYTES_MAX {
@@ -278,174 +365,16 @@ fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
     NodeId::from_bytes(&body.split_to(length)).map_err(|_| Refused::Stranger)
 }
 
-/// No delays, and an end for connections whose other side has vanished without a word.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// No delays, and an end for connections whose other side takes nothing any more.
+fn prepare(stream: &TcpStream, detection: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(Duration::from_secs(1)),
-    )?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
+    socket.set_tcp_user_timeout(Some(detection.clamp(SILENCE_MIN, SILENCE_MAX) * 2))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = detection;
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crossbeam_channel::{Receiver, unbounded};
-    use elect_core::{Epoch, Stamp};
-
-    fn name(name: &str) -> NodeId {
-        NodeId::new(name).unwrap()
-    }
-
-    fn peers(own: &str, members: u64, addresses: &[(&str, &str)]) -> (Peers, Receiver<Input>) {
-        let (inbox, inputs) = unbounded();
-        let addresses = addresses.iter().map(|(peer, address)| (name(peer), (*address).to_owned())).collect();
-        let members = Digest::from_bits(members);
-        let peers = Peers {
-            node: name(own),
-            members,
-            addresses: Arc::new(addresses),
-            places: Places::of(["a", "b"].map(name)),
-            inbox,
-            sessions: Arc::default(),
-        };
-        (peers, inputs)
-    }
-
-    /// Node `b` of cluster 7, listening; what it tells its host; where.
-    fn listening() -> (Receiver<Input>, String) {
-        let listener = StdListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let (peers, inputs) = peers("b", 7, &[("a", &address)]);
-        peers.start(listener).unwrap();
-        (inputs, address)
-    }
-
-    async fn next(inputs: &Receiver<Input>) -> Input {
-        let inputs = inputs.clone();
-        tokio::task::spawn_blocking(move || inputs.recv_timeout(Duration::from_secs(20)).unwrap())
-            .await
-            .unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_smaller_name_dials_and_messages_flow_both_ways() {
-        let (at_b, address) = listening();
-        let (a, at_a) = peers("a", 7, &[("b", &address)]);
-        a.start(StdListener::bind("127.0.0.1:0").unwrap()).unwrap();
-        let (Input::Up { outbox: outbox_of_a, .. }, Input::Up { outbox: to_a, session, peer }) =
-            (next(&at_a).await, next(&at_b).await)
-        else {
-            panic!("both sides learn of the connection first")
-        };
-        assert_eq!(peer, name("a"));
-        let ack = |matched| Message::Ack { stamp: Stamp::received(Epoch::new(1)), matched };
-        outbox_of_a.try_send(ack(1)).unwrap();
-        to_a.try_send(ack(2)).unwrap();
-        let (Input::Message { message: to_b, .. }, Input::Message { message: to_a, .. }) =
-            (next(&at_b).await, next(&at_a).await)
-        else {
-            panic!("then messages come")
-        };
-        assert_eq!((to_b, to_a), (ack(1), ack(2)));
-        drop(outbox_of_a);
-        let (Input::Down { .. }, Input::Down { session: down, .. }) = (next(&at_a).await, next(&at_b).await)
-        else {
-            panic!("a host that lets a connection go closes it on both sides")
-        };
-        assert_eq!(down, session);
-    }
-
-    #[tokio::test]
-    async fn strangers_never_reach_the_host() {
-        let (at_b, address) = listening();
-        let hello =
-            |own: &str, members, to: &str| peers(own, members, &[("b", &address)]).0.greeting(name(to));
-        let good = hello("a", 7, "b");
-        let mut other_version = BytesMut::from(&good[..]);
-        other_version[4] = b'x';
-        let table: [(&str, Bytes); 7] = [
-            ("another cluster or member list", hello("a", 8, "b")),
-            ("not a member", hello("x", 7, "b")),
-            ("a node that does not hold data", hello("w", 7, "b")),
-            ("meant for another node", hello("a", 7, "c")),
-            ("another version", other_version.freeze()),
-            ("too long", Bytes::from_static(&[255; 200])),
-            ("a client", Bytes::from_static(b"*1\r\n$4\r\nPING\r\n")),
-        ];
-        for (what, greeting) in table {
-            let mut stream = TcpStream::connect(&address).await.unwrap();
-            stream.write_all(&greeting).await.unwrap();
-            let mut answer = Vec::new();
-            // Closed by the other side; a reset is as good.
-            let _ = stream.read_to_end(&mut answer).await;
-            assert!(answer.is_empty(), "{what} gets no greeting");
-        }
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        stream.write_all(&good).await.unwrap();
-        stream.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
-        assert!(matches!(next(&at_b).await, Input::Up { .. }), "the first that is told of is the member");
-        assert!(matches!(next(&at_b).await, Input::Down { .. }), "an oversized message ends its connection");
-    }
-
-    /// A log's thread that waits for its disk takes nothing: neither messages nor connections pile up.
-    #[tokio::test]
-    async fn a_log_that_hangs_pushes_back() {
-        let (at_b, address) = listening();
-        let hello = peers("a", 7, &[("b", &address)]).0.greeting(name("b"));
-        let mut frame = BytesMut::new();
-        frame.put_u32_le(0);
-        let entry = crate::replication::Entry { epoch: Epoch::new(1), command: vec![7; 1 << 20].into() };
-        let (stamp, after) = (Stamp::received(Epoch::new(1)), elect_core::Position::EMPTY);
-        encode(&Message::Pulled { stamp, after, entries: vec![entry] }, &mut frame);
-        let length = u32::try_from(frame.len() - 4).unwrap();
-        frame[..4].copy_from_slice(&length.to_le_bytes());
-        let (mut streams, mut blocked) = (Vec::new(), 0);
-        for _ in 0..2 * SESSIONS_MAX {
-            let mut stream = TcpStream::connect(&address).await.unwrap();
-            stream.write_all(&hello).await.unwrap();
-            let flood = async {
-                for _ in 0..64 {
-                    stream.write_all(&frame).await?;
-                }
-                io::Result::Ok(())
-            };
-            blocked += usize::from(timeout(Duration::from_millis(500), flood).await.is_err());
-            streams.push(stream);
-        }
-        assert_eq!(blocked, streams.len(), "every one is held back");
-        let (mut ups, mut bytes) = (0, 0);
-        for input in at_b.try_iter() {
-            match input {
-                Input::Up { .. } => ups += 1,
-                Input::Message { .. } => bytes += 1 << 20,
-                Input::Down { .. } => {}
-            }
-            assert!(ups <= SESSIONS_MAX && bytes <= SESSIONS_MAX * INBOX_BYTES_MAX, "{ups} {bytes}");
-            // What was handled makes room: only what waited before is looked at.
-            if ups == SESSIONS_MAX && bytes > 0 {
-                break;
-            }
-        }
-        assert_eq!(ups, SESSIONS_MAX);
-    }
-
-    #[test]
-    fn messages_are_taken_whole_and_bounded() {
-        let mut buffer = BytesMut::new();
-        let message = Message::Ack { stamp: Stamp::received(Epoch::new(2)), matched: 7 };
-        buffer.put_u32_le(17);
-        encode(&message, &mut buffer);
-        let mut part = BytesMut::from(&buffer[..20]);
-        assert!(take_message(&mut part).unwrap().is_none());
-        assert_eq!(part.len(), 20, "nothing is taken before it is whole");
-        assert_eq!(take_message(&mut buffer).unwrap(), Some((message, 17)));
-        assert!(buffer.is_empty());
-        let mut long = BytesMut::new();
-        long.put_u32_le(u32::MAX);
-        assert!(matches!(take_message(&mut long), Err(Refused::TooLong(_))));
-    }
-}
+mod tests;

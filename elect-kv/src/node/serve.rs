@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeConfig, NodeHandle, StartError, VoteFile, VoteFileError};
+use elect_tcp::{Events, Node, NodeHandle, StartError, VoteFile, VoteFileError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -60,6 +60,25 @@ pub enum ServeError {
     /// The elector.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// `init` found a node that is ready.
+    #[error(
+        "{} exists already: this node was initialised, so start it with `elect-kv serve`", path.display()
+    )]
+    IsReady {
+        /// Its vote file.
+        path: PathBuf,
+    },
+    /// `init` found what only a node leaves that has run.
+    #[error(
+        "{} is {what}: this node has run before, and its vote file is gone. Put the file back, or say with \
+         `elect-kv replace-lost` that it is lost: with `init` the votes that it gave would be forgotten", path.display()
+    )]
+    HasRun {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file or a socket.
     #[error("{what}: {error}")]
     Io {
@@ -76,43 +95,9 @@ pub enum ServeError {
     Shutdown(#[from] elect_tcp::ShutdownError),
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
     let what = what.into();
     |error| ServeError::Io { what, error }
-}
-
-/// An operator's first boot of a node: makes the data directory, the store and the vote file, in this order. The
-/// vote file comes last, so that a start between two steps is refused.
-pub fn init(settings: &Settings) -> Result<(), ServeError> {
-    prepare(settings, |path| VoteFile::init(path, &settings.elect))
-}
-
-/// An operator declares that a node's storage was lost, and hears where the old vote file is kept. A log that is still there is kept: it is reconciled with the
-/// leader's like any other.
-pub fn replace_lost(settings: &Settings) -> Result<Option<PathBuf>, ServeError> {
-    prepare(settings, |path| VoteFile::replace_lost(path, &settings.elect))
-}
-
-/// An operator declares that a vote file which was moved is the only copy and the newest. Answers how many of its four
-/// copies had to be restored.
-pub fn adopt(settings: &Settings) -> Result<usize, ServeError> {
-    Ok(VoteFile::adopt(settings.vote_file(), &settings.elect)?.repaired())
-}
-
-fn prepare<T>(
-    settings: &Settings,
-    make_vote: impl FnOnce(PathBuf) -> Result<T, VoteFileError>,
-) -> Result<T, ServeError> {
-    let dir = &settings.data_dir;
-    std::fs::create_dir_all(dir).map_err(io_error(dir.display().to_string()))?;
-    let keeps_data = settings.elect.kind() != MemberKind::Witness;
-    // An earlier attempt may have been cut off between store and vote file.
-    if keeps_data && !settings.store_dir().exists() {
-        Store::create(&settings.store_dir())?;
-    }
-    let made = make_vote(settings.vote_file())?;
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir.display().to_string()))?;
-    Ok(made)
 }
 
 /// A running node.
@@ -157,7 +142,7 @@ impl Server {
             Some(replicated) => {
                 // Bounded by what its senders may have under way.
                 let (inbox, inputs) = crossbeam_channel::unbounded();
-                let runtime = start_peers(&shared.settings, inbox)?;
+                let runtime = start_peers(&shared, inbox)?;
                 let thread = LogThread {
                     shared: shared.clone(),
                     replicated,
@@ -212,7 +197,10 @@ impl Server {
             cluster = settings.elect.cluster(),
             client = settings.advertise_client,
             election = settings.file.listen_election,
-            replication = settings.file.listen_replication,
+            replication = match settings.file.listen_replication {
+                Some(address) if self.shared.store.is_some() => address.to_string(),
+                _ => "none: a witness holds no log".into(),
+            },
             data = settings.data_dir.display(),
         )
     }
@@ -334,7 +322,8 @@ fn run_or_tell(name: &str, run: impl FnOnce(), notes: &Sender<Note>) {
 }
 
 /// Replication's connections, on a runtime of their own.
-fn start_peers(settings: &Settings, inbox: Sender<Input>) -> Result<Runtime, ServeError> {
+fn start_peers(shared: &Shared, inbox: Sender<Input>) -> Result<Runtime, ServeError> {
+    let settings = &shared.settings;
     let address = |peer: &crate::config::Peer| peer.replication.clone().map(|address| (peer.id, address));
     let addresses: Vec<_> = settings.peers.iter().filter_map(address).collect();
     let peers = Peers {
@@ -344,8 +333,14 @@ fn start_peers(settings: &Settings, inbox: Sender<Input>) -> Result<Runtime, Ser
         addresses: Arc::new(addresses),
         inbox,
         sessions: Arc::new(AtomicU64::new(1)),
+        detection: settings.elect.detection().ceiling(),
+        news: shared.links_up.clone(),
+        problems: shared.problems.clone(),
+        log: shared.log.clone(),
     };
-    let listener = listen("listen_replication", settings.file.listen_replication)?;
+    // The file of a node that holds data names one: it was checked.
+    let missing = || io_error("listen_replication")(io::ErrorKind::InvalidInput.into());
+    let listener = listen("listen_replication", settings.file.listen_replication.ok_or_else(missing)?)?;
     let runtime = start_runtime("peers", 1)?;
     let entered = runtime.enter();
     peers.start(listener).map_err(io_error("listen_replication"))?;
@@ -362,22 +357,14 @@ struct Started {
 
 impl Started {
     fn open(settings: &Settings) -> Result<Self, ServeError> {
-        let config = NodeConfig::builder_without_file(settings.elect.clone())
-            .listen(settings.file.listen_election)
-            .peers(settings.peers.iter().map(|peer| (peer.id, peer.election.clone())))
-            .allow_plaintext(settings.file.allow_plaintext);
-        let config = match &settings.tls {
-            Some(tls) => config.tls(tls.clone()),
-            None => config,
-        };
-        let config = config.build()?;
+        let config = settings.node_config()?;
         let vote = VoteFile::open(settings.vote_file(), &settings.elect)?;
         // Whether this storage counts decides how it follows.
         let storage = vote.record().storage;
         let address = settings.file.listen_election;
         let unbound = |error| match error {
             StartError::Io { action: "listen", source } => {
-                io_error(format!("listen_election {address}"))(source)
+                io_error(format!("listen_election = {address}"))(source)
             }
             error => error.into(),
         };

@@ -6,13 +6,15 @@ use std::sync::{Arc, RwLock};
 use elect_core::{Epoch, NodeId, NotInOffice, Office};
 use elect_tcp::NodeHandle;
 use redis_protocol::redis_keyslot;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::fitness::STANDSTILL_DETECTIONS;
 use super::input::WriteFailed;
+use super::problems::Problems;
 use super::pulse::Pulse;
 use super::writes::Writes;
 use crate::client::Limits;
+use crate::client::address::shown;
 use crate::config::Settings;
 use crate::event_log::EventLog;
 use crate::store::Store;
@@ -25,6 +27,10 @@ pub(crate) struct Shared {
     /// Absent on a witness.
     pub(crate) store: Option<Arc<Store>>,
     pub(crate) log: Arc<EventLog>,
+    /// Rings when an election link came up.
+    pub(crate) links_up: Arc<Notify>,
+    /// What is wrong with the replication connections.
+    pub(crate) problems: Arc<Problems>,
     /// The writes that clients wait for.
     pub(crate) writes: Writes,
     /// What clients may take.
@@ -33,7 +39,9 @@ pub(crate) struct Shared {
     pub(crate) pulse: Pulse,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
-    progress: RwLock<Progress>,
+    /// The last one that was known, whether it leads still or not.
+    last_leader: RwLock<Option<Leader>>,
+    progress: watch::Sender<Progress>,
     /// Whether this node leads, in office or on its way.
     pub(crate) leads: watch::Sender<bool>,
     /// Counts handovers that came to nothing.
@@ -72,12 +80,15 @@ impl Shared {
             handle,
             store,
             log,
+            links_up: Arc::default(),
+            problems: Arc::default(),
             writes,
             limits,
             pulse: Pulse::default(),
             office: RwLock::default(),
             leader: RwLock::default(),
-            progress: RwLock::default(),
+            last_leader: RwLock::default(),
+            progress: watch::Sender::default(),
             leads: watch::Sender::new(false),
             handovers_aborted: watch::Sender::new(0),
         })
@@ -95,16 +106,34 @@ impl Shared {
         self.leader.read().expect("no holder panics").clone()
     }
 
+    /// The leader, or between two leaders the one that was.
+    pub(crate) fn last_leader(&self) -> Option<Leader> {
+        self.last_leader.read().expect("no holder panics").clone()
+    }
+
     pub(crate) fn set_leader(&self, leader: Option<Leader>) {
+        if leader.is_some() {
+            self.last_leader.write().expect("no holder panics").clone_from(&leader);
+        }
         *self.leader.write().expect("no holder panics") = leader;
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        self.progress.read().expect("no holder panics").clone()
+        self.progress.borrow().clone()
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
-        *self.progress.write().expect("no holder panics") = progress;
+        self.progress.send_replace(progress);
+    }
+
+    /// Told again after each batch.
+    pub(crate) fn watch_progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// What is wrong with which replication connection.
+    pub(crate) fn replication_problems(&self) -> Vec<String> {
+        self.problems.lines()
     }
 
     /// How far each follower has acknowledged the log, for a primary whose writes nobody confirms.
@@ -136,7 +165,7 @@ impl Shared {
         let own = self.settings.node();
         match (self.leader(), reason) {
             (Some(leader), _) if leader.id != own && !leader.address.is_empty() => {
-                format!("MOVED {} {}", key.map_or(0, redis_keyslot), leader.address)
+                format!("MOVED {} {}", key.map_or(0, redis_keyslot), shown(&leader.address))
             }
             (_, Some(reason @ NotInOffice::Draining(_))) => format!("TRYAGAIN {reason}"),
             (_, Some(NotInOffice::LeaseOver(epoch))) if self.handle.is_leader() => {
@@ -149,7 +178,7 @@ impl Shared {
                 format!("NOLEADER {} leads, but its client address is not known yet", leader.id)
             }
             (None, _) => match self.handle.explain() {
-                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.elector.to_string())),
+                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.to_string())),
                 Err(gone) => format!("NOLEADER {gone}"),
             },
         }

@@ -16,6 +16,11 @@ pub enum Command {
         /// What it replies.
         reply: SetReply,
     },
+    /// Sets keys, all of them at once; of a key that stands twice the last value counts.
+    SetMany {
+        /// Keys and their new values.
+        pairs: Vec<(Bytes, Bytes)>,
+    },
     /// Removes keys; answers how many there were.
     Delete {
         /// The keys.
@@ -73,6 +78,7 @@ pub struct NotACommand;
 const SET: u8 = 1;
 const DELETE: u8 = 2;
 const ADD: u8 = 3;
+const SET_MANY: u8 = 4;
 
 impl Command {
     /// The command as it stands in the log.
@@ -97,6 +103,13 @@ impl Command {
                 out.put_u8(DELETE);
                 for key in keys {
                     put_bytes(&mut out, key);
+                }
+            }
+            Self::SetMany { pairs } => {
+                out.put_u8(SET_MANY);
+                for (key, value) in pairs {
+                    put_bytes(&mut out, key);
+                    put_bytes(&mut out, value);
                 }
             }
             Self::Add { key, amount } => {
@@ -133,6 +146,13 @@ impl Command {
                 }
                 Ok(Self::Delete { keys })
             }
+            SET_MANY => {
+                let mut pairs = Vec::new();
+                while bytes.has_remaining() {
+                    pairs.push((bytes_of(&mut bytes)?, bytes_of(&mut bytes)?));
+                }
+                Ok(Self::SetMany { pairs })
+            }
             ADD => {
                 let amount = bytes.try_get_i64_le().map_err(|_| NotACommand)?;
                 Ok(Self::Add { key: bytes, amount })
@@ -143,7 +163,7 @@ impl Command {
 }
 
 fn put_bytes(out: &mut BytesMut, bytes: &Bytes) {
-    out.put_u32_le(u32::try_from(bytes.len()).expect("keys are far shorter than 4 GiB"));
+    out.put_u32_le(u32::try_from(bytes.len()).expect("keys and values are far shorter than 4 GiB"));
     out.put_slice(bytes);
 }
 
@@ -170,6 +190,7 @@ mod tests {
                 reply
             }),
             proptest::collection::vec(bytes(), 0..4).prop_map(|keys| Command::Delete { keys }),
+            proptest::collection::vec((bytes(), bytes()), 0..4).prop_map(|pairs| Command::SetMany { pairs }),
             (bytes(), any::<i64>()).prop_map(|(key, amount)| Command::Add { key, amount }),
         ]
     }

@@ -7,6 +7,7 @@
 
 mod command;
 mod log;
+mod view;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 pub use command::{Command, CommandResult, NotACommand, SetCondition, SetReply};
 pub use log::{FencedLog, ReplicaLog};
+pub use view::View;
 
 use crate::replication::{Entry, History};
 
@@ -96,15 +98,9 @@ impl Store {
         let database = builder.open().map_err(failed)?;
         let space = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
         let (log, epochs, data, meta) = (space("log")?, space("epochs")?, space("data")?, space("meta")?);
-        let (applied, keys) = match meta.get(APPLIED).map_err(failed)? {
-            None => (0, 0),
-            Some(bytes) => {
-                let damaged =
-                    || StoreError::Damaged { path: path.into(), what: "`applied` is not 16 bytes".into() };
-                let (applied, keys) = bytes.split_at_checked(8).ok_or_else(damaged)?;
-                (number(applied).ok_or_else(damaged)?, number(keys).ok_or_else(damaged)?)
-            }
-        };
+        let known = meta.get(APPLIED).map_err(failed)?;
+        let damaged = || StoreError::Damaged { path: path.into(), what: "`applied` is not 16 bytes".into() };
+        let (applied, keys) = counts(known.as_deref()).ok_or_else(damaged)?;
         let store = Self {
             path: path.into(),
             database,
@@ -141,6 +137,11 @@ impl Store {
         }
         History::restore(spans, last)
             .ok_or_else(|| self.damaged("the spans of the epochs do not cover the log"))
+    }
+
+    /// Whether anything was ever written: then the node has run.
+    pub fn holds_entries(&self) -> Result<bool, StoreError> {
+        Ok(self.history()?.last() != Position::EMPTY || self.applied() > 0)
     }
 
     /// Cuts everything after `keep` and appends `entries`: both or neither, not yet durable.
@@ -227,21 +228,10 @@ impl Store {
         self.keys.load(Ordering::SeqCst)
     }
 
-    /// The value of a key.
-    pub fn value(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    /// The newest value of a key, for the thread that writes: others would see it before its batch is complete.
+    fn value(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let value = self.data.get(data_key(key)).map_err(|error| self.failed(error))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
-    }
-
-    /// Up to `count` keys after `after`, in order.
-    pub fn keys_after(&self, after: Option<&[u8]>, count: usize) -> Result<Vec<Bytes>, StoreError> {
-        // The key that follows immediately has one more zero byte.
-        let start = after.map_or_else(|| data_key(&[]), |key| [&data_key(key)[..], &[0]].concat());
-        let keys = self.data.range(start..).take(count).map(|guard| {
-            let key = guard.key().map_err(|error| self.failed(error))?;
-            Ok(Bytes::copy_from_slice(&key[1..]))
-        });
-        keys.collect()
     }
 
     fn failed(&self, error: fjall::Error) -> StoreError {
@@ -300,6 +290,13 @@ impl Change<'_> {
                     (SetReply::Done, false) => CommandResult::Nothing,
                 })
             }
+            Command::SetMany { pairs } => {
+                for (key, value) in pairs {
+                    let old = self.value(&key)?;
+                    self.put(key, old.as_ref(), Some(value));
+                }
+                Ok(CommandResult::Done)
+            }
             Command::Delete { keys } => {
                 let mut deleted = 0;
                 for key in keys {
@@ -345,6 +342,13 @@ fn data_key(key: &[u8]) -> Vec<u8> {
     [b"k", key].concat()
 }
 
+/// How much is applied, and how many keys there are then. `None` if that is damaged.
+fn counts(applied: Option<&[u8]>) -> Option<(u64, u64)> {
+    let Some(bytes) = applied else { return Some((0, 0)) };
+    let (applied, keys) = bytes.split_at_checked(8)?;
+    Some((number(applied)?, number(keys)?))
+}
+
 fn number(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_be_bytes)
 }
@@ -356,4 +360,4 @@ fn decimal(bytes: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -20,6 +20,14 @@ fn entry(epoch: u64, command: &Command) -> Entry {
     Entry { epoch: Epoch::new(epoch), command: command.encode() }
 }
 
+/// A store that shows that its node has run.
+pub(crate) fn store_with_one_entry(path: &Path) {
+    Store::create(path).unwrap();
+    let store = Store::open(path).unwrap();
+    store.write(Position::EMPTY, 0, &[own(1)]).unwrap();
+    store.sync().unwrap();
+}
+
 fn own(epoch: u64) -> Entry {
     Entry { epoch: Epoch::new(epoch), command: Bytes::new() }
 }
@@ -103,7 +111,7 @@ fn commands_of_one_run_see_each_other() {
     ];
     assert_eq!(results(&store, 6).into_iter().map(|(_, result)| result).collect::<Vec<_>>(), expected);
     assert_eq!(store.keys(), 1);
-    assert_eq!(store.keys_after(None, 10).unwrap(), [Bytes::new()]);
+    assert_eq!(store.view().keys_after(None, 10).unwrap(), [Bytes::new()]);
 }
 
 #[test]
@@ -112,8 +120,8 @@ fn keys_are_listed_in_order_and_from_any_point() {
     let entries: Vec<_> = ["b", "a", "a\0", "ab"].map(|key| entry(1, &set(key, "x"))).into();
     store.write(Position::EMPTY, 0, &entries).unwrap();
     store.apply(4, |_, _| ()).unwrap();
-    assert_eq!(store.keys_after(None, 2).unwrap(), ["a", "a\0"]);
-    assert_eq!(store.keys_after(Some(b"a"), 9).unwrap(), ["a\0", "ab", "b"]);
+    assert_eq!(store.view().keys_after(None, 2).unwrap(), ["a", "a\0"]);
+    assert_eq!(store.view().keys_after(Some(b"a"), 9).unwrap(), ["a\0", "ab", "b"]);
 }
 
 #[test]
@@ -292,4 +300,49 @@ fn late_sync_acks_do_not_pass_the_fence() {
         journal.write(stamp(1), at(1, 2), &[own(1)]),
         Err(WriteRefused::Fenced(Fenced::Stale { .. }))
     ));
+}
+
+#[test]
+fn a_view_shows_a_batch_as_a_whole_or_not_at_all() {
+    let (_dir, store) = store();
+    let rounds = 3_000_u64;
+    let write = || {
+        let mut last = 0;
+        for round in 1..=rounds {
+            // Many keys between the two, so that the batch takes a while; every other round they go.
+            let fill = (0..40).map(|key| Bytes::from(format!("c{key}")));
+            let fill = if round % 2 == 0 {
+                Command::Delete { keys: fill.collect() }
+            } else {
+                Command::SetMany { pairs: fill.map(|key| (key, Bytes::new())).collect() }
+            };
+            let entries = [entry(1, &add("a", 1)), entry(1, &fill), entry(1, &add("b", 1))];
+            store.write(at(1, last), last, &entries).unwrap();
+            last += 3;
+            store.apply(last, |_, _| {}).unwrap();
+        }
+    };
+    let read = || {
+        while store.applied() < rounds * 3 {
+            let view = store.view();
+            let [b, a] = ["b", "a"].map(|key| view.value(key.as_bytes()).unwrap());
+            assert_eq!(a, b, "both are raised in one batch");
+            assert_eq!(view.keys().unwrap(), view.keys_after(None, 100).unwrap().len() as u64);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(read);
+        scope.spawn(write);
+    });
+}
+
+#[test]
+fn many_keys_are_set_by_one_entry() {
+    let (_dir, store) = store();
+    let pairs = [("a", "1"), ("b", "2"), ("a", "3")].map(|(key, value)| (key.into(), value.into()));
+    store.write(Position::EMPTY, 0, &[entry(1, &Command::SetMany { pairs: pairs.into() })]).unwrap();
+    assert_eq!(results(&store, 1), [(1, CommandResult::Done)]);
+    assert_eq!((store.keys(), store.value(b"a").unwrap().as_deref()), (2, Some(&b"3"[..])));
+    assert_eq!(store.view().length(b"b").unwrap(), Some(1));
+    assert!(!store.view().contains(b"c").unwrap());
 }

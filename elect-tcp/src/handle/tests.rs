@@ -68,3 +68,15 @@ fn a_shutdown_keeps_its_bound_though_the_node_takes_no_commands() {
     assert!(node.status().is_ok(), "it has not heard of it");
     node.shutdown().unwrap();
 }
+
+/// What is asked may rest on what was reported: that the host has drained, for one, on where its log ends.
+#[test]
+fn what_was_reported_before_a_question_counts_in_its_answer() {
+    let (_directory, node, _events) = only();
+    for offset in 1..=300 {
+        let position = Some(Position::new(elect_core::Epoch::new(1), offset));
+        node.set_position(position);
+        assert_eq!(node.status().unwrap().position, position);
+    }
+    node.shutdown_at_once(SHUTDOWN_BOUND).unwrap();
+}

@@ -44,7 +44,7 @@ fn run(directory: &PathBuf, names: &[String], is_first_boot: bool) -> Result<(),
     let config = NodeConfig::builder_without_file(elect).build_for_transport()?;
     let (node, events) =
         Node::start_with(config, vote, Arc::new(NoLog), UnixTransport::bind(directory, own)?)?;
-    for event in events.iter() {
+    for event in &events {
         match event {
             HostEvent::Act(
                 Duty::Elected(elected) | Duty::EpochRaised { raised: Raised::OnTheWay(elected), .. },
