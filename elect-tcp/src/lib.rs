@@ -36,6 +36,7 @@ mod own_address;
 mod refusals;
 mod role;
 mod saver;
+mod shutdown_guard;
 mod signal;
 mod stream;
 mod tcp;

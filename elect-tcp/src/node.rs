@@ -26,11 +26,12 @@ use crate::introduction::Introduction;
 use crate::links::Links;
 use crate::measures::Measures;
 use crate::open_store::OpenStore;
-use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, ShutdownGuard};
+use crate::orchestrator::{Effects, Input, Inputs, Orchestrator, Seat};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::own_address::OwnAddress;
 use crate::refusals::Refusals;
 use crate::saver::Saver;
+use crate::shutdown_guard::ShutdownGuard;
 use crate::stream::Events;
 use crate::tcp::TcpTransport;
 use crate::threads::Threads;
@@ -312,7 +313,6 @@ impl<T: Transport> Assembly<T> {
             links: Links::new(outboxes.keys().copied(), clock::now()),
             refusals: self.refusals,
             outboxes,
-            doubts,
             gates,
             announcer: bootstrap.announcer,
             cells,
@@ -336,14 +336,9 @@ impl<T: Transport> Assembly<T> {
             positions: positions.1,
             saved: committed,
         };
-        let orchestrator = Orchestrator {
-            elector,
-            effects,
-            inputs,
-            shutdown_guard: self.shutdown_guard,
-            counters: self.counters,
-            introduction: self.introduction,
-        };
+        let seat =
+            Seat { elector, effects, counters: self.counters, introduction: self.introduction };
+        let orchestrator = Orchestrator { seat, inputs, doubts, shutdown_guard: self.shutdown_guard };
         // It catches its own panics.
         self.threads.spawn("elect-node", drop, move || orchestrator.run())?;
         Ok(NodeHandle { shared: Arc::new(shared) })

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
@@ -18,7 +18,6 @@ use elect_core::{
 use crate::announcer::Announcer;
 use crate::cells::Cells;
 use crate::clock;
-use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::event::{Ended, HostEvent, NodeNotice};
 use crate::handshake::HandshakeRefusal;
@@ -28,12 +27,11 @@ use crate::link::{Link, RefusedDialler};
 use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::refusals::Refusals;
+use crate::shutdown_guard::ShutdownGuard;
 use crate::transport::TransportNotice;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
 const SLEEP_MAX: Duration = Duration::from_hours(24);
-/// How long the last frames may take to leave.
-const FLUSH_BOUND: Duration = Duration::from_millis(250);
 
 /// What the other threads report.
 #[derive(Debug)]
@@ -89,8 +87,6 @@ pub(crate) struct Effects {
     pub(crate) announcer: Announcer,
     pub(crate) links: Links,
     pub(crate) refusals: Refusals,
-    /// Has a peer asked whether this life of this node is over.
-    pub(crate) doubts: BTreeMap<NodeId, Sender<()>>,
     /// Who leads and where, and what this node is, for every thread to read.
     pub(crate) cells: Cells,
     /// The time of the input whose step is carried out.
@@ -135,38 +131,22 @@ pub(crate) struct Inputs {
     pub(crate) saved: Receiver<Result<Gated, StorageFailed>>,
 }
 
-/// What ends the other threads. In this order: the listener goes last, so that a refused connection proves that this
-/// node has done everything it will ever do.
-pub(crate) struct ShutdownGuard {
-    /// Its end wakes every thread that rests.
-    pub(crate) stop: Option<Sender<()>>,
-    /// Disconnected when the last frame has left.
-    pub(crate) flushed: Receiver<()>,
-    pub(crate) closers: Closers,
-    pub(crate) close_transport: Box<dyn Fn() + Send>,
-    /// What the handles look at.
-    pub(crate) ended: Arc<AtomicBool>,
-}
-
-impl Drop for ShutdownGuard {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        drop(self.stop.take());
-        let _ = self.flushed.recv_timeout(FLUSH_BOUND);
-        self.closers.close_all();
-        (self.close_transport)();
-    }
+/// One elector and what carries out its steps: what a node's own thread owns, and a host's thread once for each group.
+pub(crate) struct Seat {
+    pub(crate) elector: Elector,
+    pub(crate) effects: Effects,
+    pub(crate) counters: Arc<Counters>,
+    /// What the greetings say.
+    pub(crate) introduction: Introduction,
 }
 
 /// Owns the elector.
 pub(crate) struct Orchestrator {
-    pub(crate) elector: Elector,
-    pub(crate) effects: Effects,
+    pub(crate) seat: Seat,
     pub(crate) inputs: Inputs,
+    /// Has a peer asked whether this life of this node is over.
+    pub(crate) doubts: BTreeMap<NodeId, Sender<()>>,
     pub(crate) shutdown_guard: ShutdownGuard,
-    pub(crate) counters: Arc<Counters>,
-    /// What the greetings say.
-    pub(crate) introduction: Introduction,
 }
 
 impl Orchestrator {
@@ -174,24 +154,15 @@ impl Orchestrator {
     pub(crate) fn run(mut self) {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| {
             let ended = self.listen();
-            // Followers are free as soon as they hear it. Who does not lead has nothing to resign.
-            self.effects.now = clock::now();
-            let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
+            self.seat.resign();
             ended
         }));
-        // A panic on this thread left no elector to say so.
-        if let Some(epoch) = self.effects.cells.led() {
-            self.effects.lost(SteppedDown { epoch, reason: StepDown::DriverFailed });
-        }
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
-        let Self { elector, effects, inputs, shutdown_guard, .. } = self;
+        let Self { seat, inputs, doubts, shutdown_guard } = self;
         shutdown_guard.ended.store(true, Ordering::SeqCst);
-        drop(elector);
-        let Effects { outboxes, gates, mut announcer, cells, .. } = effects;
-        cells.on_ended();
-        announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
-        drop((outboxes, gates));
+        seat.end(ended);
+        drop(doubts);
         drop(inputs);
         drop(shutdown_guard);
     }
@@ -199,39 +170,81 @@ impl Orchestrator {
     fn listen(&mut self) -> Ended {
         let (mut ending, mut leaving) = (None, None);
         loop {
-            let now = self.tick_if_due();
-            if self.is_done_leaving(leaving, now) {
+            let now = self.seat.tick_if_due();
+            if self.seat.is_done_leaving(leaving, now) {
                 return Ended::Shutdown;
             }
-            let wakes_at = self.elector.deadline().min(leaving.unwrap_or(Time::NEVER));
+            let wakes_at = self.seat.elector.deadline().min(leaving.unwrap_or(Time::NEVER));
             let sleep = wakes_at.since(now).min(SLEEP_MAX);
             select! {
                 recv(self.inputs.inbox) -> input => if let Ok(input) = input {
                     ending = self.on_input(input);
                 },
                 recv(self.inputs.saved) -> saved => match saved {
-                    Ok(saved) => self.on_saved(saved),
+                    Ok(saved) => self.seat.on_saved(saved),
                     Err(_) => ending = Some(Ended::Panicked { thread: "elect-save".into() }),
                 },
                 recv(self.inputs.positions) -> position => if let Ok(position) = position {
-                    self.step(|elector, now| elector.set_position(position, now));
+                    self.seat.step(|elector, now| elector.set_position(position, now));
                 },
                 recv(self.inputs.commands) -> command => match command {
-                    Ok(command) => self.on_command(command, &mut ending, &mut leaving),
+                    Ok(command) => self.seat.on_command(command, &mut ending, &mut leaving),
                     // The last handle is gone.
                     Err(_) => ending = Some(Ended::Shutdown),
                 },
                 default(sleep) => {}
             }
-            self.counters.orchestrator_wakes.add(1);
-            self.measure_lease();
+            self.seat.counters.orchestrator_wakes.add(1);
+            self.seat.measure_lease();
             if let Some(ending) = ending {
                 return ending;
             }
         }
     }
 
-    fn measure_lease(&self) {
+    /// A frame that says that this life of this node is over, and proves nothing, is a reason to ask.
+    fn on_input(&mut self, input: Input) -> Option<Ended> {
+        match self.seat.on_input(input)? {
+            Outcome::Doubted(peer) => {
+                if let Some(doubt) = self.doubts.get(&peer) {
+                    let _ = doubt.try_send(());
+                }
+                None
+            }
+            Outcome::Ended(ended) => Some(ended),
+        }
+    }
+}
+
+/// What an input has led to, beyond the elector's step.
+pub(crate) enum Outcome {
+    /// A frame of that peer says that this life of this node is over, and does not prove it: the peer shall be asked.
+    Doubted(NodeId),
+    Ended(Ended),
+}
+
+impl Seat {
+    /// Followers are free as soon as they hear it. Who does not lead has nothing to resign.
+    pub(crate) fn resign(&mut self) {
+        self.effects.now = clock::now();
+        let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
+    }
+
+    /// Tells everybody that this was all.
+    pub(crate) fn end(self, ended: Ended) {
+        let Self { elector, mut effects, .. } = self;
+        // A panic on this thread left no elector to say so.
+        if let Some(epoch) = effects.cells.led() {
+            effects.lost(SteppedDown { epoch, reason: StepDown::DriverFailed });
+        }
+        drop(elector);
+        let Effects { outboxes, gates, mut announcer, cells, .. } = effects;
+        cells.on_ended();
+        announcer.tell(HostEvent::Ended(ended));
+        drop((outboxes, gates));
+    }
+
+    pub(crate) fn measure_lease(&self) {
         if cfg!(feature = "metrics") {
             self.counters.measures.on_lease(self.effects.cells.lease(), clock::now());
         }
@@ -248,7 +261,7 @@ impl Orchestrator {
     }
 
     /// Before each input: a flood of messages must not keep the elector from its deadline.
-    fn tick_if_due(&mut self) -> Time {
+    pub(crate) fn tick_if_due(&mut self) -> Time {
         let now = clock::now();
         if now >= self.elector.deadline() {
             self.effects.now = now;
@@ -257,32 +270,30 @@ impl Orchestrator {
         now
     }
 
-    fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
+    pub(crate) fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
         self.effects.now = clock::now();
         input(&mut self.elector, self.effects.now).resolve(&mut self.effects);
     }
 
     /// A replacement may have taken another life.
-    fn on_saved(&mut self, saved: Result<Gated, StorageFailed>) {
+    pub(crate) fn on_saved(&mut self, saved: Result<Gated, StorageFailed>) {
         self.step(|elector, now| elector.on_gated(saved, now));
         self.introduction.set_incarnation(self.elector.status(self.effects.now).incarnation);
     }
 
     /// A frame of a peer. One that says that this life of this node is over stops it only if its sender is proven: anybody
-    /// could send it. Otherwise the peer is dialled and asked.
-    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) {
+    /// could send it. Otherwise the peer is to be dialled and asked.
+    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) -> Option<Outcome> {
         let is_proof = is_proven && self.elector.config().transport_authenticates();
         if !is_proof && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
-            if let Some(doubt) = self.effects.doubts.get(&from) {
-                let _ = doubt.try_send(());
-            }
-            return;
+            return Some(Outcome::Doubted(from));
         }
         self.measure_round_trip(from, frame);
         self.step(|elector, now| elector.on_message(from, frame, now));
+        None
     }
 
-    fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
+    pub(crate) fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
         let now = clock::now();
         self.effects.now = now;
         let (elector, effects) = (&mut self.elector, &mut self.effects);
@@ -290,14 +301,14 @@ impl Orchestrator {
     }
 
     /// Whether a node that shall end need not wait for a handover, or no longer.
-    fn is_done_leaving(&self, leaving: Option<Time>, now: Time) -> bool {
+    pub(crate) fn is_done_leaving(&self, leaving: Option<Time>, now: Time) -> bool {
         leaving.is_some_and(|until| now >= until || !self.effects.cells.is_handing_over())
     }
 
-    fn on_input(&mut self, input: Input) -> Option<Ended> {
+    pub(crate) fn on_input(&mut self, input: Input) -> Option<Outcome> {
         let now = clock::now();
         match input {
-            Input::Frame { from, frame, is_proven } => self.on_frame(from, &frame, is_proven),
+            Input::Frame { from, frame, is_proven } => return self.on_frame(from, &frame, is_proven),
             Input::Link { peer, state, reason } => {
                 self.effects.change(|links| links.on_outbound(peer, state, reason, now));
                 self.step(|elector, now| elector.on_link(peer, state, now));
@@ -324,7 +335,7 @@ impl Orchestrator {
             Input::Judge { claim, answer } => {
                 let _ = answer.send(Judgement::of(&self.elector, &claim, now));
             }
-            Input::Panicked { thread } => return Some(Ended::Panicked { thread }),
+            Input::Panicked { thread } => return Some(Outcome::Ended(Ended::Panicked { thread })),
         }
         None
     }
@@ -347,60 +358,5 @@ impl Effects {
         if let Some(link) = change(&mut self.links).cloned() {
             self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(Box::new(link))));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::thread;
-
-    use crossbeam_channel::bounded;
-
-    use super::*;
-    use crate::transport::Close;
-
-    type Diary = Arc<Mutex<Vec<&'static str>>>;
-
-    struct Stream(Diary);
-
-    impl Close for Stream {
-        fn close(&self) {
-            self.0.lock().unwrap().push("stream closed");
-        }
-    }
-
-    /// Whoever finds the address refused may count on it: nothing of this life is sent any more.
-    #[test]
-    fn the_last_frame_leaves_then_streams_are_closed_then_the_listener() {
-        let (diary, closers, ended) =
-            (Diary::default(), Closers::default(), Arc::new(AtomicBool::new(false)));
-        let note = |diary: &Diary, what| diary.lock().unwrap().push(what);
-        let _open = closers.register(Arc::new(Stream(Arc::clone(&diary)))).unwrap();
-        let (stopper, stop) = bounded::<()>(0);
-        let (flushing, flushed) = bounded::<()>(0);
-        let (sender_diary, saw_end) = (Arc::clone(&diary), Arc::clone(&ended));
-        let sender = thread::spawn(move || {
-            let _ = stop.recv();
-            assert!(saw_end.load(Ordering::SeqCst), "no handle serves any more");
-            note(&sender_diary, "last frame sent");
-            drop(flushing);
-        });
-        let (listener_diary, late) = (Arc::clone(&diary), closers.clone());
-        let close_transport = move || {
-            note(&listener_diary, "listener closed");
-            let stream = Arc::new(Stream(Arc::clone(&listener_diary)));
-            assert!(late.register(stream).is_none(), "a dial that ends late");
-        };
-        drop(ShutdownGuard {
-            stop: Some(stopper),
-            flushed,
-            closers,
-            close_transport: Box::new(close_transport),
-            ended,
-        });
-        sender.join().unwrap();
-        let wanted = ["last frame sent", "stream closed", "listener closed", "stream closed"];
-        assert_eq!(*diary.lock().unwrap(), wanted);
     }
 }
