@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
+pub(crate) use self::groups::Many;
 pub(crate) use self::judge::{Judge, judge};
 use self::slots::Guest;
 pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
@@ -55,6 +56,8 @@ pub(crate) struct InboundConnections {
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) slots: Mutex<Slots>,
+    /// Where streams carry many groups.
+    pub(crate) many: Option<Many>,
 }
 
 impl<T: Transport> Inbound<T> {
@@ -123,7 +126,13 @@ impl InboundConnections {
             let _ = wake.try_send(());
         }
         // However it ends, the peer dials again; its absence is seen on the stream that this node dialled.
-        let reason = match self.read(stream, &guest(&greeting, &from, closer, number), &greeting, &from) {
+        let guest = guest(&greeting, &from, closer, number);
+        let end = match &self.many {
+            None => self.read(stream, &guest, &greeting, &from),
+            Some(many) => self.read_groups(stream, &guest, &greeting, &from, many),
+        };
+        let reason = match end {
+            End::Asked => return,
             End::Closed(reason) => reason,
             End::Failed(failure) => {
                 let reason = format!("{failure}; {}", failure.advice());
@@ -208,7 +217,7 @@ impl InboundConnections {
     /// What the elector says of the dialler's life, unless it is over.
     fn judged(&self, greeting: &Greeting, from: &Address) -> Result<Judgement, HandshakeRefusal> {
         let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
-        match (self.judge)(Claim { peer, incarnation, birth }) {
+        match (self.judge)(Claim { peer, group: greeting.group, incarnation, birth }) {
             None | Some(Judgement::Stopped) => Err(HandshakeRefusal::Stopped(greeting.addressee)),
             Some(Judgement::Over(Body::Reject { rejected, known })) => {
                 let known_at = self.slots().home(peer, known);
@@ -247,7 +256,7 @@ fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u
 }
 
 /// The kind of failure, for metrics.
-fn kind_of(failure: &InboundFailure) -> String {
+pub(crate) fn kind_of(failure: &InboundFailure) -> String {
     match failure {
         InboundFailure::Refused(refusal) => label(refusal),
         other => label(other),
@@ -268,6 +277,8 @@ impl From<HandshakeError> for InboundFailure {
 
 /// How a stream of frames ended.
 enum End {
+    /// It was only for a question.
+    Asked,
     Closed(String),
     /// By this node, because of what came.
     Failed(InboundFailure),
@@ -296,6 +307,7 @@ impl Drop for SlotGuard {
     }
 }
 
+mod groups;
 mod judge;
 mod slots;
 #[cfg(all(test, unix))]

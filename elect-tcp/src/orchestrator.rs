@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice,
+    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, HandoverRequest, Incarnation, LinkState, NodeId, Notice,
     Position, StepDown, SteppedDown, StorageFailed, Time,
 };
 
@@ -20,7 +20,7 @@ use crate::cells::Cells;
 use crate::clock;
 use crate::counters::Counters;
 use crate::event::{Ended, HostEvent, NodeNotice};
-use crate::handshake::HandshakeRefusal;
+use crate::handshake::{Greeting, HandshakeRefusal};
 use crate::introduction::Introduction;
 use crate::judgement::{Claim, Judgement};
 use crate::link::{Link, RefusedDialler};
@@ -61,6 +61,12 @@ pub(crate) enum Input {
     Refused(Box<RefusedDialler>),
     /// A thread asks what the elector knows of a life.
     Judge { claim: Claim, answer: Sender<Judgement> },
+    /// In a process of many groups: what this node said of one of them to a peer that it dialled was welcome, or refused.
+    Introduced { peer: NodeId, group: u32, incarnation: Incarnation, refusal: Option<Box<HandshakeRefusal>> },
+    /// In a process of many groups: a peer that has dialled this node from there says what it is in one of them.
+    Introduces { greeting: Box<Greeting>, from: Address, answer: Sender<Result<Greeting, HandshakeRefusal>> },
+    /// In a process of many groups: this is for one of them alone.
+    Of { group: u32, input: Box<Input> },
     /// A thread of this node panicked.
     Panicked { thread: String },
 }
@@ -79,10 +85,22 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) leaving: &'a mut Option<Time>,
 }
 
+/// Hands over, if this node is in office, and ends: after that, or after this span.
+pub(crate) fn leave(context: &mut CommandContext<'_>, for_handover: Duration) {
+    let request = HandoverRequest { timeout: Some(for_handover), ..HandoverRequest::default() };
+    // Before office there is nothing to drain: the best member is as good at once. Nor does anybody drain who has dropped
+    // the events.
+    if context.elector.status(context.now).in_office && context.effects.announcer.has_host() {
+        let _ = context.elector.request_handover(request, context.now).resolve(context.effects);
+    }
+    let until = context.now + for_handover;
+    *context.leaving = Some(context.leaving.map_or(until, |earlier| earlier.min(until)));
+}
+
 /// Carries out steps.
 #[derive(Debug)]
 pub(crate) struct Effects {
-    pub(crate) outboxes: BTreeMap<NodeId, Outbox>,
+    pub(crate) outboxes: BTreeMap<NodeId, Arc<Outbox>>,
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
     pub(crate) links: Links,
@@ -335,6 +353,8 @@ impl Seat {
             Input::Judge { claim, answer } => {
                 let _ = answer.send(Judgement::of(&self.elector, &claim, now));
             }
+            // A node of one group gets none of these.
+            Input::Introduced { .. } | Input::Introduces { .. } | Input::Of { .. } => {}
             Input::Panicked { thread } => return Some(Outcome::Ended(Ended::Panicked { thread })),
         }
         None
