@@ -145,7 +145,11 @@ impl<T: Transport> Assembly<T> {
         }
     }
 
-    pub(crate) fn start_listener(&self, wake_dialer: HashMap<NodeId, Sender<()>>, judge: Judge) -> io::Result<()> {
+    pub(crate) fn start_listener(
+        &self,
+        wake_dialer: HashMap<NodeId, Sender<()>>,
+        judge: Judge,
+    ) -> io::Result<()> {
         let learning = Arc::clone(&self.transport);
         let connections = InboundConnections {
             introduction: self.introduction.clone(),

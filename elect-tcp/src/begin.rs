@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use elect_core::{
-    Birth, Config, Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, Storage, SteppedDown,
-    VoteStore,
+    Birth, Config, Driver, Duty, Elector, Floor, Frame, Gate, Incarnation, NodeId, Notice, SteppedDown,
+    Storage, VoteStore,
 };
 
 use crate::announcer::{self, Announcer};

@@ -36,8 +36,8 @@ use elect_core::NodeId;
 use self::bytes::{GREETING, Message, WELCOME, greeting_bytes, refusal_bytes};
 use self::greeting::check_versions;
 pub(crate) use self::greeting::{Greeting, VERSIONS};
-pub(crate) use self::refusal::{HandshakeError, MANY_GROUPS};
 pub use self::refusal::HandshakeRefusal;
+pub(crate) use self::refusal::{HandshakeError, MANY_GROUPS};
 use crate::transport::Stream;
 
 /// The dialler's side: greets, and checks who answers.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, HandoverRequest, Incarnation, LinkState, NodeId, Notice,
-    Position, StepDown, SteppedDown, StorageFailed, Time,
+    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, HandoverRequest, Incarnation, LinkState,
+    NodeId, Notice, Position, StepDown, SteppedDown, StorageFailed, Time,
 };
 
 use crate::announcer::Announcer;
@@ -311,7 +311,12 @@ impl Seat {
         None
     }
 
-    pub(crate) fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
+    pub(crate) fn on_command(
+        &mut self,
+        command: Command,
+        ending: &mut Option<Ended>,
+        leaving: &mut Option<Time>,
+    ) {
         let now = clock::now();
         self.effects.now = now;
         let (elector, effects) = (&mut self.elector, &mut self.effects);

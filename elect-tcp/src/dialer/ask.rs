@@ -84,7 +84,8 @@ impl<T: Transport> Asker<T> {
             let answer = handshake::dial(&mut stream, &greeting, timeouts.handshake);
             if let (Some(roster), Ok(_)) = (&roster, &answer) {
                 // What is not answered is asked again.
-                let _ = roster.introduce(&mut stream, Scope::Unsettled, &greeting, &inbox, timeouts.handshake);
+                let _ =
+                    roster.introduce(&mut stream, Scope::Unsettled, &greeting, &inbox, timeouts.handshake);
             }
             if let Err(HandshakeError::Refused(refusal)) = answer
                 && let Some(said) = refusal.rejection()

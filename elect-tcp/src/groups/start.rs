@@ -57,9 +57,11 @@ pub(super) struct Process {
 pub(super) fn start_process<T: Transport>(config: NodeConfig, transport: T) -> io::Result<Process> {
     let elect = config.elect().clone();
     let counters = Arc::new(Counters::new(Measures::new(elect.cluster(), elect.node(), [])));
-    let peers: Vec<_> = elect.members().iter().map(|member| member.id).filter(|id| *id != elect.node()).collect();
+    let peers: Vec<_> =
+        elect.members().iter().map(|member| member.id).filter(|id| *id != elect.node()).collect();
     let rosters = Rosters::new(peers.iter().copied());
-    let introduce = |config: &NodeConfig, address, listen| Introduction::of_process(config.elect(), address, listen);
+    let introduce =
+        |config: &NodeConfig, address, listen| Introduction::of_process(config.elect(), address, listen);
     let assembly = Assembly::new(config, transport, introduce, counters, Some(rosters.clone()));
     let threads = assembly.threads.clone();
     start_threads(assembly, elect, peers, rosters).inspect_err(|_| {
@@ -153,8 +155,7 @@ impl Process {
             now: clock::now(),
         };
         told.resolve(&mut effects);
-        let vault =
-            Vault { store, floor, counters: Arc::clone(&counters), _tenancy: Arc::clone(&tenancy) };
+        let vault = Vault { store, floor, counters: Arc::clone(&counters), _tenancy: Arc::clone(&tenancy) };
         let group = Group {
             key,
             seat: Seat { elector, effects, counters: Arc::clone(&counters), introduction },

@@ -219,11 +219,8 @@ impl Thread {
             }
         }
         self.rosters.on_begun();
-        let reasons: Vec<_> = group
-            .links
-            .keys()
-            .filter_map(|id| Some((*id, self.peers.get(id)?.reason.clone()?)))
-            .collect();
+        let reasons: Vec<_> =
+            group.links.keys().filter_map(|id| Some((*id, self.peers.get(id)?.reason.clone()?))).collect();
         self.groups.insert(number, group);
         self.retry_at = self.retry_at.min(clock::now() + RETRY_AFTER);
         let is_late = self.leaving.is_some();
@@ -352,8 +349,7 @@ impl Thread {
         incarnation: Incarnation,
         refusal: Option<HandshakeRefusal>,
     ) {
-        let is_of_this_life =
-            |group: &&Group| group.seat.introduction.incarnation() == incarnation;
+        let is_of_this_life = |group: &&Group| group.seat.introduction.incarnation() == incarnation;
         if self.groups.get(&number).filter(is_of_this_life).is_none() {
             return;
         }

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use elect_core::{ClusterId, Config, ConfigBuilder, Detection, Duty, NoLog, NodeId, Notice, Raised, SteppedDown, Stopped};
+use elect_core::{
+    ClusterId, Config, ConfigBuilder, Detection, Duty, NoLog, NodeId, Notice, Raised, SteppedDown, Stopped,
+};
 use elect_tcp::{Ended, Events, Groups, HostEvent, NodeConfig, NodeHandle, NodeNotice, VoteFile};
 use tempfile::TempDir;
 
@@ -75,11 +77,10 @@ impl Sites {
 
     pub(crate) fn start_site(&mut self, index: usize, listener: TcpListener) {
         let peers = self.names.iter().zip(&self.addresses);
-        let config =
-            NodeConfig::builder_for_groups(cluster(), self.names[index], self.names.iter().copied())
-                .unwrap()
-                .peers(peers.map(|(name, address)| (*name, address.to_string())))
-                .listener(listener);
+        let config = NodeConfig::builder_for_groups(cluster(), self.names[index], self.names.iter().copied())
+            .unwrap()
+            .peers(peers.map(|(name, address)| (*name, address.to_string())))
+            .listener(listener);
         let groups = Groups::start(config.build().unwrap()).unwrap();
         self.sites[index] = Some(Site { name: self.names[index], groups, members: BTreeMap::new() });
     }
@@ -152,9 +153,12 @@ impl Sites {
             self.wait(&format!("leader of group {number}"), |sites| {
                 let Some(leader) = sites.leader(number) else { return false };
                 let name = sites.names[leader];
-                sites.sites.iter().flatten().filter(|site| site.name != name).all(|site| {
-                    site.members.get(&number).is_none_or(|member| member.follows == Some(name))
-                })
+                sites
+                    .sites
+                    .iter()
+                    .flatten()
+                    .filter(|site| site.name != name)
+                    .all(|site| site.members.get(&number).is_none_or(|member| member.follows == Some(name)))
             });
         }
     }
