@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 use super::{BOUND, Unpark, id};
 
+/// Such as a lease, which tells nobody when it begins.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// This process' node of one group, and what its host knows.
 pub(crate) struct Member {
     pub(crate) handle: NodeHandle,
@@ -163,12 +166,15 @@ impl Sites {
         }
     }
 
-    /// Plays every host until `reached` holds.
+    /// Plays every host until `reached` holds; what no event tells is looked at now and then.
     pub(crate) fn wait(&mut self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + BOUND;
         while !reached(self) {
-            let Some((index, number, event)) = self.next(deadline) else { self.give_up(what) };
-            self.host(index, number, event);
+            if let Some((index, number, event)) = self.next(Instant::now() + LOOK_AGAIN) {
+                self.host(index, number, event);
+            } else if Instant::now() >= deadline {
+                self.give_up(what);
+            }
         }
     }
 
@@ -206,8 +212,7 @@ impl Sites {
             if left.is_zero() {
                 return None;
             }
-            // A lease tells nobody when it begins.
-            thread::park_timeout(left.min(Duration::from_secs(1)));
+            thread::park_timeout(left);
         }
     }
 
