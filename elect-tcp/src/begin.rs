@@ -39,7 +39,8 @@ pub(crate) fn begin<S: VoteStore, F: Floor>(
 ) -> Result<Begun<S>, StartError> {
     let OpenStore { mut store, record, name, found } = store;
     let peers = config.members().iter().map(|member| member.id);
-    let counters = Arc::new(Counters::new(Measures::new(config.cluster(), config.node(), peers)));
+    let measures = Measures::new(config.cluster(), config.group(), config.node(), peers);
+    let counters = Arc::new(Counters::new(measures));
     let (mut announcer, events) = announcer::stream(config.node(), Arc::clone(&counters));
     for notice in found {
         announcer.tell(HostEvent::Happened(notice));

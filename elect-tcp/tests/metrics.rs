@@ -98,7 +98,7 @@ fn a_group_tells_everything_that_it_names() {
     let values = Values::default();
     metrics::set_global_recorder(Kept(Arc::clone(&values))).map_err(|_| ()).unwrap();
     let value = |name: &str, labels: &str| {
-        let wanted = format!("{name}{{cluster=test,{labels}}}");
+        let wanted = format!("{name}{{cluster=test,group=0,{labels}}}");
         values.lock().unwrap().get(&wanted).copied().unwrap_or_default()
     };
     let mut cluster = Cluster::start(&["a", "b", "c"]);

@@ -56,7 +56,7 @@ pub(super) struct Process {
 /// Starts every thread. If one cannot be started, the others end.
 pub(super) fn start_process<T: Transport>(config: NodeConfig, transport: T) -> io::Result<Process> {
     let elect = config.elect().clone();
-    let counters = Arc::new(Counters::new(Measures::new(elect.cluster(), elect.node(), [])));
+    let counters = Arc::new(Counters::new(Measures::of_process(elect.cluster(), elect.node())));
     let peers: Vec<_> =
         elect.members().iter().map(|member| member.id).filter(|id| *id != elect.node()).collect();
     let rosters = Rosters::new(peers.iter().copied());
