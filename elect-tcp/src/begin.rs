@@ -96,7 +96,7 @@ impl Driver for Bootstrap {
 
 /// What the steps before there were threads have led to.
 pub(crate) struct Told {
-    told: Vec<HostEvent>,
+    events: Vec<HostEvent>,
     sent: Vec<(NodeId, Frame)>,
     gate: Option<Gate>,
 }
@@ -105,14 +105,14 @@ impl Bootstrap {
     /// The announcer, and what is still to be carried out.
     pub(crate) fn split(self) -> (Announcer, Told) {
         let Self { announcer, told, sent, gate } = self;
-        (announcer, Told { told, sent, gate })
+        (announcer, Told { events: told, sent, gate })
     }
 }
 
 impl Told {
     /// Carries it out.
     pub(crate) fn resolve(self, effects: &mut Effects) {
-        for event in self.told {
+        for event in self.events {
             effects.tell(event);
         }
         for (to, frame) in self.sent {

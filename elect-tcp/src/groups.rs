@@ -17,28 +17,10 @@ use crate::handle::{NodeHandle, SHUTDOWN_BOUND, ShutdownError};
 use crate::handshake::MANY_GROUPS;
 use crate::link::RefusedDialler;
 use crate::open_store::OpenStore;
-use crate::start_error::StartError;
+use crate::start_error::{StartError, StartGroupError};
 use crate::stream::Events;
 use crate::tcp::TcpTransport;
 use crate::transport::Transport;
-
-/// Why a group did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartGroupError {
-    /// The group's configuration does not fit this process.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A group of that number runs in this process, or its last save is not over.
-    #[error("group {0} runs in this process, or its last save is not over")]
-    Taken(u32),
-    /// The process' groups have ended.
-    #[error("the groups of this process have ended")]
-    Ended,
-    /// The node of this group did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
 
 /// This process' nodes of any number of groups. Cheap to clone.
 ///

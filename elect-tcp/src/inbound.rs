@@ -8,7 +8,6 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
-pub(crate) use self::groups::Many;
 pub(crate) use self::judge::{Judge, judge};
 use self::slots::Guest;
 pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
@@ -23,6 +22,7 @@ use crate::link::InboundFailure;
 use crate::measures::label;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
+use crate::roster::Many;
 use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport, Unproven};
 

@@ -67,7 +67,7 @@ pub use elect_core::Address;
 pub use event::{Ended, HostEvent, NodeNotice};
 #[cfg(feature = "faults")]
 pub use faults::{Fault, Faults, FaultyStream, FaultyTransport};
-pub use groups::{Groups, StartGroupError};
+pub use groups::Groups;
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 pub use link::{InboundFailure, Link, LinkEnd, RefusedDialler};
@@ -80,7 +80,7 @@ pub use node_status::{NodeExplanation, NodeStatus};
 pub use observed::{DutySummary, Observed};
 pub use open_store::OpenStore;
 pub use role::Role;
-pub use start_error::StartError;
+pub use start_error::{StartError, StartGroupError};
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
 #[cfg(feature = "tls")]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use elect_core::NodeId;
 
 use crate::handshake::{self, Greeting, HandshakeError};
@@ -45,6 +45,20 @@ impl Rosters {
     /// A group has begun.
     pub(crate) fn on_begun(&self) {
         self.restarts.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// What reading the streams of many groups needs.
+pub(crate) struct Many {
+    /// See [`Rosters::restarts`].
+    pub(crate) restarts: Arc<AtomicU64>,
+    /// Disconnected when the node ends.
+    pub(crate) stop: Receiver<()>,
+}
+
+impl Many {
+    pub(crate) const fn new(restarts: Arc<AtomicU64>, stop: Receiver<()>) -> Self {
+        Self { restarts, stop }
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use elect_core::{StartRefused, StorageFailed};
 
+use crate::config::ConfigError;
 use crate::vote_file::VoteFileError;
 
 /// Why a node did not start.
@@ -29,4 +30,22 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+/// Why a group did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartGroupError {
+    /// The group's configuration does not fit this process.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A group of that number runs in this process, or its last save is not over.
+    #[error("group {0} runs in this process, or its last save is not over")]
+    Taken(u32),
+    /// The process' groups have ended.
+    #[error("the groups of this process have ended")]
+    Ended,
+    /// The node of this group did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }

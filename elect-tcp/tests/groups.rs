@@ -31,15 +31,15 @@ fn a_hundred_groups_of_three_share_a_handful_of_threads_and_each_elects() {
     for number in 0..100 {
         sites.add_everywhere(number);
     }
-    for site in sites.sites.iter().flatten() {
+    for site in sites.running.iter().flatten() {
         let threads = site.groups.threads();
         assert!(threads <= THREADS_MAX, "{threads} threads");
     }
     sites.wait_until_settled(0..100);
-    let threads: usize = sites.sites.iter().flatten().map(|site| site.groups.threads()).sum();
+    let threads: usize = sites.running.iter().flatten().map(|site| site.groups.threads()).sum();
     assert!(threads <= 3 * THREADS_MAX, "{threads} threads for 300 nodes");
     // One process goes: whatever it led is led by another.
-    let gone = sites.sites[0].take().unwrap();
+    let gone = sites.running[0].take().unwrap();
     gone.groups.shutdown_at_once(BOUND).unwrap();
     assert_eq!(gone.groups.threads(), 0);
     sites.wait_until_settled(0..100);
@@ -114,7 +114,7 @@ fn a_twin_of_one_group_is_refused_and_stops_alone() {
     sites.member(twin, 1).handle.shutdown_at_once(BOUND).unwrap();
     // Its vote file is lost, and somebody takes that for a first boot.
     fs::remove_file(sites.vote_file(twin, 1)).unwrap();
-    sites.sites[twin].as_mut().unwrap().members.remove(&1);
+    sites.running[twin].as_mut().unwrap().members.remove(&1);
     sites.add(twin, 1, &NAMES);
     sites.wait("end of the twin", |sites| sites.member(twin, 1).stopped.is_some());
     assert!(
@@ -191,7 +191,7 @@ fn groups_come_and_go_and_a_peer_that_lacks_one_says_so() {
     let ending = std::thread::spawn(move || handle.shutdown().unwrap());
     sites.wait("end", |sites| sites.member(leader, 8).ended.is_some());
     ending.join().unwrap();
-    let gone = sites.sites[leader].as_mut().unwrap().members.remove(&8).unwrap();
+    let gone = sites.running[leader].as_mut().unwrap().members.remove(&8).unwrap();
     assert_eq!(gone.ended, Some(Ended::Shutdown));
     assert!(
         matches!(gone.losses[..], [loss] if matches!(loss.reason, StepDown::HandedOver { .. })),
@@ -207,7 +207,7 @@ fn groups_come_and_go_and_a_peer_that_lacks_one_says_so() {
     sites.assert_no_loss([7]);
     // The last handle of a group is its end.
     drop(gone);
-    let abandoned = sites.sites[leader].as_mut().unwrap().members.remove(&7).unwrap();
+    let abandoned = sites.running[leader].as_mut().unwrap().members.remove(&7).unwrap();
     drop(abandoned.handle);
     hear(&abandoned.events, "end", |event| matches!(event, HostEvent::Ended(Ended::Shutdown)).then_some(()));
     sites.wait_until_settled([7, 8]);
@@ -262,7 +262,7 @@ fn all_groups_end_with_their_process_after_a_handover() {
     let ending = std::thread::spawn(move || groups.shutdown().unwrap());
     sites.wait("end", |sites| sites.site(leader).members.values().all(|member| member.ended.is_some()));
     ending.join().unwrap();
-    let gone = sites.sites[leader].take().unwrap();
+    let gone = sites.running[leader].take().unwrap();
     for member in gone.members.values() {
         assert_eq!(member.ended, Some(Ended::Shutdown));
         assert!(
@@ -368,7 +368,7 @@ fn process_that_is_killed() {
 fn the_kill_of_one_process_fails_all_its_groups_over() {
     let mut sites = Sites::start(&NAMES);
     sites.tune = |builder| builder.crash_evidence(true);
-    sites.sites[2].take().unwrap().groups.shutdown_at_once(BOUND).unwrap();
+    sites.running[2].take().unwrap().groups.shutdown_at_once(BOUND).unwrap();
     let addresses: Vec<_> = sites.addresses.iter().map(ToString::to_string).collect();
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "process_that_is_killed"])

@@ -18,14 +18,11 @@ impl Deadlines {
 
     /// That group waits for `at` now.
     pub(super) fn set(&mut self, group: u32, at: Time) {
-        let place = match self.places.get(&group) {
-            Some(&place) => place,
-            None => {
-                self.heap.push((at, group));
-                self.places.insert(group, self.heap.len() - 1);
-                self.heap.len() - 1
-            }
-        };
+        let place = self.places.get(&group).copied().unwrap_or(self.heap.len());
+        if place == self.heap.len() {
+            self.heap.push((at, group));
+            self.places.insert(group, place);
+        }
         self.heap[place].0 = at;
         let place = self.rise(place);
         self.sink(place);

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use elect_core::{Address, Config, Floor, NodeId, Time, VoteStore};
 
-use super::StartGroupError;
 use super::deadlines::Deadlines;
 use super::desk::{Control, GroupDesk, Line};
 use super::group::{Group, GroupLink};
@@ -33,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::own_address::OwnAddress;
 use crate::refusals::Refusals;
 use crate::roster::Rosters;
+use crate::start_error::StartGroupError;
 use crate::stream::Events;
 use crate::transport::Transport;
 
@@ -64,7 +64,7 @@ pub(super) fn start_process<T: Transport>(config: NodeConfig, transport: T) -> i
         |config: &NodeConfig, address, listen| Introduction::of_process(config.elect(), address, listen);
     let assembly = Assembly::new(config, transport, introduce, counters, Some(rosters.clone()));
     let threads = assembly.threads.clone();
-    start_threads(assembly, elect, peers, rosters).inspect_err(|_| {
+    start_threads(assembly, elect, &peers, &rosters).inspect_err(|_| {
         let _ = threads.join_all(SHUTDOWN_BOUND);
     })
 }
@@ -72,8 +72,8 @@ pub(super) fn start_process<T: Transport>(config: NodeConfig, transport: T) -> i
 fn start_threads<T: Transport>(
     assembly: Assembly<T>,
     config: Config,
-    peers: Vec<NodeId>,
-    rosters: Rosters,
+    peers: &[NodeId],
+    rosters: &Rosters,
 ) -> io::Result<Process> {
     let Dialers { outboxes, wake_dialer, mut doubts } = assembly.start_dialers()?;
     let ask = inbound::judge(assembly.inbox.0.clone(), assembly.stop.clone());
@@ -100,7 +100,7 @@ fn start_threads<T: Transport>(
         serial: AtomicU64::new(0),
         refusals: assembly.refusals.clone(),
         counters: Arc::clone(&assembly.counters),
-        peers: peers.clone(),
+        peers: peers.to_vec(),
     };
     let savers = Savers::new(assembly.threads.clone(), saved_in);
     let thread = Thread {

@@ -13,7 +13,7 @@ use elect_core::{Address, Incarnation, LinkState, NodeId, Time};
 
 use super::deadlines::Deadlines;
 use super::desk::Control;
-use super::group::Group;
+use super::group::{Group, GroupLink};
 use super::savers::{GroupKey, Saved, Savers};
 use crate::clock;
 use crate::counters::Counters;
@@ -180,7 +180,7 @@ impl Thread {
         for peer in group.links.keys().filter_map(|peer| self.peers.get(peer)) {
             peer.roster.remove(number);
         }
-        let Group { mut seat, links, ended: flag, vault, _answering, _tenancy, .. } = group;
+        let Group { mut seat, links, ended: flag, .. } = group;
         // An elector that has panicked may do so again.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| seat.resign()));
         flag.store(true, Ordering::SeqCst);
@@ -190,7 +190,6 @@ impl Thread {
                 let _ = peer.doubt.try_send(());
             }
         }
-        drop((vault, _answering, _tenancy));
     }
 
     fn on_control(&mut self, control: Control) {
@@ -349,8 +348,8 @@ impl Thread {
         incarnation: Incarnation,
         refusal: Option<HandshakeRefusal>,
     ) {
-        let is_of_this_life = |group: &&Group| group.seat.introduction.incarnation() == incarnation;
-        if self.groups.get(&number).filter(is_of_this_life).is_none() {
+        let life = self.groups.get(&number).map(|group| group.seat.introduction.incarnation());
+        if life != Some(incarnation) {
             return;
         }
         let Some(peer) = self.peers.get(&id) else { return };
@@ -376,7 +375,7 @@ impl Thread {
         let (mut answer, mut asks) = (Err(HandshakeRefusal::Stopped(greeting.addressee)), false);
         self.drive(number, |group| {
             answer = group.let_in(greeting, &from);
-            let is_waiting = |link: &mut super::group::GroupLink| !link.is_welcome && link.may_ask(now);
+            let is_waiting = |link: &mut GroupLink| !link.is_welcome && link.may_ask(now);
             asks = answer.is_ok() && group.links.get_mut(&id).is_some_and(is_waiting);
         });
         // It is there: it may let this node in now.

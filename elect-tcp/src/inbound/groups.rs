@@ -1,10 +1,9 @@
 //! A stream that carries the frames of many groups: first each is introduced, then they follow, mixed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::{bounded, select};
 use elect_core::{Address, Frame, NodeId};
 
 use super::slots::Guest;
@@ -14,21 +13,8 @@ use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal, MANY_GR
 use crate::judgement::{Claim, Judgement};
 use crate::link::InboundFailure;
 use crate::orchestrator::Input;
+use crate::roster::Many;
 use crate::transport::Stream;
-
-/// What reading the streams of many groups needs.
-pub(crate) struct Many {
-    /// See [`Rosters::restarts`](crate::roster::Rosters::restarts).
-    restarts: Arc<AtomicU64>,
-    /// Disconnected when the node ends.
-    stop: Receiver<()>,
-}
-
-impl Many {
-    pub(crate) const fn new(restarts: Arc<AtomicU64>, stop: Receiver<()>) -> Self {
-        Self { restarts, stop }
-    }
-}
 
 /// What a stream has brought of each group.
 struct Heard {
@@ -36,7 +22,7 @@ struct Heard {
     /// See [`Rosters::restarts`](crate::roster::Rosters::restarts).
     restarts: u64,
     /// A frame of some group has counted: the stream is that of its peer.
-    is_heard: bool,
+    has_counted: bool,
 }
 
 #[derive(Default)]
@@ -67,7 +53,7 @@ impl InboundConnections {
         }
         let is_proven = stream.proven().is_some();
         let (mut frames, mut heard) =
-            (Frames::new(stream), Heard { groups: HashMap::new(), restarts: 0, is_heard: false });
+            (Frames::new(stream), Heard { groups: HashMap::new(), restarts: 0, has_counted: false });
         loop {
             if let Err(error) = frames.fill() {
                 return End::of(&error);
@@ -152,8 +138,8 @@ impl InboundConnections {
             return;
         }
         hearing.is_heard = true;
-        if !heard.is_heard {
-            heard.is_heard = true;
+        if !heard.has_counted {
+            heard.has_counted = true;
             self.slots().hear(guest);
             (self.learn)(guest.peer, &greeting.listen, from);
         }

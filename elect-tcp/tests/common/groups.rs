@@ -42,7 +42,7 @@ pub(crate) struct Sites {
     pub(crate) directory: PathBuf,
     pub(crate) names: Vec<NodeId>,
     pub(crate) addresses: Vec<SocketAddr>,
-    pub(crate) sites: Vec<Option<Site>>,
+    pub(crate) running: Vec<Option<Site>>,
     pub(crate) tune: fn(ConfigBuilder) -> ConfigBuilder,
     _own: Option<TempDir>,
 }
@@ -56,7 +56,7 @@ impl Sites {
             directory: directory.path().to_owned(),
             names: names.iter().map(|name| id(name)).collect(),
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
-            sites: names.iter().map(|_| None).collect(),
+            running: names.iter().map(|_| None).collect(),
             tune: |builder| builder,
             _own: Some(directory),
         };
@@ -72,7 +72,7 @@ impl Sites {
             directory,
             names: names.iter().map(|name| id(name)).collect(),
             addresses,
-            sites: names.iter().map(|_| None).collect(),
+            running: names.iter().map(|_| None).collect(),
             tune: |builder| builder,
             _own: None,
         }
@@ -85,7 +85,7 @@ impl Sites {
             .peers(peers.map(|(name, address)| (*name, address.to_string())))
             .listener(listener);
         let groups = Groups::start(config.build().unwrap()).unwrap();
-        self.sites[index] = Some(Site { name: self.names[index], groups, members: BTreeMap::new() });
+        self.running[index] = Some(Site { name: self.names[index], groups, members: BTreeMap::new() });
     }
 
     pub(crate) fn elect(&self, index: usize, number: u32, members: &[&str]) -> Config {
@@ -122,7 +122,7 @@ impl Sites {
             stopped: None,
             ended: None,
         };
-        self.sites[index].as_mut().unwrap().members.insert(number, member);
+        self.running[index].as_mut().unwrap().members.insert(number, member);
     }
 
     pub(crate) fn add_everywhere(&mut self, number: u32) {
@@ -134,7 +134,7 @@ impl Sites {
     }
 
     pub(crate) fn site(&self, index: usize) -> &Site {
-        self.sites[index].as_ref().expect("this process runs")
+        self.running[index].as_ref().expect("this process runs")
     }
 
     pub(crate) fn member(&self, index: usize, number: u32) -> &Member {
@@ -147,7 +147,7 @@ impl Sites {
             let member = site.members.get(&number);
             member.is_some_and(|member| member.in_office && member.handle.is_leader())
         };
-        self.sites.iter().position(|site| site.as_ref().is_some_and(leads))
+        self.running.iter().position(|site| site.as_ref().is_some_and(leads))
     }
 
     /// Waits until each of those groups has a leader, and every other node that runs follows it.
@@ -188,7 +188,7 @@ impl Sites {
     pub(crate) fn assert_no_loss(&mut self, numbers: impl IntoIterator<Item = u32>) {
         self.catch_up();
         for number in numbers {
-            for site in self.sites.iter().flatten() {
+            for site in self.running.iter().flatten() {
                 let Some(member) = site.members.get(&number) else { continue };
                 assert!(member.losses.is_empty(), "group {number} of {}: {:?}", site.name, member.losses);
             }
@@ -198,7 +198,7 @@ impl Sites {
     fn next(&self, deadline: Instant) -> Option<(usize, u32, HostEvent)> {
         let waker = Arc::new(Unpark(thread::current())).into();
         loop {
-            for (index, site) in self.sites.iter().enumerate() {
+            for (index, site) in self.running.iter().enumerate() {
                 for (number, member) in site.iter().flat_map(|site| &site.members) {
                     if member.ended.is_some() {
                         continue;
@@ -217,7 +217,7 @@ impl Sites {
     }
 
     fn host(&mut self, index: usize, number: u32, event: HostEvent) {
-        let site = self.sites[index].as_mut().expect("this process runs");
+        let site = self.running[index].as_mut().expect("this process runs");
         let member = site.members.get_mut(&number).expect("this group runs");
         match event {
             HostEvent::Act(
@@ -243,10 +243,11 @@ impl Sites {
 
     fn give_up(&self, what: &str) -> ! {
         let mut explained = String::new();
-        for site in self.sites.iter().flatten() {
+        for site in self.running.iter().flatten() {
             for (number, member) in &site.members {
                 if explained.len() < 20_000 && member.ended.is_none() {
-                    explained += &format!("{} {number}: {:?}\n", site.name, member.handle.explain());
+                    let node = format!("{} {number}: {:?}\n", site.name, member.handle.explain());
+                    explained.push_str(&node);
                 }
             }
         }
