@@ -157,7 +157,7 @@ impl Sites {
                 let Some(leader) = sites.leader(number) else { return false };
                 let name = sites.names[leader];
                 sites
-                    .sites
+                    .running
                     .iter()
                     .flatten()
                     .filter(|site| site.name != name)
