@@ -168,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_takes_the_place_of_none_of_another_group() {
+        let (outbox, outgoing) = outbox(Arc::default());
+        let of = |group, sent| {
+            let mut frame = heartbeat(sent);
+            frame.header.group = group;
+            frame
+        };
+        for (group, sent) in [(1, 1), (2, 2), (3, 3), (2, 4), (1, 5)] {
+            outbox.put(&of(group, sent), NOW);
+        }
+        assert_eq!(taken(&outgoing), [3, 4, 5]);
+    }
+
+    #[test]
     fn what_is_taken_while_more_is_put_stays_in_order() {
         let (outbox, outgoing) = outbox(Arc::default());
         let taker = std::thread::spawn(move || {

@@ -43,6 +43,19 @@ fn a_hundred_groups_of_three_share_a_handful_of_threads_and_each_elects() {
     sites.wait_until_settled(0..100);
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn groups_share_streams_over_tls() {
+    let mut sites = Sites::start_over_tls(&NAMES);
+    for number in 0..10 {
+        sites.add_everywhere(number);
+    }
+    sites.wait_until_settled(0..10);
+    let gone = sites.running[0].take().unwrap();
+    gone.groups.shutdown_at_once(BOUND).unwrap();
+    sites.wait_until_settled(0..10);
+}
+
 /// A vote store that hangs from its second save on, until the sender is dropped.
 struct Hanging {
     saves: u32,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use elect_core::{
     ClusterId, Config, ConfigBuilder, Detection, Duty, NoLog, NodeId, Notice, Raised, SteppedDown, Stopped,
 };
-use elect_tcp::{Ended, Events, Groups, HostEvent, NodeConfig, NodeHandle, NodeNotice, VoteFile};
+use elect_tcp::{
+    Ended, Events, Groups, HostEvent, NodeConfig, NodeConfigBuilder, NodeHandle, NodeNotice, VoteFile,
+};
 use tempfile::TempDir;
 
 use super::{BOUND, Unpark, id};
@@ -37,6 +39,9 @@ pub(crate) struct Site {
     pub(crate) members: BTreeMap<u32, Member>,
 }
 
+/// Adds what makes streams secure.
+type Secure = fn(&Path, NodeId, NodeConfigBuilder) -> NodeConfigBuilder;
+
 /// Some processes on loopback.
 pub(crate) struct Sites {
     pub(crate) directory: PathBuf,
@@ -44,12 +49,26 @@ pub(crate) struct Sites {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) running: Vec<Option<Site>>,
     pub(crate) tune: fn(ConfigBuilder) -> ConfigBuilder,
+    secure: Secure,
     _own: Option<TempDir>,
 }
 
 impl Sites {
     /// Starts a process of each name, without groups.
     pub(crate) fn start(names: &[&str]) -> Self {
+        Self::begin(names, |_, _| (), |_, _, builder| builder)
+    }
+
+    /// The same over TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_over_tls(names: &[&str]) -> Self {
+        let prepare = |directory: &Path, names: &[&str]| drop(super::certificates::issued(directory, names));
+        Self::begin(names, prepare, |directory, name, builder| {
+            builder.tls(super::certificates::by_authority(directory, name.as_str()))
+        })
+    }
+
+    fn begin(names: &[&str], prepare: fn(&Path, &[&str]), secure: Secure) -> Self {
         let listeners: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
         let mut sites = Self {
@@ -58,8 +77,10 @@ impl Sites {
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
             running: names.iter().map(|_| None).collect(),
             tune: |builder| builder,
+            secure,
             _own: Some(directory),
         };
+        prepare(&sites.directory, names);
         for (index, listener) in listeners.into_iter().enumerate() {
             sites.start_site(index, listener);
         }
@@ -74,6 +95,7 @@ impl Sites {
             addresses,
             running: names.iter().map(|_| None).collect(),
             tune: |builder| builder,
+            secure: |_, _, builder| builder,
             _own: None,
         }
     }
@@ -84,6 +106,7 @@ impl Sites {
             .unwrap()
             .peers(peers.map(|(name, address)| (*name, address.to_string())))
             .listener(listener);
+        let config = (self.secure)(&self.directory, self.names[index], config);
         let groups = Groups::start(config.build().unwrap()).unwrap();
         self.running[index] = Some(Site { name: self.names[index], groups, members: BTreeMap::new() });
     }
