@@ -215,6 +215,10 @@ fn groups_come_and_go_and_a_peer_that_lacks_one_says_so() {
     // Its number and its vote file are free.
     sites.add(leader, 8, &NAMES);
     sites.wait_until_settled([8]);
+    let is_heard = |link: &elect_tcp::Link| link.inbound.is_up && link.outbound.is_up;
+    sites.wait("peers on the streams that stood before", |sites| {
+        sites.member(leader, 8).handle.links().unwrap().iter().all(is_heard)
+    });
     sites.assert_no_loss([7]);
     // The last handle of a group is its end.
     drop(gone);
