@@ -4,8 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use elect_core::{Address, NodeId};
+use elect_core::{Address, ClusterId, NodeId};
 
+use crate::handshake::MANY_GROUPS;
 use crate::vote_file::VoteSyncs;
 
 /// A node's configuration that cannot work, with the field, the value and the rule.
@@ -58,6 +59,18 @@ impl NodeConfig {
     /// [`Node::start_with`](crate::Node::start_with).
     pub fn builder_without_file(elect: elect_core::Config) -> NodeConfigBuilder {
         Self::collect(elect, None)
+    }
+
+    /// The same for [`Groups`](crate::Groups): the process of `node` among those that its groups may have members in. Every
+    /// other one is a peer with an address; the processes need not be given the same list.
+    pub fn builder_for_groups(
+        cluster: ClusterId,
+        node: NodeId,
+        others: impl IntoIterator<Item = NodeId>,
+    ) -> Result<NodeConfigBuilder, elect_core::ConfigError> {
+        let others = others.into_iter().filter(|other| *other != node);
+        let elect = elect_core::Config::builder(cluster, node).voters([node]).observers(others);
+        Ok(Self::collect(elect.group(MANY_GROUPS).build()?, None))
     }
 
     fn collect(elect: elect_core::Config, vote_file: Option<PathBuf>) -> NodeConfigBuilder {

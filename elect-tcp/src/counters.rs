@@ -82,6 +82,6 @@ impl Counts {
 impl Default for Counters {
     fn default() -> Self {
         let harness = elect_harness::cluster();
-        Self::new(Measures::new(harness, elect_harness::id("a"), []))
+        Self::new(Measures::new(harness, 0, elect_harness::id("a"), []))
     }
 }

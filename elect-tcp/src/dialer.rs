@@ -18,6 +18,7 @@ use crate::handshake::{self, HandshakeError, HandshakeRefusal};
 use crate::introduction::Introduction;
 use crate::orchestrator::Input;
 use crate::outbox::Outgoing;
+use crate::roster::{Roster, Scope};
 use crate::threads::Threads;
 use crate::transport::{DialError, Stream, Transport, TrySend};
 
@@ -26,6 +27,8 @@ pub(crate) struct Dialer<T> {
     pub(crate) peer: NodeId,
     pub(crate) transport: Arc<T>,
     pub(crate) introduction: Introduction,
+    /// The groups that share the streams to this peer, where there may be many.
+    pub(crate) roster: Option<Roster>,
     pub(crate) outgoing: Outgoing,
     /// The peer has dialled this node: it is there.
     pub(crate) woken: Receiver<()>,
@@ -70,6 +73,15 @@ impl From<io::Error> for ConnectError {
     }
 }
 
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Refused(refusal) => Self::Unwelcome(refusal),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 impl<T: Transport> Dialer<T> {
     /// The thread.
     pub(crate) fn run(self) {
@@ -82,6 +94,7 @@ impl<T: Transport> Dialer<T> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
         let (mut wakes, mut asked) = (Wakes::new(Instant::now()), Asked::default());
         loop {
+            self.wait_until_wanted()?;
             let attempt_began = clock::now();
             let wait = match self.connect() {
                 Ok(connection) => {
@@ -121,6 +134,21 @@ impl<T: Transport> Dialer<T> {
         }
     }
 
+    /// Whether many groups might share the streams to this peer, and none does.
+    fn is_unwanted(&self) -> bool {
+        self.roster.as_ref().is_some_and(Roster::is_empty)
+    }
+
+    fn wait_until_wanted(&self) -> Result<(), Stopped> {
+        while self.is_unwanted() {
+            select! {
+                recv(self.stop) -> _ => return Err(Stopped),
+                recv(self.doubted) -> doubted => doubted.map_err(|_| Stopped)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Waits before the next attempt, but not while the peer shows that it is there, unless it does so without end.
     fn rest(&self, wait: Duration, wakes: &mut Wakes) -> Result<(), Stopped> {
         let until = Instant::now() + wait;
@@ -144,11 +172,12 @@ impl<T: Transport> Dialer<T> {
         })?;
         let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
         let greeting = self.introduction.to(self.peer);
-        handshake::dial(&mut stream, &greeting, self.timeouts.handshake).map_err(|error| match error {
-            HandshakeError::Refused(refusal) => ConnectError::Unwelcome(refusal),
-            error => ConnectError::Failed(error.to_string()),
-        })?;
+        handshake::dial(&mut stream, &greeting, self.timeouts.handshake)?;
         self.transport.welcomed(self.peer, &stream.remote());
+        if let Some(roster) = &self.roster {
+            let timeout = self.timeouts.handshake;
+            roster.introduce(&mut stream, Scope::All, &greeting, &self.inbox, timeout)?;
+        }
         stream.set_timeouts(None, Some(self.timeouts.stall))?;
         let closed = self.watch(&stream)?;
         let sender = stream.sender()?;
@@ -183,8 +212,15 @@ impl<T: Transport> Dialer<T> {
                 recv(self.doubted) -> doubted => {
                     // Without an orchestrator there are no batches either.
                     doubted.map_err(|_| Stopped)?;
-                    self.asker().ask(asked);
-                    continue;
+                    if !self.is_unwanted() {
+                        self.asker().ask(asked);
+                        continue;
+                    }
+                    // The last frames may wait.
+                    let Ok(batch) = self.outgoing.batches.try_recv() else {
+                        return Ok("no group needs it".into());
+                    };
+                    Ok(batch)
                 },
             };
             self.counters.sender_wakes.add(1);
@@ -199,6 +235,9 @@ impl<T: Transport> Dialer<T> {
                 });
             }
             self.counters.frames_sent.add(count);
+            if self.is_unwanted() {
+                return Ok("no group needs it".into());
+            }
             oldest = Time::ZERO;
         }
     }
@@ -229,6 +268,7 @@ impl<T: Transport> Dialer<T> {
             peer: self.peer,
             transport: Arc::clone(&self.transport),
             introduction: self.introduction.clone(),
+            roster: self.roster.clone(),
             inbox: self.inbox.clone(),
             closers: self.closers.clone(),
             threads: self.threads.clone(),

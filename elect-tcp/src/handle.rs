@@ -13,22 +13,19 @@ use elect_core::{
 use crate::cells::Cells;
 use crate::clock;
 use crate::counters::{Counters, Counts};
+use crate::desk::Desk;
 use crate::event::Ended;
 use crate::link::{Link, RefusedDialler};
 use crate::node_status::{NodeExplanation, NodeStatus};
 use crate::observed::Observed;
-use crate::orchestrator::{Command, CommandContext};
+use crate::orchestrator::{Command, CommandContext, leave};
 use crate::role::Role;
 use crate::stream::Events;
-use crate::threads::Threads;
 use crate::vote_file::{VoteFileError, VoteFileName};
 use crate::watch::LeaderWatch;
 
 /// How long a shutdown may take: the longest dial, twice over.
 pub(crate) const SHUTDOWN_BOUND: Duration = Duration::from_secs(10);
-/// The least and the most that the elector takes for a handover.
-const HANDOVER_LEAST: Duration = Duration::from_millis(1);
-const HANDOVER_MOST: Duration = Duration::from_hours(1);
 
 /// The node has ended, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,12 +61,11 @@ pub struct NodeHandle {
 
 pub(crate) struct Shared {
     pub(crate) cells: Cells,
-    pub(crate) commands: Sender<Command>,
+    pub(crate) desk: Box<dyn Desk>,
     /// Disconnected when no command is answered any more.
     pub(crate) gone: Receiver<()>,
     /// Holds the newest position: both ends, so that a newer one can take the place of one that waits.
     pub(crate) positions: (Sender<Option<Position>>, Receiver<Option<Position>>),
-    pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) vote_file: Option<VoteFileName>,
 }
@@ -78,7 +74,7 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
             .field("cells", &self.cells)
-            .field("threads", &self.threads.count())
+            .field("threads", &self.desk.threads())
             .finish_non_exhaustive()
     }
 }
@@ -184,9 +180,9 @@ impl NodeHandle {
         self.shared.counters.read()
     }
 
-    /// How many threads the node has now.
+    /// How many threads the node has now; of a group of [`Groups`](crate::Groups), those that all groups share.
     pub fn threads(&self) -> usize {
-        self.shared.threads.count()
+        self.shared.desk.threads()
     }
 
     /// The last durable entry of the host's log. Never blocks, and may be called for every write: the newest position
@@ -198,6 +194,7 @@ impl NodeHandle {
             position = refused;
             let _ = waiting.try_recv();
         }
+        self.shared.desk.position_waits();
     }
 
     /// Where clients reach this node from now on: the other members are told, and so are the hosts of its followers.
@@ -240,7 +237,7 @@ impl NodeHandle {
             elector.on_office(&office, *now).resolve(*effects);
             effects.cells.on_office(elector.status(*now).in_office);
         });
-        let _ = self.shared.commands.send(command);
+        let _ = self.shared.desk.command(command);
     }
 
     /// The catch-up source is lost, or no longer has what it reported.
@@ -308,17 +305,8 @@ impl NodeHandle {
     /// A node that does not even take the request within the bound goes on until it is asked again or the last handle is
     /// dropped.
     pub fn shutdown_within(&self, bound: Duration) -> Result<(), ShutdownError> {
-        let (began, for_handover) = (Instant::now(), (bound / 2).clamp(HANDOVER_LEAST, HANDOVER_MOST));
-        self.end(began, bound, move |context| {
-            let request = HandoverRequest { timeout: Some(for_handover), ..HandoverRequest::default() };
-            // Before office there is nothing to drain: the best member is as good at once. Nor does anybody drain who
-            // has dropped the events.
-            if context.elector.status(context.now).in_office && context.effects.announcer.has_host() {
-                let _ = context.elector.request_handover(request, context.now).resolve(context.effects);
-            }
-            let until = context.now + for_handover;
-            *context.leaving = Some(context.leaving.map_or(until, |earlier| earlier.min(until)));
-        })
+        let (began, for_handover) = (Instant::now(), bound / 2);
+        self.end(began, bound, move |context| leave(context, for_handover))
     }
 
     /// The same without a handover: the node resigns, in favour of the best member that is fit, and what the host has
@@ -334,9 +322,9 @@ impl NodeHandle {
         end: impl FnOnce(&mut CommandContext<'_>) + Send + 'static,
     ) -> Result<(), ShutdownError> {
         // A node that has ended already has only its threads to be joined.
-        let _ = self.shared.commands.send_timeout(Box::new(end), bound);
+        let _ = self.shared.desk.command_within(Box::new(end), bound);
         let left = bound.saturating_sub(began.elapsed());
-        self.shared.threads.join_all(left).map_err(|threads| ShutdownError { waited: bound, threads })
+        self.shared.desk.wait_for_end(left).map_err(|threads| ShutdownError { waited: bound, threads })
     }
 
     /// Has the orchestrator answer a question. It never waits for a disk or a socket, so neither does this.
@@ -346,7 +334,9 @@ impl NodeHandle {
     ) -> Result<R, NodeGone> {
         let (answer, answered) = bounded(1);
         let command: Command = Box::new(move |context| drop(answer.send(question(context))));
-        self.shared.commands.send(command).map_err(|_| NodeGone)?;
+        if !self.shared.desk.command(command) {
+            return Err(NodeGone);
+        }
         // A bounded channel keeps what nobody received, so a command that came too late is not even dropped.
         select! {
             recv(answered) -> answer => answer.map_err(|_| NodeGone),
@@ -358,7 +348,7 @@ impl NodeHandle {
     fn tell(&self, input: impl FnOnce(&mut Elector, Time) -> Step<'_> + Send + 'static) {
         let command: Command =
             Box::new(move |context| input(context.elector, context.now).resolve(context.effects));
-        let _ = self.shared.commands.send(command);
+        let _ = self.shared.desk.command(command);
     }
 
     fn request(

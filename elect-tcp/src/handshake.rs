@@ -18,8 +18,12 @@
 //!  4 addressee: whom the dialler wanted, who listens                             9 own name: wanted, the name of both
 //!  5 unknown name      6 identity: claimed, proven      12 stopped: the listener
 //! 10 life: that of the greeting, that known | where the dialler was seen, where the known life was
-//! 11 went back: the life | epoch u64 | offset: u8 1 and u64, or u8 0
+//! 11 went back: the life | epoch u64 | offset: u8 1 and u64, or u8 0     13 no group: its number u32
 //! ```
+//!
+//! A node of many groups greets, and is answered, as [`MANY_GROUPS`], with a life that nobody judges. On that stream it
+//! then greets once for each group, which is welcome or refused by itself, and once more as the process: frames follow. If
+//! it closes the stream instead, it has only asked.
 //!
 //! The versions come before all else and never move: a body is read only where there is a common one. Later versions may
 //! append to a body: what follows the known fields is ignored.
@@ -32,8 +36,8 @@ use elect_core::NodeId;
 use self::bytes::{GREETING, Message, WELCOME, greeting_bytes, refusal_bytes};
 use self::greeting::check_versions;
 pub(crate) use self::greeting::{Greeting, VERSIONS};
-pub(crate) use self::refusal::HandshakeError;
 pub use self::refusal::HandshakeRefusal;
+pub(crate) use self::refusal::{HandshakeError, MANY_GROUPS};
 use crate::transport::Stream;
 
 /// The dialler's side: greets, and checks who answers.
@@ -44,7 +48,28 @@ pub(crate) fn dial<S: Stream>(
 ) -> Result<Greeting, HandshakeError> {
     let mut timed = Timed { stream, deadline: Instant::now() + timeout };
     timed.write_all(&greeting_bytes(GREETING, own))?;
-    let message = Message::read(&mut timed)?;
+    hear(&mut timed, own)
+}
+
+/// The same for several greetings at once, each of which is answered by itself.
+pub(crate) fn dial_each<S: Stream>(
+    stream: &mut S,
+    greetings: &[Greeting],
+    timeout: Duration,
+) -> Result<Vec<Result<Greeting, HandshakeRefusal>>, HandshakeError> {
+    let mut timed = Timed { stream, deadline: Instant::now() + timeout };
+    let bytes: Vec<_> = greetings.iter().flat_map(|own| greeting_bytes(GREETING, own)).collect();
+    timed.write_all(&bytes)?;
+    let answer = |own| match hear(&mut timed, own) {
+        Err(HandshakeError::Refused(refusal)) => Ok(Err(refusal)),
+        other => other.map(Ok),
+    };
+    greetings.iter().map(answer).collect()
+}
+
+/// The answer to a greeting.
+fn hear<S: Stream>(timed: &mut Timed<'_, S>, own: &Greeting) -> Result<Greeting, HandshakeError> {
+    let message = Message::read(timed)?;
     // Another node than was meant is believed only that it is another.
     let other = timed.stream.proven().filter(|proven| *proven != own.addressee);
     let identity = other.map(|proven| HandshakeRefusal::Identity { claimed: own.addressee, proven });

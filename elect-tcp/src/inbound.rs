@@ -22,6 +22,7 @@ use crate::link::InboundFailure;
 use crate::measures::label;
 use crate::orchestrator::Input;
 use crate::refusals::Refusals;
+use crate::roster::Many;
 use crate::threads::Threads;
 use crate::transport::{Close, Stream, Transport, Unproven};
 
@@ -55,6 +56,8 @@ pub(crate) struct InboundConnections {
     pub(crate) threads: Threads,
     pub(crate) counters: Arc<Counters>,
     pub(crate) slots: Mutex<Slots>,
+    /// Where streams carry many groups.
+    pub(crate) many: Option<Many>,
 }
 
 impl<T: Transport> Inbound<T> {
@@ -124,7 +127,13 @@ impl InboundConnections {
             let _ = wake.try_send(());
         }
         // However it ends, the peer dials again; its absence is seen on the stream that this node dialled.
-        let reason = match self.read(stream, &guest(&greeting, &from, closer, number), &greeting, &from) {
+        let guest = guest(&greeting, &from, closer, number);
+        let end = match &self.many {
+            None => self.read(stream, &guest, &greeting, &from),
+            Some(many) => self.read_groups(stream, &guest, &greeting, &from, many),
+        };
+        let reason = match end {
+            End::Asked => return,
             End::Closed(reason) => reason,
             End::Failed(failure) => {
                 let reason = format!("{failure}; {}", failure.advice());
@@ -221,7 +230,7 @@ impl InboundConnections {
         sample: Option<Sample>,
     ) -> Result<Judgement, HandshakeError> {
         let (peer, incarnation, birth) = (greeting.node, greeting.incarnation, greeting.birth);
-        let refusal = match (self.judge)(Claim { peer, incarnation, birth }, sample) {
+        let refusal = match (self.judge)(Claim { peer, group: greeting.group, incarnation, birth }, sample) {
             // It has not stopped for good: its peers find it gone, or started again.
             None => return Err(HandshakeError::Ending),
             Some(Judgement::Stopped) => HandshakeRefusal::Stopped(greeting.addressee),
@@ -262,7 +271,7 @@ fn guest(greeting: &Greeting, from: &Address, closer: &Arc<dyn Close>, number: u
 }
 
 /// The kind of failure, for metrics.
-fn kind_of(failure: &InboundFailure) -> String {
+pub(crate) fn kind_of(failure: &InboundFailure) -> String {
     match failure {
         InboundFailure::Refused(refusal) => label(refusal),
         other => label(other),
@@ -283,6 +292,8 @@ impl From<HandshakeError> for InboundFailure {
 
 /// How a stream of frames ended.
 enum End {
+    /// It was only for a question.
+    Asked,
     Closed(String),
     /// By this node, because of what came.
     Failed(InboundFailure),
@@ -315,6 +326,7 @@ impl Drop for SlotGuard {
     }
 }
 
+mod groups;
 mod judge;
 mod slots;
 #[cfg(all(test, unix))]

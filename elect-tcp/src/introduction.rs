@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use elect_core::{Address, Birth, Config, Incarnation, NodeId};
+use elect_core::{Address, Birth, Config, Digest, Incarnation, NodeId};
 
-use crate::handshake::{Greeting, VERSIONS};
+use crate::clock::random_seed;
+use crate::handshake::{Greeting, MANY_GROUPS, VERSIONS};
 use crate::own_address::OwnAddress;
 
 /// Cheap to clone; the clones say the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Introduction {
     config: Arc<Config>,
+    group: u32,
+    members: Digest,
     address: OwnAddress,
     listen: Address,
     life: Arc<ArcSwap<(Incarnation, Option<Birth>)>>,
@@ -28,7 +31,22 @@ impl Introduction {
         birth: Option<Birth>,
     ) -> Self {
         let life = Arc::new(ArcSwap::from_pointee((incarnation, birth)));
-        Self { config: Arc::new(config.clone()), address, listen, life }
+        let (group, members) = (config.group(), config.digest());
+        Self { config: Arc::new(config.clone()), group, members, address, listen, life }
+    }
+
+    /// That of a process of many groups. Its life and its members are those of its groups; this one only tells it from the
+    /// process before it.
+    pub(crate) fn of_process(config: &Config, address: OwnAddress, listen: Address) -> Self {
+        let seed = random_seed().to_le_bytes();
+        let random = u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]]);
+        let incarnation = Incarnation { counter: 0, random };
+        let process = Self::new(config, address, listen, incarnation, None);
+        Self { group: MANY_GROUPS, members: Digest::from_bits(0), ..process }
+    }
+
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.life.load().0
     }
 
     pub(crate) fn to(&self, addressee: NodeId) -> Greeting {
@@ -39,8 +57,8 @@ impl Introduction {
             node: self.config.node(),
             addressee,
             incarnation,
-            group: self.config.group(),
-            members: self.config.digest(),
+            group: self.group,
+            members: self.members,
             address: self.address.get(),
             listen: self.listen.clone(),
             birth,

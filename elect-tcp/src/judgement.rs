@@ -6,6 +6,8 @@ use elect_core::{Birth, Body, Elector, Frame, Incarnation, NodeId, Time};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) peer: NodeId,
+    /// Of which group's frames, or greeting.
+    pub(crate) group: u32,
     pub(crate) incarnation: Incarnation,
     pub(crate) birth: Option<Birth>,
 }

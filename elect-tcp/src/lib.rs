@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod announcer;
+mod assembly;
+mod begin;
 mod cells;
 mod clock;
 mod closers;
 mod config;
 mod counters;
+mod desk;
 #[cfg(feature = "dev-certs")]
 mod dev_certs;
 mod dialer;
@@ -14,6 +17,7 @@ mod event;
 #[cfg(feature = "faults")]
 mod faults;
 mod frames;
+mod groups;
 mod handle;
 mod handshake;
 mod hearing;
@@ -36,8 +40,11 @@ mod outbox;
 mod own_address;
 mod refusals;
 mod role;
+mod roster;
 mod saver;
+mod shutdown_guard;
 mod signal;
+mod start_error;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -61,6 +68,7 @@ pub use elect_core::Address;
 pub use event::{Ended, HostEvent, NodeNotice};
 #[cfg(feature = "faults")]
 pub use faults::{Fault, Faults, FaultyStream, FaultyTransport};
+pub use groups::Groups;
 pub use handle::{NodeGone, NodeHandle, RequestError, ShutdownError};
 pub use handshake::HandshakeRefusal;
 pub use link::{InboundFailure, Link, LinkEnd, RefusedDialler};
@@ -68,11 +76,12 @@ pub use link::{InboundFailure, Link, LinkEnd, RefusedDialler};
 pub use local::{LocalNetwork, LocalTransport};
 #[cfg(feature = "metrics")]
 pub use measures::metric_names;
-pub use node::{Node, StartError};
+pub use node::Node;
 pub use node_status::{NodeExplanation, NodeStatus};
 pub use observed::{DutySummary, Observed};
 pub use open_store::OpenStore;
 pub use role::Role;
+pub use start_error::{StartError, StartGroupError};
 pub use stream::{Events, Iter, NoEvent};
 pub use tcp::TcpTransport;
 #[cfg(feature = "tls")]

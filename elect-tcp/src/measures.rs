@@ -13,7 +13,7 @@ use crate::clock;
 use crate::event::{HostEvent, NodeNotice};
 
 /// The names of the metrics of a node; a histogram's count and sum go by the recorder's habit. Each has the labels
-/// `cluster` and `node`.
+/// `cluster`, `group` and `node`; the group is empty where a process of several has refused somebody for none of them.
 pub mod metric_names {
     /// Gauge: 1 from being elected until authority ends, else 0.
     pub const IS_LEADER: &str = "elect_is_leader";
@@ -50,7 +50,7 @@ pub mod metric_names {
     ];
 }
 
-type Labels = [(&'static str, SharedString); 2];
+type Labels = [(&'static str, SharedString); 3];
 
 /// What one node measures of itself.
 pub(crate) struct Measures {
@@ -73,8 +73,13 @@ struct State {
 }
 
 impl Measures {
-    pub(crate) fn new(cluster: ClusterId, node: NodeId, peers: impl IntoIterator<Item = NodeId>) -> Self {
-        let labels: Labels = [("cluster", cluster.to_string().into()), ("node", node.to_string().into())];
+    pub(crate) fn new(
+        cluster: ClusterId,
+        group: u32,
+        node: NodeId,
+        peers: impl IntoIterator<Item = NodeId>,
+    ) -> Self {
+        let labels = labels(cluster, group.to_string(), node);
         // What an earlier life sent is no answer to this one.
         let begin = clock::now().as_nanos();
         let round_trip = |peer: NodeId| {
@@ -97,6 +102,21 @@ impl Measures {
         measures.is_leader.set(0.0);
         measures.lease_end.set(0.0);
         measures
+    }
+
+    /// Those of a process of several groups, which leads nothing itself.
+    pub(crate) fn of_process(cluster: ClusterId, node: NodeId) -> Self {
+        Self {
+            is_leader: Gauge::noop(),
+            epoch: Gauge::noop(),
+            lease_end: Gauge::noop(),
+            failover: Histogram::noop(),
+            save: Histogram::noop(),
+            saves_failed: Counter::noop(),
+            round_trips: BTreeMap::new(),
+            state: Mutex::default(),
+            labels: labels(cluster, String::new(), node),
+        }
     }
 
     pub(crate) fn on_event(&self, event: &HostEvent) {
@@ -169,8 +189,8 @@ impl Measures {
     }
 
     fn transition(&self, to: &'static str, reason: String) {
-        let [cluster, node] = self.labels.clone();
-        let labels = [cluster, node, ("to", to.into()), ("reason", reason.into())];
+        let [cluster, group, node] = self.labels.clone();
+        let labels = [cluster, group, node, ("to", to.into()), ("reason", reason.into())];
         metrics::counter!(metric_names::TRANSITIONS, &labels).increment(1);
     }
 
@@ -200,9 +220,13 @@ impl Debug for Measures {
     }
 }
 
-fn with(labels: &Labels, name: &'static str, value: String) -> [(&'static str, SharedString); 3] {
-    let [cluster, node] = labels.clone();
-    [cluster, node, (name, value.into())]
+fn labels(cluster: ClusterId, group: String, node: NodeId) -> Labels {
+    [("cluster", cluster.to_string().into()), ("group", group.into()), ("node", node.to_string().into())]
+}
+
+fn with(labels: &Labels, name: &'static str, value: String) -> [(&'static str, SharedString); 4] {
+    let [cluster, group, node] = labels.clone();
+    [cluster, group, node, (name, value.into())]
 }
 
 /// A variant's name as a label: `HandedOver(b)` is `handed_over`.

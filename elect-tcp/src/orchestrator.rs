@@ -6,22 +6,21 @@
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, Incarnation, LinkState, NodeId, Notice,
-    Position, StepDown, SteppedDown, StorageFailed, Time,
+    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, HandoverRequest, Incarnation, LinkState,
+    NodeId, Notice, Position, StepDown, SteppedDown, StorageFailed, Time,
 };
 
 use crate::announcer::Announcer;
 use crate::cells::Cells;
 use crate::clock;
-use crate::closers::Closers;
 use crate::counters::Counters;
 use crate::event::{Ended, HostEvent, NodeNotice};
-use crate::handshake::HandshakeRefusal;
+use crate::handshake::{Greeting, HandshakeRefusal};
 use crate::hearing::Hearing;
 use crate::introduction::Introduction;
 use crate::judgement::{Claim, Judgement, Sample};
@@ -29,12 +28,11 @@ use crate::link::{Link, RefusedDialler};
 use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::refusals::Refusals;
+use crate::shutdown_guard::ShutdownGuard;
 use crate::transport::TransportNotice;
 
 /// The longest sleep: an elector without a deadline is looked at once a day.
 const SLEEP_MAX: Duration = Duration::from_hours(24);
-/// How long the last frames may take to leave.
-const FLUSH_BOUND: Duration = Duration::from_millis(250);
 
 /// What the other threads report.
 #[derive(Debug)]
@@ -64,6 +62,12 @@ pub(crate) enum Input {
     Refused(Box<RefusedDialler>),
     /// A thread asks what the elector knows of a life, and whether a frame of it counts.
     Judge { claim: Claim, sample: Option<Box<Sample>>, answer: Sender<Judgement> },
+    /// In a process of many groups: what this node said of one of them to a peer that it dialled was welcome, or refused.
+    Introduced { peer: NodeId, group: u32, incarnation: Incarnation, refusal: Option<Box<HandshakeRefusal>> },
+    /// In a process of many groups: a peer that has dialled this node from there says what it is in one of them.
+    Introduces { greeting: Box<Greeting>, from: Address, answer: Sender<Result<Greeting, HandshakeRefusal>> },
+    /// In a process of many groups: this is for one of them alone.
+    Of { group: u32, input: Box<Input> },
     /// A thread of this node panicked.
     Panicked { thread: String },
 }
@@ -82,16 +86,30 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) leaving: &'a mut Option<Time>,
 }
 
+/// What a handover may take, at least and at most.
+const HANDOVER_SPANS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_hours(1));
+
+/// Hands over, if this node is in office, and ends: after that, or after this span, an hour at most.
+pub(crate) fn leave(context: &mut CommandContext<'_>, for_handover: Duration) {
+    let for_handover = for_handover.clamp(HANDOVER_SPANS.0, HANDOVER_SPANS.1);
+    let request = HandoverRequest { timeout: Some(for_handover), ..HandoverRequest::default() };
+    // Before office there is nothing to drain: the best member is as good at once. Nor does anybody drain who has dropped
+    // the events.
+    if context.elector.status(context.now).in_office && context.effects.announcer.has_host() {
+        let _ = context.elector.request_handover(request, context.now).resolve(context.effects);
+    }
+    let until = context.now + for_handover;
+    *context.leaving = Some(context.leaving.map_or(until, |earlier| earlier.min(until)));
+}
+
 /// Carries out steps.
 #[derive(Debug)]
 pub(crate) struct Effects {
-    pub(crate) outboxes: BTreeMap<NodeId, Outbox>,
+    pub(crate) outboxes: BTreeMap<NodeId, Arc<Outbox>>,
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
     pub(crate) links: Links,
     pub(crate) refusals: Refusals,
-    /// Has a peer asked whether this life of this node is over.
-    pub(crate) doubts: BTreeMap<NodeId, Sender<()>>,
     /// Who leads and where, and what this node is, for every thread to read.
     pub(crate) cells: Cells,
     /// The time of the input whose step is carried out.
@@ -136,38 +154,22 @@ pub(crate) struct Inputs {
     pub(crate) saved: Receiver<Result<Gated, StorageFailed>>,
 }
 
-/// What ends the other threads. In this order: the listener goes last, so that a refused connection proves that this
-/// node has done everything it will ever do.
-pub(crate) struct ShutdownGuard {
-    /// Its end wakes every thread that rests.
-    pub(crate) stop: Option<Sender<()>>,
-    /// Disconnected when the last frame has left.
-    pub(crate) flushed: Receiver<()>,
-    pub(crate) closers: Closers,
-    pub(crate) close_transport: Box<dyn Fn() + Send>,
-    /// What the handles look at.
-    pub(crate) ended: Arc<AtomicBool>,
-}
-
-impl Drop for ShutdownGuard {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        drop(self.stop.take());
-        let _ = self.flushed.recv_timeout(FLUSH_BOUND);
-        self.closers.close_all();
-        (self.close_transport)();
-    }
+/// One elector and what carries out its steps: what a node's own thread owns, and a host's thread once for each group.
+pub(crate) struct Seat {
+    pub(crate) elector: Elector,
+    pub(crate) effects: Effects,
+    pub(crate) counters: Arc<Counters>,
+    /// What the greetings say.
+    pub(crate) introduction: Introduction,
 }
 
 /// Owns the elector.
 pub(crate) struct Orchestrator {
-    pub(crate) elector: Elector,
-    pub(crate) effects: Effects,
+    pub(crate) seat: Seat,
     pub(crate) inputs: Inputs,
+    /// Has a peer asked whether this life of this node is over.
+    pub(crate) doubts: BTreeMap<NodeId, Sender<()>>,
     pub(crate) shutdown_guard: ShutdownGuard,
-    pub(crate) counters: Arc<Counters>,
-    /// What the greetings say.
-    pub(crate) introduction: Introduction,
 }
 
 impl Orchestrator {
@@ -175,24 +177,15 @@ impl Orchestrator {
     pub(crate) fn run(mut self) {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| {
             let ended = self.listen();
-            // Followers are free as soon as they hear it. Who does not lead has nothing to resign.
-            self.effects.now = clock::now();
-            let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
+            self.seat.resign();
             ended
         }));
-        // A panic on this thread left no elector to say so.
-        if let Some(epoch) = self.effects.cells.led() {
-            self.effects.lost(SteppedDown { epoch, reason: StepDown::DriverFailed });
-        }
         let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-node".into() });
-        let Self { elector, effects, inputs, shutdown_guard, .. } = self;
+        let Self { seat, inputs, doubts, shutdown_guard } = self;
         shutdown_guard.ended.store(true, Ordering::SeqCst);
-        drop(elector);
-        let Effects { outboxes, gates, mut announcer, cells, .. } = effects;
-        cells.on_ended();
-        announcer.tell(HostEvent::Ended(ended));
         // The peers' threads send what is left and end; the saver ends after the save that it is busy with.
-        drop((outboxes, gates));
+        let announcer = seat.end(ended);
+        drop(doubts);
         drop(inputs);
         drop(shutdown_guard);
         announcer.end();
@@ -201,45 +194,103 @@ impl Orchestrator {
     fn listen(&mut self) -> Ended {
         let (mut ending, mut leaving) = (None, None);
         loop {
-            let now = self.tick_if_due();
-            if self.is_done_leaving(leaving, now) {
+            let now = self.seat.tick_if_due();
+            if self.seat.is_done_leaving(leaving, now) {
                 return Ended::Shutdown;
             }
-            let wakes_at = self.elector.deadline().min(leaving.unwrap_or(Time::NEVER));
+            let wakes_at = self.seat.elector.deadline().min(leaving.unwrap_or(Time::NEVER));
             let sleep = wakes_at.since(now).min(SLEEP_MAX);
             select! {
                 recv(self.inputs.inbox) -> input => if let Ok(input) = input {
                     ending = self.on_input(input);
                 },
                 recv(self.inputs.saved) -> saved => match saved {
-                    Ok(saved) => self.on_saved(saved),
+                    Ok(saved) => self.seat.on_saved(saved),
                     Err(_) => ending = Some(Ended::Panicked { thread: "elect-save".into() }),
                 },
                 recv(self.inputs.positions) -> position => if let Ok(position) = position {
-                    self.step(|elector, now| elector.set_position(position, now));
+                    self.seat.step(|elector, now| elector.set_position(position, now));
                 },
                 recv(self.inputs.commands) -> command => match command {
                     Ok(command) => {
                         // What the host reported before it asked counts before what it asks.
                         if let Ok(position) = self.inputs.positions.try_recv() {
-                            self.step(|elector, now| elector.set_position(position, now));
+                            self.seat.step(|elector, now| elector.set_position(position, now));
                         }
-                        self.on_command(command, &mut ending, &mut leaving);
+                        self.seat.on_command(command, &mut ending, &mut leaving);
                     }
                     // The last handle is gone.
                     Err(_) => ending = Some(Ended::Shutdown),
                 },
                 default(sleep) => {}
             }
-            self.counters.orchestrator_wakes.add(1);
-            self.measure_lease();
+            self.seat.counters.orchestrator_wakes.add(1);
+            self.seat.measure_lease();
             if let Some(ending) = ending {
                 return ending;
             }
         }
     }
 
-    fn measure_lease(&self) {
+    /// A frame that says that this life of this node is over, and proves nothing, is a reason to ask.
+    fn on_input(&mut self, input: Input) -> Option<Ended> {
+        match self.seat.on_input(input)? {
+            Outcome::Doubted(peer) => {
+                if let Some(doubt) = self.doubts.get(&peer) {
+                    let _ = doubt.try_send(());
+                }
+                None
+            }
+            Outcome::Ended(ended) => Some(ended),
+        }
+    }
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Counted,
+    Ignored,
+    /// It says that this life of this node is over, and does not prove it.
+    Doubted,
+}
+
+impl Taken {
+    fn outcome(self, from: NodeId) -> Option<Outcome> {
+        (self == Self::Doubted).then_some(Outcome::Doubted(from))
+    }
+}
+
+/// What an input has led to, beyond the elector's step.
+pub(crate) enum Outcome {
+    /// A frame of that peer says that this life of this node is over, and does not prove it: the peer shall be asked.
+    Doubted(NodeId),
+    Ended(Ended),
+}
+
+impl Seat {
+    /// Followers are free as soon as they hear it. Who does not lead has nothing to resign.
+    pub(crate) fn resign(&mut self) {
+        self.effects.now = clock::now();
+        let _ = self.elector.resign(self.effects.now).resolve(&mut self.effects);
+    }
+
+    /// Tells everybody that this was all. The announcer has nothing more to tell.
+    pub(crate) fn end(self, ended: Ended) -> Announcer {
+        let Self { elector, mut effects, .. } = self;
+        // A panic on this thread left no elector to say so.
+        if let Some(epoch) = effects.cells.led() {
+            effects.lost(SteppedDown { epoch, reason: StepDown::DriverFailed });
+        }
+        drop(elector);
+        let Effects { outboxes, gates, mut announcer, cells, .. } = effects;
+        cells.on_ended();
+        announcer.tell(HostEvent::Ended(ended));
+        drop((outboxes, gates));
+        announcer
+    }
+
+    pub(crate) fn measure_lease(&self) {
         if cfg!(feature = "metrics") {
             self.counters.measures.on_lease(self.effects.cells.lease(), clock::now());
         }
@@ -256,7 +307,7 @@ impl Orchestrator {
     }
 
     /// Before each input: a flood of messages must not keep the elector from its deadline.
-    fn tick_if_due(&mut self) -> Time {
+    pub(crate) fn tick_if_due(&mut self) -> Time {
         let now = clock::now();
         if now >= self.elector.deadline() {
             self.effects.now = now;
@@ -265,36 +316,38 @@ impl Orchestrator {
         now
     }
 
-    fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
+    pub(crate) fn step(&mut self, input: impl FnOnce(&mut Elector, Time) -> elect_core::Step<'_>) {
         self.effects.now = clock::now();
         input(&mut self.elector, self.effects.now).resolve(&mut self.effects);
     }
 
     /// A replacement may have taken another life.
-    fn on_saved(&mut self, saved: Result<Gated, StorageFailed>) {
+    pub(crate) fn on_saved(&mut self, saved: Result<Gated, StorageFailed>) {
         self.step(|elector, now| elector.on_gated(saved, now));
         self.introduction.set_incarnation(self.elector.status(self.effects.now).incarnation);
     }
 
-    /// A frame of a peer; whether it has counted. One that says that this life of this node is over stops it only if its sender is proven: anybody
-    /// could send it. Otherwise the peer is dialled and asked.
-    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) -> bool {
+    /// A frame of a peer. One that says that this life of this node is over stops it only if its sender is proven: anybody
+    /// could send it. Otherwise the peer is to be dialled and asked.
+    fn on_frame(&mut self, from: NodeId, frame: &Frame, is_proven: bool) -> Taken {
         let is_proof = is_proven && self.elector.config().transport_authenticates();
         if !is_proof && matches!(frame.body, Body::Reject { .. } | Body::WentBack { .. }) {
-            if let Some(doubt) = self.effects.doubts.get(&from) {
-                let _ = doubt.try_send(());
-            }
-            return false;
+            return Taken::Doubted;
         }
         self.measure_round_trip(from, frame);
         let now = clock::now();
         self.effects.now = now;
         let mut hearing = Hearing::new(&mut self.effects, from);
         self.elector.on_message(from, frame, now).resolve(&mut hearing);
-        hearing.has_counted()
+        if hearing.has_counted() { Taken::Counted } else { Taken::Ignored }
     }
 
-    fn on_command(&mut self, command: Command, ending: &mut Option<Ended>, leaving: &mut Option<Time>) {
+    pub(crate) fn on_command(
+        &mut self,
+        command: Command,
+        ending: &mut Option<Ended>,
+        leaving: &mut Option<Time>,
+    ) {
         let now = clock::now();
         self.effects.now = now;
         let (elector, effects) = (&mut self.elector, &mut self.effects);
@@ -302,15 +355,15 @@ impl Orchestrator {
     }
 
     /// Whether a node that shall end need not wait for a handover, or no longer.
-    fn is_done_leaving(&self, leaving: Option<Time>, now: Time) -> bool {
+    pub(crate) fn is_done_leaving(&self, leaving: Option<Time>, now: Time) -> bool {
         leaving.is_some_and(|until| now >= until || !self.effects.cells.is_handing_over())
     }
 
-    fn on_input(&mut self, input: Input) -> Option<Ended> {
+    pub(crate) fn on_input(&mut self, input: Input) -> Option<Outcome> {
         let now = clock::now();
         match input {
             Input::Frame { from, frame, is_proven } => {
-                self.on_frame(from, &frame, is_proven);
+                return self.on_frame(from, &frame, is_proven).outcome(from);
             }
             Input::Link { peer, state, reason } => {
                 self.effects.change(|links| links.on_outbound(peer, state, reason, now));
@@ -338,12 +391,16 @@ impl Orchestrator {
                 self.effects.announcer.tell(HostEvent::Happened(NodeNotice::Transport(notice)));
             }
             Input::Judge { claim, sample, answer } => {
-                let has_counted =
-                    sample.is_none_or(|sample| self.on_frame(claim.peer, &sample.frame, sample.is_proven));
+                let taken = sample.map_or(Taken::Counted, |sample| {
+                    self.on_frame(claim.peer, &sample.frame, sample.is_proven)
+                });
                 let judgement = Judgement::of(&self.elector, &claim, clock::now());
-                let _ = answer.send(judgement.given(has_counted));
+                let _ = answer.send(judgement.given(taken == Taken::Counted));
+                return taken.outcome(claim.peer);
             }
-            Input::Panicked { thread } => return Some(Ended::Panicked { thread }),
+            // A node of one group gets none of these.
+            Input::Introduced { .. } | Input::Introduces { .. } | Input::Of { .. } => {}
+            Input::Panicked { thread } => return Some(Outcome::Ended(Ended::Panicked { thread })),
         }
         None
     }
@@ -366,60 +423,5 @@ impl Effects {
         if let Some(link) = change(&mut self.links).cloned() {
             self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(Box::new(link))));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::thread;
-
-    use crossbeam_channel::bounded;
-
-    use super::*;
-    use crate::transport::Close;
-
-    type Diary = Arc<Mutex<Vec<&'static str>>>;
-
-    struct Stream(Diary);
-
-    impl Close for Stream {
-        fn close(&self) {
-            self.0.lock().unwrap().push("stream closed");
-        }
-    }
-
-    /// Whoever finds the address refused may count on it: nothing of this life is sent any more.
-    #[test]
-    fn the_last_frame_leaves_then_streams_are_closed_then_the_listener() {
-        let (diary, closers, ended) =
-            (Diary::default(), Closers::default(), Arc::new(AtomicBool::new(false)));
-        let note = |diary: &Diary, what| diary.lock().unwrap().push(what);
-        let _open = closers.register(Arc::new(Stream(Arc::clone(&diary)))).unwrap();
-        let (stopper, stop) = bounded::<()>(0);
-        let (flushing, flushed) = bounded::<()>(0);
-        let (sender_diary, saw_end) = (Arc::clone(&diary), Arc::clone(&ended));
-        let sender = thread::spawn(move || {
-            let _ = stop.recv();
-            assert!(saw_end.load(Ordering::SeqCst), "no handle serves any more");
-            note(&sender_diary, "last frame sent");
-            drop(flushing);
-        });
-        let (listener_diary, late) = (Arc::clone(&diary), closers.clone());
-        let close_transport = move || {
-            note(&listener_diary, "listener closed");
-            let stream = Arc::new(Stream(Arc::clone(&listener_diary)));
-            assert!(late.register(stream).is_none(), "a dial that ends late");
-        };
-        drop(ShutdownGuard {
-            stop: Some(stopper),
-            flushed,
-            closers,
-            close_transport: Box::new(close_transport),
-            ended,
-        });
-        sender.join().unwrap();
-        let wanted = ["last frame sent", "stream closed", "listener closed", "stream closed"];
-        assert_eq!(*diary.lock().unwrap(), wanted);
     }
 }

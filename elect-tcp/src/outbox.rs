@@ -1,9 +1,9 @@
-//! What waits to be sent to one peer: the newest frame of each kind, never a backlog.
+//! What waits to be sent to one peer: the newest frame of each kind, in each group, never a backlog.
 //!
 //! One batch at most lies between the orchestrator, which fills it, and the peer's thread, which takes it whole. A
 //! frame replaces an older one of its own kind and goes to the end, so frames leave in the order in which the elector
 //! made them, an accept is not lost to the heartbeat after it, and a peer that does not read costs nine frames of
-//! memory.
+//! memory for each group.
 
 use std::sync::Arc;
 
@@ -75,8 +75,8 @@ impl Outbox {
     fn wait_with(&self, frame: &Frame, now: Time) {
         let batch = self.untaken.try_recv().or_else(|_| self.spare.try_recv());
         let mut batch = batch.unwrap_or_else(|_| Batch::with_capacity(KINDS));
-        let kind = std::mem::discriminant(&frame.body);
-        batch.retain(|waiting| std::mem::discriminant(&waiting.frame.body) != kind);
+        let kind = |frame: &Frame| (frame.header.group, std::mem::discriminant(&frame.body));
+        batch.retain(|waiting| kind(&waiting.frame) != kind(frame));
         batch.push(Waiting { frame: frame.clone(), since: now });
         self.wait(batch);
     }
@@ -165,6 +165,20 @@ mod tests {
         outbox.put(&heartbeat(6), NOW);
         outbox.put(&accept(7), NOW);
         assert_eq!(taken(&outgoing), [6, 7], "only the newest accept counts");
+    }
+
+    #[test]
+    fn a_frame_takes_the_place_of_none_of_another_group() {
+        let (outbox, outgoing) = outbox(Arc::default());
+        let of = |group, sent| {
+            let mut frame = heartbeat(sent);
+            frame.header.group = group;
+            frame
+        };
+        for (group, sent) in [(1, 1), (2, 2), (3, 3), (2, 4), (1, 5)] {
+            outbox.put(&of(group, sent), NOW);
+        }
+        assert_eq!(taken(&outgoing), [3, 4, 5]);
     }
 
     #[test]

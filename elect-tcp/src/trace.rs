@@ -1,15 +1,17 @@
 //! One line for everything that happens, to whatever subscriber of `tracing` the process has.
 //!
 //! A subscriber may block: its output is a pipe that nobody reads, or a full disk. So lines are handed over by a thread of
-//! their own. Beyond a thousand that wait they are left out, and counted in the line after.
+//! their own, one for the process. Beyond a thousand that wait they are left out, and counted in the line after.
 //!
 //! Fields, where they make sense: `node`, `epoch`, `reason`, `peer`. Changes of authority and of who leads are `INFO`,
 //! what an operator should look at is `WARN`, a node that has stopped is `ERROR`, and single frames are `DEBUG`.
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use elect_core::{Duty, NodeId, Notice};
 use tracing::Level;
 use tracing::field::display;
@@ -51,45 +53,77 @@ const WAITING_MAX: usize = 1024;
 /// How long the end of a node waits for a subscriber to take the last lines.
 const LAST_LINES: Duration = Duration::from_millis(250);
 
-/// The orchestrator's end: never waits for a subscriber.
-#[derive(Debug)]
+/// What the thread that writes is given.
+enum Entry {
+    Line(NodeId, Line),
+    /// Dropped when everything before it is written.
+    Mark {
+        _written: Sender<()>,
+    },
+}
+
+/// One thread writes for all nodes of a process, for as long as that lives.
+fn writer() -> Option<Sender<Entry>> {
+    static WRITER: OnceLock<Option<Sender<Entry>>> = OnceLock::new();
+    let start = || {
+        let (lines, taken) = bounded(WAITING_MAX);
+        let thread = thread::Builder::new().name("elect-log".into());
+        let started = thread.spawn(move || {
+            for entry in taken {
+                if let Entry::Line(node, line) = entry {
+                    write(node, line);
+                }
+            }
+        });
+        started.ok().map(|_| lines)
+    };
+    WRITER.get_or_init(start).clone()
+}
+
+/// A node's end of it: never waits for a subscriber.
 pub(crate) struct Log {
-    lines: Sender<Line>,
+    node: NodeId,
+    /// Without a thread, if there can be none, nothing is written.
+    lines: Option<Sender<Entry>>,
     left_out: u64,
-    /// Disconnected when the last line is written.
-    written: Receiver<()>,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("node", &self.node)
+            .field("left_out", &self.left_out)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Log {
-    /// Without a thread, if there can be none, nothing is written.
     pub(crate) fn start(node: NodeId) -> Self {
-        let (lines, taken) = bounded(WAITING_MAX);
-        let (writing, written) = bounded(0);
-        let thread = thread::Builder::new().name("elect-log".into());
-        let _ = thread.spawn(move || {
-            taken.iter().for_each(|line: Line| write(node, line));
-            drop::<Sender<()>>(writing);
-        });
-        Self { lines, left_out: 0, written }
+        Self { node, lines: writer(), left_out: 0 }
     }
 
     pub(crate) fn tell(&mut self, event: &HostEvent) {
         if !is_wanted(event) {
             return;
         }
+        let Some(lines) = &self.lines else { return };
         if self.left_out > 0 {
             let text = format!("{} lines were left out: nobody took them", self.left_out);
-            if self.lines.try_send(Line::new(Level::WARN, &text)).is_ok() {
+            if lines.try_send(Entry::Line(self.node, Line::new(Level::WARN, &text))).is_ok() {
                 self.left_out = 0;
             }
         }
-        self.left_out += u64::from(self.lines.try_send(line(event)).is_err());
+        self.left_out += u64::from(lines.try_send(Entry::Line(self.node, line(event))).is_err());
     }
 
     /// Waits for a moment until the last lines are written.
     pub(crate) fn end(self) {
-        drop(self.lines);
-        let _ = self.written.recv_timeout(LAST_LINES);
+        let (writing, written) = bounded(0);
+        if let Some(lines) = self.lines
+            && lines.try_send(Entry::Mark { _written: writing }).is_ok()
+        {
+            let _ = written.recv_timeout(LAST_LINES);
+        }
     }
 }
 

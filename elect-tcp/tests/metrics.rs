@@ -98,7 +98,7 @@ fn a_group_tells_everything_that_it_names() {
     let values = Values::default();
     metrics::set_global_recorder(Kept(Arc::clone(&values))).map_err(|_| ()).unwrap();
     let value = |name: &str, labels: &str| {
-        let wanted = format!("{name}{{cluster=test,{labels}}}");
+        let wanted = format!("{name}{{cluster=test,group=0,{labels}}}");
         values.lock().unwrap().get(&wanted).copied().unwrap_or_default()
     };
     let mut cluster = Cluster::start(&["a", "b", "c"]);
@@ -113,8 +113,10 @@ fn a_group_tells_everything_that_it_names() {
     spin("lease", || value(LEASE_END, &led) > 0.0);
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((value(LEASE_END, &led) - unix).abs() < 5.0);
-    let answered =
-        format!("elect_heartbeat_round_trip_seconds{{cluster=test,{led},peer={}}}", cluster.names[other]);
+    let answered = format!(
+        "elect_heartbeat_round_trip_seconds{{cluster=test,group=0,{led},peer={}}}",
+        cluster.names[other]
+    );
     spin("round trips", || values.lock().unwrap()[&answered] >= 5.0);
 
     drop(TcpStream::connect(cluster.addresses[leader]).unwrap());

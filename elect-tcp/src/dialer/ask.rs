@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::handshake::{self, HandshakeError};
 use crate::introduction::Introduction;
 use crate::orchestrator::Input;
+use crate::roster::{Roster, Scope};
 use crate::threads::Threads;
 use crate::transport::{Stream, Transport};
 
@@ -27,6 +28,8 @@ pub(crate) struct Asker<T> {
     pub(crate) peer: NodeId,
     pub(crate) transport: Arc<T>,
     pub(crate) introduction: Introduction,
+    /// Whom to ask about, where many groups share the streams.
+    pub(crate) roster: Option<Roster>,
     pub(crate) inbox: Sender<Input>,
     pub(crate) closers: Closers,
     pub(crate) threads: Threads,
@@ -43,8 +46,8 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Whether the peer may be asked now.
-    fn begin(&mut self, now: Instant) -> bool {
-        let is_early = self.last.is_some_and(|last| now.saturating_duration_since(last) < AGAIN_AFTER);
+    fn begin(&mut self, now: Instant, again_after: Duration) -> bool {
+        let is_early = self.last.is_some_and(|last| now.saturating_duration_since(last) < again_after);
         if is_early || self.is_asking.swap(true, Ordering::SeqCst) {
             return false;
         }
@@ -56,12 +59,15 @@ impl Asked {
 impl<T: Transport> Asker<T> {
     /// Asks, unless that was done just now.
     pub(crate) fn ask(&self, asked: &mut Asked) {
-        if !asked.begin(Instant::now()) {
+        // Where many groups share a thread, that thread sees to it that none of them asks too often.
+        let again_after = if self.roster.is_some() { Duration::ZERO } else { AGAIN_AFTER };
+        if !asked.begin(Instant::now(), again_after) {
             return;
         }
         let guard = Asking(Arc::clone(&asked.is_asking));
         let (peer, transport, introduction) =
             (self.peer, Arc::clone(&self.transport), self.introduction.clone());
+        let roster = self.roster.clone();
         let (inbox, closers, timeouts) = (self.inbox.clone(), self.closers.clone(), self.timeouts);
         let panicked = {
             let inbox = inbox.clone();
@@ -74,7 +80,13 @@ impl<T: Transport> Asker<T> {
             let Ok(mut stream) = transport.dial(peer, timeouts.dial) else { return };
             let Ok(closer) = stream.closer() else { return };
             let Some(_registration) = closers.register(closer) else { return };
-            let answer = handshake::dial(&mut stream, &introduction.to(peer), timeouts.handshake);
+            let greeting = introduction.to(peer);
+            let answer = handshake::dial(&mut stream, &greeting, timeouts.handshake);
+            if let (Some(roster), Ok(_)) = (&roster, &answer) {
+                // What is not answered is asked again.
+                let _ =
+                    roster.introduce(&mut stream, Scope::Unsettled, &greeting, &inbox, timeouts.handshake);
+            }
             if let Err(HandshakeError::Refused(refusal)) = answer
                 && let Some(said) = refusal.rejection()
             {
@@ -100,10 +112,10 @@ mod tests {
     #[test]
     fn a_peer_is_asked_once_at_a_time_and_once_a_second() {
         let (mut asked, now) = (Asked::default(), Instant::now());
-        assert!(asked.begin(now));
-        assert!(!asked.begin(now + AGAIN_AFTER * 5), "it has not answered yet");
+        assert!(asked.begin(now, AGAIN_AFTER));
+        assert!(!asked.begin(now + AGAIN_AFTER * 5, AGAIN_AFTER), "it has not answered yet");
         drop(Asking(Arc::clone(&asked.is_asking)));
-        assert!(!asked.begin(now + AGAIN_AFTER / 2));
-        assert!(asked.begin(now + AGAIN_AFTER));
+        assert!(!asked.begin(now + AGAIN_AFTER / 2, AGAIN_AFTER));
+        assert!(asked.begin(now + AGAIN_AFTER, AGAIN_AFTER));
     }
 }

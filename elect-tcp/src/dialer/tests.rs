@@ -41,6 +41,7 @@ impl Bench {
             peer: id("b"),
             transport: Arc::new(own),
             introduction: introduction("a"),
+            roster: None,
             outgoing,
             woken,
             doubted,

@@ -122,6 +122,7 @@ pub(super) fn refusal_bytes(refusal: &HandshakeRefusal) -> Vec<u8> {
                 body.put(&offset.to_le_bytes());
             }
         }
+        HandshakeRefusal::NoGroup(group) => body.put(&group.to_le_bytes()),
         HandshakeRefusal::Unknown(_) => {}
     }
     framed(code(refusal), VERSIONS, &body.0)
@@ -140,6 +141,7 @@ const fn code(refusal: &HandshakeRefusal) -> u8 {
         HandshakeRefusal::Life { .. } => 10,
         HandshakeRefusal::WentBack { .. } => 11,
         HandshakeRefusal::Stopped(_) => 12,
+        HandshakeRefusal::NoGroup(_) => 13,
         HandshakeRefusal::Unknown(code) => *code,
     }
 }
@@ -175,6 +177,7 @@ fn take_refusal(body: &mut Reader<'_>, code: u8) -> Option<HandshakeRefusal> {
             },
         },
         12 => HandshakeRefusal::Stopped(body.node()?),
+        13 => HandshakeRefusal::NoGroup(body.u32()?),
         _ => return None,
     })
 }

@@ -5,6 +5,9 @@ use std::{fmt, io};
 use elect_core::{Address, Body, ClusterId, Digest, Epoch, Incarnation, NodeId};
 use serde::{Serialize, Serializer};
 
+/// In place of a group's number: the stream is for as many groups as both have in common.
+pub(crate) const MANY_GROUPS: u32 = u32::MAX;
+
 /// Why a node refused a handshake. Both ends read the same: the *dialler* is the node that was refused, the *listener* the
 /// one that refused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub enum HandshakeRefusal {
         /// The listener's.
         listener: ClusterId,
     },
-    /// Another group of the same nodes.
+    /// Another group of the same nodes. The number [`u32::MAX`] stands for a process of several groups
+    /// ([`Groups`](crate::Groups)).
     Group {
         /// The dialler's.
         dialler: u32,
@@ -83,6 +87,8 @@ pub enum HandshakeRefusal {
     },
     /// The listener has stopped for good, and waits for its operator.
     Stopped(NodeId),
+    /// The listener is a process of several groups, and runs none of that number.
+    NoGroup(u32),
     /// A reason that this version does not know.
     Unknown(u8),
 }
@@ -102,7 +108,8 @@ impl HandshakeRefusal {
         match self {
             Self::Version { .. } => "upgrade the older of the two",
             Self::Cluster { .. } => "correct the cluster name, or the address that leads to another cluster",
-            Self::Group { .. } => "give both the same group number",
+            Self::Group { .. } => "give both the same group number, or start both in `Groups`",
+            Self::NoGroup(_) => "start that group there, too",
             Self::Members { .. } => "give every node the same list of names and kinds",
             Self::Addressee { .. } => "correct the dialler's address for that peer",
             Self::OwnName { .. } => {
@@ -150,7 +157,7 @@ impl fmt::Display for HandshakeRefusal {
                 write!(f, "the dialler belongs to cluster {dialler}, the listener to {listener}")
             }
             Self::Group { dialler, listener } => {
-                write!(f, "the dialler is of group {dialler}, the listener of group {listener}")
+                write!(f, "the dialler is of {}, the listener of {}", Number(*dialler), Number(*listener))
             }
             Self::Members { dialler, listener } => write!(
                 f,
@@ -178,9 +185,19 @@ impl fmt::Display for HandshakeRefusal {
                     None => f.write_str(", which its storage held before"),
                 }
             }
+            Self::NoGroup(group) => write!(f, "the listener runs no group {group}"),
             Self::Stopped(listener) => write!(f, "{listener} has stopped for good"),
             Self::Unknown(code) => write!(f, "for reason {code}, which a later version gives"),
         }
+    }
+}
+
+/// The number of a group, or of many.
+struct Number(u32);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == MANY_GROUPS { f.write_str("several groups") } else { write!(f, "group {}", self.0) }
     }
 }
 

@@ -54,6 +54,7 @@ impl Bench {
             threads: Threads::default(),
             counters: Arc::default(),
             slots: Slots::default().into(),
+            many: None,
         });
         let inbound =
             Inbound { transport: Arc::clone(&transport), connections: Arc::clone(&connections), stop };

@@ -12,7 +12,11 @@ pub(crate) struct Measures;
 
 #[expect(clippy::unused_self, reason = "the same methods as with the feature")]
 impl Measures {
-    pub(crate) fn new(_: ClusterId, _: NodeId, _: impl IntoIterator<Item = NodeId>) -> Self {
+    pub(crate) fn new(_: ClusterId, _: u32, _: NodeId, _: impl IntoIterator<Item = NodeId>) -> Self {
+        Self
+    }
+
+    pub(crate) const fn of_process(_: ClusterId, _: NodeId) -> Self {
         Self
     }
 

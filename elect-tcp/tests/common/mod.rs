@@ -3,6 +3,7 @@
 
 #[cfg(feature = "tls")]
 pub(crate) mod certificates;
+pub(crate) mod groups;
 pub(crate) mod raw;
 
 use std::net::{SocketAddr, TcpListener};
