@@ -14,7 +14,7 @@ use common::{BOUND, id};
 const NAMES: [&str; 3] = ["a", "b", "c"];
 /// Set in the process that is to be killed: where the others are.
 const CHILD: &str = "ELECT_GROUPS_CHILD";
-const CHILDS_GROUPS: u32 = 30;
+const GROUPS_KILLED: u32 = 30;
 
 /// Runs all groups of `c` until it is killed.
 #[test]
@@ -25,7 +25,7 @@ fn process_that_is_killed() {
     let mut sites = Sites::join(directory, &NAMES, words.map(|word| word.parse().unwrap()).collect());
     sites.tune = |builder| builder.crash_evidence(true);
     sites.start_site(2, TcpListener::bind(sites.addresses[2]).unwrap());
-    for number in 0..CHILDS_GROUPS {
+    for number in 0..GROUPS_KILLED {
         sites.add(2, number, &NAMES);
     }
     // Until the other end of it is gone, whatever happens to the test.
@@ -47,14 +47,14 @@ fn the_kill_of_one_process_fails_all_its_groups_over() {
         .spawn()
         .unwrap();
     // Of the third part of the groups it is the preferred leader.
-    for number in 0..CHILDS_GROUPS {
+    for number in 0..GROUPS_KILLED {
         sites.add(0, number, &NAMES);
         sites.add(1, number, &NAMES);
     }
     let led_by = |sites: &Sites, number, name: &str| {
         [0, 1].iter().all(|index| sites.member(*index, number).follows == Some(id(name)))
     };
-    for number in 0..CHILDS_GROUPS / 3 {
+    for number in 0..GROUPS_KILLED / 3 {
         sites.wait("leader", |sites| sites.leader(number).is_some() || led_by(sites, number, "c"));
         if let Some(leader) = sites.leader(number) {
             let up = |sites: &Sites| sites.member(leader, number).handle.handover(id("c")).is_ok();
@@ -66,7 +66,7 @@ fn the_kill_of_one_process_fails_all_its_groups_over() {
     child.wait().unwrap();
     let began = Instant::now();
     sites.wait("leader of every group", |sites| {
-        (0..CHILDS_GROUPS).all(|number| sites.leader(number).is_some())
+        (0..GROUPS_KILLED).all(|number| sites.leader(number).is_some())
     });
     // Without crash evidence the detection time alone is 1.5 s.
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
@@ -74,5 +74,5 @@ fn the_kill_of_one_process_fails_all_its_groups_over() {
         sites.site(index).members.values().map(|member| member.losses.len()).sum()
     };
     // What the others led before is theirs still.
-    assert!(losses(&sites, 0) + losses(&sites, 1) <= CHILDS_GROUPS as usize / 3);
+    assert!(losses(&sites, 0) + losses(&sites, 1) <= GROUPS_KILLED as usize / 3);
 }
