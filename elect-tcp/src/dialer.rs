@@ -9,7 +9,7 @@ use elect_core::wire::FRAME_BYTES_MAX;
 use elect_core::{LinkState, NodeId, Time};
 
 use self::ask::{Asked, Asker};
-use self::backoff::{Backoff, Wakes};
+use self::backoff::{Backoff, Patience, Wakes};
 pub(crate) use self::timeouts::Timeouts;
 use crate::clock;
 use crate::closers::{Closers, Registration};
@@ -93,10 +93,11 @@ impl<T: Transport> Dialer<T> {
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
         let (mut wakes, mut asked) = (Wakes::new(Instant::now()), Asked::default());
+        let mut patience = Patience::default();
         loop {
             self.wait_until_wanted()?;
             let attempt_began = clock::now();
-            let wait = match self.connect() {
+            let wait = match self.connect(&mut patience) {
                 Ok(connection) => {
                     self.report(LinkState::Up, None)?;
                     let up = Instant::now();
@@ -104,6 +105,7 @@ impl<T: Transport> Dialer<T> {
                     self.outgoing.end_direct();
                     let end = end?;
                     (was_up, said) = (true, None);
+                    patience.after_close();
                     self.report(LinkState::Closed, Some(end))?;
                     backoff.after_close(up.elapsed(), Instant::now())
                 }
@@ -164,12 +166,8 @@ impl<T: Transport> Dialer<T> {
         }
     }
 
-    fn connect(&self) -> Result<Connection<T::Stream>, ConnectError> {
-        self.counters.dials.add(1);
-        let mut stream = self.transport.dial(self.peer, self.timeouts.dial).map_err(|error| match error {
-            DialError::Refused => ConnectError::Refused,
-            DialError::Failed(error) => error.into(),
-        })?;
+    fn connect(&self, patience: &mut Patience) -> Result<Connection<T::Stream>, ConnectError> {
+        let mut stream = self.dial(patience)?;
         let registration = self.closers.register(stream.closer()?).ok_or(ConnectError::Stopped)?;
         let greeting = self.introduction.to(self.peer);
         handshake::dial(&mut stream, &greeting, self.timeouts.handshake)?;
@@ -182,6 +180,24 @@ impl<T: Transport> Dialer<T> {
         let closed = self.watch(&stream)?;
         let sender = stream.sender()?;
         Ok(Connection { stream, closed, sender, _registration: registration })
+    }
+
+    fn dial(&self, patience: &mut Patience) -> Result<T::Stream, ConnectError> {
+        self.counters.dials.add(1);
+        let began = Instant::now();
+        match self.transport.dial(self.peer, patience.bound(self.timeouts.dial)) {
+            Ok(stream) => {
+                patience.answered(began.elapsed());
+                Ok(stream)
+            }
+            Err(DialError::Refused) => Err(ConnectError::Refused),
+            Err(DialError::Failed(error)) => {
+                if handshake::is_timeout(&error) {
+                    patience.unanswered();
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// A thread that says when the stream ends: the one that sends would notice only at its next frame.

@@ -1,4 +1,4 @@
-//! How long a dialer waits between attempts.
+//! How long a dialer waits between attempts, and for each.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -52,6 +52,46 @@ impl Wakes {
     }
 }
 
+/// A dial after a close is given at least this long: a machine that is busy with the end of a process answers late.
+const SOONEST: Duration = Duration::from_millis(10);
+/// A dial after a close is given so many times what the last one took.
+const MARGIN: u32 = 4;
+
+/// How long a dial may take.
+///
+/// A listener that is just being closed drops what reaches it, without a word, and TCP says it again after a second. A
+/// dial that lasts is therefore given up early after a close, when a refusal is worth most, and made again; each that was
+/// given up doubles what the next one gets, up to what is configured.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// What the last dial took that made a stream.
+    took: Option<Duration>,
+    /// What the next one is given, if that is less than what is configured.
+    hasty: Option<Duration>,
+}
+
+impl Patience {
+    /// What the next dial is given of `configured`.
+    pub(super) fn bound(&self, configured: Duration) -> Duration {
+        self.hasty.map_or(configured, |hasty| hasty.min(configured))
+    }
+
+    /// A stream has closed. Where it is not known what a dial takes, none is hurried.
+    pub(super) fn after_close(&mut self) {
+        self.hasty = self.took.map(|took| took.saturating_mul(MARGIN).max(SOONEST));
+    }
+
+    /// The peer took a dial after that time.
+    pub(super) fn answered(&mut self, took: Duration) {
+        self.took = Some(took);
+    }
+
+    /// A dial was not answered in its time.
+    pub(super) fn unanswered(&mut self) {
+        self.hasty = self.hasty.map(|hasty| hasty.saturating_mul(2));
+    }
+}
+
 /// The waits of one dialer.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
@@ -98,6 +138,37 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CONFIGURED: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn a_dial_after_a_close_is_given_little_time_and_each_that_fails_the_next_one_more() {
+        let mut patience = Patience::default();
+        patience.after_close();
+        assert_eq!(patience.bound(CONFIGURED), CONFIGURED, "nobody knows what a dial takes");
+        patience.answered(Duration::from_micros(30));
+        assert_eq!(patience.bound(CONFIGURED), CONFIGURED, "nothing has closed");
+        patience.after_close();
+        let bounds: Vec<_> = (0..8)
+            .map(|_| {
+                let bound = patience.bound(CONFIGURED);
+                patience.unanswered();
+                bound.as_millis()
+            })
+            .collect();
+        assert_eq!(bounds, [10, 20, 40, 80, 160, 320, 500, 500]);
+    }
+
+    #[test]
+    fn a_far_peer_is_not_hurried() {
+        let mut patience = Patience::default();
+        patience.answered(Duration::from_millis(100));
+        patience.after_close();
+        assert_eq!(patience.bound(CONFIGURED), Duration::from_millis(400));
+        patience.answered(Duration::from_millis(200));
+        patience.after_close();
+        assert_eq!(patience.bound(CONFIGURED), CONFIGURED);
+    }
 
     /// Too short a life to prove anything.
     const SHORT: Duration = Duration::from_millis(99);

@@ -30,6 +30,11 @@ struct Bench {
 
 impl Bench {
     fn new(stall: Duration) -> Self {
+        Self::with(stall, |transport| transport)
+    }
+
+    /// It dials through what `wrap` makes of its transport.
+    fn with<T: Transport>(stall: Duration, wrap: impl FnOnce(LocalTransport) -> T) -> Self {
         let network = LocalNetwork::new();
         let (own, listener) = (network.join(id("a")), network.join(id("b")));
         let (inbox_in, inbox) = bounded(64);
@@ -39,7 +44,7 @@ impl Bench {
         let (outbox, outgoing) = outbox(Arc::clone(&counters));
         let dialer = Dialer {
             peer: id("b"),
-            transport: Arc::new(own),
+            transport: Arc::new(wrap(own)),
             introduction: introduction("a"),
             roster: None,
             outgoing,
@@ -107,6 +112,52 @@ fn next(frames: &mut Frames<UnixStream>) -> Frame {
         }
         frames.fill().unwrap();
     }
+}
+
+/// Takes down how long each dial may last.
+struct Patient {
+    within: LocalTransport,
+    bounds: Sender<Duration>,
+}
+
+impl Transport for Patient {
+    type Stream = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        self.within.accept()
+    }
+
+    fn close(&self) {
+        self.within.close();
+    }
+
+    /// The first one after a close is lost, as by a listener that is just being closed.
+    fn dial(&self, peer: NodeId, timeout: Duration) -> Result<UnixStream, DialError> {
+        self.bounds.send(timeout).unwrap();
+        if timeout < BOUND && self.bounds.len() == 2 {
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        self.within.dial(peer, timeout)
+    }
+}
+
+/// One run in some hundred took as long as a dial may last: the listener of the dying process had dropped it.
+#[test]
+fn a_dial_after_a_close_does_not_wait_for_long() {
+    let (bounds, seen) = bounded(64);
+    let bench = Bench::with(BOUND, |within| Patient { within, bounds });
+    let first = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    drop(first);
+    assert_eq!(bench.state(), LinkState::Closed);
+    let _second = bench.welcome();
+    assert_eq!(bench.state(), LinkState::Up);
+    let bounds: Vec<_> = seen.try_iter().collect();
+    let [first, hasty, longer] = bounds[..] else { panic!("{bounds:?}") };
+    assert_eq!(first, BOUND, "nothing is known of the peer yet");
+    assert!(hasty < BOUND, "{bounds:?}");
+    assert_eq!(longer, hasty * 2, "{bounds:?}");
+    bench.end();
 }
 
 #[test]
