@@ -11,10 +11,10 @@ use elect_core::{
 use crate::announcer::{self, Announcer};
 use crate::clock;
 use crate::counters::Counters;
+use crate::effects::Effects;
 use crate::event::{HostEvent, NodeNotice};
 use crate::measures::Measures;
 use crate::open_store::OpenStore;
-use crate::orchestrator::Effects;
 use crate::start_error::StartError;
 use crate::stream::Events;
 use crate::vote_file::VoteFileName;

@@ -13,6 +13,7 @@ mod desk;
 mod dev_certs;
 mod dialer;
 mod direct;
+mod effects;
 mod event;
 #[cfg(feature = "faults")]
 mod faults;

@@ -11,23 +11,20 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use elect_core::{
-    Address, Body, Driver, Duty, Elector, Frame, Gate, Gated, HandoverRequest, Incarnation, LinkState,
-    NodeId, Notice, Position, StepDown, SteppedDown, StorageFailed, Time,
+    Address, Body, Driver, Elector, Frame, Gated, HandoverRequest, Incarnation, LinkState, NodeId, Position,
+    StepDown, SteppedDown, StorageFailed, Time,
 };
 
 use crate::announcer::Announcer;
-use crate::cells::Cells;
 use crate::clock;
 use crate::counters::Counters;
+use crate::effects::Effects;
 use crate::event::{Ended, HostEvent, NodeNotice};
 use crate::handshake::{Greeting, HandshakeRefusal};
 use crate::hearing::Hearing;
 use crate::introduction::Introduction;
 use crate::judgement::{Claim, Judgement, Sample};
-use crate::link::{Link, RefusedDialler};
-use crate::links::Links;
-use crate::outbox::Outbox;
-use crate::refusals::Refusals;
+use crate::link::RefusedDialler;
 use crate::shutdown_guard::ShutdownGuard;
 use crate::transport::TransportNotice;
 
@@ -100,45 +97,6 @@ pub(crate) fn leave(context: &mut CommandContext<'_>, for_handover: Duration) {
     }
     let until = context.now + for_handover;
     *context.leaving = Some(context.leaving.map_or(until, |earlier| earlier.min(until)));
-}
-
-/// Carries out steps.
-#[derive(Debug)]
-pub(crate) struct Effects {
-    pub(crate) outboxes: BTreeMap<NodeId, Arc<Outbox>>,
-    pub(crate) gates: Sender<Gate>,
-    pub(crate) announcer: Announcer,
-    pub(crate) links: Links,
-    pub(crate) refusals: Refusals,
-    /// Who leads and where, and what this node is, for every thread to read.
-    pub(crate) cells: Cells,
-    /// The time of the input whose step is carried out.
-    pub(crate) now: Time,
-}
-
-impl Driver for Effects {
-    fn lost(&mut self, loss: SteppedDown) {
-        self.tell(HostEvent::Lost(loss));
-    }
-
-    fn send(&mut self, to: NodeId, frame: &Frame) {
-        if let Some(outbox) = self.outboxes.get(&to) {
-            outbox.put(frame, self.now);
-        }
-    }
-
-    fn save(&mut self, gate: Gate) {
-        // One gate at a time: the channel has room for it. A saver that is gone has said so by panicking.
-        let _ = self.gates.try_send(gate);
-    }
-
-    fn act(&mut self, duty: Duty) {
-        self.tell(HostEvent::Act(duty));
-    }
-
-    fn happened(&mut self, notice: Notice) {
-        self.tell(HostEvent::Happened(NodeNotice::Elector(notice)));
-    }
 }
 
 /// The channels that the orchestrator listens to.
@@ -403,25 +361,5 @@ impl Seat {
             Input::Panicked { thread } => return Some(Outcome::Ended(Ended::Panicked { thread })),
         }
         None
-    }
-}
-
-impl Effects {
-    /// Whoever looks sees it before whoever listens hears it.
-    pub(crate) fn tell(&mut self, event: HostEvent) {
-        match &event {
-            HostEvent::Lost(_) => self.cells.on_lost(),
-            HostEvent::Act(duty) => self.cells.on_duty(duty),
-            HostEvent::Happened(NodeNotice::Elector(notice)) => self.cells.on_notice(notice),
-            HostEvent::Happened(_) | HostEvent::Ended(_) => {}
-        }
-        self.announcer.tell(event);
-    }
-
-    /// Tells the host of a link that has changed.
-    fn change(&mut self, change: impl FnOnce(&mut Links) -> Option<&Link>) {
-        if let Some(link) = change(&mut self.links).cloned() {
-            self.announcer.tell(HostEvent::Happened(NodeNotice::LinkChanged(Box::new(link))));
-        }
     }
 }
