@@ -130,6 +130,7 @@ scenarios! {
     "stranger-accepts"
     "stranger-counts"
     "struck-as-it-accepts"
+    "supervised"
     "transfer-undone"
     "twin-of-an-old-copy"
     "two-configured-primaries"

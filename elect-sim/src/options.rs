@@ -40,6 +40,8 @@ pub struct Options {
     pub save: Duration,
     /// Whether a refused connection counts as evidence of death.
     pub crash_evidence: bool,
+    /// Whether somebody holds each process and tells its peers when it has ended.
+    pub supervised: bool,
     /// The network while faults last.
     pub stormy: Quality,
     /// How often a message of the model store is lost on top of that, per million: followers lag.
@@ -94,6 +96,7 @@ impl Options {
             round_trip: Duration::from_millis(10),
             save: Duration::from_millis(10),
             crash_evidence: false,
+            supervised: false,
             stormy: calm,
             store_loss_ppm: 0,
             calm,

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use elect_core::Incarnation;
+
 use crate::clock::Real;
 use crate::ids::{Life, NodeIndex};
 use crate::trigger::Strike;
@@ -40,6 +42,8 @@ pub(crate) enum Event {
     DialAnswered { from: NodeIndex, to: NodeIndex, life: Life, began: Real, accepted: bool },
     /// The close of a peer's connection is noticed.
     Closed { node: NodeIndex, peer: NodeIndex, life: Life },
+    /// Who held a peer's process tells that it has ended.
+    Ended { node: NodeIndex, peer: NodeIndex, life: Life, incarnation: Incarnation },
     /// What an event fired.
     Strike { node: NodeIndex, strike: Strike },
     /// A link that was cut so works again.

@@ -225,6 +225,7 @@ impl World {
                 self.dial_answered(from, to, life, began, accepted);
             }
             Event::Closed { node, peer, life } => self.closed(node, peer, life),
+            Event::Ended { node, peer, life, incarnation } => self.ended(node, peer, life, incarnation),
             Event::Strike { node, strike } => self.strike_at(node, strike),
             Event::Mended { from, to } => self.mended(from, to),
             Event::Clients => self.clients(),

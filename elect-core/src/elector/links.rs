@@ -3,6 +3,7 @@
 use crate::elector::{Elector, Lifecycle, Role};
 use crate::event::{LeaderLost, LinkState};
 use crate::members::MemberIndex;
+use crate::nonce::Incarnation;
 use crate::time::Time;
 
 impl Elector {
@@ -19,6 +20,7 @@ impl Elector {
                 self.disconnect(peer);
                 self.note_crash_evidence(peer, attempt_began);
             }
+            LinkState::Ended { incarnation } => self.note_end(peer, incarnation),
         }
     }
 
@@ -44,6 +46,18 @@ impl Elector {
         }
         pair.note_death();
         if self.promise().is_some_and(|promise| promise.to == peer && promise.renewed_at < attempt_began) {
+            self.end_promise(LeaderLost::Dead);
+        }
+    }
+
+    /// R16: that life is over, says who held its process. The link is left alone: it may lead to the next life already.
+    fn note_end(&mut self, peer: MemberIndex, incarnation: Incarnation) {
+        let pair = self.state.peers.pair_mut(peer);
+        if pair.is_dead() || pair.life().is_none_or(|(known, _)| known != incarnation) {
+            return;
+        }
+        pair.note_death();
+        if self.promise().is_some_and(|promise| promise.to == peer) {
             self.end_promise(LeaderLost::Dead);
         }
     }

@@ -1,6 +1,7 @@
 //! What a host and a driver report.
 
 use crate::epoch::Position;
+use crate::nonce::Incarnation;
 use crate::time::Time;
 
 /// How fit for office a host is.
@@ -29,6 +30,14 @@ pub enum LinkState {
         /// When the refused attempt began, on this node's clock.
         #[cfg_attr(feature = "wire", serde(rename = "attempt_began_ms"))]
         attempt_began: Time,
+    },
+    /// The process of that life has ended, which says nothing of the connection.
+    ///
+    /// Report it only as the word of somebody who holds the process and has proved to speak for that node: a promise to a
+    /// life that goes on would be broken. It counts whether or not crash evidence is configured.
+    Ended {
+        /// The life that is over.
+        incarnation: Incarnation,
     },
 }
 

@@ -154,6 +154,7 @@ impl fmt::Display for LinkState {
             Self::Up => "connected",
             Self::Closed => "closed",
             Self::Refused { .. } => "closed, and the address refuses a new connection",
+            Self::Ended { .. } => "its process has ended, says who held it",
         })
     }
 }

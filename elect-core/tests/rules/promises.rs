@@ -286,6 +286,57 @@ fn r16_evidence_older_than_the_promise_or_not_asked_for_ends_nothing() {
     assert!(a.promised_to().is_some(), "its life began after the attempt");
 }
 
+/// The end of `b`'s process in that life, as told by who held it.
+const fn ended(counter: u32) -> LinkState {
+    LinkState::Ended { incarnation: Incarnation { counter, random: 1 } }
+}
+
+#[test]
+fn r16_who_held_the_process_ends_a_promise_at_once_and_needs_no_refusal() {
+    let mut a = Solo::new();
+    a.follow("b", 3).link("b", ended(1));
+    assert_eq!((a.promised_to(), a.leader()), (None, None), "renewed at that very moment");
+    assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { reason: LeaderLost::Dead, .. })));
+    let life = Incarnation { counter: 1, random: 1 };
+    assert_eq!(a.hear_leader("b", 3), Some(Ignored::DeadIncarnation(life)), "a frame still under way");
+    assert_eq!(a.promised_to(), None);
+}
+
+#[test]
+fn r16_who_held_a_process_speaks_of_that_life_alone() {
+    let mut a = Solo::new();
+    a.follow("b", 3);
+    for other in [0, 2] {
+        a.link("b", ended(other));
+        assert!(a.promised_to().is_some(), "life 1 is heard, not {other}");
+    }
+    a.link("c", ended(1));
+    assert!(a.promised_to().is_some(), "c has ended, not b");
+
+    a.lives.insert(id("b"), Incarnation { counter: 2, random: 1 });
+    a.follow("b", 4).link("b", ended(1));
+    assert!(a.promised_to().is_some(), "late news of the life before");
+    a.link("b", ended(2));
+    assert_eq!(a.promised_to(), None);
+    a.lives.insert(id("b"), Incarnation { counter: 3, random: 1 });
+    assert_eq!(a.hear_free("b", 4), None, "its next life is heard, over a link that nobody has closed");
+    a.pass(ms(1)).follow("b", 5);
+    assert!(a.promised_to().is_some());
+}
+
+#[test]
+fn r16_who_held_a_process_is_not_undone_by_a_save_under_way() {
+    let mut a = Solo::new();
+    assert_eq!(a.hear_offer("b", 1), None);
+    a.link("b", ended(1)).commit();
+    assert_eq!((a.promised_to(), accepts(&a, "b")), (None, 0), "a promise to the dead binds nobody");
+
+    let mut a = Solo::new();
+    a.hear_leader("b", 3);
+    a.link("b", ended(1)).commit();
+    assert_eq!((a.promised_to(), a.leader()), (None, None));
+}
+
 #[test]
 fn r16_evidence_is_not_undone_by_a_save_under_way() {
     let mut a = with_evidence();

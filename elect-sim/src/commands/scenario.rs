@@ -9,7 +9,7 @@ const LANGUAGE: &str = "\
 A scenario is a text file: comment lines that say what it is about, settings, then steps; one per line.
 Nodes are a, b, c, …; LEADER is who led at the last `until`. A link is a>b, both directions a-b.
   settings  voters 3 | witnesses 1 | observers 1 | seed 7 | delay 1ms | save 1ms | detection 500ms | heartbeat 50ms
-            drift 20000 | writes 50ms | crash-evidence | preferred a | cooldown 2s | office-timeout 2s
+            drift 20000 | writes 50ms | crash-evidence | supervised | preferred a | cooldown 2s | office-timeout 2s
             detection 200ms to 800ms phi 8 | delay 200us to 4ms | reading 500us | boot-spread 20ms | wild-clocks
             round-trip 2ms (as configured, where delays exceed it) | reports 2s (so late hosts report positions)
             until it is calm, per million: loss 30000 | duplicates 30000 | tail 5000 1s | stale 5000 9s | store-loss 30000

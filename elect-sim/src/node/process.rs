@@ -1,6 +1,8 @@
 //! A process: a running elector, what it waits for, and when it acts by itself.
 
-use elect_core::{Authority, Elector, Epoch, Explanation, Gate, Gated, Lease, Record, StorageFailed, Time};
+use elect_core::{
+    Authority, Elector, Epoch, Explanation, Gate, Gated, Incarnation, Lease, Record, StorageFailed, Time,
+};
 
 use crate::clock::Real;
 use crate::ids::NodeIndex;
@@ -11,6 +13,8 @@ use crate::input::{Input, Output};
 pub(crate) struct Process {
     elector: Elector,
     authority: Authority,
+    /// The life that its disk named when it started.
+    found: Incarnation,
     /// Whom the elector follows.
     following: Option<(NodeIndex, Epoch)>,
     /// The gate whose save is under way.
@@ -42,9 +46,16 @@ pub(crate) struct Stopped {
 }
 
 impl Process {
+    /// The life that it took, if it came to that. That which its disk named before may go on elsewhere, where the disk is a
+    /// copy.
+    pub(crate) fn life_taken(&self) -> Option<Incarnation> {
+        Some(incarnation(&self.elector)).filter(|incarnation| *incarnation != self.found)
+    }
+
     pub(super) fn new(elector: Elector) -> Self {
         Self {
             authority: elector.authority(),
+            found: incarnation(&elector),
             elector,
             following: None,
             saving: None,
@@ -187,4 +198,8 @@ impl Process {
     pub(crate) fn is_tick_due(&self, now: Real) -> bool {
         self.tick_at <= now
     }
+}
+
+fn incarnation(elector: &Elector) -> Incarnation {
+    elector.status(Time::ZERO).incarnation
 }

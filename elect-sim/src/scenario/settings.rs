@@ -30,6 +30,7 @@ impl Scenario {
             }
             ["seed", seed] => options.seed = whole(seed)?,
             ["crash-evidence"] => options.crash_evidence = true,
+            ["supervised"] => options.supervised = true,
             ["detection", span] => options.detection = Detection::Fixed(duration(span)?),
             ["heartbeat", span] => options.heartbeat = duration(span)?,
             ["drift", ppm] => options.drift_ppm = whole(ppm)?,

@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 const LEAD: Real = 2 * SECOND;
 
 /// A simpler world, one thing at a time; the boldest first.
-const SIMPLER: [fn(&mut Options); 18] = [
+const SIMPLER: [fn(&mut Options); 19] = [
     |options| options.overrides.clear(),
     |options| options.overrides.iter_mut().for_each(|overrides| overrides.heartbeat = None),
     |options| {
@@ -42,6 +42,7 @@ const SIMPLER: [fn(&mut Options); 18] = [
     },
     |options| options.kinds.fill(MemberKind::Voter),
     |options| options.crash_evidence = false,
+    |options| options.supervised = false,
     |options| options.reading = usual().reading,
     |options| options.drift_ppm = usual().drift_ppm,
     |options| options.boot_spread = usual().boot_spread,

@@ -63,6 +63,7 @@ impl Plan {
             round_trip: _,
             save,
             crash_evidence,
+            supervised,
             stormy: _,
             store_loss_ppm,
             calm: _,
@@ -97,6 +98,7 @@ impl Plan {
         set(*reading != usual.reading, format!("reading {}", span(*reading)));
         set(*save != usual.save, format!("save {}", duration(*save / 2)));
         set(*crash_evidence, "crash-evidence".into());
+        set(*supervised, "supervised".into());
         set(*client_every != usual.client_every, format!("writes {}", span(*client_every)));
         set(*boot_spread != usual.boot_spread, format!("boot-spread {}", span(*boot_spread)));
         let preferred = preferred.map(|node| node.to_string());

@@ -1,6 +1,6 @@
 //! Connections: how they are made, refused and closed, and who notices.
 
-use elect_core::LinkState;
+use elect_core::{Incarnation, LinkState};
 
 use super::World;
 use crate::clock::{MILLI, Real, SECOND};
@@ -69,6 +69,31 @@ impl World {
             let silent = self.node(node).is_dark() || self.wires.links().is_cut(node, peer);
             let wait = if silent { 2 * SECOND } else { self.wires.links_mut().delay() };
             self.queue.push(self.clocks.now() + wait, Event::Closed { node: peer, peer: node, life });
+        }
+    }
+
+    /// Who held the process tells the peers that this life has ended: mostly at once, sometimes so late that the next life
+    /// is there first. It is on the same machine, and loses power with it.
+    pub(crate) fn tell_end(&mut self, node: NodeIndex, incarnation: Incarnation) {
+        if !self.options.supervised || self.node(node).is_dark() {
+            return;
+        }
+        let ended = self.member(node);
+        for peer in self.machines() {
+            if self.member(peer) == ended || self.wires.links().is_cut(node, peer) {
+                continue;
+            }
+            let late = if self.host_rng.below(4) == 0 { self.host_rng.below(SECOND) } else { 0 };
+            let at = self.clocks.now() + self.wires.links_mut().delay() + late;
+            let life = self.node(peer).life();
+            self.queue.push(at, Event::Ended { node: peer, peer: ended, life, incarnation });
+        }
+    }
+
+    pub(crate) fn ended(&mut self, node: NodeIndex, peer: NodeIndex, life: Life, incarnation: Incarnation) {
+        if self.node(node).lives(life) {
+            self.note(Some(node), || format!("hears that life {} of {peer} has ended", incarnation.counter));
+            self.input(node, Input::Link { peer, state: LinkState::Ended { incarnation } });
         }
     }
 

@@ -66,6 +66,7 @@ impl World {
         let Some(process) = self.node_mut(node).end_process() else { return };
         self.note(Some(node), || "dies".into());
         self.mark(node, Marked::Dies);
+        let ended = process.life_taken();
         let remains = self.node_mut(node).die(process);
         if let Some(record) = &remains.saved {
             self.book.checks_mut().saved(now, node, record);
@@ -75,6 +76,9 @@ impl World {
         }
         self.book.checks_mut().died(node);
         self.break_connections(node);
+        if let Some(incarnation) = ended {
+            self.tell_end(node, incarnation);
+        }
         self.take_old_copy_away(node);
         if let Some(wait) = wait {
             self.queue.push(now + wait, Event::Start { node });
