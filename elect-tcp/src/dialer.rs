@@ -9,7 +9,8 @@ use elect_core::wire::FRAME_BYTES_MAX;
 use elect_core::{LinkState, NodeId, Time};
 
 use self::ask::{Asked, Asker};
-use self::backoff::{Backoff, Patience, Wakes};
+pub(crate) use self::backoff::Backoff;
+use self::backoff::{Patience, Wakes};
 pub(crate) use self::timeouts::Timeouts;
 use crate::clock;
 use crate::closers::{Closers, Registration};

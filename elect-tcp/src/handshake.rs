@@ -19,7 +19,11 @@
 //!  5 unknown name      6 identity: claimed, proven      12 stopped: the listener
 //! 10 life: that of the greeting, that known | where the dialler was seen, where the known life was
 //! 11 went back: the life | epoch u64 | offset: u8 1 and u64, or u8 0     13 no group: its number u32
+//! 14 unproven supervisor: of whom
 //! ```
+//!
+//! A node's supervisor sends verdict 128 and a life of zeroes. Once it is welcome, it sends each life of the node that has
+//! ended, and nothing else.
 //!
 //! A node of many groups greets, and is answered, as [`MANY_GROUPS`], with a life that nobody judges. On that stream it
 //! then greets once for each group, which is welcome or refused by itself, and once more as the process: frames follow. If
@@ -33,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use elect_core::NodeId;
 
-use self::bytes::{GREETING, Message, WELCOME, greeting_bytes, refusal_bytes};
+use self::bytes::{GREETING, Message, SUPERVISOR, WELCOME, greeting_bytes, refusal_bytes};
 use self::greeting::check_versions;
 pub(crate) use self::greeting::{Greeting, VERSIONS};
 pub use self::refusal::HandshakeRefusal;
@@ -47,7 +51,8 @@ pub(crate) fn dial<S: Stream>(
     timeout: Duration,
 ) -> Result<Greeting, HandshakeError> {
     let mut timed = Timed { stream, deadline: Instant::now() + timeout };
-    timed.write_all(&greeting_bytes(GREETING, own))?;
+    let verdict = if own.is_supervisor { SUPERVISOR } else { GREETING };
+    timed.write_all(&greeting_bytes(verdict, own))?;
     hear(&mut timed, own)
 }
 
@@ -104,6 +109,7 @@ pub(crate) fn accept<S: Stream>(
     let claimed = greeting.node;
     let verdict = match timed.stream.proven() {
         Some(proven) if proven != claimed => Err(HandshakeRefusal::Identity { claimed, proven }.into()),
+        None if greeting.is_supervisor => Err(HandshakeRefusal::UnprovenSupervisor(claimed).into()),
         _ => judge(&greeting),
     };
     let answered = match verdict {
@@ -115,7 +121,7 @@ pub(crate) fn accept<S: Stream>(
 
 fn read_greeting(stream: &mut impl Read) -> Result<Greeting, HandshakeError> {
     let message = Message::read(stream)?;
-    if message.verdict != GREETING {
+    if !matches!(message.verdict, GREETING | SUPERVISOR) {
         return Err(HandshakeError::Foreign("no greeting"));
     }
     // The body may be another version's.

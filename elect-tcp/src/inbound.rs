@@ -104,7 +104,7 @@ impl InboundConnections {
     /// Twice what a quiet node needs: room for those that are closed and about to end.
     fn threads_max(&self) -> usize {
         let peers = self.wake_dialer.len();
-        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (2 + GREETED_MAX) * peers)
+        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (3 + GREETED_MAX) * peers)
     }
 
     fn receive<S: Stream>(&self, mut stream: S, closer: &Arc<dyn Close>, number: u64) {
@@ -118,6 +118,9 @@ impl InboundConnections {
             Err((HandshakeError::Ending, _)) => return,
             Err((error, claimed)) => return self.on_failure(from, claimed, error.into()),
         };
+        if greeting.is_supervisor {
+            return self.hear_supervisor(stream, greeting.node);
+        }
         let (peer, incarnation) = (greeting.node, greeting.incarnation);
         let hello = Input::Greeted { peer, incarnation, address: greeting.address.clone() };
         if stream.set_timeouts(None, None).is_err() || self.inbox.send(hello).is_err() {
@@ -217,6 +220,10 @@ impl InboundConnections {
             return Err(HandshakeRefusal::UnknownName(greeting.node).into());
         }
         greeting.check_members(&own)?;
+        if greeting.is_supervisor {
+            self.slots().supervise(guest(greeting, from, closer, number));
+            return Ok(own);
+        }
         self.judged(greeting, from, None)?;
         self.slots().greet(guest(greeting, from, closer, number));
         Ok(own)
@@ -329,5 +336,6 @@ impl Drop for SlotGuard {
 mod groups;
 mod judge;
 mod slots;
+mod supervisor;
 #[cfg(all(test, unix))]
 mod tests;

@@ -62,6 +62,7 @@ impl Introduction {
             address: self.address.get(),
             listen: self.listen.clone(),
             birth,
+            is_supervisor: false,
         }
     }
 

@@ -47,6 +47,7 @@ mod shutdown_guard;
 mod signal;
 mod start_error;
 mod stream;
+mod supervisor;
 mod tcp;
 #[cfg(test)]
 mod testing;
@@ -84,6 +85,7 @@ pub use open_store::OpenStore;
 pub use role::Role;
 pub use start_error::{StartError, StartGroupError};
 pub use stream::{Events, Iter, NoEvent};
+pub use supervisor::{Held, LifeEnd, Supervisor};
 pub use tcp::TcpTransport;
 #[cfg(feature = "tls")]
 pub use tls::{KeyPin, PinsError, TlsConfig, TlsStream, TlsTransport};

@@ -51,6 +51,8 @@ impl Links {
                 }
                 link.outbound.explain(text.into(), None);
             }
+            // It says nothing of the link.
+            LinkState::Ended { .. } => return None,
         }
         Some(link)
     }

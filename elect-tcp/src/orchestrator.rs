@@ -55,6 +55,8 @@ pub(crate) enum Input {
     Heard { peer: NodeId, stream: u64, change: u64 },
     /// A stream that a peer dialled has ended.
     Unheard { peer: NodeId, stream: u64, reason: String },
+    /// A peer's supervisor, who is proven, says that this life has ended.
+    LifeEnded { peer: NodeId, incarnation: Incarnation },
     /// Somebody who dialled this node was not let in, and the host shall hear of it.
     Refused(Box<RefusedDialler>),
     /// A thread asks what the elector knows of a life, and whether a frame of it counts.
@@ -340,6 +342,10 @@ impl Seat {
             }
             Input::Unheard { peer, stream, reason } => {
                 self.effects.change(|links| links.on_unheard(peer, stream, reason, now));
+            }
+            Input::LifeEnded { peer, incarnation } => {
+                let state = LinkState::Ended { incarnation };
+                self.step(|elector, now| elector.on_link(peer, state, now));
             }
             Input::Refused(refused) => {
                 self.effects.links.on_refused(&refused);

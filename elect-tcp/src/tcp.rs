@@ -44,7 +44,13 @@ impl TcpTransport {
     }
 
     fn bind_unchecked(config: &NodeConfig) -> io::Result<Self> {
-        let listener = match &config.listen {
+        let listener = Self::listener(config)?;
+        let local = listener.local_addr()?;
+        Ok(Self { listener: Mutex::new(Some(Arc::new(listener))), ..Self::dialling(config, local) })
+    }
+
+    fn listener(config: &NodeConfig) -> io::Result<TcpListener> {
+        Ok(match &config.listen {
             Listen::Address(address) => listen(*address, config.listen_backlog)?,
             Listen::Bound(listener) => {
                 SockRef::from(listener).listen(backlog(config.listen_backlog))?;
@@ -53,25 +59,35 @@ impl TcpTransport {
             Listen::Elsewhere => {
                 return Err(io::Error::other("the configuration names no address to listen on"));
             }
-        };
+        })
+    }
+
+    /// One that only dials.
+    fn dialling(config: &NodeConfig, local: SocketAddr) -> Self {
         let peers = config.peers.iter().map(|(id, address)| (*id, Whereabouts::new(address.clone())));
-        let local = listener.local_addr()?;
         let is_given = !config.advertise.as_str().is_empty();
-        Ok(Self {
+        Self {
             local,
             advertised: if is_given { config.advertise.clone() } else { address_of(local) },
-            listener: Mutex::new(Some(Arc::new(listener))),
+            listener: Mutex::default(),
             closed: AtomicBool::new(false),
             peers: peers.collect(),
             allow_plaintext: config.allow_plaintext,
             unacknowledged_max: config.stall_timeout(),
-        })
+        }
     }
 
     /// The same below TLS, which may leave this machine.
     #[cfg(feature = "tls")]
     pub(crate) fn bind_for_tls(config: &NodeConfig) -> io::Result<Self> {
         Ok(Self { allow_plaintext: true, ..Self::bind_unchecked(config)? })
+    }
+
+    /// The same without a listener.
+    #[cfg(feature = "tls")]
+    pub(crate) fn dialling_for_tls(config: &NodeConfig) -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { allow_plaintext: true, ..Self::dialling(config, nowhere) }
     }
 
     /// The host of a peer's configured address, without its port.

@@ -35,6 +35,7 @@ pub(crate) fn greeting(node: &str, addressee: &str) -> Greeting {
         members: config("a").digest(),
         address: Address::new("10.1.2.3:6379").unwrap(),
         listen: Address::default(),
+        is_supervisor: false,
         birth: None,
     }
 }

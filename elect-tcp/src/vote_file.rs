@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use elect_core::wire::{self, WireError};
-use elect_core::{Config, Record, StartRefused, VoteStore};
+use elect_core::{Config, Incarnation, Record, StartRefused, VoteStore};
 
 use crate::event::NodeNotice;
 
@@ -94,6 +94,12 @@ impl VoteFile {
         let mut adopted = Found::read(machine, path, config)?.settle()?;
         adopted.is_moved = false;
         Ok(adopted)
+    }
+
+    /// The life that the file names, which is over unless another process has the file: then this is
+    /// [`VoteFileError::InUse`]. Writes nothing.
+    pub(crate) fn life(path: &Path, config: &Config) -> Result<Incarnation, VoteFileError> {
+        Ok(Found::read(&Machine::this(), path, config)?.file.record.incarnation)
     }
 
     /// How a save is made durable; [`VoteSyncs::One`] unless this is called.

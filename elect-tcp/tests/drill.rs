@@ -37,7 +37,7 @@ use std::{env, io};
 
 use elect_core::{Epoch, Lease, Time};
 use findings::Findings;
-use group::Plan;
+use group::{Links, Plan};
 use leases::{LeaseLog, Unfinished};
 
 /// The process of a node: this test, started again.
@@ -53,7 +53,7 @@ fn launch(_: &node::Seat) -> io::Result<Command> {
 }
 
 fn plan(crash_evidence: bool) -> Plan {
-    Plan { nodes: 3, crash_evidence, writes: true, detection_ms: 500 }
+    Plan { nodes: 3, crash_evidence, writes: true, detection_ms: 500, links: Links::Plain }
 }
 
 /// So long that no load of the machine costs office.
@@ -79,6 +79,16 @@ fn killed_primaries_are_replaced_with_crash_evidence_and_without() {
         // A promise without evidence lasts for the whole detection time; no load makes that shorter.
         assert!(crash_evidence || report.elected().at(0) >= 300_000_000, "{:?}", report.elected());
     }
+}
+
+#[test]
+fn a_supervisor_spares_the_others_the_detection_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Plan { links: Links::Supervised, ..patient() };
+    let report = kills::run(&plan, 5, Duration::from_millis(20), directory.path(), &launch, |_| ()).unwrap();
+    eprintln!("{}", report.lines().join("\n"));
+    assert_eq!(report.elected().count(), 5);
+    assert!(report.elected().at(4) < 3_000_000_000, "of a detection time of 5 s: {:?}", report.elected());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::figures::load;
 use crate::findings::Findings;
-use crate::group::Plan;
+use crate::group::{Links, Plan};
 use crate::leases::Overlap;
 use crate::{disks, kills, node, silent, stops, topologies, twins};
 
@@ -30,6 +30,8 @@ usage: drill DRILL [OPTIONS]
   --nodes N         3 to 9 (3)
   --crash-evidence  a refused connection proves that a process is dead
   --writes          a write per millisecond
+  --tls             links are TLS
+  --supervised      a supervisor of each node tells the others when its process has ended; with TLS
   --detection MS    how long silence lasts before a leader counts as gone (500)
   --pause MS        what a group gets between two runs, at least (100)
   --longest SECONDS of stops (30)
@@ -43,6 +45,7 @@ Exit codes: 0 all is well, 1 two leases overlap or something that must not happe
 
   drill kills --runs 500 --crash-evidence --writes
   drill kills --nodes 5 --runs 50 --json
+  drill kills --supervised --writes
   drill stops --runs 8 --longest 5
   drill topologies --nodes 5 --detection 200
 ";
@@ -99,7 +102,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
     let mut options = Options {
         drill: String::new(),
         runs: None,
-        plan: Plan { nodes: 3, crash_evidence: false, writes: false, detection_ms: 500 },
+        plan: Plan { nodes: 3, crash_evidence: false, writes: false, detection_ms: 500, links: Links::Plain },
         pause: Duration::from_millis(100),
         longest: Duration::from_secs(30),
         seed: 1,
@@ -120,6 +123,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--keep" => options.keep = Some(value()?.into()),
             "--crash-evidence" => options.plan.crash_evidence = true,
             "--writes" => options.plan.writes = true,
+            "--tls" => options.plan.links = Links::Tls,
+            "--supervised" => options.plan.links = Links::Supervised,
             "--stories" => options.stories = true,
             "--json" => options.json = true,
             drill if options.drill.is_empty() && !drill.starts_with('-') => options.drill = argument,

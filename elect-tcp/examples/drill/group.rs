@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use elect_tcp::{Held, Supervisor};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::{self, Seat};
@@ -25,6 +26,16 @@ pub(crate) struct Plan {
     pub(crate) crash_evidence: bool,
     pub(crate) writes: bool,
     pub(crate) detection_ms: u64,
+    pub(crate) links: Links,
+}
+
+/// How the nodes are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    Plain,
+    Tls,
+    /// TLS, and the drill is the supervisor of every node: it tells the others when its process has ended.
+    Supervised,
 }
 
 /// Starts the process of a node: without arguments this very program, which looks whether it is one.
@@ -56,6 +67,9 @@ pub(crate) struct Group<'a> {
     seats: Vec<Seat>,
     launch: &'a Launch,
     children: Vec<Option<Child>>,
+    supervisors: Vec<Supervisor>,
+    /// What supervisors hold, by node.
+    held: Vec<Option<Held>>,
     teller: Sender<Told>,
     heard: Receiver<Told>,
     /// Everything so far, in the order in which it came.
@@ -83,14 +97,20 @@ impl<'a> Group<'a> {
             crash_evidence: plan.crash_evidence,
             detection_ms: plan.detection_ms,
             writes: plan.writes,
+            tls: plan.links != Links::Plain,
             parent: std::process::id(),
         };
         let (teller, heard) = channel();
         let seats: Vec<_> = members.iter().map(seat).collect();
         let children = seats.iter().map(|_| None).collect();
-        let mut group = Self { seats, launch, children, teller, heard, told: Vec::new() };
+        let held = seats.iter().map(|_| None).collect();
+        let supervisors = Vec::new();
+        let mut group = Self { seats, launch, children, supervisors, held, teller, heard, told: Vec::new() };
         for node in 0..addresses.len() {
             group.seats[node].init()?;
+            if plan.links == Links::Supervised {
+                group.supervisors.push(Supervisor::start(&group.seats[node].config()?)?);
+            }
             group.launch(node)?;
         }
         Ok(group)
@@ -110,17 +130,26 @@ impl<'a> Group<'a> {
 
     /// Starts the process of a node that is down.
     pub(crate) fn launch(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
+        self.held[node] = self.supervisors.get(node).map(Supervisor::hold).transpose()?;
         let child = spawn(&self.seats[node], self.launch, node, &self.teller)?;
         self.children[node] = Some(child);
         Ok(())
     }
 
     /// `kill -9`, and the moment of it.
-    pub(crate) fn kill(&mut self, node: usize) -> io::Result<u64> {
-        let mut child = self.children[node].take().ok_or(io::ErrorKind::NotFound)?;
+    pub(crate) fn kill(&mut self, node: usize) -> Result<u64, Box<dyn Error>> {
+        let mut child = self.children[node].take().ok_or("that node does not run")?;
         let at = node::now();
         child.kill()?;
         child.wait()?;
+        if let Some(held) = self.held[node].take() {
+            let end = held.ended()?.ok_or("a process was killed before it spoke")?;
+            if end.told.len() + 1 < self.seats.len() {
+                return Err(
+                    format!("only {:?} were told that {} has ended", end.told, self.name(node)).into()
+                );
+            }
+        }
         Ok(at)
     }
 

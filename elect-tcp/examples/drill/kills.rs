@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::figures::{Figures, millis};
-use crate::group::{Group, Launch, Plan, Told};
+use crate::group::{Group, Launch, Links, Plan, Told};
 use crate::leases::{self, Unfinished};
 
 /// What a failover is made of, in the order in which it happens, each with the time since the kill.
@@ -59,7 +59,11 @@ pub(crate) fn run(
     }
     group.settle(&[])?;
     drop(group);
-    let unfinished = if plan.crash_evidence { Unfinished::ToItsLastUse } else { Unfinished::ToItsEnd };
+    let unfinished = if plan.crash_evidence || plan.links == Links::Supervised {
+        Unfinished::ToItsLastUse
+    } else {
+        Unfinished::ToItsEnd
+    };
     let intervals = leases::read(directory, unfinished)?;
     leases::check(&intervals)?;
     report.leases = intervals.len();

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use elect_core::{ClusterId, Config, Detection, Fence, LogSync, NodeId, Record};
-use elect_tcp::{Node, NodeConfig, OpenStore, TcpTransport, VoteFile, random_seed};
+use elect_tcp::{
+    DevCerts, Node, NodeConfig, OpenStore, TcpTransport, TlsConfig, TlsTransport, VoteFile, random_seed,
+};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,8 @@ pub(crate) struct Seat {
     pub(crate) detection_ms: u64,
     /// A write per millisecond in office; without it only what office itself takes.
     pub(crate) writes: bool,
+    /// Links are TLS, with the certificates in `directory`.
+    pub(crate) tls: bool,
     /// The process that starts it, and with which it ends.
     pub(crate) parent: u32,
 }
@@ -72,8 +76,24 @@ impl Seat {
         Ok(builder.build()?)
     }
 
+    pub(crate) fn config(&self) -> Result<NodeConfig, Box<dyn Error>> {
+        let mut config = NodeConfig::builder(self.elect()?, self.vote_file()).allow_plaintext(true);
+        if self.tls {
+            let authorities = self.directory.join("ca.pem");
+            config =
+                config.tls(TlsConfig::files(self.file("pem"), self.file("key")).authorities(authorities));
+        }
+        for (peer, address) in &self.members {
+            config = config.peer(NodeId::new(peer)?, address.to_string());
+        }
+        Ok(config.listen(self.listen).build()?)
+    }
+
     /// A first boot.
     pub(crate) fn init(&self) -> Result<(), Box<dyn Error>> {
+        if self.tls {
+            DevCerts::open(&self.directory, ClusterId::new("drill")?)?.issue(NodeId::new(&self.name)?)?;
+        }
         Ok(VoteFile::init(self.vote_file(), &self.elect()?)?)
     }
 }
@@ -113,19 +133,19 @@ pub(crate) fn run_if_started_as_one() -> Result<bool, Box<dyn Error>> {
 }
 
 fn run(seat: &Seat) -> Result<(), Box<dyn Error>> {
-    let elect = seat.elect()?;
-    let mut config = NodeConfig::builder(elect.clone(), seat.vote_file()).allow_plaintext(true);
-    for (peer, address) in &seat.members {
-        config = config.peer(NodeId::new(peer)?, address.to_string());
-    }
-    let config = config.listen(seat.listen).build()?;
-    let file = VoteFile::open(seat.vote_file(), &elect)?;
+    let config = seat.config()?;
+    let file = VoteFile::open(seat.vote_file(), config.elect())?;
     let record: Record = *file.record();
     let store = OpenStore::new(Store { file, disk: seat.disk() }, record);
     let fence = Arc::new(Fence::new(Entries::open(&seat.file("log"), seat.disk())?));
     let leases = Mutex::new(LeaseLog::open(&seat.file("leases"))?);
-    let transport = TcpTransport::bind(&config)?;
-    let (node, events) = Node::start_with(config, store, Arc::clone(&fence), transport)?;
+    let (node, events) = if seat.tls {
+        let transport = TlsTransport::bind(&config)?;
+        Node::start_with(config, store, Arc::clone(&fence), transport)?
+    } else {
+        let transport = TcpTransport::bind(&config)?;
+        Node::start_with(config, store, Arc::clone(&fence), transport)?
+    };
     tell("started", []);
     Host::new(seat, node, fence, leases)?.run(&events)
 }

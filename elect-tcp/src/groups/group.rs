@@ -108,7 +108,7 @@ impl Group {
             LinkState::Refused { .. } if !link.was_up => {
                 return self.tell_reason(peer, "nobody listens there".into(), None);
             }
-            LinkState::Refused { .. } => {}
+            LinkState::Refused { .. } | LinkState::Ended { .. } => {}
         }
         self.on_input(Input::Link { peer, state, reason });
     }

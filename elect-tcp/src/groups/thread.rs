@@ -308,8 +308,11 @@ impl Thread {
                     self.drive(number, |group| group.on_input(Input::Transport(notice.clone())));
                 }
             }
-            // A process of many groups is no group's life, and greets for all.
-            Input::Greeted { .. } | Input::Heard { .. } | Input::Rejected { .. } => {}
+            // A process of many groups is no group's life, greets for all, and has no supervisor.
+            Input::Greeted { .. }
+            | Input::Heard { .. }
+            | Input::Rejected { .. }
+            | Input::LifeEnded { .. } => {}
             Input::Panicked { thread } => self.ending = Some(Ended::Panicked { thread }),
         }
     }

@@ -13,6 +13,8 @@ pub(super) const PREFIX_BYTES: usize = 8 + 1 + 2 + 2 + 2;
 const BODY_BYTES_MAX: usize = 1024;
 pub(super) const GREETING: u8 = 0;
 pub(super) const WELCOME: u8 = 1;
+/// In place of 0, of a node's supervisor.
+pub(super) const SUPERVISOR: u8 = 128;
 
 /// Flags of a birth.
 const POSITION: u8 = 1;
@@ -47,6 +49,7 @@ impl Message {
     /// The body of a greeting or a welcome.
     pub(super) fn greeting(&self) -> Result<Greeting, HandshakeError> {
         take_greeting(&mut Reader(&self.body[..self.length]), self.versions)
+            .map(|greeting| Greeting { is_supervisor: self.verdict == SUPERVISOR, ..greeting })
             .ok_or(HandshakeError::Foreign("a malformed greeting"))
     }
 
@@ -107,7 +110,9 @@ pub(super) fn refusal_bytes(refusal: &HandshakeRefusal) -> Vec<u8> {
             body.text(one.as_str());
             body.text(other.as_str());
         }
-        HandshakeRefusal::UnknownName(name) | HandshakeRefusal::Stopped(name) => body.text(name.as_str()),
+        HandshakeRefusal::UnknownName(name)
+        | HandshakeRefusal::Stopped(name)
+        | HandshakeRefusal::UnprovenSupervisor(name) => body.text(name.as_str()),
         HandshakeRefusal::Life { rejected, known, dialler, known_at } => {
             body.incarnation(*rejected);
             body.incarnation(*known);
@@ -142,6 +147,7 @@ const fn code(refusal: &HandshakeRefusal) -> u8 {
         HandshakeRefusal::WentBack { .. } => 11,
         HandshakeRefusal::Stopped(_) => 12,
         HandshakeRefusal::NoGroup(_) => 13,
+        HandshakeRefusal::UnprovenSupervisor(_) => 14,
         HandshakeRefusal::Unknown(code) => *code,
     }
 }
@@ -178,6 +184,7 @@ fn take_refusal(body: &mut Reader<'_>, code: u8) -> Option<HandshakeRefusal> {
         },
         12 => HandshakeRefusal::Stopped(body.node()?),
         13 => HandshakeRefusal::NoGroup(body.u32()?),
+        14 => HandshakeRefusal::UnprovenSupervisor(body.node()?),
         _ => return None,
     })
 }
@@ -194,6 +201,7 @@ fn take_greeting(body: &mut Reader<'_>, versions: (u16, u16)) -> Option<Greeting
         address: body.address()?,
         listen: body.address()?,
         birth: body.birth()?,
+        is_supervisor: false,
     })
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Greeting {
     pub(crate) listen: Address,
     /// What its life began with; `None` where that proves nothing.
     pub(crate) birth: Option<Birth>,
+    /// Whether the node's supervisor says it, which is in none of its lives.
+    pub(crate) is_supervisor: bool,
 }
 
 impl Greeting {

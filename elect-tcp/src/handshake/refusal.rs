@@ -89,6 +89,8 @@ pub enum HandshakeRefusal {
     Stopped(NodeId),
     /// The listener is a process of several groups, and runs none of that number.
     NoGroup(u32),
+    /// The dialler says that it is the supervisor of that node, and the transport does not prove who it is, as TLS would.
+    UnprovenSupervisor(NodeId),
     /// A reason that this version does not know.
     Unknown(u8),
 }
@@ -110,6 +112,7 @@ impl HandshakeRefusal {
             Self::Cluster { .. } => "correct the cluster name, or the address that leads to another cluster",
             Self::Group { .. } => "give both the same group number, or start both in `Groups`",
             Self::NoGroup(_) => "start that group there, too",
+            Self::UnprovenSupervisor(_) => "connect the nodes by TLS, or do without supervisors",
             Self::Members { .. } => "give every node the same list of names and kinds",
             Self::Addressee { .. } => "correct the dialler's address for that peer",
             Self::OwnName { .. } => {
@@ -186,6 +189,9 @@ impl fmt::Display for HandshakeRefusal {
                 }
             }
             Self::NoGroup(group) => write!(f, "the listener runs no group {group}"),
+            Self::UnprovenSupervisor(name) => {
+                write!(f, "nothing proves that the dialler may speak for {name} as its supervisor")
+            }
             Self::Stopped(listener) => write!(f, "{listener} has stopped for good"),
             Self::Unknown(code) => write!(f, "for reason {code}, which a later version gives"),
         }

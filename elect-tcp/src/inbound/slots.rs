@@ -28,6 +28,8 @@ pub(crate) struct Slots {
     handshakes: VecDeque<(u64, Arc<dyn Close>)>,
     greeted: VecDeque<Guest>,
     heard: HashMap<NodeId, Guest>,
+    /// Those of supervisors, one of each member.
+    supervisors: HashMap<NodeId, Guest>,
     /// Where each member's newest life was heard from last, for those who are refused because of it.
     homes: HashMap<NodeId, (Incarnation, Address)>,
 }
@@ -74,6 +76,14 @@ impl Slots {
         self.greeted.push_back(guest);
     }
 
+    /// It is that of a member's supervisor, which has proved that: it takes the place of an earlier one.
+    pub(super) fn supervise(&mut self, guest: Guest) {
+        self.handshakes.retain(|(number, _)| *number != guest.number);
+        if let Some(earlier) = self.supervisors.insert(guest.peer, guest) {
+            earlier.closer.close();
+        }
+    }
+
     /// A frame of it has counted: from now on it is the stream of that member, unless a newer one of the same life is.
     /// The number of the change, the greater the later.
     pub(super) fn hear(&mut self, guest: &Guest) -> Option<u64> {
@@ -103,6 +113,7 @@ impl Slots {
         self.handshakes.retain(|(other, _)| *other != number);
         self.greeted.retain(|guest| guest.number != number);
         self.heard.retain(|_, guest| guest.number != number);
+        self.supervisors.retain(|_, guest| guest.number != number);
     }
 
     #[cfg(test)]

@@ -24,13 +24,22 @@ impl TlsTransport {
     /// Reads certificates and binds the configured address: the transport of [`Node::start`](crate::Node::start) with
     /// [`NodeConfigBuilder::tls`](crate::NodeConfigBuilder::tls).
     pub fn bind(config: &NodeConfig) -> io::Result<Self> {
+        let credentials = Self::credentials(config)?;
+        Ok(Self { tcp: TcpTransport::bind_for_tls(config)?, credentials })
+    }
+
+    /// The same for somebody who only dials.
+    pub(crate) fn dialling(config: &NodeConfig) -> io::Result<Self> {
+        let credentials = Self::credentials(config)?;
+        Ok(Self { tcp: TcpTransport::dialling_for_tls(config), credentials })
+    }
+
+    fn credentials(config: &NodeConfig) -> io::Result<Arc<Credentials>> {
         let missing = || io::Error::new(io::ErrorKind::InvalidInput, "the configuration has no TLS");
         let tls = config.tls.as_ref().ok_or_else(missing)?;
         let elect = &config.elect;
         let credentials = Credentials::open(tls.clone(), elect.cluster(), elect.node());
-        let credentials =
-            credentials.map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
-        Ok(Self { tcp: TcpTransport::bind_for_tls(config)?, credentials: Arc::new(credentials) })
+        credentials.map(Arc::new).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))
     }
 
     /// The address on which this node listens.
