@@ -222,9 +222,11 @@ impl Thread {
     }
 
     fn on_command(&mut self, key: GroupKey, command: Command) {
-        // The group may be about to start.
-        while let Ok(control) = self.inputs.control.try_recv() {
-            self.on_control(control);
+        // The group may be about to start. No more than waits now: positions may come as fast as they are taken.
+        for _ in 0..self.inputs.control.len() {
+            if let Ok(control) = self.inputs.control.try_recv() {
+                self.on_control(control);
+            }
         }
         self.drive_life(key, |group| group.on_command(command));
     }
