@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
 pub(crate) use self::judge::{Judge, judge};
-pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
+pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, PROCESSES_MAX, Slots};
 use self::slots::{Guest, home};
 use crate::clock;
 use crate::closers::Closers;
@@ -104,7 +104,7 @@ impl InboundConnections {
     /// Twice what a quiet node needs: room for those that are closed and about to end.
     fn threads_max(&self) -> usize {
         let peers = self.wake_dialer.len();
-        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (2 + GREETED_MAX) * peers)
+        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (1 + PROCESSES_MAX + GREETED_MAX) * peers)
     }
 
     fn receive<S: Stream>(&self, mut stream: S, closer: &Arc<dyn Close>, number: u64) {

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::*;
 use crate::closers::Closers;
@@ -21,7 +21,7 @@ fn connections() -> (InboundConnections, crossbeam_channel::Receiver<Input>) {
         closers: Closers::default(),
         threads: Threads::default(),
         counters: Arc::default(),
-        slots: Mutex::default(),
+        slots: super::super::Slots::new(true).into(),
         many: None,
     };
     (connections, inbox)
