@@ -163,7 +163,7 @@ impl<T: Transport> Assembly<T> {
             closers: self.closers.clone(),
             threads: self.threads.clone(),
             counters: Arc::clone(&self.counters),
-            slots: Slots::default().into(),
+            slots: Slots::new(self.rosters.is_some()).into(),
         };
         let inbound = Inbound {
             transport: Arc::clone(&self.transport),

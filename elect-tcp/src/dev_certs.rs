@@ -10,6 +10,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
 
 use crate::tls::TlsConfig;
 
@@ -49,7 +51,13 @@ impl DevCerts {
 
     /// Writes a certificate and a key for a node, in place of those that are there, and says how the node is configured with
     /// them.
+    ///
+    /// An authority that is over, or was made for another cluster, issues nothing; nor does one to a node that is named `ca`.
     pub fn issue(&self, node: NodeId) -> io::Result<TlsConfig> {
+        if node.as_str().eq_ignore_ascii_case("ca") {
+            let text = "a node named `ca` would take the place of the authority's files: name it otherwise";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let pair = KeyPair::generate().map_err(io::Error::other)?;
         let uri = format!("elect://{}/{node}", self.cluster);
         let mut params = lasting(CertificateParams::default());
@@ -60,10 +68,36 @@ impl DevCerts {
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let signed = params.signed_by(&pair, &self.issuer).map_err(io::Error::other)?;
+        self.check(signed.der())?;
         let file = |end: &str| self.directory.join(format!("{node}.{end}"));
         write_key(&file("key"), &pair)?;
         fs::write(file("pem"), signed.pem())?;
         Ok(TlsConfig::files(file("pem"), file("key")).authorities(self.directory.join("ca.pem")))
+    }
+}
+
+impl DevCerts {
+    /// Whether those who have the authority's file believe that certificate.
+    fn check(&self, certificate: &CertificateDer<'_>) -> io::Result<()> {
+        let file = self.directory.join("ca.pem");
+        let refused = |why: String| {
+            let text = format!(
+                "the authority {} does not vouch for nodes of cluster {}: {why}; move it away with all it has issued, and begin \
+                 anew",
+                file.display(),
+                self.cluster
+            );
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        };
+        let authority = CertificateDer::from_pem_file(&file).map_err(|error| refused(error.to_string()))?;
+        let anchors =
+            [webpki::anchor_from_trusted_cert(&authority).map_err(|error| refused(error.to_string()))?];
+        let certificate =
+            webpki::EndEntityCert::try_from(certificate).map_err(|error| refused(error.to_string()))?;
+        let (algorithms, usage) = (webpki::ALL_VERIFICATION_ALGS, webpki::KeyUsage::client_auth());
+        let verified =
+            certificate.verify_for_usage(algorithms, &anchors, &[], UnixTime::now(), usage, None, None);
+        verified.map(drop).map_err(|error| refused(error.to_string()))
     }
 }
 
@@ -97,9 +131,6 @@ fn write_key(path: &Path, pair: &KeyPair) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject;
-
     use super::*;
     use crate::testing::id;
 
@@ -118,7 +149,7 @@ mod tests {
         for node in ["a.pem", "b.pem"] {
             let certificate = CertificateDer::from_pem_slice(&pem(node)).unwrap();
             let certificate = webpki::EndEntityCert::try_from(&certificate).unwrap();
-            let now = rustls::pki_types::UnixTime::now();
+            let now = UnixTime::now();
             let usage = webpki::KeyUsage::client_auth();
             let verified = certificate.verify_for_usage(
                 webpki::ALL_VERIFICATION_ALGS,
@@ -136,5 +167,20 @@ mod tests {
             let metadata = fs::metadata(directory.path().join("certificates").join(key)).unwrap();
             assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o600);
         }
+    }
+    #[test]
+    fn an_authority_is_not_overwritten_and_issues_nothing_that_nobody_believes() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |cluster| DevCerts::open(directory.path(), ClusterId::new(cluster).unwrap()).unwrap();
+        let authority = || fs::read(directory.path().join("ca.pem")).unwrap();
+        let certificates = open("test");
+        let before = authority();
+        for name in ["ca", "CA"] {
+            assert!(certificates.issue(id(name)).unwrap_err().to_string().contains("named `ca`"));
+        }
+        assert_eq!(authority(), before);
+        let error = open("other").issue(id("a")).unwrap_err().to_string();
+        assert!(error.contains("does not vouch for nodes of cluster other"), "{error}");
+        assert!(!directory.path().join("a.key").exists());
     }
 }

@@ -159,6 +159,7 @@ impl Groups {
 
 mod deadlines;
 mod desk;
+mod ending;
 mod group;
 mod savers;
 mod start;

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use elect_core::{Address, Body, NodeId};
 
 pub(crate) use self::judge::{Judge, judge};
-pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, Slots};
+pub(crate) use self::slots::{GREETED_MAX, HANDSHAKES_MAX, PROCESSES_MAX, Slots};
 use self::slots::{Guest, home};
 use crate::clock;
 use crate::closers::Closers;
@@ -104,7 +104,7 @@ impl InboundConnections {
     /// Twice what a quiet node needs: room for those that are closed and about to end.
     fn threads_max(&self) -> usize {
         let peers = self.wake_dialer.len();
-        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (3 + GREETED_MAX) * peers)
+        (2 * (HANDSHAKES_MAX + peers)).max(HANDSHAKES_MAX + (2 + PROCESSES_MAX + GREETED_MAX) * peers)
     }
 
     fn receive<S: Stream>(&self, mut stream: S, closer: &Arc<dyn Close>, number: u64) {
@@ -147,10 +147,27 @@ impl InboundConnections {
         let _ = self.inbox.send(Input::Unheard { peer, stream: number, reason });
     }
 
-    /// Reads frames until the stream ends, and says why it did.
+    /// Reads frames of one group until the stream ends, and says why it did.
     fn read<S: Stream>(&self, stream: S, guest: &Guest, greeting: &Greeting, from: &Address) -> End {
-        let (peer, is_proven) = (guest.peer, stream.proven().is_some());
-        let (mut frames, mut received, mut is_heard) = (Frames::new(stream), 0_u64, false);
+        let (mut received, mut is_heard) = (0_u64, false);
+        self.read_frames(stream, |sample| {
+            if sample.frame.header.nonce.incarnation != guest.incarnation {
+                return Err(End::Failed(InboundFailure::OtherLife));
+            }
+            received += 1;
+            // Seldom for one whose frames do not count: each question is waited for.
+            if is_heard || !received.is_power_of_two() {
+                return self.pass_on(guest.peer, sample);
+            }
+            is_heard = self.has_counted(guest, greeting, from, sample)?;
+            Ok(())
+        })
+    }
+
+    /// Gives `take` each frame of a stream, until it ends or `take` ends it, and says why that was.
+    fn read_frames<S: Stream>(&self, stream: S, mut take: impl FnMut(Sample) -> Result<(), End>) -> End {
+        let is_proven = stream.proven().is_some();
+        let mut frames = Frames::new(stream);
         loop {
             if let Err(error) = frames.fill() {
                 return End::of(&error);
@@ -162,25 +179,17 @@ impl InboundConnections {
                     Ok(None) => break,
                     Err(error) => return End::Failed(InboundFailure::Unreadable(error.to_string())),
                 };
-                if frame.header.nonce.incarnation != guest.incarnation {
-                    return End::Failed(InboundFailure::OtherLife);
-                }
                 self.counters.frames_received.add(1);
-                received += 1;
-                // Seldom for one whose frames do not count: each question is waited for.
-                if is_heard || !received.is_power_of_two() {
-                    if self.inbox.send(Input::Frame { from: peer, frame, is_proven }).is_err() {
-                        return End::ending();
-                    }
-                    continue;
-                }
-                match self.has_counted(guest, greeting, from, Sample { frame, is_proven }) {
-                    Ok(has_counted) => is_heard = has_counted,
-                    Err(HandshakeError::Ending) => return End::ending(),
-                    Err(error) => return End::Failed(error.into()),
+                if let Err(end) = take(Sample { frame, is_proven }) {
+                    return end;
                 }
             }
         }
+    }
+
+    /// A frame that nobody asks about.
+    fn pass_on(&self, from: NodeId, Sample { frame, is_proven }: Sample) -> Result<(), End> {
+        self.inbox.send(Input::Frame { from, frame, is_proven }).map_err(|_| End::ending())
     }
 
     /// Passes a frame of that stream on; whether it has counted. The first that does takes the place of the stream heard
@@ -318,6 +327,15 @@ impl End {
             }
             _ => error.to_string(),
         })
+    }
+}
+
+impl From<HandshakeError> for End {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Ending => Self::ending(),
+            error => Self::Failed(error.into()),
+        }
     }
 }
 

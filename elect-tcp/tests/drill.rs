@@ -35,7 +35,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, io};
 
-use elect_core::{Epoch, Lease, Time};
+use elect_core::{Epoch, Lease, StepDown, Time};
 use findings::Findings;
 use group::{Links, Plan};
 use leases::{LeaseLog, Unfinished};
@@ -145,8 +145,49 @@ fn two_leases_that_overlap_are_found_and_named() {
     check(Unfinished::ToItsLastUse).unwrap();
 
     // A lease that fell before its end reaches to its last use.
-    log.lost().unwrap();
+    log.lost(StepDown::Resigned).unwrap();
     check(Unfinished::ToItsEnd).unwrap();
     log.held(&lease(5, 2_000), at(850), at(860)).unwrap();
     check(Unfinished::ToItsEnd).unwrap_err();
+}
+
+/// A process that is stopped says, when it goes on, that its lease is over: what it last used was long before that.
+#[test]
+fn a_lease_that_ran_to_its_end_reaches_there_also_for_a_process_that_was_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = Time::from_nanos;
+    let mut log = LeaseLog::open(&directory.path().join("a.leases")).unwrap();
+    log.held(&lease(1, 500), at(90), at(100)).unwrap();
+    log.lost(StepDown::LeaseOver).unwrap();
+    for (from, overlaps) in [(300, true), (600, false)] {
+        let mut other = LeaseLog::open(&directory.path().join("b.leases")).unwrap();
+        other.held(&lease(2, 900), at(from), at(from)).unwrap();
+        let text = std::fs::read_to_string(directory.path().join("b.leases")).unwrap();
+        assert_eq!(text.lines().map(|line| line.len() + 1).collect::<Vec<_>>(), [128; 2]);
+        for unfinished in [Unfinished::ToItsEnd, Unfinished::ToItsLastUse] {
+            let checked = leases::check(&leases::read(directory.path(), unfinished).unwrap());
+            assert_eq!(checked.is_err(), overlaps, "from {from}");
+        }
+        std::fs::remove_file(directory.path().join("b.leases")).unwrap();
+    }
+}
+
+#[test]
+fn what_is_missing_or_cannot_be_read_is_no_evidence() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.leases");
+    let mut log = LeaseLog::open(&path).unwrap();
+    log.held(&lease(1, 500), Time::from_nanos(90), Time::from_nanos(100)).unwrap();
+    let checked = |offices: &[(&str, u64)]| {
+        let offices: Vec<_> = offices.iter().map(|(node, epoch)| ((*node).to_owned(), *epoch)).collect();
+        leases::checked(directory.path(), Unfinished::ToItsEnd, &offices).map(|leases| leases.len())
+    };
+    assert_eq!(checked(&[("a", 1)]).unwrap(), 1);
+    let missing = checked(&[("a", 1), ("b", 2)]).unwrap_err().to_string();
+    assert_eq!(missing, "b was in office in epoch 2, and has written no lease down");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() - 30]).unwrap();
+    assert!(LeaseLog::open(&path).unwrap_err().to_string().contains("not whole"));
+    std::fs::write(&path, text.replace('h', "?")).unwrap();
+    checked(&[]).unwrap_err();
 }

@@ -223,6 +223,23 @@ fn plain_tcp_and_garbage_get_nowhere() {
     scene.assert_undisturbed();
 }
 
+/// A client of another protocol, under whose certificate its host is a node as well, is none.
+#[test]
+fn a_member_that_names_no_protocol_is_refused() {
+    let mut scene = Scene::new();
+    let mut config = ClientConfig::clone(&client(&scene.authority.directory, Some("c")));
+    config.alpn_protocols.clear();
+    let mut stream = Raw::dial(&scene, Arc::new(config));
+    stream.greet(&RawGreeting::of(&scene.cluster.elect(2), "a", Incarnation { counter: 9, random: 1 }));
+    stream.verdict().unwrap_err();
+    let wanted = InboundFailure::Unproven("it names no protocol that it speaks over TLS (ALPN)".into());
+    spin("reason", || {
+        let refused = scene.cluster.handle(0).refused_diallers().unwrap();
+        refused.iter().any(|refused| refused.failure == wanted)
+    });
+    scene.assert_undisturbed();
+}
+
 /// Proven members under their own names: one may say everything in its own name, and nothing in that of another.
 #[test]
 fn a_member_cannot_greet_in_the_name_of_another_whatever_the_incarnation() {

@@ -49,9 +49,8 @@ pub(crate) fn run(
         }
         progress(number + 1);
     }
-    drop(group);
-    let intervals = leases::read(directory, Unfinished::ToItsEnd)?;
-    leases::check(&intervals)?;
+    let offices = group.end();
+    let intervals = leases::checked(directory, Unfinished::ToItsEnd, &offices)?;
     let lines = vec![
         format!("primary's disk hangs, to office of another    {}", hung.line()),
         format!("primary's disk is full, to office of another  {}", full.line()),

@@ -182,6 +182,9 @@ impl<'a> Group<'a> {
             }
             let left = until.saturating_duration_since(Instant::now());
             match self.heard.recv_timeout(left) {
+                Ok(told) if told.what == "failed" => {
+                    return Err(format!("{} failed: {}", self.name(told.node), told.word(0)).into());
+                }
                 Ok(told) => self.told.push(told),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let last: Vec<_> = self.told.iter().rev().take(40).rev().collect();
@@ -217,6 +220,14 @@ impl<'a> Group<'a> {
             last(node).filter(|told| matches!(&*told.what, "office" | "raised")).map(|told| (node, told.at))
         };
         (0..self.seats.len()).filter_map(leads).collect()
+    }
+
+    /// Ends every process. Who told of being in office, and in which epoch that began.
+    pub(crate) fn end(self) -> Vec<(String, u64)> {
+        let offices = self.told.iter().filter(|told| told.what == "office");
+        offices
+            .filter_map(|told| Some((self.name(told.node).to_owned(), told.word(0).parse().ok()?)))
+            .collect()
     }
 
     fn leader_of(&self, running: &[usize], told: &[Told]) -> Option<usize> {

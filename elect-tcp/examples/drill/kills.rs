@@ -58,14 +58,13 @@ pub(crate) fn run(
         progress(number + 1);
     }
     group.settle(&[])?;
-    drop(group);
+    let offices = group.end();
     let unfinished = if plan.crash_evidence || plan.links == Links::Supervised {
         Unfinished::ToItsLastUse
     } else {
         Unfinished::ToItsEnd
     };
-    let intervals = leases::read(directory, unfinished)?;
-    leases::check(&intervals)?;
+    let intervals = leases::checked(directory, unfinished, &offices)?;
     report.leases = intervals.len();
     Ok(report)
 }

@@ -2,19 +2,24 @@
 //!
 //! A node writes one line for each epoch that it leads and renews it in place, so that what a killed process held last is
 //! in the file. All processes of a machine share `CLOCK_BOOTTIME`.
+//!
+//! An interval begins at the first look after the lease has begun, and ends where it is certain that it did not end before.
+//! So there is no false alarm, and an overlap of less than a look (1 ms, more on a machine that is busy) is not seen.
 
+use std::error::Error;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use elect_core::{Lease, Time};
+use elect_core::{Lease, StepDown, Time};
 
 use crate::node::now;
 
-/// Bytes of a line: five numbers of 20 digits, and what became of it.
-const LINE: usize = 5 * 21 + 2;
+/// Bytes of a line: five numbers of 20 digits, what became of it, and spaces. Many of them fill a page exactly: a process that
+/// is killed leaves none half-written.
+const LINE: usize = 128;
 
 /// The file of one life of one node.
 #[derive(Debug)]
@@ -38,7 +43,11 @@ impl LeaseLog {
     /// Appends to the file of earlier lives, which are over from this moment on.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(false).write(true).truncate(false).open(path)?;
-        let next = file.metadata()?.len() / LINE as u64 + 1;
+        let length = file.metadata()?.len();
+        if !length.is_multiple_of(LINE as u64) {
+            return Err(unreadable(path, "its last line is not whole"));
+        }
+        let next = length / LINE as u64 + 1;
         let log = Self { file, life: std::process::id(), line: None, next };
         let started = now();
         log.write(next - 1, Held { epoch: 0, first: started, last: started, end: started }, 's')?;
@@ -65,9 +74,9 @@ impl LeaseLog {
         self.write(number, held, 'h')
     }
 
-    /// The lease fell before its end.
-    pub(crate) fn lost(&mut self) -> io::Result<()> {
-        self.close('l')
+    /// The lease is over. Where nothing else has ended it, it was held to its end, also by a process that did not run.
+    pub(crate) fn lost(&mut self, reason: StepDown) -> io::Result<()> {
+        self.close(if reason == StepDown::LeaseOver { 'e' } else { 'l' })
     }
 
     fn close(&mut self, state: char) -> io::Result<()> {
@@ -79,7 +88,8 @@ impl LeaseLog {
 
     fn write(&self, number: u64, held: Held, state: char) -> io::Result<()> {
         let Held { epoch, first, last, end } = held;
-        let line = format!("{:>20} {epoch:>20} {first:>20} {last:>20} {end:>20} {state}\n", self.life);
+        let line = format!("{:>20} {epoch:>20} {first:>20} {last:>20} {end:>20} {state}", self.life);
+        let line = format!("{line:<width$}\n", width = LINE - 1);
         self.file.write_all_at(line.as_bytes(), number * LINE as u64)
     }
 }
@@ -124,6 +134,23 @@ pub(crate) enum Unfinished {
     ToItsLastUse,
 }
 
+/// Every lease that any node in `directory` wrote down, in order, once no two overlap and none is missing: each node has one for
+/// each epoch in which it told that it was in office.
+pub(crate) fn checked(
+    directory: &Path,
+    unfinished: Unfinished,
+    offices: &[(String, u64)],
+) -> Result<Vec<Interval>, Box<dyn Error>> {
+    let intervals = read(directory, unfinished)?;
+    let is_there =
+        |node: &str, epoch| intervals.iter().any(|interval| interval.node == node && interval.epoch == epoch);
+    if let Some((node, epoch)) = offices.iter().find(|(node, epoch)| !is_there(node, *epoch)) {
+        return Err(format!("{node} was in office in epoch {epoch}, and has written no lease down").into());
+    }
+    check(&intervals)?;
+    Ok(intervals)
+}
+
 /// Every lease that any node in `directory` wrote down, in order.
 pub(crate) fn read(directory: &Path, unfinished: Unfinished) -> io::Result<Vec<Interval>> {
     let mut intervals = Vec::new();
@@ -135,18 +162,23 @@ pub(crate) fn read(directory: &Path, unfinished: Unfinished) -> io::Result<Vec<I
             // A later life of the same node proves that the earlier one acts no more, and ends the promises to it.
             let mut next_life = u64::MAX;
             for line in text.lines().rev() {
-                match parse(&node, line, unfinished) {
-                    Some(Line::Started(at)) => next_life = at,
-                    Some(Line::Led(interval)) if interval.from <= interval.until.min(next_life) => {
+                match parse(&node, line, unfinished).ok_or_else(|| unreadable(&path, line))? {
+                    Line::Started(at) => next_life = at,
+                    Line::Led(interval) if interval.from <= interval.until.min(next_life) => {
                         intervals.push(Interval { until: interval.until.min(next_life), ..interval });
                     }
-                    _ => {}
+                    // Begun in an earlier life, and not before the next one.
+                    Line::Led(interval) => return Err(unreadable(&path, &interval.to_string())),
                 }
             }
         }
     }
     intervals.sort_by_key(|interval| (interval.from, interval.until));
     Ok(intervals)
+}
+
+fn unreadable(path: &Path, what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()))
 }
 
 enum Line {
@@ -161,7 +193,9 @@ fn parse(node: &str, line: &str, unfinished: Unfinished) -> Option<Line> {
     let until = match words.next()? {
         "s" => return Some(Line::Started(from)),
         "h" if unfinished == Unfinished::ToItsEnd => end,
-        _ => last,
+        "e" => end,
+        "h" | "l" | "r" => last,
+        _ => return None,
     };
     Some(Line::Led(Interval { node: node.into(), life: u32::try_from(process).ok()?, epoch, from, until }))
 }

@@ -73,11 +73,10 @@ pub(crate) fn run(
         progress(number + 1);
     }
     group.settle(&[])?;
-    drop(group);
+    let offices = group.end();
     let taken = silent.end();
     let unfinished = if plan.crash_evidence { Unfinished::ToItsLastUse } else { Unfinished::ToItsEnd };
-    let intervals = leases::read(directory, unfinished)?;
-    leases::check(&intervals)?;
+    let intervals = leases::checked(directory, unfinished, &offices)?;
     report.leases = intervals.len();
     let mut lines = report.lines();
     lines.push(format!("{} nodes, one of them silent: it was dialled {taken} times", plan.nodes));

@@ -152,9 +152,8 @@ pub(crate) fn run(
         healed.note(node::now() - heals);
         progress(number + 1);
     }
-    drop(group);
-    let intervals = leases::read(directory, Unfinished::ToItsEnd)?;
-    leases::check(&intervals)?;
+    let offices = group.end();
+    let intervals = leases::checked(directory, Unfinished::ToItsEnd, &offices)?;
     let lines = vec![
         format!("cut to another leader {}", led.line()),
         format!("healed to followed by all      {}", healed.line()),

@@ -51,7 +51,7 @@ pub(crate) fn run(
             }
             let mark = group.told.len();
             let told = group.twin(leader, &seat)?.told(BESIDE);
-            group.listen(Duration::from_millis(10));
+            group.listen(BESIDE / 10);
             let lost = group.told[mark..].iter().find(|told| told.is(leader, "lost"));
             wrong.extend(lost.map(|lost| format!("a twin ({kind}) cost office: {}", lost.word(1))));
             lines.push(format!("{kind}: {}", last_words(&told)));
@@ -60,8 +60,7 @@ pub(crate) fn run(
         progress(number + 1);
     }
     group.settle(&[])?;
-    drop(group);
-    intervals.extend(leases::read(directory, Unfinished::ToItsEnd)?);
+    intervals.extend(leases::checked(directory, Unfinished::ToItsEnd, &group.end())?);
     intervals.sort_by_key(|interval| interval.from);
     leases::check(&intervals)?;
     let (twins, disturbed) = (2 * count, wrong.len());

@@ -213,7 +213,7 @@ impl Group {
             && let Ok(gate) = self.gates.try_recv()
             && let Some(vault) = self.vault.take()
         {
-            savers.submit(Job { of: self.key, gate, vault });
+            savers.submit(Job { vault, save: Some((self.key, gate)) });
         }
     }
 

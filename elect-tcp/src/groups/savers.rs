@@ -2,7 +2,8 @@
 //!
 //! A thread for each vote file would be a thread for each group. So [`SAVERS`] threads take what waits, in order. One whose
 //! save has taken [`HANGS_AFTER`] no longer counts, and another takes its place; so a store that hangs costs the other
-//! groups at most that long, and a thread for as long as it hangs.
+//! groups at most that long, and a thread for as long as it hangs. They also close the stores of groups that have ended, which
+//! may hang or panic as a save may.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{self, AssertUnwindSafe};
@@ -52,11 +53,11 @@ pub(super) struct GroupKey {
     pub(super) serial: u64,
 }
 
-/// One save.
+/// What a thread does with the store and the fence of a group.
 pub(super) struct Job {
-    pub(super) of: GroupKey,
-    pub(super) gate: Gate,
     pub(super) vault: Box<dyn Commit>,
+    /// What is to be saved. `None`: the group has ended, and its store is closed.
+    pub(super) save: Option<(GroupKey, Gate)>,
 }
 
 /// A save that has ended.
@@ -103,7 +104,7 @@ impl Savers {
         Self { pool: Arc::default(), threads, saved }
     }
 
-    /// Has a gate committed.
+    /// Has a gate committed, or a store closed.
     pub(super) fn submit(&self, job: Job) {
         let mut state = self.pool.lock();
         state.waiting.push_back(job);
@@ -155,11 +156,19 @@ impl Pool {
 
     /// The thread.
     fn work(&self, saved: &Sender<Saved>) {
-        while let Some((number, Job { of, gate, mut vault })) = self.take() {
+        while let Some((number, job)) = self.take() {
+            let Job { mut vault, save } = job;
+            let Some((of, gate)) = save else {
+                close(vault);
+                self.lock().busy.remove(&number);
+                continue;
+            };
             let result = panic::catch_unwind(AssertUnwindSafe(|| vault.commit(gate))).ok();
             self.lock().busy.remove(&number);
             // Without an orchestrator the store is closed here.
-            let _ = saved.send(Saved { of, vault, result });
+            if let Err(unheard) = saved.send(Saved { of, vault, result }) {
+                close(unheard.0.vault);
+            }
         }
     }
 
@@ -184,4 +193,9 @@ impl Pool {
         state.threads -= 1;
         None
     }
+}
+
+/// Both are the host's: that they panic at their end is its own affair.
+fn close(vault: Box<dyn Commit>) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(vault)));
 }

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
@@ -14,7 +13,7 @@ use elect_core::{Address, Incarnation, LinkState, NodeId, Time};
 use super::deadlines::Deadlines;
 use super::desk::Control;
 use super::group::{Group, GroupLink};
-use super::savers::{GroupKey, Saved, Savers};
+use super::savers::{GroupKey, Job, Saved, Savers};
 use crate::clock;
 use crate::counters::Counters;
 use crate::event::Ended;
@@ -74,11 +73,7 @@ impl Thread {
     /// The thread.
     pub(super) fn run(mut self) {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| self.listen()));
-        let ended = ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-groups".into() });
-        for number in self.groups.keys().copied().collect::<Vec<_>>() {
-            self.end_group(number, ended.clone());
-        }
-        self.savers.end();
+        self.end(&ended.unwrap_or_else(|_| Ended::Panicked { thread: "elect-groups".into() }));
         let Self { groups, peers, inputs, shutdown_guard, .. } = self;
         // The peers' threads send what is left and end.
         drop((groups, peers));
@@ -174,24 +169,6 @@ impl Thread {
         }
     }
 
-    fn end_group(&mut self, number: u32, ended: Ended) {
-        self.deadlines.remove(number);
-        let Some(group) = self.groups.remove(&number) else { return };
-        for peer in group.links.keys().filter_map(|peer| self.peers.get(peer)) {
-            peer.roster.remove(number);
-        }
-        let Group { mut seat, links, ended: flag, .. } = group;
-        // An elector that has panicked may do so again.
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| seat.resign()));
-        flag.store(true, Ordering::SeqCst);
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| seat.end(ended)));
-        for peer in links.keys().filter_map(|peer| self.peers.get(peer)) {
-            if peer.roster.is_empty() {
-                let _ = peer.doubt.try_send(());
-            }
-        }
-    }
-
     fn on_control(&mut self, control: Control) {
         match control {
             Control::Start(group) => self.start(*group),
@@ -209,7 +186,7 @@ impl Thread {
         }
     }
 
-    fn start(&mut self, group: Group) {
+    pub(super) fn start(&mut self, group: Group) {
         let number = group.key.number;
         for peer in group.links.keys() {
             if let Some(peer) = self.peers.get(peer) {
@@ -235,21 +212,30 @@ impl Thread {
 
     /// A number may have been used again since.
     fn drive_life(&mut self, key: GroupKey, input: impl FnOnce(&mut Group)) {
-        if self.groups.get(&key.number).is_some_and(|group| group.key == key) {
+        if self.is_running(key) {
             self.drive(key.number, input);
         }
     }
 
+    fn is_running(&self, key: GroupKey) -> bool {
+        self.groups.get(&key.number).is_some_and(|group| group.key == key)
+    }
+
     fn on_command(&mut self, key: GroupKey, command: Command) {
-        // The group may be about to start.
-        while let Ok(control) = self.inputs.control.try_recv() {
-            self.on_control(control);
+        // The group may be about to start. No more than waits now: positions may come as fast as they are taken.
+        for _ in 0..self.inputs.control.len() {
+            if let Ok(control) = self.inputs.control.try_recv() {
+                self.on_control(control);
+            }
         }
         self.drive_life(key, |group| group.on_command(command));
     }
 
     fn on_saved(&mut self, saved: Saved) {
         let Saved { of, vault, result } = saved;
+        if !self.is_running(of) {
+            return self.savers.submit(Job { vault, save: None });
+        }
         let mut has_new_life = false;
         self.drive_life(of, |group| {
             group.vault = Some(vault);

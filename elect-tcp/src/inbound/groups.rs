@@ -8,7 +8,6 @@ use elect_core::{Address, Frame, NodeId};
 
 use super::slots::Guest;
 use super::{End, InboundConnections};
-use crate::frames::Frames;
 use crate::handshake::{self, Greeting, HandshakeError, HandshakeRefusal, MANY_GROUPS};
 use crate::judgement::{Claim, Judgement, Sample};
 use crate::link::InboundFailure;
@@ -16,7 +15,7 @@ use crate::orchestrator::Input;
 use crate::roster::Many;
 use crate::transport::Stream;
 
-/// What a stream has brought of each group.
+/// What a stream has brought of each group that runs here.
 struct Heard {
     groups: HashMap<u32, Hearing>,
     /// See [`Rosters::restarts`](crate::roster::Rosters::restarts).
@@ -51,28 +50,11 @@ impl InboundConnections {
         if stream.set_timeouts(None, None).is_err() {
             return End::Closed("it is closed".into());
         }
-        let is_proven = stream.proven().is_some();
-        let (mut frames, mut heard) =
-            (Frames::new(stream), Heard { groups: HashMap::new(), restarts: 0, change: None });
-        loop {
-            if let Err(error) = frames.fill() {
-                return End::of(&error);
-            }
-            self.counters.reader_wakes.add(1);
-            loop {
-                let frame = match frames.buffered() {
-                    Ok(Some(frame)) => frame,
-                    Ok(None) => break,
-                    Err(error) => return End::Failed(InboundFailure::Unreadable(error.to_string())),
-                };
-                self.counters.frames_received.add(1);
-                heard.forget_if_begun(&many.restarts);
-                let sample = Sample { frame, is_proven };
-                if !self.on_group_frame(sample, &mut heard, guest, greeting, from) {
-                    return End::ending();
-                }
-            }
-        }
+        let mut heard = Heard { groups: HashMap::new(), restarts: 0, change: None };
+        self.read_frames(stream, |sample| {
+            heard.forget_if_begun(&many.restarts);
+            self.on_group_frame(sample, &mut heard, guest, greeting, from)
+        })
     }
 
     /// Takes one introduction; whether it was the last one.
@@ -119,8 +101,7 @@ impl InboundConnections {
         }
     }
 
-    /// Passes a frame on; false where this node ends. The first one of some group that counts makes the stream the
-    /// peer's. Seldom for a group whose frames do not count: each question is waited for.
+    /// Passes a frame on. The first one of some group that counts makes the stream the peer's.
     fn on_group_frame(
         &self,
         sample: Sample,
@@ -128,30 +109,40 @@ impl InboundConnections {
         guest: &Guest,
         greeting: &Greeting,
         from: &Address,
-    ) -> bool {
+    ) -> Result<(), End> {
         let claim = claim(guest.peer, &sample.frame);
-        let hearing = heard.groups.entry(claim.group).or_default();
-        hearing.received += 1;
-        if hearing.is_heard || !hearing.received.is_power_of_two() {
-            let Sample { frame, is_proven } = sample;
-            return self.inbox.send(Input::Frame { from: guest.peer, frame, is_proven }).is_ok();
+        if !heard.is_to_be_asked(claim.group) {
+            return self.pass_on(guest.peer, sample);
         }
-        // Without an answer there is no such group, or this node ends: the next frame finds out.
-        if !matches!((self.judge)(claim, Some(sample)), Some(Judgement::Known)) {
-            return true;
+        match (self.judge)(claim, Some(sample)) {
+            Some(Judgement::Known) => {}
+            Some(_) => return Ok(()),
+            // There is no such group, or this node ends: the next frame finds out.
+            None => {
+                heard.groups.remove(&claim.group);
+                return Ok(());
+            }
         }
-        hearing.is_heard = true;
+        heard.groups.entry(claim.group).or_default().is_heard = true;
         if heard.change.is_none() {
             heard.change = self.slots().hear(guest);
             (self.learn)(guest.peer, &greeting.listen, from);
         }
-        let Some(change) = heard.change else { return true };
+        let Some(change) = heard.change else { return Ok(()) };
         let input = Box::new(Input::Heard { peer: guest.peer, stream: guest.number, change });
-        self.inbox.send(Input::Of { group: claim.group, input }).is_ok()
+        self.inbox.send(Input::Of { group: claim.group, input }).map_err(|_| End::ending())
     }
 }
 
 impl Heard {
+    /// Whether a frame of that group is one to ask about: seldom where frames do not count, since each question is waited
+    /// for. Of a group that does not run here nothing is kept, whatever numbers a peer makes up.
+    fn is_to_be_asked(&mut self, group: u32) -> bool {
+        let hearing = self.groups.entry(group).or_default();
+        hearing.received += 1;
+        !hearing.is_heard && hearing.received.is_power_of_two()
+    }
+
     /// A group that has begun anew in this process has heard nobody.
     fn forget_if_begun(&mut self, restarts: &AtomicU64) {
         let now = restarts.load(Ordering::SeqCst);
@@ -164,3 +155,6 @@ impl Heard {
 fn claim(peer: NodeId, frame: &Frame) -> Claim {
     Claim { peer, group: frame.header.group, incarnation: frame.header.nonce.incarnation, birth: None }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

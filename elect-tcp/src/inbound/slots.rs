@@ -17,9 +17,14 @@ pub(crate) const HANDSHAKES_MAX: usize = 16;
 /// At most so many streams that claim one name have greeted and sent nothing that counts. One more closes the oldest.
 pub(crate) const GREETED_MAX: usize = 2;
 
+/// At most so many processes of one name are heard at the same time, where a stream carries many groups: each has groups of
+/// its own, or is the one that was before and whose end nobody has seen yet. One more closes the stream that was heard first.
+pub(crate) const PROCESSES_MAX: usize = 2;
+
 /// The streams that have a slot, and the threads that read them.
-#[derive(Default)]
 pub(crate) struct Slots {
+    /// How many processes of one name are heard at the same time.
+    processes_max: usize,
     next: u64,
     /// How many streams have become that of their member.
     hearings: u64,
@@ -27,7 +32,8 @@ pub(crate) struct Slots {
     threads: usize,
     handshakes: VecDeque<(u64, Arc<dyn Close>)>,
     greeted: VecDeque<Guest>,
-    heard: HashMap<NodeId, Guest>,
+    /// The one that was heard first stands first.
+    heard: Vec<Guest>,
     /// Those of supervisors, one of each member.
     supervisors: HashMap<NodeId, Guest>,
     /// Where each member's newest life was heard from last, for those who are refused because of it.
@@ -46,6 +52,21 @@ pub(super) struct Guest {
 }
 
 impl Slots {
+    /// Of a node of one group, or of `many`.
+    pub(crate) fn new(many: bool) -> Self {
+        Self {
+            processes_max: if many { PROCESSES_MAX } else { 1 },
+            next: 0,
+            hearings: 0,
+            threads: 0,
+            handshakes: VecDeque::new(),
+            greeted: VecDeque::new(),
+            heard: Vec::new(),
+            supervisors: HashMap::new(),
+            homes: HashMap::new(),
+        }
+    }
+
     /// A number for a new stream, which begins its handshake; `None` if there are too many threads. Says whether
     /// another stream was closed for it.
     pub(super) fn admit(&mut self, closer: Arc<dyn Close>, threads_max: usize) -> Option<(u64, bool)> {
@@ -84,19 +105,29 @@ impl Slots {
         }
     }
 
-    /// A frame of it has counted: from now on it is the stream of that member, unless a newer one of the same life is.
+    /// A frame of it has counted: from now on it is the stream of that member, unless a newer one of the same life is. It takes
+    /// the place of an older one of that life, or of another life, of which a node has one only.
     /// The number of the change, the greater the later.
     pub(super) fn hear(&mut self, guest: &Guest) -> Option<u64> {
         self.greeted.retain(|other| other.number != guest.number);
-        let is_newer = |heard: &Guest| heard.incarnation == guest.incarnation && heard.number > guest.number;
-        if self.heard.get(&guest.peer).is_some_and(is_newer) {
+        let of_this_name = |heard: &Guest| heard.peer == guest.peer;
+        let of_this_life = |heard: &Guest| of_this_name(heard) && heard.incarnation == guest.incarnation;
+        if self.heard.iter().any(|heard| of_this_life(heard) && heard.number > guest.number) {
             guest.closer.close();
             return None;
         }
         self.homes.insert(guest.peer, (guest.incarnation, guest.home.clone()));
-        if let Some(earlier) = self.heard.insert(guest.peer, guest.clone()) {
-            earlier.closer.close();
+        let are_too_many = || {
+            let count = self.heard.iter().filter(|heard| of_this_name(heard)).count();
+            count >= self.processes_max
+        };
+        let earlier = self.heard.iter().position(of_this_life);
+        let earlier =
+            earlier.or_else(|| are_too_many().then(|| self.heard.iter().position(of_this_name)).flatten());
+        if let Some(earlier) = earlier {
+            self.heard.remove(earlier).closer.close();
         }
+        self.heard.push(guest.clone());
         self.hearings += 1;
         Some(self.hearings)
     }
@@ -112,7 +143,7 @@ impl Slots {
         self.threads -= 1;
         self.handshakes.retain(|(other, _)| *other != number);
         self.greeted.retain(|guest| guest.number != number);
-        self.heard.retain(|_, guest| guest.number != number);
+        self.heard.retain(|guest| guest.number != number);
         self.supervisors.retain(|_, guest| guest.number != number);
     }
 
@@ -140,7 +171,7 @@ pub(super) fn home(listen: &Address, from: &Address) -> Address {
 
 #[cfg(test)]
 mod tests {
-    use crossbeam_channel::{Sender, bounded};
+    use crossbeam_channel::{Receiver, Sender, bounded};
 
     use super::*;
     use crate::testing::id;
@@ -154,24 +185,49 @@ mod tests {
         }
     }
 
-    /// Two streams of one life, and the reader of the older one is late.
-    #[test]
-    fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
-        let (closing, closed) = bounded(4);
-        let guest = |number, counter, name| Guest {
+    /// Streams of `b` by number and life, and the names of those that were closed.
+    fn guests() -> (impl Fn(u64, u32, &'static str) -> Guest, Receiver<&'static str>) {
+        let (closing, closed) = bounded(8);
+        let guest = move |number, counter, name| Guest {
             number,
             peer: id("b"),
             incarnation: Incarnation { counter, random: 1 },
             home: Address::default(),
             closer: Arc::new(Named(name, closing.clone())),
         };
-        let mut slots = Slots::default();
+        (guest, closed)
+    }
+
+    /// Two streams of one life, and the reader of the older one is late.
+    #[test]
+    fn an_older_stream_of_the_same_life_displaces_no_newer_one() {
+        let (guest, closed) = guests();
+        let mut slots = Slots::new(false);
         assert_eq!(slots.hear(&guest(2, 1, "newer")), Some(1));
         assert_eq!(slots.hear(&guest(1, 1, "older")), None);
         assert_eq!(closed.try_recv(), Ok("older"));
         assert_eq!(slots.hear(&guest(0, 2, "of a later life")), Some(2));
         assert_eq!(closed.try_recv(), Ok("newer"));
         assert!(closed.is_empty());
+    }
+
+    /// They closed each other's streams for ever, and cut every group of both off.
+    #[test]
+    fn two_processes_of_one_name_are_heard_side_by_side_where_streams_carry_many_groups() {
+        let (guest, closed) = guests();
+        let mut slots = Slots::new(true);
+        for (number, life) in [(0, 1), (1, 2)] {
+            assert!(slots.hear(&guest(number, life, "first")).is_some());
+        }
+        assert!(closed.is_empty());
+        // Each has one stream.
+        assert!(slots.hear(&guest(2, 1, "second")).is_some());
+        assert_eq!(closed.try_recv(), Ok("first"));
+        assert_eq!(slots.heard.iter().map(|guest| guest.number).collect::<Vec<_>>(), [1, 2]);
+        // Of a third one it is known that the first are too many.
+        assert!(slots.hear(&guest(3, 3, "third")).is_some());
+        assert_eq!(closed.try_recv(), Ok("first"));
+        assert_eq!(slots.heard.iter().map(|guest| guest.number).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

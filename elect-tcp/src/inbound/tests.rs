@@ -53,7 +53,7 @@ impl Bench {
             closers: Closers::default(),
             threads: Threads::default(),
             counters: Arc::default(),
-            slots: Slots::default().into(),
+            slots: Slots::new(false).into(),
             many: None,
         });
         let inbound =

@@ -65,7 +65,7 @@ impl TlsConfig {
 
     /// Keys that are pinned, one in a line: `NODE sha256:HEX`, the SHA-256 of the key's `SubjectPublicKeyInfo`
     /// ([`KeyPin::of_certificate`](crate::KeyPin::of_certificate)). A node may have several lines, so that its key can change; a key belongs to one
-    /// node. Empty lines and lines that begin with `#` are skipped.
+    /// node. Empty lines and lines that begin with `#` are skipped. Replace the file by a rename: read half-written, it pins less.
     ///
     /// A node with pins is believed with one of those keys only. Without [`authorities`](Self::authorities) every node needs one, and
     /// who signed its certificate, and until when, is not looked at: taking the line out is what ends it.
@@ -75,7 +75,7 @@ impl TlsConfig {
     }
 
     /// Understands SPIFFE ids of this form, with `{node}` and, if the cluster stands in it, `{cluster}`: for example
-    /// `spiffe://example.org/{cluster}/{node}`.
+    /// `spiffe://example.org/{cluster}/{node}`. Between the two is a `/`: everything else may stand in a name.
     pub fn spiffe(mut self, template: impl Into<String>) -> Self {
         self.templates.push(template.into());
         self

@@ -4,11 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, TryLockError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use elect_core::{ClusterId, NodeId};
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ProducesTickets;
 use rustls::{ClientConfig, ClientConnection, Connection, Error, ServerConfig, ServerConnection};
 
 use super::config::TlsConfig;
@@ -17,7 +18,8 @@ use super::names::{NameRules, NoName};
 use super::verifier::{PeerVerifier, Presented};
 use crate::transport::{Tell, TransportNotice};
 
-/// Both ends say that they speak this protocol: a certificate that serves another one as well is no way in.
+/// Both ends say that they speak this protocol, or the one that the host has named, and whoever names none is refused: a
+/// certificate that serves another protocol as well is no way in.
 const PROTOCOL: &[u8] = b"elect";
 
 /// The credentials of one node.
@@ -26,8 +28,7 @@ pub(super) struct Credentials {
     node: NodeId,
     rules: Arc<NameRules>,
     material: ArcSwap<Material>,
-    /// Of the files that were read last, whether they could be used or not.
-    stamps: Mutex<Vec<Option<Stamp>>>,
+    read_last: Mutex<ReadLast>,
     tell: OnceLock<Tell>,
 }
 
@@ -38,21 +39,37 @@ pub(super) struct End {
     material: Arc<Material>,
 }
 
-/// What changes with the content of a file.
+/// What is known of the files since they were read, whether they could be used or not.
+#[derive(Debug)]
+struct ReadLast {
+    stamps: Vec<Option<Stamp>>,
+    /// Why they could not be used, and when.
+    failure: Option<(String, Instant)>,
+}
+
+/// Files that could not be used are read again after this span, though they look the same: what was missing may be what
+/// their metadata does not show, such as descriptors of this process.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What changes with the content of a file, or with who may read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
     bytes: u64,
-    inode: u64,
+    /// The inode, and when it changed last: owner, mode and content, whatever its file's dates say.
+    inode: (u64, i64, i64),
 }
 
 impl Stamp {
     fn of(file: &Path) -> Option<Self> {
         let metadata = fs::metadata(file).ok()?;
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let inode = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+        };
         #[cfg(not(unix))]
-        let inode = 0;
+        let inode = (0, 0, 0);
         Some(Self { modified: metadata.modified().ok(), bytes: metadata.len(), inode })
     }
 }
@@ -69,7 +86,7 @@ impl Credentials {
             node,
             rules,
             material: ArcSwap::from_pointee(material),
-            stamps: Mutex::new(stamps),
+            read_last: Mutex::new(ReadLast { stamps, failure: None }),
             tell: OnceLock::new(),
         })
     }
@@ -133,7 +150,7 @@ impl Credentials {
 
     /// What is in force, after a look at the files.
     fn current(&self) -> Arc<Material> {
-        let told = match self.stamps.try_lock() {
+        let told = match self.read_last.try_lock() {
             Ok(mut read_last) => self.renew(&mut read_last),
             Err(TryLockError::Poisoned(poisoned)) => self.renew(&mut poisoned.into_inner()),
             // Another thread reads them.
@@ -146,19 +163,26 @@ impl Credentials {
         self.material.load_full()
     }
 
-    fn renew(&self, read_last: &mut Vec<Option<Stamp>>) -> Option<TransportNotice> {
+    fn renew(&self, last: &mut ReadLast) -> Option<TransportNotice> {
         let stamps = stamps(&self.config);
-        if *read_last == stamps {
+        let have_changed = last.stamps != stamps;
+        let again = last.failure.as_ref().is_some_and(|(_, at)| at.elapsed() >= AGAIN_AFTER);
+        if !have_changed && !again {
             return None;
         }
-        *read_last = stamps;
-        Some(match read(&self.config, &self.rules, self.node) {
+        last.stamps = stamps;
+        match read(&self.config, &self.rules, self.node) {
             Ok(material) => {
                 self.material.store(Arc::new(material));
-                TransportNotice::CredentialsRenewed
+                last.failure = None;
+                Some(TransportNotice::CredentialsRenewed)
             }
-            Err(reason) => TransportNotice::CredentialsKept { reason },
-        })
+            Err(reason) => {
+                let is_news = have_changed || last.failure.as_ref().is_none_or(|(known, _)| *known != reason);
+                last.failure = Some((reason.clone(), Instant::now()));
+                is_news.then_some(TransportNotice::CredentialsKept { reason })
+            }
+        }
     }
 }
 
@@ -197,10 +221,34 @@ fn server_settings(mut config: ServerConfig) -> ServerConfig {
     // Who dials only writes, and takes whatever comes after the answer for the end of the stream.
     (config.send_tls13_tickets, config.max_early_data_size) = (0, 0);
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    // Those of the host's other listeners are no way in either.
+    config.ticketer = Arc::new(NoTickets);
     if config.alpn_protocols.is_empty() {
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
     }
     config
+}
+
+/// Neither gives tickets nor takes any: a session that is resumed shows a certificate that nobody looks at again.
+#[derive(Debug)]
+struct NoTickets;
+
+impl ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
+    }
+
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Lets the host's two configurations talk to each other. If they come to an agreement it must be TLS 1.3 with certificates on
@@ -210,18 +258,6 @@ fn check(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<(), S
     let client = ClientConnection::new(Arc::clone(client), name).map_err(|error| error.to_string())?;
     let server = ServerConnection::new(Arc::clone(server)).map_err(|error| error.to_string())?;
     let (mut client, mut server) = (Connection::from(client), Connection::from(server));
-    let pass = |from: &mut Connection, to: &mut Connection| {
-        let mut bytes = Vec::new();
-        while from.wants_write() {
-            from.write_tls(&mut bytes).ok()?;
-        }
-        let mut unread = bytes.as_slice();
-        while !unread.is_empty() {
-            to.read_tls(&mut unread).ok()?;
-            to.process_new_packets().ok()?;
-        }
-        Some(())
-    };
     // Two flights each way at most.
     for _ in 0..3 {
         if pass(&mut client, &mut server).and_then(|()| pass(&mut server, &mut client)).is_none() {
@@ -242,8 +278,25 @@ fn check(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<(), S
     Ok(())
 }
 
+/// What one end has to say to the other.
+fn pass(from: &mut Connection, to: &mut Connection) -> Option<()> {
+    let mut bytes = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut bytes).ok()?;
+    }
+    let mut unread = bytes.as_slice();
+    while !unread.is_empty() {
+        to.read_tls(&mut unread).ok()?;
+        to.process_new_packets().ok()?;
+    }
+    Some(())
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").field("config", &self.config).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,6 +157,10 @@ impl Template {
             if before.is_empty() {
                 return refused("must have text before each of `{node}` and `{cluster}`");
             }
+            // All else may stand in a name: of `{cluster}-{node}`, `a-b-c` would be node `c` of `a-b`, or `b-c` of `a`.
+            if !pieces.is_empty() && !before.contains('/') {
+                return refused("must have a `/` between `{node}` and `{cluster}`");
+            }
             pieces.extend([Piece::Text(before.into()), piece]);
             rest = after;
         }
@@ -173,7 +177,8 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The cluster, if it stands there, and the node. Each ends at the next `/`, so that none of them swallows a part of the path.
+    /// The cluster, if it stands there, and the node. Neither has a `/` in it, and one stands between them: there is one reading
+    /// at most.
     fn read<'a>(&self, uri: &'a str) -> Option<(Option<&'a str>, &'a str)> {
         let (mut cluster, mut node, mut rest) = (None, None, uri);
         for (index, piece) in self.0.iter().enumerate() {
@@ -186,6 +191,9 @@ impl Template {
                 Piece::Cluster => &mut cluster,
             };
             let end = match self.0.get(index + 1) {
+                Some(Piece::Text(text)) if index + 2 == self.0.len() => {
+                    rest.strip_suffix(text.as_str())?.len()
+                }
                 Some(Piece::Text(text)) => rest.find(text.as_str())?,
                 _ => rest.len(),
             };
@@ -219,6 +227,11 @@ mod tests {
             assert_eq!(both.read(uri), None, "{uri}");
         }
         assert_eq!(template("spiffe://o/{node}").read("spiffe://o/a.b"), Some((None, "a.b")));
+        assert_eq!(template("spiffe://o/{node}-x").read("spiffe://o/a-x-x"), Some((None, "a-x")));
+        // The separator ends at the only `/`, whatever stands in the names.
+        let tight = template("spiffe://o/{cluster}-c/{node}");
+        assert_eq!(tight.read("spiffe://o/a-c-c/b"), Some((Some("a-c"), "b")));
+        assert_eq!(tight.read("spiffe://o/a-c/b-c/d"), None);
         for text in [
             "spiffe://o/",
             "spiffe://o/{node}/{node}",
@@ -226,6 +239,9 @@ mod tests {
             "o/{node}",
             "{node}",
             "spiffe://{cluster}{node}",
+            // A certificate of node `c` of cluster `a-b` would be that of node `b-c` of cluster `a`.
+            "spiffe://o/{cluster}-{node}",
+            "spiffe://o/{node}.{cluster}/x",
         ] {
             Template::parse(text).unwrap_err();
         }

@@ -32,6 +32,9 @@ pub enum PinsError {
         /// Whose key it was.
         other: NodeId,
     },
+    /// An empty file, as a disk that is full leaves it, pins nobody: that would be less than the host asked for.
+    #[error("there is no pin in it")]
+    Empty,
     /// A certificate that is none.
     #[error("the certificate cannot be read: {0}")]
     Certificate(String),
@@ -104,7 +107,7 @@ impl Pins {
                 return Err(PinsError::Shared { line, node, other });
             }
         }
-        Ok(Self(pins))
+        if pins.is_empty() { Err(PinsError::Empty) } else { Ok(Self(pins)) }
     }
 
     pub(super) fn node_of(&self, pin: KeyPin) -> Option<NodeId> {
@@ -136,6 +139,9 @@ mod tests {
         let shared = format!("a sha256:{one}\nb sha256:{one}");
         let expected = PinsError::Shared { line: 2, node: id("b"), other: id("a") };
         assert_eq!(Pins::parse(&shared).unwrap_err(), expected);
+        for text in ["", "# none\n\n"] {
+            assert_eq!(Pins::parse(text).unwrap_err(), PinsError::Empty);
+        }
         for line in [
             "a",
             "a sha256:",

@@ -115,6 +115,9 @@ impl TlsStream {
         if end.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return Err(Unproven::new("it speaks no TLS 1.3").into());
         }
+        if end.connection.alpn_protocol().is_none() {
+            return Err(Unproven::new("it names no protocol that it speaks over TLS (ALPN)").into());
+        }
         let certificate = end.connection.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or_else(|| Unproven::new("it shows no certificate"))?;
         let name = self.credentials.name(end, certificate);
