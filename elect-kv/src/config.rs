@@ -1,34 +1,7 @@
 //! The configuration file of one node.
 //!
 //! ```toml
-//! cluster = "shop"                        # nodes of another cluster are refused
-//! node = "a"                              # this node's name; the list below holds the others
-//! data_dir = "a"                          # relative to this file; `elect-kv init` makes it
-//! listen_election = "127.0.0.1:7101"      # other nodes: heartbeats and votes
-//! listen_replication = "127.0.0.1:7201"   # other nodes: the log
-//! listen_client = "127.0.0.1:7001"        # clients: RESP
-//! advertise_client = "127.0.0.1:7001"     # where clients reach this node; default: listen_client
-//! password = "…"                          # clients show it: it, or allow_open_clients = true, must be there where
-//!                                         # other machines reach listen_client
-//! operator_password = "…"                 # ELECT and FAILOVER need it where it is set
-//! detection_ms = 500                      # how long silence lasts before a leader counts as gone; may differ between
-//!                                         # nodes: between any two the smaller one counts
-//! heartbeat_ms = 50
-//! tls_cert = "certs/a.pem"                # links of the election are TLS; `elect-kv dev-certs` makes such files for
-//! tls_key = "certs/a.key"                 # development. They are read again when they change. The log stays plain TCP.
-//! tls_ca = "certs/ca.pem"                 # who vouches for certificates, and their names elect://shop/a …
-//! tls_pins = "certs/pins"                 # … or lines `b sha256:…`: keys, instead of an authority or beside it
-//!
-//! [[peer]]
-//! node = "b"
-//! election = "127.0.0.1:7102"
-//! replication = "127.0.0.1:7202"
-//! client = "127.0.0.1:7002"
-//!
-//! [[peer]]
-//! node = "w"
-//! kind = "witness"                        # "voter" (default), "witness" or "observer"
-//! election = "127.0.0.1:7103"
+#![doc = include_str!("../example.toml")]
 //! ```
 
 mod check;
@@ -40,13 +13,17 @@ mod secret;
 use std::path::{Path, PathBuf};
 
 use elect_core::NodeId;
-use elect_tcp::{ConfigError, NodeConfig, TlsConfig};
+use elect_tcp::{ConfigError, NodeConfig, TlsConfig, TlsTransport};
+use tracing_subscriber::filter::LevelFilter;
 
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
 pub use self::file::{Kind, NodeFile, PeerEntry};
 pub use self::output_limit::OutputLimit;
 pub use self::secret::Secret;
+
+/// A file with every key, explained.
+pub(crate) const EXAMPLE: &str = include_str!("../example.toml");
 
 /// Everything that `serve` needs to know, checked.
 #[derive(Clone, Debug)]
@@ -61,6 +38,8 @@ pub struct Settings {
     pub advertise_client: String,
     /// Directory of the vote file and the store.
     pub data_dir: PathBuf,
+    /// What the log tells.
+    pub log_level: LevelFilter,
     /// The elector's configuration.
     pub elect: elect_core::Config,
     /// The TLS of the election's links; `None`: they are plain.
@@ -85,6 +64,7 @@ impl Settings {
         check.plaintext(&file)?;
         check.passwords(&file)?;
         check.places(&file)?;
+        let log_level = check.log_level(&file)?;
         let tls = check.tls(&file)?;
         let advertise_client =
             file.advertise_client.clone().unwrap_or_else(|| file.listen_client.to_string());
@@ -97,7 +77,8 @@ impl Settings {
         let elect = check.elect(&file, node, &peers, &advertise_client)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = base.join(&file.data_dir);
-        let settings = Self { peers, advertise_client, data_dir, elect, tls, path: path.into(), file };
+        let settings =
+            Self { peers, advertise_client, data_dir, log_level, elect, tls, path: path.into(), file };
         // What `serve` would refuse is refused by every command.
         settings.node_config().map_err(|error| check.of_node(&settings.peers, &error))?;
         Ok(settings)
@@ -113,6 +94,24 @@ impl Settings {
             Some(tls) => config.tls(tls.clone()).build(),
             None => config.build(),
         }
+    }
+
+    /// Checks the files that the configuration names, as `serve` does at its start.
+    pub(crate) fn check_files(&self) -> Result<(), ConfigFileError> {
+        if self.tls.is_none() {
+            return Ok(());
+        }
+        let check = Check { path: &self.path };
+        let config = self.node_config().map_err(|error| check.of_node(&self.peers, &error))?;
+        TlsTransport::check(&config).map_err(|error| {
+            let certificate = self.file.tls_cert.as_deref().unwrap_or(Path::new(""));
+            check.refused("tls_cert", &certificate.display(), &error.to_string())
+        })
+    }
+
+    /// What is allowed, and may not be meant.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.elect.warnings().iter().map(ToString::to_string).collect()
     }
 
     /// This node.

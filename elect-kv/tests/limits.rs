@@ -21,7 +21,7 @@ fn cluster_with(line: &str, descriptors: Option<u32>) -> (Cluster, usize) {
             if let Some(descriptors) = descriptors {
                 *command = Command::new("sh");
                 let script = format!(
-                    "ulimit -n {descriptors}; exec '{}' serve --log warn --events /dev/stdout --config \"$0\"",
+                    "ulimit -n {descriptors}; exec '{}' serve --log-level warn --events /dev/stdout --config \"$0\"",
                     env!("CARGO_BIN_EXE_elect-kv")
                 );
                 command.args(["-c", &script]);
@@ -161,7 +161,7 @@ fn a_reader_of_the_events_that_stalls_does_not_stall_the_primary() {
     }
     cluster.start_with(0, |command| {
         *command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
-        command.args(["serve", "--log", "off", "--events"]).arg(&fifo).arg("--config");
+        command.args(["serve", "--log-level", "off", "--events"]).arg(&fifo).arg("--config");
     });
     cluster.wait("a leader", |_, event| event["kind"] == "following");
     let mut client = connect(&cluster, 0);

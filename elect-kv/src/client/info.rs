@@ -8,6 +8,7 @@ use crate::client::address::split;
 use crate::client::pattern::matches;
 use crate::client::reply::Reply;
 use crate::node::shared::{Progress, Shared};
+use crate::report::problems;
 
 /// The text of `INFO`; `section` in lower case, `None` for all.
 pub(super) fn info(shared: &Shared, section: Option<&str>) -> String {
@@ -108,22 +109,6 @@ fn replication(text: &mut String, shared: &Shared) {
             format_args!("slave_{node}:acknowledged_offset={offset},lag={}", durable.saturating_sub(offset)),
         );
     }
-}
-
-/// What is wrong with which link: one line each, with the reason.
-pub(super) fn problems(shared: &Shared) -> Vec<String> {
-    let (links, refused) = match shared.handle.explain() {
-        Ok(explanation) => (explanation.links, explanation.refused),
-        Err(_) => return Vec::new(),
-    };
-    let now = shared.handle.now();
-    let broken = links.iter().filter(|link| !(link.outbound.is_up && link.inbound.is_up));
-    let broken = broken.map(|link| link.describe(now));
-    let strangers = refused.iter().filter(|refused| {
-        !links.iter().any(|link| Some(link.peer) == refused.claimed && !link.inbound.is_up)
-    });
-    let replication = shared.replication_problems();
-    broken.chain(strangers.map(ToString::to_string)).chain(replication).collect()
 }
 
 /// The word that stands for it in the status, too.

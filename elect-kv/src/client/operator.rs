@@ -9,6 +9,7 @@ use super::address::shown;
 use super::reply::Reply;
 use super::words::upper;
 use crate::node::shared::Shared;
+use crate::report::Report;
 
 /// `FAILOVER TO`: a node's name, or the host and port at which clients reach it, as in Redis.
 pub(super) fn failover_to(shared: &Shared, target: &[Bytes]) -> Reply {
@@ -39,10 +40,8 @@ pub(super) fn elect(shared: &Shared, subcommand: &str, rest: &[Bytes]) -> Reply 
             }
             Err(gone) => Reply::error(format!("ERR {gone}")),
         },
-        ("STATUS", []) => match handle.status() {
-            Ok(status) => {
-                Reply::text(serde_json::to_string(&status).expect("a status has only plain fields"))
-            }
+        ("STATUS", []) => match Report::of(shared) {
+            Ok(report) => Reply::text(report.to_json()),
             Err(gone) => Reply::error(format!("ERR {gone}")),
         },
         ("HANDOVER", []) => request(handle.handover(None)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use elect_core::{Address, ClusterId, Detection, Member, MemberKind, NodeId};
 use elect_tcp::TlsConfig;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::file::{Kind, NodeFile, PeerEntry};
 use super::secret::Secret;
@@ -160,6 +161,12 @@ impl Check<'_> {
         let rule = "other machines reach clients' data here: set password, or say allow_open_clients = true if \
                     everybody who reaches this port may read and write";
         Err(self.refused("listen_client", &address, rule))
+    }
+
+    pub(super) fn log_level(&self, file: &NodeFile) -> Result<LevelFilter, ConfigFileError> {
+        let Some(level) = &file.log_level else { return Ok(LevelFilter::INFO) };
+        let rule = "must be \"off\", \"error\", \"warn\", \"info\" or \"debug\"";
+        level.parse().map_err(|_| self.refused("log_level", &quoted(level), rule))
     }
 
     /// A refusal of the elector's node, in the words of this file.

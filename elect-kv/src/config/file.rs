@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::output_limit::OutputLimit;
 use super::secret::Secret;
+use crate::logging::LogFormat;
 
 /// A node's configuration file, checked. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -83,6 +84,11 @@ pub struct NodeFile {
     /// Whether everybody who reaches `listen_client` from another machine may read and write. Default false.
     #[serde(default)]
     pub allow_open_clients: bool,
+    /// What the log on standard error tells: `"off"`, `"error"`, `"warn"`, `"info"` (default), `"debug"`.
+    pub log_level: Option<String>,
+    /// How: `"text"` (default) or `"json"`.
+    #[serde(default)]
+    pub log_format: LogFormat,
     /// This node's certificate in PEM, then those that lead to the authority. With it the links of the election are TLS. Relative paths
     /// start at the configuration file's directory, here and below.
     pub tls_cert: Option<PathBuf>,

@@ -161,3 +161,44 @@ fn clients_of_other_machines_are_allowed_in_so_many_words() {
         assert!(!format!("{settings:?}").contains("secret"), "no log shows a password");
     }
 }
+
+/// The example is taken as it is, names every key, and what it calls a default is what a file without it means.
+#[test]
+fn the_example_is_in_order_and_names_every_key() {
+    let written = parse(super::EXAMPLE).unwrap();
+    assert_eq!(written.peers.len(), 2);
+    let unknown = parse(&format!("no_such_key = 1\n{}", super::EXAMPLE)).unwrap_err().to_string();
+    let listed = unknown.split_once("expected one of ").unwrap().1;
+    let keys: Vec<_> = listed.split('`').skip(1).step_by(2).filter(|key| *key != "peer").collect();
+    assert!(keys.len() > 30, "{keys:?}");
+    let is_named = |key: &str| {
+        let lines = super::EXAMPLE.lines().map(|line| line.trim_start_matches('#'));
+        lines.map(|line| line.split(' ').next()).any(|word| word == Some(key))
+    };
+    for key in keys.iter().filter(|key| !key.contains('-')) {
+        assert!(is_named(key), "{key} is not in example.toml");
+    }
+    let is_default = |line: &str| {
+        let names_files =
+            ["tls_", "#kind", "#rank_step", "#advertise", "#password", "#operator_", "#preferred_leader"];
+        line.starts_with('#')
+            && !names_files.iter().any(|name| line.starts_with(name) || line.starts_with(&format!("#{name}")))
+    };
+    let is_key = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if is_default(line) && is_key(rest) => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let (own, peers) = super::EXAMPLE.split_once("[[peer]]").unwrap();
+    let own: Vec<_> = own.lines().map(uncomment).collect();
+    assert!(own.iter().filter(|line| is_key(line)).count() > 20);
+    let spelled_out = parse(&format!("{}\n[[peer]]{peers}", own.join("\n"))).unwrap();
+    let elect = |settings: &Settings| {
+        let text = format!("{:?}", settings.elect);
+        let (before, seed) = text.split_once("seed: ").unwrap();
+        before.to_owned() + seed.trim_start_matches(|c: char| c.is_ascii_digit())
+    };
+    assert_eq!(elect(&spelled_out), elect(&written));
+    assert_eq!(spelled_out.log_level, written.log_level);
+    assert_eq!(spelled_out.file.client_output_buffer_limit, written.file.client_output_buffer_limit);
+}

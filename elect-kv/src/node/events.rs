@@ -64,8 +64,9 @@ impl Host {
         } else if self.linked.remove(&link.peer) {
             self.orders.give(Order::Unlink(link.peer));
         }
-        let text = link.describe(self.shared.handle.now());
-        self.log.tell(Kind::Link, None, Some(link.peer), &text);
+        let text = format!("link to {}", link.describe(self.shared.handle.now()));
+        let kind = if is_up { Kind::LinkUp } else { Kind::LinkDown };
+        self.log.tell(kind, None, Some(link.peer), &text);
     }
 
     fn on_duty(&mut self, duty: Duty) {

@@ -10,9 +10,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
-use elect_core::{Health, NodeId, Position, Time};
+use elect_core::{Health, NodeId, Position, RoleName, Time};
 use elect_tcp::Events;
 
+use super::absence::Absence;
 use super::bell::Bell;
 use super::fitness::Fitness;
 use super::input::{Ending, Note};
@@ -48,6 +49,9 @@ pub(crate) struct Host {
     /// The proof of a rebuilt storage, and when to show it again: the elector may find it too early.
     pub(super) rebuilt: Option<(Position, Instant)>,
     pub(super) fitness: Fitness,
+    pub(super) absence: Absence,
+    /// Whether the service manager was told that this node votes.
+    is_ready: bool,
 }
 
 impl Host {
@@ -78,6 +82,8 @@ impl Host {
             source_since: None,
             rebuilt: None,
             fitness,
+            absence: Absence::new(Instant::now()),
+            is_ready: false,
         }
     }
 
@@ -93,6 +99,8 @@ impl Host {
             self.show_rebuilt();
             self.finish_draining();
             self.watch_fitness();
+            self.watch_absence();
+            self.tell_manager();
             if let Some(ending) = self.ending.take() {
                 self.shared.set_office(None);
                 self.abandon_writes();
@@ -134,6 +142,19 @@ impl Host {
             Note::Stop => {
                 self.ending.get_or_insert(Ending::Stopped);
             }
+        }
+    }
+
+    /// A node whose incarnation is saved votes, whoever leads and whether anybody does.
+    fn tell_manager(&mut self) {
+        if self.is_ready {
+            return;
+        }
+        let status = self.shared.handle.status();
+        self.is_ready =
+            status.is_ok_and(|status| !matches!(status.role, RoleName::Starting | RoleName::Stopped));
+        if self.is_ready {
+            self.shared.manager.ready();
         }
     }
 

@@ -1,5 +1,6 @@
 //! One node: the elector's threads, the host's thread, the log's thread, and tokio for peers and clients.
 
+mod absence;
 mod bell;
 mod events;
 mod first_boot;

@@ -195,8 +195,7 @@ impl Peers {
     fn note(&self, what: &str, why: &Refused) {
         let why = why.to_string();
         if self.problems.note(what, why.clone()) {
-            tracing::warn!(target: "elect_kv", "{what}: {why}");
-            self.log.tell(Kind::Link, None, None, &format!("{what}: {why}"));
+            self.log.tell(Kind::LinkDown, None, None, &format!("{what}: {why}"));
         }
     }
 

@@ -183,6 +183,11 @@ impl Server {
         &self.shared.handle
     }
 
+    /// Its event log.
+    pub fn events(&self) -> Arc<EventLog> {
+        self.shared.log.clone()
+    }
+
     /// Where to connect and how, for the operator who started the node.
     pub fn banner(&self) -> String {
         let settings = &self.shared.settings;
@@ -237,6 +242,7 @@ impl Server {
     }
 
     fn stop(&mut self, control: &Runtime) -> Result<(), ServeError> {
+        self.shared.manager.stopping();
         let ending = &mut self.ending;
         let ended = control.block_on(async {
             hand_over(&self.shared).await;

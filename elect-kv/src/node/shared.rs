@@ -17,6 +17,7 @@ use crate::client::Limits;
 use crate::client::address::shown;
 use crate::config::Settings;
 use crate::event_log::EventLog;
+use crate::service_manager::ServiceManager;
 use crate::store::Store;
 
 /// What a client's task knows of its node.
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// What the log's thread is doing.
     pub(crate) pulse: Pulse,
+    pub(crate) manager: ServiceManager,
     office: RwLock<Option<Office>>,
     leader: RwLock<Option<Leader>>,
     /// The last one that was known, whether it leads still or not.
@@ -85,6 +87,7 @@ impl Shared {
             writes,
             limits,
             pulse: Pulse::default(),
+            manager: ServiceManager::of_process(),
             office: RwLock::default(),
             leader: RwLock::default(),
             last_leader: RwLock::default(),

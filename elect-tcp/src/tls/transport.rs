@@ -34,6 +34,11 @@ impl TlsTransport {
         Ok(Self { tcp: TcpTransport::dialling_for_tls(config), credentials })
     }
 
+    /// Whether certificates, keys and pins can be read and belong to this node, without listening.
+    pub fn check(config: &NodeConfig) -> io::Result<()> {
+        Self::credentials(config).map(drop)
+    }
+
     fn credentials(config: &NodeConfig) -> io::Result<Arc<Credentials>> {
         let missing = || io::Error::new(io::ErrorKind::InvalidInput, "the configuration has no TLS");
         let tls = config.tls.as_ref().ok_or_else(missing)?;
