@@ -63,6 +63,7 @@ impl Settings {
         let peers = file.peers.iter().map(|peer| check.peer(peer)).collect::<Result<Vec<_>, _>>()?;
         check.plaintext(&file)?;
         check.passwords(&file)?;
+        check.http(&file)?;
         check.places(&file)?;
         let log_level = check.log_level(&file)?;
         let tls = check.tls(&file)?;

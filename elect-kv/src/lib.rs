@@ -18,6 +18,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod event_log;
+mod http;
 pub mod line_writer;
 pub mod logging;
 pub mod node;

@@ -1,5 +1,7 @@
 //! What a node says of itself at one moment, for machines and for those who show it to people.
 
+use std::fmt;
+
 use elect_core::{MemberKind, NodeId};
 use elect_tcp::{NodeGone, NodeStatus};
 use serde::Serialize;
@@ -48,6 +50,13 @@ pub(crate) enum Serves {
     Witness,
     /// Neither: nobody leads as far as it knows, or it was elected and does not serve yet.
     Nothing,
+}
+
+/// The same word as for machines.
+impl fmt::Display for Serves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// A follower, as its primary sees it.

@@ -163,6 +163,18 @@ impl Check<'_> {
         Err(self.refused("listen_client", &address, rule))
     }
 
+    /// Whoever reaches the page sees names, addresses and what is wrong: nobody from another machine, unless the file says so.
+    pub(super) fn http(&self, file: &NodeFile) -> Result<(), ConfigFileError> {
+        match file.listen_http {
+            Some(address) if !address.ip().is_loopback() && !file.allow_open_http => {
+                let rule = "other machines see here what this node says of itself: say allow_open_http = true if \
+                            everybody who reaches this port may";
+                Err(self.refused("listen_http", &address, rule))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn log_level(&self, file: &NodeFile) -> Result<LevelFilter, ConfigFileError> {
         let Some(level) = &file.log_level else { return Ok(LevelFilter::INFO) };
         let rule = "must be \"off\", \"error\", \"warn\", \"info\" or \"debug\"";

@@ -30,6 +30,11 @@ pub struct NodeFile {
     pub listen_replication: Option<SocketAddr>,
     /// Where clients connect: `ip:port`.
     pub listen_client: SocketAddr,
+    /// Where HTTP is answered: health, metrics, a page for people. Default: nowhere.
+    pub listen_http: Option<SocketAddr>,
+    /// Whether everybody who reaches `listen_http` from another machine may see what the node says of itself. Default false.
+    #[serde(default)]
+    pub allow_open_http: bool,
     /// Where clients reach this node, `host:port`: shown in redirects. Default: `listen_client`.
     pub advertise_client: Option<String>,
     /// The other nodes.

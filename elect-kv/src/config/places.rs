@@ -15,6 +15,7 @@ impl Check<'_> {
             ("listen_election", Some(file.listen_election)),
             ("listen_replication", file.listen_replication),
             ("listen_client", Some(file.listen_client)),
+            ("listen_http", file.listen_http),
         ];
         let mut places: Vec<(String, String)> = Vec::new();
         for (key, address) in own {

@@ -179,8 +179,16 @@ fn the_example_is_in_order_and_names_every_key() {
         assert!(is_named(key), "{key} is not in example.toml");
     }
     let is_default = |line: &str| {
-        let names_files =
-            ["tls_", "#kind", "#rank_step", "#advertise", "#password", "#operator_", "#preferred_leader"];
+        let names_files = [
+            "tls_",
+            "#kind",
+            "#listen_http",
+            "#rank_step",
+            "#advertise",
+            "#password",
+            "#operator_",
+            "#preferred_leader",
+        ];
         line.starts_with('#')
             && !names_files.iter().any(|name| line.starts_with(name) || line.starts_with(&format!("#{name}")))
     };

@@ -1,6 +1,7 @@
 //! One node: the elector's threads, the host's thread, the log's thread, and tokio for peers and clients.
 
 mod absence;
+mod banner;
 mod bell;
 mod events;
 mod first_boot;

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::banner::banner;
 use super::bell::Bell;
 use super::host::Host;
 use super::input::{Ending, Input, Note};
@@ -27,6 +28,7 @@ use super::writes::Writes;
 use crate::client::{Clients, Limits};
 use crate::config::Settings;
 use crate::event_log::{EventLog, Kind};
+use crate::http::{self, Measures};
 use crate::replication::{Replica, ReplicaConfig, ReplicaPeer};
 use crate::store::{FencedLog, ReplicaLog, Store, StoreError};
 
@@ -113,6 +115,8 @@ pub struct Server {
     runtime: Runtime,
     /// Replication, which shares no thread with clients.
     peers: Option<Runtime>,
+    /// What is shown over HTTP, which shares no thread with either.
+    http: Option<Runtime>,
 }
 
 impl Server {
@@ -124,6 +128,9 @@ impl Server {
         let log = Arc::new(log);
         // Sockets first: a node that cannot listen has not begun an incarnation.
         let clients = listen("listen_client", settings.file.listen_client)?;
+        let http = settings.file.listen_http.map(|address| listen("listen_http", address)).transpose()?;
+        // Before the elector, which counts from its start on.
+        let http = http.map(|listener| (listener, Measures::install()));
         let (limits, warning) = Limits::new(&settings.file);
         if let Some(warning) = warning {
             log.tell(Kind::Warning, None, None, &warning);
@@ -169,13 +176,19 @@ impl Server {
             None,
             &format!("{own} runs; clients connect to {}", shared.settings.advertise_client),
         );
+        let start_http = |(listener, measures)| {
+            let runtime = start_runtime("http", 1)?;
+            runtime.spawn(http::serve(listener, shared.clone(), measures));
+            Ok::<_, ServeError>(runtime)
+        };
+        let http = http.map(start_http).transpose()?;
         let (ended, ending) = oneshot::channel();
         let host = Host::new(shared.clone(), started.events, notes_in, log, orders);
         start_thread("host", move || {
             // Nobody waits any more when the server is being dropped.
             let _ = ended.send(host.run());
         })?;
-        Ok(Self { shared, clients, notes, ending, log_ended, runtime, peers })
+        Ok(Self { shared, clients, notes, ending, log_ended, runtime, peers, http })
     }
 
     /// The node's election: status, explanation, handover.
@@ -190,24 +203,7 @@ impl Server {
 
     /// Where to connect and how, for the operator who started the node.
     pub fn banner(&self) -> String {
-        let settings = &self.shared.settings;
-        let (host, port) =
-            settings.advertise_client.rsplit_once(':').unwrap_or((&settings.advertise_client, ""));
-        format!(
-            "elect-kv {version}: node {node} of cluster {cluster}\n  clients      {client}   redis-cli -h {host} -p {port}\n  \
-             election     {election}\n  replication  {replication}\n  data         {data}\n  \
-             why is there (no) primary?  redis-cli -h {host} -p {port} ELECT EXPLAIN",
-            version = env!("CARGO_PKG_VERSION"),
-            node = settings.node(),
-            cluster = settings.elect.cluster(),
-            client = settings.advertise_client,
-            election = settings.file.listen_election,
-            replication = match settings.file.listen_replication {
-                Some(address) if self.shared.store.is_some() => address.to_string(),
-                _ => "none: a witness holds no log".into(),
-            },
-            data = settings.data_dir.display(),
-        )
+        banner(&self.shared)
     }
 
     /// Runs until `stop` resolves or the node fails, then ends in good order: hands over, answers what was
@@ -235,8 +231,8 @@ impl Server {
         };
         // Not dropped: that would wait for whoever waits for a disk.
         self.runtime.shutdown_timeout(RUNTIME_TIMEOUT);
-        if let Some(peers) = self.peers {
-            peers.shutdown_timeout(RUNTIME_TIMEOUT);
+        for runtime in [self.peers, self.http].into_iter().flatten() {
+            runtime.shutdown_timeout(RUNTIME_TIMEOUT);
         }
         ended
     }

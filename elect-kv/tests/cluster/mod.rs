@@ -39,7 +39,7 @@ pub(crate) fn elect_kv(arguments: &[&str], config: &Path) -> Output {
 }
 
 /// A port below those that the system gives to outgoing connections: those would come and take it meanwhile.
-fn free_port() -> TcpListener {
+pub(crate) fn free_port() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 1_000).unwrap() * 16;
     let mut ports =
@@ -120,6 +120,11 @@ impl Cluster {
     pub(crate) fn configure(&self, node: usize, lines: &str) {
         let toml = fs::read_to_string(self.config(node)).unwrap();
         fs::write(self.config(node), format!("{lines}\n{toml}")).unwrap();
+    }
+
+    /// Where the elector of a node listens.
+    pub(crate) fn election_port(&self, node: usize) -> u16 {
+        self.nodes[node].ports[0]
     }
 
     /// Where the log of a node listens.

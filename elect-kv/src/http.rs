@@ -1,0 +1,163 @@
+//! What a node shows over HTTP: to load balancers, to Prometheus, to people. It only reads.
+//!
+//! Connections, the size of their headers and their time are bounded, and none shares a thread with clients or replication.
+
+mod measures;
+mod page;
+
+use std::future::ready;
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+pub(crate) use self::measures::Measures;
+use crate::node::shared::Shared;
+use crate::report::{Report, Serves};
+
+/// Connections at a time; more wait in the system's queue.
+const CONNECTIONS_MAX: usize = 64;
+/// A request's head has at most this many bytes.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How long a request's head may take, and a connection in all: it carries one request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the page may load and do: nothing but its own style.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// What the answers are made of.
+#[derive(Clone, Debug)]
+struct Site {
+    shared: Arc<Shared>,
+    measures: Measures,
+}
+
+/// Serves until its runtime ends.
+pub(crate) async fn serve(listener: StdListener, shared: Arc<Shared>, measures: Measures) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let router = router(Site { shared, measures });
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let answers = answer(stream, router.clone());
+                tokio::spawn(async move {
+                    let _ = timeout(CONNECTION_TIMEOUT, answers).await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, mostly.
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, router: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // Whoever asks for nonsense, or goes away, is no error of the node.
+    let _ = served.await;
+}
+
+fn router(site: Site) -> Router {
+    Router::new()
+        .route("/", get(|State(site): State<Site>| ready(people(&site, None))))
+        .route("/watch", get(|State(site): State<Site>| ready(people(&site, Some(5)))))
+        .route("/live", get(|State(site): State<Site>| ready(live(&site))))
+        .route(
+            "/ready",
+            get(|State(site): State<Site>| ready(health(&site, |serves| serves != Serves::Nothing))),
+        )
+        .route(
+            "/primary",
+            get(|State(site): State<Site>| ready(health(&site, |serves| serves == Serves::Primary))),
+        )
+        .route(
+            "/replica",
+            get(|State(site): State<Site>| ready(health(&site, |serves| serves == Serves::Replica))),
+        )
+        .route("/status", get(|State(site): State<Site>| ready(status(&site))))
+        .route("/metrics", get(|State(site): State<Site>| ready(metrics(&site))))
+        .with_state(site)
+}
+
+/// Whether the node's threads answer at all: if not, whoever supervises it may start it anew.
+fn live(site: &Site) -> Response {
+    match site.shared.handle.status() {
+        Ok(_) => plain(StatusCode::OK, "lives\n".into()),
+        Err(gone) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+    }
+}
+
+/// 200 while the node is what was asked for, by its lease at this moment; else 503, and why.
+fn health(site: &Site, is_wanted: fn(Serves) -> bool) -> Response {
+    let serves = Serves::of(&site.shared);
+    let code = if is_wanted(serves) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    plain(code, format!("{serves}: {}\n", why(&site.shared)))
+}
+
+fn why(shared: &Shared) -> String {
+    match shared.handle.explain() {
+        Ok(explanation) => explanation.elector.to_string(),
+        Err(gone) => gone.to_string(),
+    }
+}
+
+fn status(site: &Site) -> Response {
+    match Report::of(&site.shared) {
+        Ok(report) => typed("application/json", report.to_json()),
+        Err(gone) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+    }
+}
+
+fn metrics(site: &Site) -> Response {
+    match Report::of(&site.shared) {
+        Ok(report) => typed("text/plain; version=0.0.4", site.measures.text(&report)),
+        Err(gone) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+    }
+}
+
+fn people(site: &Site, every: Option<u32>) -> Response {
+    match Report::of(&site.shared) {
+        Ok(report) => {
+            let page = page::render(&report, &why(&site.shared), &site.shared.settings, every);
+            typed("text/html; charset=utf-8", page)
+        }
+        Err(gone) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+    }
+}
+
+fn plain(code: StatusCode, text: String) -> Response {
+    (code, typed("text/plain; charset=utf-8", text)).into_response()
+}
+
+/// What a node says is true for a moment, is nothing but what it says it is, and loads nothing.
+fn typed(kind: &'static str, text: String) -> Response {
+    const NO_SNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (NO_SNIFF, "nosniff"),
+    ];
+    (headers, text).into_response()
+}
