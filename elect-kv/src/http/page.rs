@@ -87,10 +87,10 @@ fn write_headline(page: &mut String, report: &Report, why: &str) -> fmt::Result 
     let leader = election.leader.map(|leader| leader.to_string()).unwrap_or_default();
     let (class, headline) = match report.kv.serves {
         Serves::Primary => (
-            "good",
+            served,
             format!("This node is the primary of epoch {epoch}, its lease runs for {lease} ms more."),
         ),
-        Serves::Replica | Serves::Witness => ("good", format!("{leader} is the primary of epoch {epoch}.")),
+        Serves::Replica | Serves::Witness => (served, format!("{leader} is the primary of epoch {epoch}.")),
         Serves::Nothing if election.handing_over => {
             ("warn", "This node hands its office over: writes wait for the next primary.".into())
         }
@@ -102,10 +102,12 @@ fn write_headline(page: &mut String, report: &Report, why: &str) -> fmt::Result 
     write!(
         page,
         "<section class=\"headline {class}\" aria-label=\"State\">\n<p class=\"state\">{}</p>\n\
-         <p>{}</p>\n<p>Unchanged for {}.</p>\n</section>\n",
+         <p>{}</p>\n<p>Unchanged for {}. The log here ends at {}, and is committed up to {}.</p>\n</section>\n",
         Text(headline),
         Text(why),
-        Text(span)
+        Text(span),
+        report.kv.durable,
+        report.kv.commit,
     )
 }
 
@@ -128,23 +130,24 @@ fn write_members(page: &mut String, report: &Report, settings: &Settings) -> fmt
         &["Node", "Kind", "Role", "Link", "Lag", "Clients connect to"],
     )?;
     let election = &report.election;
-    let role = |node| match election.leader {
+    // What a member does that is not connected is not known.
+    let role = |node, is_here| match election.leader {
         Some(leader) if leader == node => "leader",
-        Some(_) => "follower",
-        None => "–",
+        Some(_) if is_here => "follower",
+        _ => "–",
     };
     let kind = format!("{:?}", election.kind).to_lowercase();
     let own = ["this node".to_owned(), "–".into(), settings.advertise_client.clone()];
     row(
         page,
         election.node.as_str(),
-        &[kind, role(election.node).into(), own[0].clone(), own[1].clone(), own[2].clone()],
+        &[kind, role(election.node, true).into(), own[0].clone(), own[1].clone(), own[2].clone()],
     )?;
     for peer in &election.peers {
         let lag = report.kv.followers.iter().find(|follower| follower.node == peer.node);
         let cells = [
             format!("{:?}", peer.kind).to_lowercase(),
-            role(peer.node).into(),
+            role(peer.node, peer.connected).into(),
             link_of(report, peer),
             lag.map_or_else(|| "–".into(), |follower| follower.lag.to_string()),
             if peer.address.as_str().is_empty() { "–".into() } else { peer.address.to_string() },
