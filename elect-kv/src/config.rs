@@ -4,6 +4,7 @@
 #![doc = include_str!("../example.toml")]
 //! ```
 
+mod acknowledge;
 mod check;
 mod file;
 mod output_limit;
@@ -16,6 +17,7 @@ use elect_core::NodeId;
 use elect_tcp::{ConfigError, NodeConfig, TlsConfig, TlsTransport};
 use tracing_subscriber::filter::LevelFilter;
 
+pub use self::acknowledge::Acknowledge;
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
 pub use self::file::{Kind, NodeFile, PeerEntry};
@@ -112,7 +114,8 @@ impl Settings {
 
     /// What is allowed, and may not be meant.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.elect.warnings().iter().map(ToString::to_string).collect()
+        let notes = self.elect.warnings().iter().map(ToString::to_string);
+        notes.chain(self.file.acknowledge.warning().map(String::from)).collect()
     }
 
     /// This node.

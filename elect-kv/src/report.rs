@@ -6,6 +6,7 @@ use elect_core::{MemberKind, NodeId};
 use elect_tcp::{NodeGone, NodeStatus};
 use serde::Serialize;
 
+use crate::config::Acknowledge;
 use crate::event_log::Transition;
 use crate::node::shared::{Progress, Shared};
 
@@ -22,6 +23,7 @@ pub(crate) struct Report {
 pub(crate) struct OwnReport {
     pub(crate) version: &'static str,
     pub(crate) serves: Serves,
+    pub(crate) acknowledge: Acknowledge,
     /// For how long it has been what it is.
     pub(crate) unchanged_for_ms: u64,
     /// How far the log is here: durable, committed.
@@ -81,6 +83,7 @@ impl Report {
         let kv = OwnReport {
             version: env!("CARGO_PKG_VERSION"),
             serves: Serves::of(shared),
+            acknowledge: shared.settings.file.acknowledge,
             unchanged_for_ms: shared.log.unchanged_for_ms(),
             durable,
             commit,

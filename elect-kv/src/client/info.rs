@@ -98,6 +98,11 @@ fn replication(text: &mut String, shared: &Shared) {
     if let Some(why) = shared.standstill_text() {
         line(text, "standstill:", why);
     }
+    let acknowledge = shared.settings.file.acknowledge;
+    line(text, "acknowledge:", acknowledge);
+    if let Some(warning) = acknowledge.warning() {
+        line(text, "acknowledge_warning:", warning);
+    }
     line(text, "durable_offset:", durable);
     line(text, "commit_offset:", commit);
     line(text, "applied_offset:", shared.store.as_ref().map_or(0, |store| store.applied()));

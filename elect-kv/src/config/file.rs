@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use elect_core::MemberKind;
 use serde::Deserialize;
 
+use super::acknowledge::Acknowledge;
 use super::output_limit::OutputLimit;
 use super::secret::Secret;
 use crate::logging::LogFormat;
@@ -69,6 +70,9 @@ pub struct NodeFile {
     /// primary in milliseconds. Sound where nothing else ever refuses at a node's address. Default false.
     #[serde(default)]
     pub crash_evidence: bool,
+    /// Who must hold a write before it is acknowledged: `"quorum"` (default), `"all"` or `"one"`.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
     /// Clients at a time. Default 10,000; fewer where the process may not open as many files.
     pub maxclients: Option<usize>,
     /// After how many seconds a client that asks nothing is closed. Default 0: never.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use elect_core::PeerStatus;
+use elect_tcp::Link;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -85,6 +86,9 @@ fn write_headline(page: &mut String, report: &Report, why: &str) -> fmt::Result 
     let lease = election.lease_remaining.map_or(0, |left| left.as_millis());
     let epoch = election.leader_epoch.map(|epoch| epoch.to_string()).unwrap_or_default();
     let leader = election.leader.map(|leader| leader.to_string()).unwrap_or_default();
+    let is_up = |link: &Link| link.outbound.is_up && link.inbound.is_up;
+    let is_well = report.kv.standstill.is_none() && election.links.iter().all(is_up);
+    let served = if is_well { "good" } else { "warn" };
     let (class, headline) = match report.kv.serves {
         Serves::Primary => (
             served,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Select, Sender};
-use elect_core::{NodeId, Position};
+use elect_core::{MemberKind, NodeId, Position};
 use tokio::sync::mpsc;
 
 use super::input::{Input, Note};
@@ -15,6 +15,7 @@ use super::orders::{Order, Orders};
 use super::replicated::ReplicatedState;
 use super::shared::{Progress, Shared};
 use super::writes::Appended;
+use crate::config::{Acknowledge, Peer};
 use crate::replication::{Journal as _, Message, Output, WriteRefused};
 
 /// At most this many inputs make one batch; then it is written, synced and acknowledged.
@@ -217,8 +218,24 @@ impl LogThread {
     }
 
     fn acknowledge(&self) {
-        let journal = &self.replicated.journal;
-        self.shared.writes.acknowledge(|stamp| journal.ack(stamp).is_ok(), || self.shared.handle.now());
+        let (journal, confirmed) = (&self.replicated.journal, self.confirmed());
+        self.shared.writes.acknowledge(
+            confirmed,
+            |stamp| journal.ack(stamp).is_ok(),
+            || self.shared.handle.now(),
+        );
+    }
+
+    /// Up to where what is committed may be acknowledged: everything, unless every voter must hold it.
+    fn confirmed(&self) -> u64 {
+        if self.shared.settings.file.acknowledge != Acknowledge::All {
+            return u64::MAX;
+        }
+        let acknowledged = self.replicated.replica.acknowledged();
+        let held_by =
+            |peer: &Peer| acknowledged.iter().find(|(node, _)| *node == peer.id).map_or(0, |(_, held)| *held);
+        let voters = self.shared.settings.peers.iter().filter(|peer| peer.kind == MemberKind::Voter);
+        voters.map(held_by).min().unwrap_or(u64::MAX)
     }
 
     /// One sync for everything that was written; then acknowledgements leave.
@@ -233,6 +250,8 @@ impl LogThread {
             journal.sync().map_err(failed)?;
         }
         replica.on_synced(journal);
+        let (durable, handle) = (replica.durable().offset, &self.shared.handle);
+        self.shared.writes.on_durable(durable, |stamp| journal.ack(stamp).is_ok(), || handle.now());
         self.carry_out()
     }
 
@@ -244,8 +263,8 @@ impl LogThread {
             self.reported = Some(durable);
             self.shared.handle.set_position(Some(durable));
         }
-        if replica.commit() >= replica.last().offset {
-            self.shared.writes.on_all_committed();
+        if replica.commit().min(self.confirmed()) >= replica.last().offset {
+            self.shared.writes.on_all_confirmed();
         }
         self.shared.set_progress(Progress {
             durable: durable.offset,

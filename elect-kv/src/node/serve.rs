@@ -132,8 +132,8 @@ impl Server {
         // Before the elector, which counts from its start on.
         let http = http.map(|listener| (listener, Measures::install()));
         let (limits, warning) = Limits::new(&settings.file);
-        if let Some(warning) = warning {
-            log.tell(Kind::Warning, None, None, &warning);
+        for warning in warning.as_deref().into_iter().chain(settings.file.acknowledge.warning()) {
+            log.tell(Kind::Warning, None, None, warning);
         }
         let runtime = start_runtime("clients", 2)?;
         let _entered = runtime.enter();
@@ -141,7 +141,8 @@ impl Server {
         let store = started.replicated.as_ref().map(|replicated| replicated.store.clone());
         let (bell, rung) = Bell::new();
         let orders = Arc::new(Orders::new(bell.clone()));
-        let shared = Shared::new(settings, started.handle, store, log.clone(), Writes::new(bell), limits);
+        let writes = Writes::new(bell, settings.file.acknowledge);
+        let shared = Shared::new(settings, started.handle, store, log.clone(), writes, limits);
         let (notes, notes_in) = bounded(NOTES_MAX);
         let (ending_log, log_ended) = bounded::<()>(0);
         let peers = match started.replicated {

@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::bell::Bell;
 use super::input::WriteFailed;
-use crate::store::CommandResult;
+use crate::config::Acknowledge;
+use crate::store::{Command, CommandResult};
 
 /// Commands of all clients that wait for a quorum hold at most this many bytes; whoever comes then waits to be let in.
 const BYTES_MAX: usize = 32 << 20;
@@ -30,6 +31,7 @@ pub(crate) type WriteResult = Result<CommandResult, WriteFailed>;
 #[derive(Debug)]
 pub(crate) struct Writes {
     state: Mutex<State>,
+    acknowledge: Acknowledge,
     /// Wakes the log's thread.
     bell: Bell,
     room: Arc<Semaphore>,
@@ -45,8 +47,9 @@ struct State {
     in_hand: Vec<Reply>,
     /// In the log, by offset, and not yet committed.
     pending: BTreeMap<u64, Reply>,
-    /// Committed, but the lease of the known office is over: a raised epoch or the loss is on its way.
-    committed: Vec<(CommandResult, Reply)>,
+    /// Committed, and not yet confirmed by everybody that must; or the lease of the known office is over: a raised epoch or
+    /// the loss is on its way.
+    committed: Vec<(u64, CommandResult, Reply)>,
     /// A handover waits until every admitted write is answered.
     draining: bool,
     /// Since when something waits and nothing was committed.
@@ -58,14 +61,26 @@ struct State {
 /// Whoever waits for a write, and the room that it takes.
 #[derive(Debug)]
 struct Reply {
-    to: oneshot::Sender<WriteResult>,
+    /// Nobody once it was answered early.
+    to: Option<oneshot::Sender<WriteResult>>,
+    /// What may be answered as soon as it is durable here.
+    early: Option<CommandResult>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Reply {
-    fn send(self, result: WriteResult) {
+    fn send(mut self, result: WriteResult) {
+        self.answer(result);
+    }
+
+    fn answer(&mut self, result: WriteResult) {
         // A client that has gone needs no reply.
-        let _ = self.to.send(result);
+        let _ = self.to.take().map(|to| to.send(result));
+    }
+
+    /// Whether its client has gone. One that was answered early has not: what becomes of its write still counts.
+    fn is_moot(&self) -> bool {
+        self.to.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }
 
@@ -90,8 +105,8 @@ pub(super) struct GivenUp {
 }
 
 impl Writes {
-    pub(super) fn new(bell: Bell) -> Self {
-        Self { state: Mutex::default(), bell, room: Arc::new(Semaphore::new(BYTES_MAX)) }
+    pub(super) fn new(bell: Bell, acknowledge: Acknowledge) -> Self {
+        Self { state: Mutex::default(), acknowledge, bell, room: Arc::new(Semaphore::new(BYTES_MAX)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -105,7 +120,9 @@ impl Writes {
         let bytes = u32::try_from(bytes).expect("the room is smaller than 4 GiB");
         let room = self.room.clone().acquire_many_owned(bytes).await.expect("it is never closed");
         let (to, result) = oneshot::channel();
-        let reply = Reply { to, _room: room };
+        let early = (self.acknowledge == Acknowledge::One).then(|| Command::decode(command.clone()).ok());
+        let early = early.flatten().and_then(|command| command.known_result());
+        let reply = Reply { to: Some(to), early, _room: room };
         let mut state = self.lock();
         if let Some(failed) = state.refusal(now()) {
             reply.send(Err(failed));
@@ -188,7 +205,7 @@ impl Writes {
             return None;
         }
         let count = state.queue.len().min(BATCH_MAX);
-        let taken: Vec<_> = state.queue.drain(..count).filter(|(_, reply)| !reply.to.is_closed()).collect();
+        let taken: Vec<_> = state.queue.drain(..count).filter(|(_, reply)| !reply.is_moot()).collect();
         let (commands, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
         if !state.queue.is_empty() {
             self.bell.ring();
@@ -223,30 +240,52 @@ impl Writes {
         let mut state = self.lock();
         for (offset, result) in results {
             if let Some(reply) = state.pending.remove(&offset) {
-                state.committed.push((result, reply));
+                state.committed.push((offset, result, reply));
             }
         }
-        state.waits_since = Some(Instant::now());
-        state.stands_since = None;
-        state.settle();
+        if self.acknowledge != Acknowledge::All {
+            state.go_on();
+        }
     }
 
-    /// Everything in the log is committed: nothing stands.
-    pub(super) fn on_all_committed(&self) {
+    /// Everything in the log is confirmed: nothing stands.
+    pub(super) fn on_all_confirmed(&self) {
         self.lock().stands_since = None;
     }
 
-    /// The last act before clients are told: the fence still admits the stamp, and the lease still runs. If not,
-    /// they wait until the elector reports which it is, a raised epoch or a lost office.
-    pub(super) fn acknowledge(&self, admits: impl Fn(Stamp) -> bool, now: impl Fn() -> Time) {
+    /// Everything up to this offset is durable here: with `acknowledge = "one"` that is enough for those whose answer is
+    /// known. They go on to count as waiting, so that a primary that nobody follows does not go on acknowledging.
+    pub(super) fn on_durable(&self, offset: u64, admits: impl Fn(Stamp) -> bool, now: impl Fn() -> Time) {
+        if self.acknowledge != Acknowledge::One {
+            return;
+        }
         let mut state = self.lock();
         let Some((office, stamp)) = state.office.clone() else { return };
-        for (result, reply) in std::mem::take(&mut state.committed) {
-            if admits(stamp) && office.check_write(stamp, now()).is_ok() {
+        for (_, reply) in state.pending.range_mut(..=offset) {
+            if reply.early.is_some() && admits(stamp) && office.check_write(stamp, now()).is_ok() {
+                let result = reply.early.take().expect("just looked at");
+                reply.answer(Ok(result));
+            }
+        }
+    }
+
+    /// The last act before clients are told of what is committed and confirmed up to this offset: the fence still admits
+    /// the stamp, and the lease still runs. If not, they wait until the elector reports which it is, a raised epoch or a
+    /// lost office.
+    pub(super) fn acknowledge(&self, confirmed: u64, admits: impl Fn(Stamp) -> bool, now: impl Fn() -> Time) {
+        let mut state = self.lock();
+        let Some((office, stamp)) = state.office.clone() else { return };
+        let mut goes_on = false;
+        for (offset, result, reply) in std::mem::take(&mut state.committed) {
+            if offset <= confirmed && admits(stamp) && office.check_write(stamp, now()).is_ok() {
+                goes_on = true;
                 reply.send(Ok(result));
             } else {
-                state.committed.push((result, reply));
+                state.committed.push((offset, result, reply));
             }
+        }
+        if goes_on && self.acknowledge == Acknowledge::All {
+            state.go_on();
         }
         state.settle();
     }
@@ -270,6 +309,13 @@ impl State {
             && self.committed.is_empty()
     }
 
+    /// Something was confirmed: whoever still waits has time anew.
+    fn go_on(&mut self) {
+        self.waits_since = Some(Instant::now());
+        self.stands_since = None;
+        self.settle();
+    }
+
     /// Nobody waits where there is nothing.
     fn settle(&mut self) {
         if self.is_empty() {
@@ -280,11 +326,12 @@ impl State {
     fn abandon(&mut self, appended: WriteFailed, asked: WriteFailed) -> GivenUp {
         let in_hand = std::mem::take(&mut self.in_hand);
         let pending = std::mem::take(&mut self.pending).into_values();
-        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, reply)| reply);
+        let committed = std::mem::take(&mut self.committed).into_iter().map(|(_, _, reply)| reply);
         let unknown = in_hand
             .into_iter()
             .chain(pending)
             .chain(committed)
+            .filter(|reply| reply.to.is_some())
             .map(|reply| reply.send(Err(appended)))
             .count();
         let queue = std::mem::take(&mut self.queue);

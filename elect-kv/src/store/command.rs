@@ -81,6 +81,15 @@ const ADD: u8 = 3;
 const SET_MANY: u8 = 4;
 
 impl Command {
+    /// What it answers, if that does not depend on what was there before.
+    pub fn known_result(&self) -> Option<CommandResult> {
+        match self {
+            Self::Set { condition: SetCondition::Always, reply: SetReply::Done, .. }
+            | Self::SetMany { .. } => Some(CommandResult::Done),
+            Self::Set { .. } | Self::Delete { .. } | Self::Add { .. } => None,
+        }
+    }
+
     /// The command as it stands in the log.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();

@@ -15,12 +15,16 @@ thread_local! {
 
 /// Writes of a node in office, its stamp, and the time. Its elector ends with the test.
 fn open() -> (Writes, Stamp, Time) {
+    open_with(Acknowledge::Quorum)
+}
+
+fn open_with(acknowledge: Acknowledge) -> (Writes, Stamp, Time) {
     let mut solo = Solo::with(builder("a", &["a"]));
     while solo.duties.is_empty() {
         solo.pass(ms(10)).commit();
     }
     let office = solo.take_elected().serve_without_log_forgetting_earlier_writes();
-    let (now, writes) = (solo.now, Writes::new(Bell::new().0));
+    let (now, writes) = (solo.now, Writes::new(Bell::new().0, acknowledge));
     let stamp = office.stamp(now).unwrap();
     writes.open(office, stamp);
     // The office ends with its elector.
@@ -67,7 +71,7 @@ fn a_lost_office_answers_every_client_whatever_the_log_is_doing() {
     // What the log's thread brings later is for nobody.
     writes.on_appended(Appended::From(9));
     writes.on_committed(vec![(8, CommandResult::Done), (9, CommandResult::Done)]);
-    writes.acknowledge(|_| true, || now);
+    writes.acknowledge(u64::MAX, |_| true, || now);
     assert!(writes.lock().is_empty() && writes.waits_for().is_none());
     assert_eq!(writes.room.available_permits(), BYTES_MAX);
     let refused = ask(&writes, "later", now).try_recv().unwrap();
@@ -91,7 +95,7 @@ fn writes_that_nobody_confirms_are_given_up_and_none_is_let_in_until_something_i
     assert_eq!((writes.stands_for(), writes.waits_for()), (None, None));
     assert!(ask(&writes, "let in", now).try_recv().is_err(), "it waits");
     writes.give_up();
-    writes.on_all_committed();
+    writes.on_all_confirmed();
     assert_eq!(writes.stands_for(), None);
 }
 
@@ -163,15 +167,95 @@ fn clients_are_told_once_fence_and_lease_admit_it() {
     writes.on_appended(Appended::From(1));
     writes.drain(true);
     writes.on_committed(vec![(1, CommandResult::Number(5))]);
-    writes.acknowledge(|_| false, || now);
+    writes.acknowledge(u64::MAX, |_| false, || now);
     let over = now + Duration::from_hours(1_000_000);
-    writes.acknowledge(|_| true, || over);
+    writes.acknowledge(u64::MAX, |_| true, || over);
     assert!(result.try_recv().is_err() && !writes.is_drained(), "neither fence nor lease is passed by");
     // Until a raised epoch is told, nothing is taken under a lease that is over.
     let _waits = ask(&writes, "another", over);
     assert_eq!(writes.take(over), None);
     let raised = Stamp::received(Epoch::new(9));
     writes.raise(raised);
-    writes.acknowledge(|stamp| stamp == raised, || now);
+    writes.acknowledge(u64::MAX, |stamp| stamp == raised, || now);
     assert!(result.try_recv().is_err(), "the office checks the stamp too");
+}
+
+/// Asks for a write that is then in the log at this offset.
+fn logged(writes: &Writes, command: &Command, offset: u64, now: Time) -> oneshot::Receiver<WriteResult> {
+    let Poll::Ready(result) = poll(pin!(writes.ask(command.encode(), || now))) else {
+        panic!("there is room")
+    };
+    writes.take(now).unwrap();
+    writes.on_appended(Appended::From(offset));
+    result
+}
+
+fn set() -> Command {
+    Command::SetMany { pairs: vec![("key".into(), "value".into())] }
+}
+
+fn add() -> Command {
+    Command::Add { key: "key".into(), amount: 1 }
+}
+
+#[test]
+fn where_all_must_hold_a_write_its_commit_is_not_enough() {
+    let (writes, _, now) = open_with(Acknowledge::All);
+    let [mut one, mut two] = [7, 8].map(|offset| logged(&writes, &set(), offset, now));
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
+    writes.lock().waits_since = Some(long_ago);
+    writes.on_committed(vec![(7, CommandResult::Done), (8, CommandResult::Done)]);
+    writes.acknowledge(6, |_| true, || now);
+    assert!(one.try_recv().is_err() && writes.waits_for().unwrap() >= Duration::from_secs(100));
+    writes.acknowledge(7, |_| true, || now);
+    assert_eq!(one.try_recv().unwrap(), Ok(CommandResult::Done));
+    assert!(writes.waits_for().unwrap() < Duration::from_secs(100), "time anew for the other");
+    writes.give_up();
+    assert_eq!(two.try_recv().unwrap(), Err(WriteFailed::Stands));
+    writes.on_committed(Vec::new());
+    assert!(writes.stands_for().is_some(), "a quorum does not end it");
+    writes.on_all_confirmed();
+    assert!(writes.stands_for().is_none());
+}
+
+#[test]
+fn where_one_is_enough_what_is_known_is_answered_at_once_and_waits_all_the_same() {
+    let (writes, _, now) = open_with(Acknowledge::One);
+    let [mut first, mut second] = [7, 8].map(|offset| logged(&writes, &set(), offset, now));
+    let mut sum = logged(&writes, &add(), 9, now);
+    writes.on_durable(7, |_| false, || now);
+    assert!(first.try_recv().is_err(), "no fence is passed by");
+    writes.on_durable(7, |_| true, || now + Duration::from_hours(1_000_000));
+    assert!(first.try_recv().is_err(), "no lease either");
+    writes.on_durable(7, |_| true, || now);
+    assert_eq!(first.try_recv().unwrap(), Ok(CommandResult::Done));
+    assert!(second.try_recv().is_err(), "not durable yet");
+    writes.on_durable(9, |_| true, || now);
+    assert_eq!(second.try_recv().unwrap(), Ok(CommandResult::Done));
+    assert!(sum.try_recv().is_err(), "what it answers is not known before it is applied");
+    writes.drain(true);
+    assert!(writes.waits_for().is_some() && !writes.is_drained(), "a quorum is waited for");
+    let held = writes.room.available_permits();
+    writes.on_committed(vec![
+        (7, CommandResult::Done),
+        (8, CommandResult::Done),
+        (9, CommandResult::Number(1)),
+    ]);
+    writes.acknowledge(u64::MAX, |_| true, || now);
+    assert_eq!(sum.try_recv().unwrap(), Ok(CommandResult::Number(1)));
+    assert!(writes.is_drained() && writes.room.available_permits() > held);
+
+    let early = logged(&writes, &set(), 10, now);
+    writes.on_durable(10, |_| true, || now);
+    drop(early);
+    assert_eq!(writes.give_up(), GivenUp { unknown: 0, refused: 0 }, "its client was told something else");
+    assert!(writes.stands_for().is_some(), "and nothing new is let in");
+}
+
+#[test]
+fn by_default_a_write_that_is_durable_here_is_not_acknowledged() {
+    let (writes, _, now) = open();
+    let mut result = logged(&writes, &set(), 7, now);
+    writes.on_durable(7, |_| true, || now);
+    assert!(result.try_recv().is_err());
 }
