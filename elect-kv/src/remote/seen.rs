@@ -182,11 +182,21 @@ fn ask_again<'a>(settings: &Settings, nodes: impl IntoIterator<Item = &'a mut Se
     let answers = ask_all(settings, &addresses, &["ELECT", "STATUS"]);
     for (node, answer) in nodes.into_iter().zip(answers) {
         let status = answer.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+        let status = status.and_then(|status: Value| expected(status, settings, node.node));
         match status {
             Ok(status) => (node.status, node.error) = (Some(status), None),
             Err(error) => node.error = Some(error),
         }
     }
+}
+
+/// Whoever answers at a node's address must be that node.
+fn expected(status: Value, settings: &Settings, node: NodeId) -> Result<Value, String> {
+    let cluster = settings.elect.cluster();
+    if status["node"] == node.as_str() && status["cluster"] == cluster.as_str() {
+        return Ok(status);
+    }
+    Err(format!("node {} of cluster {} answers there", status["node"], status["cluster"]))
 }
 
 fn told_address(nodes: &[SeenNode], node: NodeId) -> Option<String> {
