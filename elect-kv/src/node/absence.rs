@@ -2,12 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::host::Host;
-use crate::event_log::Kind;
-use crate::report::Serves;
-
 /// How long nobody serves before it is told, and told again.
-pub(super) const TOLD_EVERY: Duration = Duration::from_secs(10);
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Since when nobody serves, as far as this node knows.
 #[derive(Debug)]
@@ -22,7 +18,7 @@ impl Absence {
     }
 
     /// For how long nobody has served, each time that it is to be told.
-    fn look(&mut self, is_served: bool, now: Instant) -> Option<Duration> {
+    pub(super) fn look(&mut self, is_served: bool, now: Instant) -> Option<Duration> {
         if is_served {
             *self = Self::new(now);
         }
@@ -31,29 +27,6 @@ impl Absence {
             self.told = now;
             now - self.since
         })
-    }
-}
-
-impl Host {
-    pub(super) fn watch_absence(&mut self) {
-        let shared = &self.shared;
-        let is_served = Serves::of(shared) != Serves::Nothing;
-        let Some(span) = self.absence.look(is_served, Instant::now()) else { return };
-        let why = match (shared.leader(), shared.handle.explain()) {
-            // It leads itself: what is missing is its log, not a vote.
-            (Some(leader), _) => {
-                let own = shared.settings.node();
-                format!(
-                    "{own} leads epoch {} and does not serve yet. {}",
-                    leader.epoch,
-                    shared.followers_text()
-                )
-            }
-            (None, Ok(explanation)) => explanation.to_string().replace('\n', " | "),
-            (None, Err(gone)) => gone.to_string(),
-        };
-        let text = format!("no primary for {} s: {why}", span.as_secs());
-        self.log.tell(Kind::NoPrimary, None, None, &text);
     }
 }
 

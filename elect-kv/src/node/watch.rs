@@ -8,6 +8,7 @@ use super::fitness::{Unfit, Verdict};
 use super::host::Host;
 use super::writes::GivenUp;
 use crate::event_log::Kind;
+use crate::report::Serves;
 
 impl Host {
     /// As long as this loop runs and nothing hangs or stands, the node is healthy.
@@ -59,5 +60,27 @@ impl Host {
         let could =
             |peer: &&elect_core::PeerStatus| peer.kind == MemberKind::Voter && peer.connected && peer.fit;
         status.peers.iter().filter(could).count() >= self.shared.settings.elect.members().quorum()
+    }
+
+    /// A line every ten seconds while nobody serves, as far as this node knows.
+    pub(super) fn watch_absence(&mut self) {
+        let shared = &self.shared;
+        let is_served = Serves::of(shared) != Serves::Nothing;
+        let Some(span) = self.absence.look(is_served, Instant::now()) else { return };
+        let why = match (shared.leader(), shared.handle.explain()) {
+            // It leads itself: what is missing is its log, not a vote.
+            (Some(leader), _) => {
+                let own = shared.settings.node();
+                format!(
+                    "{own} leads epoch {} and does not serve yet. {}",
+                    leader.epoch,
+                    shared.followers_text()
+                )
+            }
+            (None, Ok(explanation)) => explanation.to_string().replace('\n', " | "),
+            (None, Err(gone)) => gone.to_string(),
+        };
+        let text = format!("no primary for {} s: {why}", span.as_secs());
+        self.log.tell(Kind::NoPrimary, None, None, &text);
     }
 }
