@@ -34,7 +34,7 @@ const EXIT_CODES: &str = "Exit codes:
   2  the command line is wrong
   3  status: a primary serves, and something is wrong: a node that does not answer, a link that does not stand, writes
      that no quorum confirms
-  4  status, handover, pause, resume: no node serves as the primary
+  4  status, handover, pause, resume: no node serves as the primary, or none answers
 
 status, handover, pause and resume ask the nodes of the configuration file over their client ports, with its
 operator_password or password. Each node has 2 s for its answer.

@@ -1,6 +1,7 @@
 //! What a node says of itself at one moment, for machines and for those who show it to people.
 
 use std::fmt;
+use std::time::Duration;
 
 use elect_core::{MemberKind, NodeId};
 use elect_tcp::{NodeGone, NodeStatus};
@@ -9,6 +10,9 @@ use serde::Serialize;
 use crate::config::Acknowledge;
 use crate::event_log::Transition;
 use crate::node::shared::{Progress, Shared};
+
+/// How long somebody who was refused counts as something wrong: a twin, say, is gone once it has ended.
+const REFUSED_OF_LATE: Duration = Duration::from_mins(1);
 
 /// The election's status, and beside its fields, as `kv`, what the store's node adds.
 #[derive(Debug, Serialize)]
@@ -128,7 +132,8 @@ pub(crate) fn problems(shared: &Shared) -> Vec<String> {
     let broken = links.iter().filter(|link| !(link.outbound.is_up && link.inbound.is_up));
     let broken = broken.map(|link| link.describe(now));
     let strangers = refused.iter().filter(|refused| {
-        !links.iter().any(|link| Some(link.peer) == refused.claimed && !link.inbound.is_up)
+        now.since(refused.last) < REFUSED_OF_LATE
+            && !links.iter().any(|link| Some(link.peer) == refused.claimed && !link.inbound.is_up)
     });
     let replication = shared.replication_problems();
     broken.chain(strangers.map(ToString::to_string)).chain(replication).collect()

@@ -4,6 +4,7 @@
 mod cluster;
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 
 use cluster::{Cluster, elect_kv};
@@ -34,7 +35,7 @@ fn status(cluster: &Cluster, code: i32) -> String {
 fn one_table_shows_all_nodes_and_what_is_wrong() {
     let mut cluster = Cluster::new();
     let none = status(&cluster, 4);
-    assert!(none.contains("no primary") && none.contains("Connection refused"), "{none}");
+    assert!(none.contains("no node answers") && none.contains("Connection refused"), "{none}");
     cluster.start_all();
     let primary = cluster.wait_primary();
     cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap();
@@ -162,4 +163,25 @@ fn the_log_says_why_there_is_no_primary_and_signals_are_heard() {
     assert!(timestamp.len() == 29 && timestamp[23..].contains(':'), "{timestamp}");
     assert!(cluster.terminate(0).success());
     assert!(lines(&log).contains("a ends in good order"), "{}", lines(&log));
+}
+
+/// systemd's `Type=notify`: a node alone votes, though nobody leads.
+#[test]
+fn a_service_manager_hears_when_a_node_votes_and_when_it_ends() {
+    let mut cluster = Cluster::new();
+    let path = cluster.config(0).with_extension("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(cluster::BOUND)).unwrap();
+    cluster.start_with(0, |command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    let told = || {
+        let mut text = [0; 256];
+        let length = manager.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    assert!(cluster.ask::<String>(0, &["ELECT", "EXPLAIN"]).unwrap().contains("knows no leader"));
+    assert!(cluster.terminate(0).success());
+    assert!(told().starts_with("STOPPING=1"), "once, and then the end");
 }

@@ -92,8 +92,11 @@ impl Seen {
                 let _ = writeln!(text, "{} says: {problem}", node.node);
             }
         }
-        if self.primary().is_none() {
-            text.push_str("no primary; `redis-cli -p PORT ELECT EXPLAIN` on any node says why\n");
+        let is_answered = self.nodes.iter().any(|node| node.status.is_some());
+        match self.primary() {
+            Some(_) => {}
+            None if is_answered => text.push_str("no primary: ELECT EXPLAIN on any node says why\n"),
+            None => text.push_str("no node answers\n"),
         }
         text
     }
