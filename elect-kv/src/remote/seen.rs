@@ -59,11 +59,15 @@ impl Seen {
         serving.max_by_key(|node| node.number(&["leader_epoch"]))
     }
 
-    /// Whether every node answers, every link stands, every replica has its stream, and writes are not refused.
+    /// Whether every node answers and knows its primary, every link stands, every replica has its stream, and writes are not
+    /// refused.
     pub(super) fn is_well(&self) -> bool {
         self.nodes.iter().all(|node| {
             let (up, all) = node.links();
-            let is_fed = node.serves() != "replica" || self.lag(node.node).is_some();
+            let is_fed = match node.serves() {
+                "replica" => self.lag(node.node).is_some(),
+                serves => serves != "nothing",
+            };
             is_fed
                 && node.status.as_ref().is_some_and(|status| status["kv"]["standstill"].is_null())
                 && up == all
