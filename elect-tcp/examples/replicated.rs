@@ -32,7 +32,7 @@ mod log;
 mod streams;
 
 use self::log::{Entries, LINE_BYTES_MAX};
-use self::streams::Fallible;
+use self::streams::{Fallible, PATIENCE};
 
 /// The same list on every node. Each takes two ports, for its election and, ten above, for its log.
 const GROUP: [&str; 3] = ["a", "b", "c"];
@@ -273,7 +273,8 @@ fn run(name: &str, first_port: u16, file: VoteFile, elect: Config) -> Fallible<(
     for line in io::stdin().lines() {
         host.on_line(line?).unwrap_or_else(|refused| println!("refused: {refused}"));
     }
-    // It hands over first: `act_for_ever` drains meanwhile.
+    // What was typed is answered. Then it hands over, and `act_for_ever` drains meanwhile.
+    drop(host.changed.wait_timeout_while(host.state(), PATIENCE, |state| !state.pending.is_empty()));
     host.node.shutdown()?;
     acting.join().map_err(|_| "the host panicked".into())
 }

@@ -7,11 +7,12 @@ mod replicated;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use tempfile::TempDir;
 
@@ -208,4 +209,20 @@ fn a_primary_that_ends_in_order_answers_what_was_typed_and_hands_over() {
     group.type_line(refused, "one for a follower");
     let named = format!("Some({}) leads", NAMES[next]);
     group.hear("refusal", |node, line| (node == refused && line.contains(&named)).then_some(()));
+}
+
+#[test]
+fn what_the_walk_quotes_is_in_the_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let files = ["replicated.rs", "replicated/log.rs", "replicated/streams.rs"];
+    let example = files.map(|file| read(&format!("examples/{file}")));
+    let walk = read("../docs/EMBEDDING.md");
+    let quoted: Vec<_> =
+        walk.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(quoted.len() >= 10, "{} quotes", quoted.len());
+    for lines in quoted {
+        assert!(example.iter().any(|file| file.contains(lines)), "not in the example:\n{lines}");
+    }
+    assert!(example[0].lines().count() <= 300, "it is to be read in one go");
 }

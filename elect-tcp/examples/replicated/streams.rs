@@ -16,7 +16,7 @@ use super::{Host, State};
 pub(crate) type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A stream that is silent for so long is given up; a leader without news speaks every `QUIET`.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(100);
 /// A peer that does not listen, or has not adopted the epoch yet, is dialled again so much later.
 const RETRY: Duration = Duration::from_millis(20);
