@@ -11,8 +11,8 @@ use super::operator::{elect, failover_to, request};
 use super::pattern::matches;
 use super::read::{KEY_OVERHEAD_BYTES, look_up, read};
 use super::reply::{Reply, Version};
+use super::transaction::Transaction;
 use super::words::upper;
-use super::write::wrong_number;
 use super::{info, table};
 use crate::node::shared::Shared;
 
@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// What the replies take that are being made, or not taken yet.
     pub(super) room: Room,
     pub(super) access: Access,
+    /// What stands between `MULTI` and `EXEC`.
+    pub(super) transaction: Option<Transaction>,
     name: Bytes,
     /// Where unfinished scans go on: cursor, last key.
     cursors: BTreeMap<u64, Bytes>,
@@ -78,7 +80,8 @@ impl Session {
             ("EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" | "SETEX" | "PSETEX" | "GETEX", _) => {
                 Reply::error("ERR this server knows no expiry")
             }
-            _ => look_up(&mut self.room, shared, name, arguments).unwrap_or_else(|| unknown(name, &words[0])),
+            _ => look_up(&mut self.room, shared, name, arguments)
+                .unwrap_or_else(|| table::unknown(name, &words[0])),
         }
     }
 
@@ -194,11 +197,4 @@ impl Session {
         self.cursors.insert(cursor, last);
         cursor
     }
-}
-
-fn unknown(name: &str, word: &Bytes) -> Reply {
-    if table::knows(name) {
-        return wrong_number(name);
-    }
-    Reply::error(format!("ERR unknown command '{}'", String::from_utf8_lossy(word).escape_debug()))
 }

@@ -14,6 +14,7 @@ mod read;
 mod reply;
 mod request;
 mod table;
+mod transaction;
 mod wait;
 mod words;
 mod write;
