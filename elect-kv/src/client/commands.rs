@@ -12,7 +12,7 @@ use super::pattern::matches;
 use super::read::{KEY_OVERHEAD_BYTES, look_up, read};
 use super::reply::{Reply, Version};
 use super::transaction::Transaction;
-use super::words::upper;
+use super::words::{number, upper};
 use super::{info, table};
 use crate::node::shared::Shared;
 
@@ -146,20 +146,15 @@ impl Session {
     }
 
     fn scan(&mut self, shared: &Shared, cursor: &Bytes, options: &[Bytes]) -> Reply {
-        let Some(cursor) = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse::<u64>().ok())
-        else {
-            return Reply::error("ERR invalid cursor");
-        };
+        let Some(cursor) = number(cursor) else { return Reply::error("ERR invalid cursor") };
         let (mut pattern, mut count) = (Bytes::from_static(b"*"), 10_usize);
         for option in options.chunks(2) {
             match (upper(&option[0]).as_str(), option.get(1)) {
                 ("MATCH", Some(word)) => pattern = word.clone(),
-                ("COUNT", Some(word)) => {
-                    match std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()) {
-                        Some(number @ 1..=10_000) => count = number,
-                        _ => return Reply::error("ERR COUNT must be 1 to 10000"),
-                    }
-                }
+                ("COUNT", Some(word)) => match number(word) {
+                    Some(asked @ 1..=10_000) => count = asked,
+                    _ => return Reply::error("ERR COUNT must be 1 to 10000"),
+                },
                 _ => return Reply::error("ERR syntax error"),
             }
         }

@@ -21,6 +21,7 @@ use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
 };
 use super::long_read::{self, is_long};
+use super::refusal::write_failed;
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};
 use super::transaction::{self, Step};
@@ -353,7 +354,7 @@ impl<'a> Connection<'a> {
             let result = result.await.unwrap_or(Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)));
             let reply = match result {
                 Ok(result) => reply_to(result),
-                Err(failed) => Reply::Error(failed.text(self.shared, Some(&key))),
+                Err(failed) => write_failed(self.shared, &key, failed),
             };
             self.put(reply);
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::limits::queued_room;
+use super::refusal::not_primary;
 use super::reply::Reply;
 use super::request::REQUEST_BYTES_MAX;
 use super::table;
@@ -82,7 +83,7 @@ impl Transaction {
             return Err(not_queued("SET with GET"));
         }
         if shared.office().is_none() {
-            return Err(Reply::Error(shared.refusal(Some(&write.key), None)));
+            return Err(not_primary(shared, Some(&write.key), None));
         }
         if self.is_broken {
             return Ok(());

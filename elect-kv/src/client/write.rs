@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::reply::Reply;
+use super::words;
 use crate::store::{Command, CommandResult, KEY_BYTES_MAX, SetCondition, SetReply};
 
 /// A write as it was asked for.
@@ -85,7 +86,7 @@ fn set_options(options: &[Bytes]) -> Result<(SetCondition, SetReply), Reply> {
 }
 
 fn number(word: &Bytes) -> Result<i64, Reply> {
-    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).ok_or_else(not_a_number)
+    words::number(word).ok_or_else(not_a_number)
 }
 
 fn not_a_number() -> Reply {

@@ -3,7 +3,7 @@
 mod bell;
 mod events;
 mod first_boot;
-mod fitness;
+pub(crate) mod fitness;
 mod host;
 pub(crate) mod input;
 mod log_thread;
