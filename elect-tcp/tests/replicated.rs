@@ -121,6 +121,11 @@ impl Group {
         }
     }
 
+    fn signal(&self, node: usize, signal: &str) {
+        let process = self.nodes[node].as_ref().unwrap().child.id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
     fn kill(&mut self, node: usize) {
         let mut killed = self.nodes[node].take().unwrap();
         killed.child.kill().unwrap();
@@ -138,8 +143,8 @@ impl Group {
         self.hear("rebuilt node", |told, line| (told == node && line.contains("votes again")).then_some(()));
     }
 
-    /// Everything acknowledged is there once, in order, and nothing that nobody has typed.
-    fn check(&mut self, primary: usize) {
+    /// Everything acknowledged is there once, in order. All that is there.
+    fn check(&mut self, primary: usize) -> Vec<String> {
         self.type_line(primary, "?");
         let held = self.hear("lines", |node, line| {
             let lines = line.strip_prefix("holds: ").filter(|_| node == primary)?;
@@ -150,6 +155,7 @@ impl Group {
         let acknowledged: BTreeSet<_> = self.acknowledged.iter().collect();
         let found: Vec<_> = held.iter().filter(|line| acknowledged.contains(line)).collect();
         assert_eq!(found, self.acknowledged.iter().collect::<Vec<_>>());
+        held
     }
 }
 
@@ -190,6 +196,47 @@ fn what_was_acknowledged_outlives_every_primary() {
     }
     group.check(primary);
     assert!(group.acknowledged.len() >= 150, "{}", group.acknowledged.len());
+}
+
+#[test]
+fn what_nobody_acknowledged_is_cut_where_a_later_primary_has_something_else() {
+    let mut group = Group::start();
+    let primary = group.hear_primary();
+    group.write(primary, 0, 10);
+    let [other, last] = [1, 2].map(|step| (primary + step) % 3);
+    for follower in [other, last] {
+        group.signal(follower, "-STOP");
+    }
+    // More than one message holds: of these each follower may find one when it goes on.
+    for number in 0..300 {
+        group.type_line(primary, &format!("alone.{number}"));
+    }
+    for _ in 0..300 {
+        group.hear("end of the lease", |node, line| {
+            let is_answer = line.starts_with("unknown") || line.starts_with("refused");
+            (node == primary && is_answer).then_some(())
+        });
+    }
+    group.signal(primary, "-STOP");
+    for follower in [other, last] {
+        group.signal(follower, "-CONT");
+    }
+    let next = group.hear_primary();
+    assert_ne!(next, primary);
+    group.write(next, 1, 10);
+    group.signal(primary, "-CONT");
+    // Without the third one, what is acknowledged is acknowledged by the one that was stopped.
+    let third = other + last - next;
+    group.signal(third, "-STOP");
+    group.write(next, 2, 10);
+    group.kill(next);
+    group.signal(third, "-CONT");
+    // It leads, or the third one that catches up with it.
+    let primary = group.hear_primary();
+    let held = group.check(primary);
+    let kept: Vec<_> = held.iter().filter(|line| line.starts_with("alone")).collect();
+    assert!(kept.len() <= 256, "{} were sent", kept.len());
+    assert!(kept.iter().enumerate().all(|(number, line)| **line == format!("alone.{number}")), "{kept:?}");
 }
 
 #[test]
