@@ -254,3 +254,116 @@ fn a_broken_link_is_named_where_one_looks() {
         }
     }
 }
+
+#[test]
+fn a_transaction_is_one_write() {
+    let cluster = one("");
+    let mut connection = cluster.connect(0);
+    let (set, number, absent): (String, i64, i64) =
+        redis::pipe().atomic().set("a", 1).incr("a", 4).set_nx("a", "never").query(&mut connection).unwrap();
+    assert_eq!((set.as_str(), number, absent), ("OK", 5, 0));
+    // One entry of the log for all of them.
+    let offset = || {
+        let info: String = cluster.ask(0, &["INFO", "replication"]).unwrap();
+        let line = info.lines().find_map(|line| line.strip_prefix("applied_offset:")).unwrap();
+        line.parse::<u64>().unwrap()
+    };
+    let before = offset();
+    redis::pipe().atomic().set("b", 1).del("a").set("c", 2).exec(&mut connection).unwrap();
+    assert_eq!(offset(), before + 1);
+    let mut raw = Raw::connect(&cluster, 0);
+    // One that fails when it is executed keeps none of the others from its effect, as in redis.
+    let failed = raw.ask("MULTI\r\nSET word x\r\nINCR word\r\nINCR n\r\nEXEC\r\n", 8);
+    let expected = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n-ERR value is not an integer or out of range\r\n:1\r\n";
+    assert_eq!(failed, expected);
+    assert_eq!(
+        raw.ask("MULTI\r\nSET b 9\r\nDISCARD\r\nGET b\r\n", 5),
+        "+OK\r\n+QUEUED\r\n+OK\r\n$1\r\n1\r\n"
+    );
+    assert_eq!(
+        raw.ask("MULTI\r\nMULTI\r\nEXEC\r\n", 3),
+        "+OK\r\n-ERR MULTI calls can not be nested\r\n*0\r\n"
+    );
+    assert_eq!(
+        raw.ask("EXEC\r\nDISCARD\r\n", 2),
+        "-ERR EXEC without MULTI\r\n-ERR DISCARD without MULTI\r\n"
+    );
+    for open in ["", "MULTI\r\n"] {
+        let refused = raw.ask(&format!("{open}WATCH a\r\n"), 1 + usize::from(!open.is_empty()));
+        assert!(refused.contains("-ERR this server knows no WATCH"), "{refused}");
+    }
+    assert_eq!(raw.ask("EXEC\r\n", 1), "*0\r\n", "as in redis, neither aborts");
+    assert_eq!(
+        raw.ask("UNWATCH\r\nMULTI x\r\n", 2),
+        "+OK\r\n-ERR wrong number of arguments for 'multi' command\r\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_queued_aborts_the_transaction() {
+    let cluster = one("");
+    let mut raw = Raw::connect(&cluster, 0);
+    let long = format!("SET {} v", "k".repeat((32 << 10) + 1));
+    let refused = [
+        ("GET a", "-ERR GET inside MULTI"),
+        ("SET a 1 GET", "-ERR SET with GET inside MULTI"),
+        ("SET a", "-ERR wrong number of arguments for 'set'"),
+        ("SET a 1 EX 5", "-ERR this server knows no expiry"),
+        ("INCRBY a x", "-ERR value is not an integer"),
+        ("NONSENSE a", "-ERR unknown command 'NONSENSE'"),
+        (&long, "-ERR a key of 32769 bytes"),
+    ];
+    for (line, error) in refused {
+        assert_eq!(raw.ask("MULTI\r\nSET b 1\r\n", 2), "+OK\r\n+QUEUED\r\n");
+        let words: Vec<_> = line.split(' ').collect();
+        let bulk = |word: &&str| format!("${}\r\n{word}\r\n", word.len());
+        let request = format!("*{}\r\n{}", words.len(), words.iter().map(bulk).collect::<String>());
+        let answer = raw.ask(&request, 1);
+        assert!(answer.starts_with(error), "{line}: {answer}");
+        let aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+        assert_eq!(raw.ask("SET b 2\r\nEXEC\r\n", 2), format!("+QUEUED\r\n{aborted}"), "{line}");
+    }
+    assert_eq!(raw.ask("EXISTS a b\r\n", 1), ":0\r\n");
+}
+
+#[test]
+fn transactions_have_a_limit_for_one_client_and_one_for_all() {
+    let cluster = one("");
+    let value = "x".repeat(500_000);
+    let set = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$500000\r\n{value}\r\n");
+    let mut raw = Raw::connect(&cluster, 0);
+    assert_eq!(raw.ask(&format!("MULTI\r\n{set}{set}"), 3), "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    assert_eq!(raw.ask(&set, 1), "-ERR a transaction of more than 1048576 bytes\r\n");
+    assert!(raw.ask("EXEC\r\n", 1).starts_with("-EXECABORT"));
+    let mut others = Vec::new();
+    let refused = loop {
+        let mut raw = Raw::connect(&cluster, 0);
+        let answer = raw.ask(&format!("MULTI\r\n{set}{set}"), 3);
+        others.push(raw);
+        if !answer.ends_with("+QUEUED\r\n") {
+            break answer;
+        }
+    };
+    assert!(refused.contains("-OOM transactions that are not executed yet hold all of"), "{refused}");
+    assert!((15..=18).contains(&others.len()), "{} of a megabyte each", others.len());
+    // A single write needs no room among them, and what ends gives it back.
+    assert_eq!(raw.ask("SET b 1\r\n", 1), "+OK\r\n");
+    assert_eq!(others[0].ask("EXEC\r\n", 3), "*2\r\n+OK\r\n+OK\r\n");
+    assert_eq!(raw.ask(&format!("MULTI\r\n{set}EXEC\r\n"), 4), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+}
+
+#[test]
+fn a_follower_sends_a_transaction_to_the_primary() {
+    let mut cluster = Cluster::new();
+    cluster.start_all();
+    let primary = cluster.wait_primary();
+    let follower = (primary + 1) % 3;
+    if !cluster.seen.iter().any(|(from, event)| *from == follower && event["kind"] == "following") {
+        cluster.wait_kind(follower, "following");
+    }
+    let mut raw = Raw::connect(&cluster, follower);
+    let answer = raw.ask("MULTI\r\nSET a 1\r\nEXEC\r\n", 3);
+    let port = cluster.client_port(primary);
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.";
+    assert_eq!(answer, format!("+OK\r\n-MOVED 15495 127.0.0.1:{port}\r\n{aborted}\r\n"));
+}

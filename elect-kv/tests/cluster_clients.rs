@@ -63,6 +63,22 @@ async fn the_redis_crate_follows_a_failover() {
     let before = increments(&mut connection, again).await;
     cluster.kill(primary);
     let after = increments(&mut connection, again).await;
+    let (number, taken): (i64, i64) = loop {
+        let mut both = redis::pipe();
+        match both
+            .atomic()
+            .set("{counter}.seen", after)
+            .ignore()
+            .incr("counter", 1)
+            .del("{counter}.seen")
+            .query_async(&mut connection)
+            .await
+        {
+            Ok(both) => break both,
+            Err(error) => again(&error),
+        }
+    };
+    assert!(number > after && taken == 1, "a transaction goes to the primary of now");
     assert!(after >= before + 20, "nothing that was acknowledged is lost: {before}, then {after}");
 }
 

@@ -11,8 +11,8 @@ use super::operator::{elect, failover_to, request};
 use super::pattern::matches;
 use super::read::{KEY_OVERHEAD_BYTES, look_up, read};
 use super::reply::{Reply, Version};
-use super::words::upper;
-use super::write::wrong_number;
+use super::transaction::Transaction;
+use super::words::{number, upper};
 use super::{info, table};
 use crate::node::shared::Shared;
 
@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// What the replies take that are being made, or not taken yet.
     pub(super) room: Room,
     pub(super) access: Access,
+    /// What stands between `MULTI` and `EXEC`.
+    pub(super) transaction: Option<Transaction>,
     name: Bytes,
     /// Where unfinished scans go on: cursor, last key.
     cursors: BTreeMap<u64, Bytes>,
@@ -78,7 +80,8 @@ impl Session {
             ("EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" | "SETEX" | "PSETEX" | "GETEX", _) => {
                 Reply::error("ERR this server knows no expiry")
             }
-            _ => look_up(&mut self.room, shared, name, arguments).unwrap_or_else(|| unknown(name, &words[0])),
+            _ => look_up(&mut self.room, shared, name, arguments)
+                .unwrap_or_else(|| table::unknown(name, &words[0])),
         }
     }
 
@@ -143,20 +146,15 @@ impl Session {
     }
 
     fn scan(&mut self, shared: &Shared, cursor: &Bytes, options: &[Bytes]) -> Reply {
-        let Some(cursor) = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse::<u64>().ok())
-        else {
-            return Reply::error("ERR invalid cursor");
-        };
+        let Some(cursor) = number(cursor) else { return Reply::error("ERR invalid cursor") };
         let (mut pattern, mut count) = (Bytes::from_static(b"*"), 10_usize);
         for option in options.chunks(2) {
             match (upper(&option[0]).as_str(), option.get(1)) {
                 ("MATCH", Some(word)) => pattern = word.clone(),
-                ("COUNT", Some(word)) => {
-                    match std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()) {
-                        Some(number @ 1..=10_000) => count = number,
-                        _ => return Reply::error("ERR COUNT must be 1 to 10000"),
-                    }
-                }
+                ("COUNT", Some(word)) => match number(word) {
+                    Some(asked @ 1..=10_000) => count = asked,
+                    _ => return Reply::error("ERR COUNT must be 1 to 10000"),
+                },
                 _ => return Reply::error("ERR syntax error"),
             }
         }
@@ -194,11 +192,4 @@ impl Session {
         self.cursors.insert(cursor, last);
         cursor
     }
-}
-
-fn unknown(name: &str, word: &Bytes) -> Reply {
-    if table::knows(name) {
-        return wrong_number(name);
-    }
-    Reply::error(format!("ERR unknown command '{}'", String::from_utf8_lossy(word).escape_debug()))
 }

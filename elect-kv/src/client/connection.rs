@@ -21,11 +21,13 @@ use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
 };
 use super::long_read::{self, is_long};
+use super::refusal::write_failed;
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};
+use super::transaction::{self, Step};
 use super::wait::wait;
 use super::words::upper;
-use super::write::{parse_write, reply_to};
+use super::write::{Write, parse_write, reply_to};
 use crate::node::input::WriteFailed;
 use crate::node::shared::Shared;
 use crate::node::writes::WriteResult;
@@ -60,7 +62,6 @@ enum Place {
 
 /// A write that waits for a quorum.
 struct Waiting {
-    name: String,
     key: Bytes,
     result: oneshot::Receiver<WriteResult>,
 }
@@ -302,37 +303,7 @@ impl<'a> Connection<'a> {
                 self.session.closing = true;
                 break;
             }
-            match parse_write(&name, &words) {
-                Ok(Some(write)) => {
-                    let (writes, handle) = (&self.shared.writes, &self.shared.handle);
-                    let result = writes.ask(write.command.encode(), || handle.now()).await;
-                    self.waiting.push_back(Waiting { name, key: write.key, result });
-                    if self.waiting.len() >= RUN_MAX {
-                        self.finish_writes().await;
-                    }
-                }
-                Ok(None) if name == "WAIT" => {
-                    self.finish_writes().await;
-                    let waited = tokio::select! {
-                        waited = wait(self.shared, &words[1..], &mut self.closing) => waited,
-                        () = gone(&self.stream) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    };
-                    self.put(waited);
-                }
-                Ok(None) => {
-                    self.finish_writes().await;
-                    let reply = if is_long(self.shared, &name, &words) {
-                        long_read::answer(self.shared, &mut self.session, name, words).await
-                    } else {
-                        self.session.answer(self.shared, &name, &words)
-                    };
-                    self.put(reply);
-                }
-                Err(reply) => {
-                    self.finish_writes().await;
-                    self.put(reply);
-                }
-            }
+            self.answer(name, words).await?;
             if self.replies.len() >= REPLY_BYTES_MAX {
                 self.flush().await?;
             }
@@ -341,14 +312,49 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    async fn answer(&mut self, name: String, words: Vec<Bytes>) -> io::Result<()> {
+        let write = match transaction::step(&mut self.session.transaction, self.shared, &name, &words) {
+            Some(Step::Write(write)) => Ok(Some(write)),
+            Some(Step::Reply(reply)) => Err(reply),
+            None => parse_write(&name, &words),
+        };
+        if let Ok(Some(write)) = write {
+            self.ask(write).await;
+            return Ok(());
+        }
+        self.finish_writes().await;
+        let reply = match write {
+            Err(reply) => reply,
+            Ok(_) if name == "WAIT" => tokio::select! {
+                waited = wait(self.shared, &words[1..], &mut self.closing) => waited,
+                () = gone(&self.stream) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            },
+            Ok(_) if is_long(self.shared, &name, &words) => {
+                long_read::answer(self.shared, &mut self.session, name, words).await
+            }
+            Ok(_) => self.session.answer(self.shared, &name, &words),
+        };
+        self.put(reply);
+        Ok(())
+    }
+
+    async fn ask(&mut self, write: Write) {
+        let (writes, handle) = (&self.shared.writes, &self.shared.handle);
+        let result = writes.ask(write.command.encode(), || handle.now()).await;
+        self.waiting.push_back(Waiting { key: write.key, result });
+        if self.waiting.len() >= RUN_MAX {
+            self.finish_writes().await;
+        }
+    }
+
     /// Waits for the writes under way and puts their replies, in order.
     async fn finish_writes(&mut self) {
-        while let Some(Waiting { name, key, result }) = self.waiting.pop_front() {
+        while let Some(Waiting { key, result }) = self.waiting.pop_front() {
             // A host that ended without a reply may have appended the write.
             let result = result.await.unwrap_or(Err(WriteFailed::Unknown(elect_core::Epoch::ZERO)));
             let reply = match result {
-                Ok(result) => reply_to(&name, result),
-                Err(failed) => Reply::Error(failed.text(self.shared, Some(&key))),
+                Ok(result) => reply_to(result),
+                Err(failed) => write_failed(self.shared, &key, failed),
             };
             self.put(reply);
         }

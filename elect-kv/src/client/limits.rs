@@ -27,6 +27,8 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const LONG_REQUEST_PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of replies over all clients that are longer than that.
 const REPLY_BYTES_MAX: usize = 64 << 20;
+/// Bytes of what is queued between `MULTI` and `EXEC`, over all clients.
+const QUEUED_BYTES_MAX: usize = 16 << 20;
 /// Reads that run beside the clients' threads at the same time.
 const LONG_READS_MAX: usize = 2;
 
@@ -43,6 +45,7 @@ pub(crate) struct Limits {
     pub(super) long_requests: Arc<Semaphore>,
     pub(super) long_reads: Arc<Semaphore>,
     replies: Arc<Semaphore>,
+    queued: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -60,6 +63,7 @@ impl Limits {
             long_requests: Arc::new(Semaphore::new(LONG_REQUESTS_MAX)),
             long_reads: Arc::new(Semaphore::new(LONG_READS_MAX)),
             replies: Arc::new(Semaphore::new(REPLY_BYTES_MAX)),
+            queued: Arc::new(Semaphore::new(QUEUED_BYTES_MAX)),
         };
         (limits, warning)
     }
@@ -74,6 +78,17 @@ impl Limits {
         let bytes = u32::try_from(bytes).ok()?;
         self.replies.clone().try_acquire_many_owned(bytes).ok()
     }
+}
+
+/// Room for this many more bytes of a transaction; what is too much is the reply instead.
+pub(super) fn queued_room(limits: &Limits, bytes: usize) -> Result<OwnedSemaphorePermit, Reply> {
+    let room =
+        u32::try_from(bytes).ok().and_then(|bytes| limits.queued.clone().try_acquire_many_owned(bytes).ok());
+    room.ok_or_else(|| {
+        Reply::error(format!(
+            "OOM transactions that are not executed yet hold all of {QUEUED_BYTES_MAX} bytes: try again"
+        ))
+    })
 }
 
 fn raise_descriptors() -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The clients' side: RESP over TCP.
 
 mod access;
-pub(crate) mod address;
+mod address;
 mod cluster;
 mod commands;
 mod connection;
@@ -11,9 +11,11 @@ mod long_read;
 mod operator;
 mod pattern;
 mod read;
+mod refusal;
 mod reply;
 mod request;
 mod table;
+mod transaction;
 mod wait;
 mod words;
 mod write;

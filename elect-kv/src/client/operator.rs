@@ -7,7 +7,7 @@ use elect_core::{HandoverRequest, NodeId};
 
 use super::address::shown;
 use super::reply::Reply;
-use super::words::upper;
+use super::words::{number, upper};
 use crate::node::shared::Shared;
 use crate::report::Report;
 
@@ -54,12 +54,10 @@ pub(super) fn elect(shared: &Shared, subcommand: &str, rest: &[Bytes]) -> Reply 
             (Err(error), _) => Reply::error(format!("ERR {error}")),
         },
         ("RESIGN", []) => request(handle.resign()),
-        ("PAUSE", [millis]) => {
-            match std::str::from_utf8(millis).ok().and_then(|millis| millis.parse().ok()) {
-                Some(millis) => request(handle.pause(Duration::from_millis(millis))),
-                None => Reply::error("ERR PAUSE takes milliseconds"),
-            }
-        }
+        ("PAUSE", [millis]) => match number(millis) {
+            Some(millis) => request(handle.pause(Duration::from_millis(millis))),
+            None => Reply::error("ERR PAUSE takes milliseconds"),
+        },
         ("RESUME", []) => request(handle.resume()),
         _ => Reply::error(
             "ERR ELECT takes EXPLAIN, STATUS, HANDOVER [node [FORCE]], RESIGN, PAUSE milliseconds or RESUME",

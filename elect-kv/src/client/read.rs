@@ -5,6 +5,7 @@ use elect_core::NotInOffice;
 
 use super::limits::Room;
 use super::pattern::matches;
+use super::refusal::not_primary;
 use super::reply::Reply;
 use crate::node::shared::Shared;
 use crate::store::{StoreError, View};
@@ -80,7 +81,7 @@ pub(super) fn read(
     key: Option<&[u8]>,
     take: impl FnOnce(&View<'_>) -> Result<Reply, StoreError>,
 ) -> Reply {
-    let refused = |reason: Option<NotInOffice>| Reply::Error(shared.refusal(key, reason));
+    let refused = |reason: Option<NotInOffice>| not_primary(shared, key, reason);
     let (Some(office), Some(store)) = (shared.office(), &shared.store) else { return refused(None) };
     match take(&store.view()) {
         Err(error) => Reply::error(format!("ERR {error}")),

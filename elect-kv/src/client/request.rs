@@ -5,6 +5,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::words::number;
+
 /// The longest request, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// The most words in a request.
@@ -85,8 +87,7 @@ fn number_after(
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(malformed);
     }
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(malformed)?;
-    Ok(Some((number, at + 1 + end + 1)))
+    Ok(Some((number(digits).ok_or(malformed)?, at + 1 + end + 1)))
 }
 
 fn take_inline(buffer: &mut BytesMut) -> Result<Option<Vec<Bytes>>, Malformed> {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::reply::Reply;
 use super::words::upper;
+use super::write::wrong_number;
 
 /// A command: its name in lower case; its arity with the name, negative for "at least"; its flags; where its first and
 /// last key stand, and how far apart.
@@ -30,8 +31,10 @@ const TABLE: &[Entry] = &[
     Entry("decr", 2, WRITE, ONE, "Subtracts one."),
     Entry("decrby", 3, WRITE, ONE, "Subtracts a number."),
     Entry("del", -2, WRITE, ALL, "Deletes keys."),
+    Entry("discard", 1, SERVER, NONE, "Forgets what was queued."),
     Entry("echo", 2, SERVER, NONE, "Returns its argument."),
     Entry("elect", -2, OPERATOR, NONE, "The election, for operators."),
+    Entry("exec", 1, SERVER, NONE, "Writes what was queued, all at once."),
     Entry("exists", -2, READ, ALL, "How many of the keys there are."),
     Entry("failover", -1, OPERATOR, NONE, "Hands over."),
     Entry("get", 2, READ, ONE, "The value of a key."),
@@ -42,6 +45,7 @@ const TABLE: &[Entry] = &[
     Entry("keys", 2, &["readonly"], NONE, "The keys that match a pattern."),
     Entry("mget", -2, READ, ALL, "The values of keys, at one moment."),
     Entry("mset", -3, WRITE, [1, -1, 2], "Sets keys, all at once."),
+    Entry("multi", 1, SERVER, NONE, "Queues writes until EXEC."),
     Entry("ping", -1, SERVER, NONE, "Answers PONG."),
     Entry("pttl", 2, READ, ONE, "-1 for every key: nothing expires."),
     Entry("quit", -1, SERVER, NONE, "Closes the connection."),
@@ -56,7 +60,9 @@ const TABLE: &[Entry] = &[
     Entry("ttl", 2, READ, ONE, "-1 for every key: nothing expires."),
     Entry("type", 2, READ, ONE, "string, or none."),
     Entry("unlink", -2, WRITE, ALL, "Deletes keys."),
+    Entry("unwatch", 1, SERVER, NONE, "Of no effect: nothing is watched."),
     Entry("wait", 3, SERVER, NONE, "How many replicas hold what was acknowledged."),
+    Entry("watch", -2, SERVER, ALL, "Refused: keys are not watched."),
 ];
 
 /// `COMMAND` and its subcommands.
@@ -80,6 +86,14 @@ pub(super) fn command(arguments: &[Bytes]) -> Reply {
 /// Whether there is such a command, whatever its arguments. `name` is in upper case.
 pub(super) fn knows(name: &str) -> bool {
     TABLE.iter().any(|entry| name.eq_ignore_ascii_case(entry.0))
+}
+
+/// Why a request is none: of a command that there is, its arguments are wrong.
+pub(super) fn unknown(name: &str, word: &Bytes) -> Reply {
+    if knows(name) {
+        return wrong_number(name);
+    }
+    Reply::error(format!("ERR unknown command '{}'", String::from_utf8_lossy(word).escape_debug()))
 }
 
 fn find(name: &Bytes) -> Option<&'static Entry> {

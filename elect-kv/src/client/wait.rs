@@ -6,7 +6,9 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::refusal::not_primary;
 use super::reply::Reply;
+use super::words::number;
 use super::write::wrong_number;
 use crate::node::shared::{Progress, Shared};
 
@@ -14,11 +16,11 @@ use crate::node::shared::{Progress, Shared};
 /// up (0: never), when this node is not in office any more, or when clients are sent home.
 pub(super) async fn wait(shared: &Shared, arguments: &[Bytes], closing: &mut watch::Receiver<bool>) -> Reply {
     let [replicas, millis] = arguments else { return wrong_number("WAIT") };
-    let (Some(replicas), Some(millis)) = (number(replicas), number(millis)) else {
+    let (Some(replicas), Some(millis)) = (number::<usize>(replicas), number(millis)) else {
         return Reply::error("ERR value is not an integer or out of range");
     };
     if shared.office().is_none() {
-        return Reply::Error(shared.refusal(None, None));
+        return not_primary(shared, None, None);
     }
     let mut progress = shared.watch_progress();
     // Every write of this client that was acknowledged lies below it.
@@ -30,7 +32,7 @@ pub(super) async fn wait(shared: &Shared, arguments: &[Bytes], closing: &mut wat
     let bounded = async {
         match millis {
             0 => drop(enough.await),
-            millis => drop(timeout(Duration::from_millis(millis as u64), enough).await),
+            millis => drop(timeout(Duration::from_millis(millis), enough).await),
         }
     };
     tokio::select! {
@@ -38,8 +40,4 @@ pub(super) async fn wait(shared: &Shared, arguments: &[Bytes], closing: &mut wat
         _ = closing.wait_for(|closing| *closing) => {}
     }
     Reply::Number(i64::try_from(count(&shared.progress())).unwrap_or(i64::MAX))
-}
-
-fn number(word: &Bytes) -> Option<usize> {
-    std::str::from_utf8(word).ok()?.parse().ok()
 }

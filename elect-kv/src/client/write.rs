@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::reply::Reply;
+use super::words;
 use crate::store::{Command, CommandResult, KEY_BYTES_MAX, SetCondition, SetReply};
 
 /// A write as it was asked for.
@@ -24,7 +25,7 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
             key: key.clone(),
             value: value.clone(),
             condition: SetCondition::Absent,
-            reply: SetReply::Done,
+            reply: SetReply::Number,
         },
         ("MSET", [_, _, ..]) if arguments.len().is_multiple_of(2) => {
             let pairs = arguments.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
@@ -42,10 +43,10 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
         }
         _ => return Ok(None),
     };
-    let keys: Vec<&Bytes> = match &command {
-        Command::Set { key, .. } | Command::Add { key, .. } => vec![key],
-        Command::SetMany { pairs } => pairs.iter().map(|(key, _)| key).collect(),
-        Command::Delete { keys } => keys.iter().collect(),
+    let keys: Vec<&Bytes> = match name {
+        "DEL" | "UNLINK" => arguments.iter().collect(),
+        "MSET" => arguments.iter().step_by(2).collect(),
+        _ => vec![&arguments[0]],
     };
     if let Some(key) = keys.iter().find(|key| key.len() > KEY_BYTES_MAX) {
         return Err(Reply::error(format!(
@@ -53,20 +54,18 @@ pub(super) fn parse_write(name: &str, words: &[Bytes]) -> Result<Option<Write>, 
             key.len()
         )));
     }
-    let key = keys[0].clone();
-    Ok(Some(Write { key, command }))
+    Ok(Some(Write { key: keys[0].clone(), command }))
 }
 
 /// The reply to a committed write.
-pub(super) fn reply_to(name: &str, result: CommandResult) -> Reply {
-    match (name, result) {
-        ("SETNX", CommandResult::Done) => Reply::Number(1),
-        ("SETNX", CommandResult::Nothing) => Reply::Number(0),
-        (_, CommandResult::Done) => Reply::OK,
-        (_, CommandResult::Nothing) => Reply::Null,
-        (_, CommandResult::Number(number)) => Reply::Number(number),
-        (_, CommandResult::Value(value)) => Reply::Bulk(value),
-        (_, CommandResult::NotANumber) => not_a_number(),
+pub(super) fn reply_to(result: CommandResult) -> Reply {
+    match result {
+        CommandResult::Done => Reply::OK,
+        CommandResult::Nothing => Reply::Null,
+        CommandResult::Number(number) => Reply::Number(number),
+        CommandResult::Value(value) => Reply::Bulk(value),
+        CommandResult::NotANumber => not_a_number(),
+        CommandResult::All(results) => Reply::Array(results.into_iter().map(reply_to).collect()),
     }
 }
 
@@ -87,7 +86,7 @@ fn set_options(options: &[Bytes]) -> Result<(SetCondition, SetReply), Reply> {
 }
 
 fn number(word: &Bytes) -> Result<i64, Reply> {
-    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).ok_or_else(not_a_number)
+    words::number(word).ok_or_else(not_a_number)
 }
 
 fn not_a_number() -> Reply {
@@ -114,7 +113,7 @@ mod tests {
         let table = [
             ("SET k v", Some(set(SetCondition::Always, SetReply::Done))),
             ("SET k v nx get", Some(set(SetCondition::Absent, SetReply::Old))),
-            ("SETNX k v", Some(set(SetCondition::Absent, SetReply::Done))),
+            ("SETNX k v", Some(set(SetCondition::Absent, SetReply::Number))),
             ("MSET k v", Some(Command::SetMany { pairs: vec![(key(), "v".into())] })),
             ("DEL k l", Some(Command::Delete { keys: vec![key(), "l".into()] })),
             ("DECRBY k 5", Some(Command::Add { key: key(), amount: -5 })),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// A primary whose writes wait for this many detection times, while none is committed, gives them up.
-pub(super) const STANDSTILL_DETECTIONS: u32 = 4;
+pub(crate) const STANDSTILL_DETECTIONS: u32 = 4;
 /// A node that lost office for a standstill stays out of it for this many detection times, unless its log moves before.
 const OUT_DETECTIONS: u32 = 20;
 /// One declaration says that the node is healthy for at least this long.

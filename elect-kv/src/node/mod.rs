@@ -5,7 +5,7 @@ mod banner;
 mod bell;
 mod events;
 mod first_boot;
-mod fitness;
+pub(crate) mod fitness;
 mod host;
 pub(crate) mod input;
 mod log_thread;

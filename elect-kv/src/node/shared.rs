@@ -3,18 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, RwLock};
 
-use elect_core::{Epoch, NodeId, NotInOffice, Office};
+use elect_core::{Epoch, NodeId, Office};
 use elect_tcp::NodeHandle;
-use redis_protocol::redis_keyslot;
 use tokio::sync::{Notify, watch};
 
-use super::fitness::STANDSTILL_DETECTIONS;
-use super::input::WriteFailed;
 use super::problems::Problems;
 use super::pulse::Pulse;
 use super::writes::Writes;
 use crate::client::Limits;
-use crate::client::address::shown;
 use crate::config::Settings;
 use crate::event_log::EventLog;
 use crate::service_manager::ServiceManager;
@@ -162,58 +158,4 @@ impl Shared {
         let (span, followers) = (span.as_millis(), self.followers_text());
         Some(format!("no write was committed for {span} ms, so new ones are refused. {followers}"))
     }
-
-    /// What to tell a client whose command only the primary can serve.
-    pub(crate) fn refusal(&self, key: Option<&[u8]>, reason: Option<NotInOffice>) -> String {
-        let own = self.settings.node();
-        match (self.leader(), reason) {
-            (Some(leader), _) if leader.id != own && !leader.address.is_empty() => {
-                format!("MOVED {} {}", key.map_or(0, redis_keyslot), shown(&leader.address))
-            }
-            (_, Some(reason @ NotInOffice::Draining(_))) => format!("TRYAGAIN {reason}"),
-            (_, Some(NotInOffice::LeaseOver(epoch))) if self.handle.is_leader() => {
-                format!("TRYAGAIN {own} is raising its epoch above {epoch}")
-            }
-            (Some(leader), _) if leader.id == own => {
-                format!("NOLEADER {own} won epoch {} and catches up before it serves", leader.epoch)
-            }
-            (Some(leader), _) => {
-                format!("NOLEADER {} leads, but its client address is not known yet", leader.id)
-            }
-            (None, _) => match self.handle.explain() {
-                Ok(explanation) => format!("NOLEADER {}", one_line(&explanation.to_string())),
-                Err(gone) => format!("NOLEADER {gone}"),
-            },
-        }
-    }
-}
-
-impl WriteFailed {
-    /// What to tell the client.
-    pub(crate) fn text(self, shared: &Shared, key: Option<&[u8]>) -> String {
-        match self {
-            Self::NotAdmitted(reason) => shared.refusal(key, reason),
-            Self::Unknown(epoch) => format!(
-                "UNKNOWN the outcome of this write is unknown: this node lost office in epoch {epoch} before a quorum \
-                 confirmed it, so it may or may not take effect; read it back from the new primary"
-            ),
-            Self::Stands => format!(
-                "UNKNOWN the outcome of this write is unknown: no quorum confirmed it within {STANDSTILL_DETECTIONS} \
-                 detection times, so it may or may not take effect; read it back once writes go on"
-            ),
-            Self::NoQuorum => {
-                let span = shared.writes.stands_for().unwrap_or_default().as_millis();
-                format!(
-                    "NOREPLICAS no quorum has confirmed a write for {span} ms: this one was not taken and never takes \
-                     effect. {}",
-                    shared.followers_text()
-                )
-            }
-        }
-    }
-}
-
-/// An error line of the protocol ends at the first line break.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -33,6 +33,11 @@ pub enum Command {
         /// What to add.
         amount: i64,
     },
+    /// Several commands at once, in order; answers what each of them answers.
+    Transaction {
+        /// The commands. None of them is a transaction.
+        commands: Vec<Command>,
+    },
 }
 
 /// When a `Set` takes effect.
@@ -51,6 +56,8 @@ pub enum SetCondition {
 pub enum SetReply {
     /// Whether it took effect.
     Done,
+    /// The same, as a number.
+    Number,
     /// The value before it.
     Old,
 }
@@ -68,6 +75,8 @@ pub enum CommandResult {
     Value(Bytes),
     /// The value is not a number, or the sum leaves the range of 64 bits.
     NotANumber,
+    /// What each command of a transaction answers.
+    All(Vec<CommandResult>),
 }
 
 /// Bytes in the log that are no command: the log is damaged.
@@ -79,6 +88,7 @@ const SET: u8 = 1;
 const DELETE: u8 = 2;
 const ADD: u8 = 3;
 const SET_MANY: u8 = 4;
+const TRANSACTION: u8 = 5;
 
 impl Command {
     /// What it answers, if that does not depend on what was there before.
@@ -86,6 +96,9 @@ impl Command {
         match self {
             Self::Set { condition: SetCondition::Always, reply: SetReply::Done, .. }
             | Self::SetMany { .. } => Some(CommandResult::Done),
+            Self::Transaction { commands } => {
+                commands.iter().map(Self::known_result).collect::<Option<_>>().map(CommandResult::All)
+            }
             Self::Set { .. } | Self::Delete { .. } | Self::Add { .. } => None,
         }
     }
@@ -104,6 +117,7 @@ impl Command {
                 out.put_u8(match reply {
                     SetReply::Done => 0,
                     SetReply::Old => 1,
+                    SetReply::Number => 2,
                 });
                 put_bytes(&mut out, key);
                 out.put_slice(value);
@@ -126,6 +140,12 @@ impl Command {
                 out.put_i64_le(*amount);
                 out.put_slice(key);
             }
+            Self::Transaction { commands } => {
+                out.put_u8(TRANSACTION);
+                for command in commands {
+                    put_bytes(&mut out, &command.encode());
+                }
+            }
         }
         out.freeze()
     }
@@ -143,6 +163,7 @@ impl Command {
                 let reply = match bytes.try_get_u8() {
                     Ok(0) => SetReply::Done,
                     Ok(1) => SetReply::Old,
+                    Ok(2) => SetReply::Number,
                     _ => return Err(NotACommand),
                 };
                 let key = bytes_of(&mut bytes)?;
@@ -165,6 +186,18 @@ impl Command {
             ADD => {
                 let amount = bytes.try_get_i64_le().map_err(|_| NotACommand)?;
                 Ok(Self::Add { key: bytes, amount })
+            }
+            TRANSACTION => {
+                let mut commands = Vec::new();
+                while bytes.has_remaining() {
+                    let command = bytes_of(&mut bytes)?;
+                    // One level, so that no entry is too deep.
+                    if command.first() == Some(&TRANSACTION) {
+                        return Err(NotACommand);
+                    }
+                    commands.push(Self::decode(command)?);
+                }
+                Ok(Self::Transaction { commands })
             }
             _ => Err(NotACommand),
         }
@@ -190,18 +223,25 @@ mod tests {
         let bytes = || proptest::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from);
         let condition =
             prop_oneof![Just(SetCondition::Always), Just(SetCondition::Absent), Just(SetCondition::Present)];
-        let reply = prop_oneof![Just(SetReply::Done), Just(SetReply::Old)];
-        prop_oneof![
-            (bytes(), bytes(), condition, reply).prop_map(|(key, value, condition, reply)| Command::Set {
-                key,
-                value,
-                condition,
-                reply
-            }),
-            proptest::collection::vec(bytes(), 0..4).prop_map(|keys| Command::Delete { keys }),
-            proptest::collection::vec((bytes(), bytes()), 0..4).prop_map(|pairs| Command::SetMany { pairs }),
-            (bytes(), any::<i64>()).prop_map(|(key, amount)| Command::Add { key, amount }),
-        ]
+        let reply = prop_oneof![Just(SetReply::Done), Just(SetReply::Old), Just(SetReply::Number)];
+        let single =
+            prop_oneof![
+                (bytes(), bytes(), condition, reply)
+                    .prop_map(|(key, value, condition, reply)| Command::Set { key, value, condition, reply }),
+                proptest::collection::vec(bytes(), 0..4).prop_map(|keys| Command::Delete { keys }),
+                proptest::collection::vec((bytes(), bytes()), 0..4)
+                    .prop_map(|pairs| Command::SetMany { pairs }),
+                (bytes(), any::<i64>()).prop_map(|(key, amount)| Command::Add { key, amount }),
+            ];
+        let several = proptest::collection::vec(single.clone(), 0..4);
+        prop_oneof![single, several.prop_map(|commands| Command::Transaction { commands })]
+    }
+
+    #[test]
+    fn no_transaction_holds_another() {
+        let none = Command::Transaction { commands: Vec::new() };
+        let nested = Command::Transaction { commands: vec![none] };
+        assert_eq!(Command::decode(nested.encode()), Err(NotACommand));
     }
 
     proptest! {

@@ -286,6 +286,7 @@ impl Change<'_> {
                 }
                 Ok(match (reply, happens) {
                     (SetReply::Old, _) => old.map_or(CommandResult::Nothing, CommandResult::Value),
+                    (SetReply::Number, _) => CommandResult::Number(i64::from(happens)),
                     (SetReply::Done, true) => CommandResult::Done,
                     (SetReply::Done, false) => CommandResult::Nothing,
                 })
@@ -316,6 +317,10 @@ impl Change<'_> {
                 };
                 self.put(key, old.as_ref(), Some(Bytes::from(sum.to_string())));
                 Ok(CommandResult::Number(sum))
+            }
+            Command::Transaction { commands } => {
+                let results: Result<_, _> = commands.into_iter().map(|command| self.apply(command)).collect();
+                Ok(CommandResult::All(results?))
             }
         }
     }

@@ -346,3 +346,22 @@ fn many_keys_are_set_by_one_entry() {
     assert_eq!(store.view().length(b"b").unwrap(), Some(1));
     assert!(!store.view().contains(b"c").unwrap());
 }
+
+#[test]
+fn a_transaction_is_one_entry_whose_commands_see_each_other() {
+    let (_dir, store) = store();
+    let commands = vec![set("a", "1"), add("a", 4), set("b", "x"), add("b", 1), add("a", 1)];
+    let whole = Command::Transaction { commands };
+    store.write(Position::EMPTY, 0, &[own(1), entry(1, &whole)]).unwrap();
+    let view = store.view();
+    let done = || CommandResult::Done;
+    let number = CommandResult::Number;
+    // As in redis: the one that fails does nothing, and keeps no other from its effect.
+    let all = vec![done(), number(5), done(), CommandResult::NotANumber, number(6)];
+    assert_eq!(results(&store, 2), [(2, CommandResult::All(all))]);
+    assert_eq!((view.value(b"a").unwrap(), view.value(b"b").unwrap()), (None, None));
+    let view = store.view();
+    let values = [b"a", b"b"].map(|key| view.value(key).unwrap());
+    assert_eq!(values, [Some(Bytes::from("6")), Some(Bytes::from("x"))]);
+    assert_eq!(store.keys(), 2);
+}

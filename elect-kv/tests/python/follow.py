@@ -62,6 +62,13 @@ def primary():
 plain = within_bound(primary)
 assert plain.mset({"c": "3", "d": "4"}) and plain.mget("c", "d", "e") == [b"3", b"4", None]
 assert plain.pipeline(transaction=False).set("c", 5).get("c").execute() == [True, b"5"]
+assert plain.pipeline(transaction=True).set("c", 6).incr("c", 2).setnx("c", 1).execute() == [True, 8, False]
+try:
+    plain.pipeline(transaction=True).set("c", 1).get("c").execute()
+    raise AssertionError("a read was queued")
+except redis.ResponseError as error:
+    assert "GET inside MULTI" in str(error), error
+assert plain.get("c") == b"8"
 assert plain.ttl("c") == -1 and plain.type("c") == b"string" and plain.strlen("c") == 1
 assert plain.config_get("appendonly") == {"appendonly": "yes"} or plain.config_get("appendonly") == {b"appendonly": b"yes"}
 assert plain.info()["redis_mode"] == "cluster"
