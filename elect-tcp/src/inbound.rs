@@ -299,6 +299,8 @@ impl From<HandshakeError> for InboundFailure {
         match error {
             HandshakeError::Refused(refusal) => Self::Refused(refusal),
             HandshakeError::Foreign(what) => Self::Foreign(what),
+            // Only among greetings of many groups.
+            HandshakeError::Gone(_) => Self::Foreign("no greeting"),
             HandshakeError::Io(error) if Unproven::of(&error).is_some() => Self::Unproven(error.to_string()),
             HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
             HandshakeError::Io(_) | HandshakeError::Ending => Self::Closed,
