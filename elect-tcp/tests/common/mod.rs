@@ -5,6 +5,8 @@
 pub(crate) mod certificates;
 pub(crate) mod groups;
 pub(crate) mod raw;
+#[cfg(feature = "tracing")]
+pub(crate) mod subscriber;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
