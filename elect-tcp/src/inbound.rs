@@ -83,7 +83,7 @@ impl<T: Transport> Inbound<T> {
 impl InboundConnections {
     fn admit<S: Stream>(self: &Arc<Self>, stream: S) {
         let Ok(closer) = stream.closer() else { return };
-        let admitted = self.slots().admit(Arc::clone(&closer), self.threads_max());
+        let admitted = self.slots().admit(Arc::clone(&closer), &stream.remote(), self.threads_max());
         if admitted.is_none_or(|(_, in_place_of_another)| in_place_of_another) {
             self.counters.inbound_refused.add(1);
         }
