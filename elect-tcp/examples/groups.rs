@@ -5,28 +5,25 @@
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 #![allow(clippy::cast_precision_loss, reason = "figures of few digits")]
 
+mod quiet;
+
 use std::error::Error;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Raised};
+use elect_core::{ClusterId, Config, Duty, NoLog, Raised};
 use elect_tcp::{Groups, HostEvent, NodeConfig, NodeHandle, VoteFile, random_seed};
+
+use quiet::{Loopback, usage};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let number = |at, default| env::args().nth(at).map_or(Ok(default), |text| text.parse());
     let (groups, seconds): (u32, u32) = (number(1, 100)?, number(2, 10)?);
     let cluster = ClusterId::new("idle")?;
-    let names = [NodeId::new("node-one")?, NodeId::new("node-two")?, NodeId::new("node-six")?];
+    let Loopback { names, listeners, peers } = Loopback::bind()?;
     let directory = env::temp_dir().join(format!("elect-groups-{}", process::id()));
     fs::create_dir_all(&directory)?;
-    let listeners: Vec<_> =
-        names.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let mut peers = Vec::new();
-    for (name, listener) in names.iter().zip(&listeners) {
-        peers.push((*name, listener.local_addr()?.to_string()));
-    }
     let mut processes = Vec::new();
     for (name, listener) in names.into_iter().zip(listeners) {
         let config = NodeConfig::builder_for_groups(cluster, name, names)?.listener(listener);
@@ -91,19 +88,4 @@ fn start(process: &Groups, elect: &Config, path: &std::path::Path) -> Result<Nod
         }
     })?;
     Ok(handle)
-}
-
-/// Processor time of this process in hundredths of a second, and voluntary context switches of its threads.
-fn usage() -> Result<[u64; 2], Box<dyn Error>> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let processor = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    let mut switches = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
-        let status = fs::read_to_string(thread?.path().join("status"))?;
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
-        let number = line.and_then(|line| line.split_whitespace().last()).unwrap_or_default();
-        switches += number.parse::<u64>()?;
-    }
-    Ok([processor, switches])
 }

@@ -4,26 +4,23 @@
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 #![allow(clippy::cast_precision_loss, reason = "figures of three digits")]
 
+mod quiet;
+
 use std::error::Error;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use elect_core::{ClusterId, Config, Duty, NoLog, NodeId, Raised};
+use elect_core::{ClusterId, Config, Duty, NoLog, Raised};
 use elect_tcp::{HostEvent, Node, NodeConfig, VoteFile, random_seed};
+
+use quiet::{Loopback, usage};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let seconds = env::args().nth(1).map_or(Ok(10), |text| text.parse())?;
-    let names = [NodeId::new("node-one")?, NodeId::new("node-two")?, NodeId::new("node-six")?];
+    let Loopback { names, listeners, peers } = Loopback::bind()?;
     let directory = env::temp_dir().join(format!("elect-idle-{}", process::id()));
     fs::create_dir_all(&directory)?;
-    let listeners: Vec<_> =
-        names.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let mut peers = Vec::new();
-    for (name, listener) in names.iter().zip(&listeners) {
-        peers.push((*name, listener.local_addr()?.to_string()));
-    }
     let mut nodes = Vec::new();
     for (name, listener) in names.into_iter().zip(listeners) {
         let elect =
@@ -77,24 +74,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::remove_dir_all(directory)?;
     Ok(())
-}
-
-/// Processor time of this process in hundredths of a second, and voluntary and other context switches of its threads.
-fn usage() -> Result<[u64; 3], Box<dyn Error>> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let processor = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    let (mut voluntary, mut preempted) = (0, 0);
-    for thread in fs::read_dir("/proc/self/task")? {
-        let status = fs::read_to_string(thread?.path().join("status"))?;
-        for line in status.lines() {
-            let number = || line.split_whitespace().last().unwrap_or_default().parse::<u64>();
-            match line.split(':').next() {
-                Some("voluntary_ctxt_switches") => voluntary += number()?,
-                Some("nonvoluntary_ctxt_switches") => preempted += number()?,
-                _ => {}
-            }
-        }
-    }
-    Ok([processor, voluntary, preempted])
 }

@@ -27,7 +27,8 @@
 //!
 //! A node of many groups greets, and is answered, as [`MANY_GROUPS`], with a life that nobody judges. On that stream it
 //! then greets once for each group, which is welcome or refused by itself, and once more as the process: frames follow. If
-//! it closes the stream instead, it has only asked.
+//! it closes the stream instead, it has only asked. Between greetings it may say of groups that they no longer run there (13),
+//! which nobody answers.
 //!
 //! The versions come before all else and never move: a body is read only where there is a common one. Later versions may
 //! append to a body: what follows the known fields is ignored.
@@ -37,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use elect_core::NodeId;
 
-use self::bytes::{GREETING, Message, SUPERVISOR, WELCOME, greeting_bytes, refusal_bytes};
+use self::bytes::{GREETING, Message, NO_GROUP, SUPERVISOR, WELCOME, greeting_bytes, refusal_bytes};
 use self::greeting::check_versions;
 pub(crate) use self::greeting::{Greeting, VERSIONS};
 pub use self::refusal::HandshakeRefusal;
@@ -70,6 +71,18 @@ pub(crate) fn dial_each<S: Stream>(
         other => other.map(Ok),
     };
     greetings.iter().map(answer).collect()
+}
+
+/// Says of groups that they do not run here any more. Nobody answers.
+pub(crate) fn tell_gone<S: Stream>(
+    stream: &mut S,
+    groups: &[u32],
+    timeout: Duration,
+) -> Result<(), HandshakeError> {
+    let bytes: Vec<_> =
+        groups.iter().flat_map(|group| refusal_bytes(&HandshakeRefusal::NoGroup(*group))).collect();
+    let mut timed = Timed { stream, deadline: Instant::now() + timeout };
+    Ok(timed.write_all(&bytes)?)
 }
 
 /// The answer to a greeting.
@@ -121,12 +134,19 @@ pub(crate) fn accept<S: Stream>(
 
 fn read_greeting(stream: &mut impl Read) -> Result<Greeting, HandshakeError> {
     let message = Message::read(stream)?;
-    if !matches!(message.verdict, GREETING | SUPERVISOR) {
+    let is_greeting = matches!(message.verdict, GREETING | SUPERVISOR);
+    if !is_greeting && message.verdict != NO_GROUP {
         return Err(HandshakeError::Foreign("no greeting"));
     }
     // The body may be another version's.
     check_versions(message.versions, VERSIONS)?;
-    message.greeting()
+    if is_greeting {
+        return message.greeting();
+    }
+    match message.refusal() {
+        HandshakeRefusal::NoGroup(group) => Err(HandshakeError::Gone(group)),
+        _ => Err(HandshakeError::Foreign("no greeting")),
+    }
 }
 
 /// Tells the dialler that it is refused, if it is. Whether it hears it changes nothing.

@@ -83,7 +83,7 @@ impl<T: Transport> Inbound<T> {
 impl InboundConnections {
     fn admit<S: Stream>(self: &Arc<Self>, stream: S) {
         let Ok(closer) = stream.closer() else { return };
-        let admitted = self.slots().admit(Arc::clone(&closer), self.threads_max());
+        let admitted = self.slots().admit(Arc::clone(&closer), &stream.remote(), self.threads_max());
         if admitted.is_none_or(|(_, in_place_of_another)| in_place_of_another) {
             self.counters.inbound_refused.add(1);
         }
@@ -299,6 +299,8 @@ impl From<HandshakeError> for InboundFailure {
         match error {
             HandshakeError::Refused(refusal) => Self::Refused(refusal),
             HandshakeError::Foreign(what) => Self::Foreign(what),
+            // Only among greetings of many groups.
+            HandshakeError::Gone(_) => Self::Foreign("no greeting"),
             HandshakeError::Io(error) if Unproven::of(&error).is_some() => Self::Unproven(error.to_string()),
             HandshakeError::Io(error) if handshake::is_timeout(&error) => Self::Slow,
             HandshakeError::Io(_) | HandshakeError::Ending => Self::Closed,

@@ -65,6 +65,8 @@ pub(crate) enum Input {
     Introduced { peer: NodeId, group: u32, incarnation: Incarnation, refusal: Option<Box<HandshakeRefusal>> },
     /// In a process of many groups: a peer that has dialled this node from there says what it is in one of them.
     Introduces { greeting: Box<Greeting>, from: Address, answer: Sender<Result<Greeting, HandshakeRefusal>> },
+    /// In a process of many groups: somebody in the name of a peer says that one of them no longer runs there.
+    Gone { peer: NodeId, group: u32 },
     /// In a process of many groups: this is for one of them alone.
     Of { group: u32, input: Box<Input> },
     /// A thread of this node panicked.
@@ -363,7 +365,7 @@ impl Seat {
                 return taken.outcome(claim.peer);
             }
             // A node of one group gets none of these.
-            Input::Introduced { .. } | Input::Introduces { .. } | Input::Of { .. } => {}
+            Input::Introduced { .. } | Input::Introduces { .. } | Input::Gone { .. } | Input::Of { .. } => {}
             Input::Panicked { thread } => return Some(Outcome::Ended(Ended::Panicked { thread })),
         }
         None

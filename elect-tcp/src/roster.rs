@@ -4,7 +4,7 @@
 //! this node is in it, and hears whether the peer lets it in: before the first frame, and later, when a group begins or was
 //! refused, on a short stream beside the one that stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::transport::Stream;
 
 /// So many greetings are under way at once: their answers fit into what a socket holds.
 const WINDOW: usize = 32;
+/// At most so many groups that have ended wait for the peer to be told of them. Of others it finds out when it asks.
+const GONE_MAX: usize = 1024;
 
 /// The rosters of all peers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,7 +66,14 @@ impl Many {
 
 /// The groups that one peer belongs to. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roster(Arc<Mutex<BTreeMap<u32, Entry>>>);
+pub(crate) struct Roster(Arc<Mutex<Groups>>);
+
+#[derive(Debug, Default)]
+struct Groups {
+    running: BTreeMap<u32, Entry>,
+    /// Those that have ended in this process, and of which the peer was not told yet.
+    gone: BTreeSet<u32>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -84,32 +93,51 @@ pub(crate) enum Scope {
 
 impl Roster {
     pub(crate) fn insert(&self, group: u32, introduction: Introduction) {
-        self.lock().insert(group, Entry { introduction, is_settled: false });
+        let mut groups = self.lock();
+        groups.gone.remove(&group);
+        groups.running.insert(group, Entry { introduction, is_settled: false });
     }
 
     pub(crate) fn remove(&self, group: u32) {
-        self.lock().remove(&group);
+        let mut groups = self.lock();
+        if groups.running.remove(&group).is_some()
+            && groups.gone.insert(group)
+            && groups.gone.len() > GONE_MAX
+        {
+            groups.gone.pop_first();
+        }
+    }
+
+    /// That group, or all, are to be asked about.
+    pub(crate) fn unsettle(&self, group: Option<u32>) {
+        for (number, entry) in &mut self.lock().running {
+            if group.is_none_or(|group| group == *number) {
+                entry.is_settled = false;
+            }
+        }
     }
 
     /// Whether the peer lets that group in.
     pub(crate) fn settle(&self, group: u32, is_settled: bool) {
-        if let Some(entry) = self.lock().get_mut(&group) {
+        if let Some(entry) = self.lock().running.get_mut(&group) {
             entry.is_settled = is_settled;
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().running.is_empty()
     }
 
+    /// Whether the peer is to be asked about a group, or told of one.
     pub(crate) fn has_unsettled(&self) -> bool {
-        self.lock().values().any(|entry| !entry.is_settled)
+        let groups = self.lock();
+        !groups.gone.is_empty() || groups.running.values().any(|entry| !entry.is_settled)
     }
 
     /// What is said of the groups.
     fn greetings(&self, scope: Scope, peer: NodeId) -> Vec<Greeting> {
-        let entries = self.lock();
-        let entries = entries.values().filter(|entry| scope == Scope::All || !entry.is_settled);
+        let groups = self.lock();
+        let entries = groups.running.values().filter(|entry| scope == Scope::All || !entry.is_settled);
         entries.map(|entry| entry.introduction.to(peer)).collect()
     }
 
@@ -133,6 +161,9 @@ impl Roster {
                 let _ = inbox.send(Input::Introduced { peer, group, incarnation, refusal });
             }
         }
+        let gone: Vec<_> = self.lock().gone.iter().copied().collect();
+        handshake::tell_gone(stream, &gone, timeout)?;
+        self.lock().gone.retain(|group| !gone.contains(group));
         if scope == Scope::All {
             // The frames follow.
             handshake::dial(stream, process, timeout)?;
@@ -140,7 +171,7 @@ impl Roster {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Groups> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,12 +3,14 @@
 //! ```text
 //! config    what the host chose: files or its own rustls configurations, and where names come from
 //! credentials   what of it is in force: read again when the files change, looked at in each handshake
+//! both_ends one judge as what rustls asks of either end
 //! verifier  a chain to an authority, then a name; the signature of the handshake proves the key
 //! names     a certificate's one name in this cluster: its URI names, and pinned keys
 //! stream    rustls over a socket, with one deadline over each call
 //! transport dials and accepts such streams over `TcpTransport`
 //! ```
 
+mod both_ends;
 mod config;
 mod credentials;
 mod material;

@@ -7,17 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use common::subscriber::Lines;
 use common::{Cluster, spin};
 use elect_core::Epoch;
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level};
 
 type Line = (Level, BTreeMap<&'static str, String>);
-
-/// Keeps the lines of this library.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<Line>>>);
 
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -27,32 +23,17 @@ impl Visit for Fields {
     }
 }
 
-impl Subscriber for Kept {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "elect"
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(BTreeMap::new());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push((*event.metadata().level(), fields.0));
-    }
-}
-
 /// One test: a process has one subscriber.
 #[test]
 fn each_transition_is_a_line_that_says_why() {
-    let kept = Kept::default();
-    tracing::subscriber::set_global_default(kept.clone()).unwrap();
+    let kept = Arc::<Mutex<Vec<Line>>>::default();
+    let keeping = Arc::clone(&kept);
+    let keep = move |event: &Event<'_>| {
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        keeping.lock().unwrap().push((*event.metadata().level(), fields.0));
+    };
+    tracing::subscriber::set_global_default(Lines(keep)).unwrap();
     let mut cluster = Cluster::start(&["a", "b", "c"]);
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
@@ -62,8 +43,8 @@ fn each_transition_is_a_line_that_says_why() {
     cluster.stop(next);
     let gone = format!("the link to {} is down", cluster.names[next]);
     let is_down = |(_, fields): &Line| fields["message"].starts_with(&gone) && fields.contains_key("reason");
-    spin("link that is down", || kept.0.lock().unwrap().iter().any(is_down));
-    let lines = kept.0.lock().unwrap().clone();
+    spin("link that is down", || kept.lock().unwrap().iter().any(is_down));
+    let lines = kept.lock().unwrap().clone();
     let (node, epoch) = (cluster.names[leader].to_string(), epoch.to_string());
     let find = |wanted: &[(&str, &str)]| {
         let fits = |(_, fields): &&Line| {

@@ -2,6 +2,8 @@
 //! listener; and both sides say who was refused and for what.
 #![cfg(feature = "tls")]
 
+#[path = "../src/tls/both_ends.rs"]
+mod both_ends;
 mod common;
 
 use std::fs;
@@ -9,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use both_ends::{BothEnds, Judge, Role};
 use common::certificates::{Authority, Validity, by_authority, issued, self_signed};
 use common::raw::{RawGreeting, dial};
 use common::{Cluster, hear, id, spin};
@@ -16,13 +19,12 @@ use elect_core::{Epoch, Incarnation, NoLog, Time};
 use elect_tcp::{
     HandshakeRefusal, HostEvent, InboundFailure, Node, NodeHandle, NodeNotice, TlsConfig, VoteFile,
 };
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 
 /// A group of three over TLS whose node `c` is down, and what the others know of their links.
 struct Scene {
@@ -285,7 +287,7 @@ fn believing_everybody(directory: &std::path::Path, certificate: Option<&str>) -
     let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_client_cert_verifier(Arc::new(Everybody))
+        .with_client_cert_verifier(Arc::new(BothEnds(Everybody)))
         .with_cert_resolver(identity(directory, certificate.unwrap_or("a")));
     TlsConfig::rustls(client(directory, certificate), Arc::new(server))
 }
@@ -295,7 +297,7 @@ fn client(directory: &std::path::Path, certificate: Option<&str>) -> Arc<ClientC
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Everybody));
+        .with_custom_certificate_verifier(Arc::new(BothEnds(Everybody)));
     let mut config = match certificate {
         None => builder.with_no_client_auth(),
         Some(name) => builder.with_client_cert_resolver(identity(directory, name)),
@@ -317,19 +319,18 @@ fn identity(directory: &std::path::Path, name: &str) -> Arc<SingleCertAndKey> {
 #[derive(Debug)]
 struct Everybody;
 
-impl ServerCertVerifier for Everybody {
-    fn verify_server_cert(
+impl Judge for Everybody {
+    fn certificate(
         &self,
+        _: Role,
         _: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
         _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+    ) -> Result<(), rustls::Error> {
+        Ok(())
     }
 
-    fn verify_tls12_signature(
+    fn signature(
         &self,
         _: &[u8],
         _: &CertificateDer<'_>,
@@ -338,53 +339,7 @@ impl ServerCertVerifier for Everybody {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn schemes(&self) -> Vec<SignatureScheme> {
         default_provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ClientCertVerifier for Everybody {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        ServerCertVerifier::verify_tls12_signature(self, message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        ServerCertVerifier::verify_tls13_signature(self, message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ServerCertVerifier::supported_verify_schemes(self)
     }
 }

@@ -18,13 +18,9 @@ use elect_tcp::{
 fn start_twin(cluster: &Cluster, index: usize) -> (NodeHandle, Events, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let elect = cluster.elect(index);
     let vote_file = cluster.directory.path().join("twin.vote");
-    VoteFile::init(&vote_file, &elect).unwrap();
-    let peers = cluster.names.iter().zip(&cluster.addresses);
-    let config = elect_tcp::NodeConfig::builder(elect, &vote_file)
-        .peers(peers.map(|(name, address)| (*name, address.to_string())))
-        .listener(listener);
+    VoteFile::init(&vote_file, &cluster.elect(index)).unwrap();
+    let config = cluster.config_on(index, &vote_file).listener(listener);
     let (handle, events) = Node::start(config.build().unwrap(), Arc::new(NoLog)).unwrap();
     (handle, events, address)
 }
@@ -69,9 +65,32 @@ fn assert_undisturbed(cluster: &mut Cluster, leader: usize, epoch: Epoch) {
 #[test]
 fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     let mut cluster = Cluster::start(&["a", "b", "c"]);
+    let (leader, twin, address) = a_twin_of_the_leader_stops(&mut cluster);
+    // Who dials it learns that it has stopped.
+    let follower = (leader + 1) % 3;
+    let life = cluster.handle(follower).status().unwrap().incarnation;
+    let raw = RawGreeting::of(&cluster.elect(follower), cluster.names[leader].as_str(), life);
+    assert_eq!(raw.greet(address).1, 12);
+    twin.shutdown().unwrap();
+}
+
+/// It has the certificate of its name, as the true one has.
+#[cfg(feature = "tls")]
+#[test]
+fn over_tls_a_twin_is_told_so_and_stops_as_well() {
+    use common::certificates::{by_authority, issued};
+
+    let names = ["a", "b", "c"];
+    let (mut cluster, _) = Cluster::secured(&names, |directory| issued(directory, &names), by_authority);
+    let (.., twin, _) = a_twin_of_the_leader_stops(&mut cluster);
+    twin.shutdown().unwrap();
+}
+
+/// The leader, its twin, and where that listens.
+fn a_twin_of_the_leader_stops(cluster: &mut Cluster) -> (usize, NodeHandle, SocketAddr) {
     let (leader, epoch) = cluster.wait_for_leader(Epoch::ZERO);
     cluster.wait_for_followers(leader);
-    let (twin, events, address) = start_twin(&cluster, leader);
+    let (twin, events, address) = start_twin(cluster, leader);
     let (refusal, stopped) = ends(&twin, &events);
     let HandshakeRefusal::Life { rejected, known, dialler, known_at } = &refusal else { panic!("{refusal}") };
     assert_eq!(rejected.counter, known.counter, "a twin, not an older life");
@@ -94,13 +113,9 @@ fn a_twin_of_the_leader_is_told_so_and_stops_and_the_leader_leads_on() {
     let link = links.iter().find(|link| link.peer == cluster.names[leader]).unwrap();
     assert!(link.inbound.is_up, "the true one is heard");
     assert!(link.refused.is_some());
-    assert_undisturbed(&mut cluster, leader, epoch);
+    assert_undisturbed(cluster, leader, epoch);
     assert!(!twin.is_leader());
-    // Who dials it learns that it has stopped.
-    let life = cluster.handle(follower).status().unwrap().incarnation;
-    let raw = RawGreeting::of(&cluster.elect(follower), cluster.names[leader].as_str(), life);
-    assert_eq!(raw.greet(address).1, 12);
-    twin.shutdown().unwrap();
+    (leader, twin, address)
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender};
 use elect_core::{MemberKind, NodeId, Position};
@@ -20,6 +21,9 @@ use crate::replication::{Journal as _, Message, Output, WriteRefused};
 
 /// At most this many inputs make one batch; then it is written, synced and acknowledged.
 const BATCH_MAX: usize = 4096;
+/// How soon it looks again at writes that a lease held up which was over at that moment. The elector tells of its end, or of a
+/// raised epoch; of one that was renewed just in time it tells nothing.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The thread's state.
 pub(super) struct LogThread {
@@ -64,7 +68,11 @@ impl LogThread {
         let mut select = Select::new();
         select.recv(&self.rung);
         select.recv(&self.inbox);
-        select.ready();
+        if self.shared.writes.is_held_up() {
+            let _ = select.ready_timeout(LOOK_AGAIN);
+        } else {
+            select.ready();
+        }
     }
 
     /// One batch: everything that waits, one write, one sync.
@@ -77,8 +85,6 @@ impl LogThread {
             self.on_input(input);
             self.carry_out()?;
         }
-        // What the host ordered meanwhile is carried out before new writes are admitted.
-        self.take_orders()?;
         self.admit()?;
         self.sync()?;
         self.acknowledge();
@@ -153,6 +159,9 @@ impl LogThread {
         let Some((stamp, commands)) = self.shared.writes.take(self.shared.handle.now()) else {
             return Ok(());
         };
+        // What the host ordered before it told this stamp is carried out first: a raise, without which the stamp is not that of
+        // the replica.
+        self.take_orders()?;
         self.begin();
         let ReplicatedState { replica, journal, .. } = &mut self.replicated;
         self.shared.writes.on_appended(match replica.propose(stamp, commands, journal) {
@@ -208,9 +217,13 @@ impl LogThread {
     fn commit(&mut self, offset: u64) -> Result<(), End> {
         self.begin();
         let (mut results, shared) = (Vec::new(), &self.shared);
+        // Of a follower's results, old values among them, nobody waits for any.
+        let is_awaited = shared.writes.is_open();
         let applied = self.replicated.store.apply(offset, |offset, result| {
             shared.pulse.begin(shared.handle.now());
-            results.push((offset, result));
+            if is_awaited {
+                results.push((offset, result));
+            }
         });
         self.shared.writes.on_committed(results);
         self.acknowledge();
@@ -240,19 +253,23 @@ impl LogThread {
 
     /// One sync for everything that was written; then acknowledgements leave.
     fn sync(&mut self) -> Result<(), End> {
-        let failed = |error: crate::store::StoreError| End::Failed(error.to_string());
         self.begin();
+        self.check_journal()?;
         let ReplicatedState { replica, journal, .. } = &mut self.replicated;
-        if let Some(error) = journal.take_failure() {
-            return Err(failed(error));
-        }
         if journal.is_dirty() {
-            journal.sync().map_err(failed)?;
+            journal.sync().map_err(|error| End::Failed(error.to_string()))?;
         }
         replica.on_synced(journal);
         let (durable, handle) = (replica.durable().offset, &self.shared.handle);
         self.shared.writes.on_durable(durable, |stamp| journal.ack(stamp).is_ok(), || handle.now());
-        self.carry_out()
+        self.carry_out()?;
+        // It has read, too, what is to be sent: without another input nobody would hear of a failure.
+        self.check_journal()
+    }
+
+    fn check_journal(&mut self) -> Result<(), End> {
+        let failure = self.replicated.journal.take_failure();
+        failure.map_or(Ok(()), |error| Err(End::Failed(error.to_string())))
     }
 
     /// Tells elector and clients how far the log is.

@@ -188,6 +188,17 @@ impl Writes {
         state.draining && state.is_empty()
     }
 
+    /// Whether this node is in office, as far as the host knows.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().office.is_some()
+    }
+
+    /// Whether something waits for nothing but an office that admits it again.
+    pub(super) fn is_held_up(&self) -> bool {
+        let state = self.lock();
+        state.office.is_some() && !(state.queue.is_empty() && state.committed.is_empty())
+    }
+
     /// The log's thread takes what was asked for, and the stamp to append it under. Whoever has gone is forgotten.
     pub(super) fn take(&self, now: Time) -> Option<(Stamp, Vec<Bytes>)> {
         let mut state = self.lock();

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use super::desk::Control;
 use super::group::Group;
 use super::savers::Job;
-use super::thread::Thread;
+use super::thread::{RETRY_AFTER, Thread};
+use crate::clock;
 use crate::event::Ended;
 
 impl Thread {
@@ -46,10 +47,10 @@ impl Thread {
         let _ = panic::catch_unwind(AssertUnwindSafe(|| seat.resign()));
         flag.store(true, Ordering::SeqCst);
         let _ = panic::catch_unwind(AssertUnwindSafe(|| seat.end(ended)));
+        // Their threads tell the peers; the last group's stream ends instead.
         for peer in links.keys().filter_map(|peer| self.peers.get(peer)) {
-            if peer.roster.is_empty() {
-                let _ = peer.doubt.try_send(());
-            }
+            let _ = peer.doubt.try_send(());
         }
+        self.retry_at = self.retry_at.min(clock::now() + RETRY_AFTER);
     }
 }

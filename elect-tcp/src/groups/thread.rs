@@ -26,7 +26,7 @@ use crate::roster::{Roster, Rosters};
 use crate::shutdown_guard::ShutdownGuard;
 
 /// Peers are asked so often for the groups that they refuse.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_hours(24);
 
@@ -262,6 +262,15 @@ impl Thread {
         }
     }
 
+    /// Something says that a group, or all, no longer run on a peer that this process sends to. It proves nothing: whoever
+    /// listens where that peer is dialled is asked, with the others that are to be asked.
+    fn is_in_doubt(&mut self, peer: NodeId, group: Option<u32>) {
+        if let Some(peer) = self.peers.get(&peer).filter(|peer| peer.is_up) {
+            peer.roster.unsettle(group);
+            self.retry_at = self.retry_at.min(clock::now() + RETRY_AFTER);
+        }
+    }
+
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Frame { ref frame, .. } => self.on_frame(frame.header.group, input),
@@ -273,6 +282,7 @@ impl Thread {
             Input::Introduces { greeting, from, answer } => {
                 let _ = answer.send(self.on_introduces(&greeting, from));
             }
+            Input::Gone { peer, group } => self.is_in_doubt(peer, Some(group)),
             Input::Link { peer, state, reason } => self.on_link(peer, state, reason.as_deref()),
             Input::Unreachable { peer, reason, refusal } => {
                 let refusal = refusal.map(|refusal| *refusal);
@@ -281,9 +291,13 @@ impl Thread {
                 }
                 self.drive_all(peer, |group| group.tell_reason(peer, reason.clone(), refusal.clone()));
             }
-            Input::Unheard { peer, stream, reason } => self.drive_all(peer, |group| {
-                group.on_input(Input::Unheard { peer, stream, reason: reason.clone() });
-            }),
+            Input::Unheard { peer, stream, reason } => {
+                // As after the end of the last group that it shares with this process.
+                self.is_in_doubt(peer, None);
+                self.drive_all(peer, |group| {
+                    group.on_input(Input::Unheard { peer, stream, reason: reason.clone() });
+                });
+            }
             Input::Refused(refused) => {
                 if let Some(claimed) = refused.claimed {
                     self.drive_all(claimed, |group| group.on_input(Input::Refused(refused.clone())));

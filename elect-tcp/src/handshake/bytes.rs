@@ -13,6 +13,7 @@ pub(super) const PREFIX_BYTES: usize = 8 + 1 + 2 + 2 + 2;
 const BODY_BYTES_MAX: usize = 1024;
 pub(super) const GREETING: u8 = 0;
 pub(super) const WELCOME: u8 = 1;
+pub(super) const NO_GROUP: u8 = 13;
 /// In place of 0, of a node's supervisor.
 pub(super) const SUPERVISOR: u8 = 128;
 
@@ -146,7 +147,7 @@ const fn code(refusal: &HandshakeRefusal) -> u8 {
         HandshakeRefusal::Life { .. } => 10,
         HandshakeRefusal::WentBack { .. } => 11,
         HandshakeRefusal::Stopped(_) => 12,
-        HandshakeRefusal::NoGroup(_) => 13,
+        HandshakeRefusal::NoGroup(_) => NO_GROUP,
         HandshakeRefusal::UnprovenSupervisor(_) => 14,
         HandshakeRefusal::Unknown(code) => *code,
     }
@@ -183,7 +184,7 @@ fn take_refusal(body: &mut Reader<'_>, code: u8) -> Option<HandshakeRefusal> {
             },
         },
         12 => HandshakeRefusal::Stopped(body.node()?),
-        13 => HandshakeRefusal::NoGroup(body.u32()?),
+        NO_GROUP => HandshakeRefusal::NoGroup(body.u32()?),
         14 => HandshakeRefusal::UnprovenSupervisor(body.node()?),
         _ => return None,
     })

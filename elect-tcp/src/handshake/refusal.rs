@@ -223,6 +223,9 @@ pub(crate) enum HandshakeError {
     Refused(#[from] HandshakeRefusal),
     #[error("the other end does not speak this protocol: {0}")]
     Foreign(&'static str),
+    /// In place of a greeting: this group no longer runs there.
+    #[error("the other end runs no group {0} any more")]
+    Gone(u32),
     #[error("the handshake did not finish: {0}")]
     Io(#[from] io::Error),
     /// The listener is about to be gone: it refuses nobody, and the dialler hears nothing but the end of the stream.

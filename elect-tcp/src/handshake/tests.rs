@@ -255,6 +255,18 @@ fn nonsense_is_refused_without_being_read() {
 }
 
 #[test]
+fn word_of_groups_that_have_gone_is_taken_for_what_it_is_and_not_answered() {
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    tell_gone(&mut near, &[7, u32::MAX], TIMEOUT).unwrap();
+    for group in [7, u32::MAX] {
+        let accepted = accept(&mut far, TIMEOUT, |_| panic!("no greeting"));
+        assert!(matches!(accepted, Err((HandshakeError::Gone(gone), None)) if gone == group), "{accepted:?}");
+    }
+    drop(far);
+    assert_eq!(near.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
 fn a_byte_now_and_then_does_not_stretch_the_deadline() {
     let (mut near, mut far) = UnixStream::pair().unwrap();
     near.set_read_timeout(Some(Duration::from_millis(5))).unwrap();

@@ -72,6 +72,10 @@ impl InboundConnections {
             Ok(greeting) => Ok(greeting.group == MANY_GROUPS),
             // Another group may be welcome.
             Err((HandshakeError::Refused(_), _)) => Ok(false),
+            Err((HandshakeError::Gone(group), _)) => {
+                let gone = Input::Gone { peer: process.node, group };
+                self.inbox.send(gone).map(|()| false).map_err(|_| End::ending())
+            }
             Err((HandshakeError::Ending, _)) => Err(End::ending()),
             Err((HandshakeError::Io(_), _)) => Err(End::Asked),
             Err((HandshakeError::Foreign(what), _)) => Err(End::Failed(InboundFailure::Foreign(what))),

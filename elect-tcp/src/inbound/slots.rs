@@ -4,15 +4,15 @@
 //! nobody, the first frame that counts displaces the stream that was heard before.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use elect_core::{Address, Incarnation, NodeId};
 
 use crate::transport::Close;
 
-/// At most this many streams are in handshake. One more closes the oldest: a member needs a round trip, a stranger that
-/// holds its stream open loses its slot, and nobody can fill the slots for good.
+/// At most this many streams are in handshake. One more closes the oldest of the host that has most of them: a member needs a
+/// round trip, a stranger that holds its streams open loses its slots, and nobody can fill them for good, nor from one host at all.
 pub(crate) const HANDSHAKES_MAX: usize = 16;
 /// At most so many streams that claim one name have greeted and sent nothing that counts. One more closes the oldest.
 pub(crate) const GREETED_MAX: usize = 2;
@@ -30,7 +30,7 @@ pub(crate) struct Slots {
     hearings: u64,
     /// Threads, those included whose stream is closed but that have not ended yet.
     threads: usize,
-    handshakes: VecDeque<(u64, Arc<dyn Close>)>,
+    handshakes: VecDeque<Newcomer>,
     greeted: VecDeque<Guest>,
     /// The one that was heard first stands first.
     heard: Vec<Guest>,
@@ -38,6 +38,13 @@ pub(crate) struct Slots {
     supervisors: HashMap<NodeId, Guest>,
     /// Where each member's newest life was heard from last, for those who are refused because of it.
     homes: HashMap<NodeId, (Incarnation, Address)>,
+}
+
+/// A stream in handshake.
+struct Newcomer {
+    number: u64,
+    host: Option<IpAddr>,
+    closer: Arc<dyn Close>,
 }
 
 /// A stream whose greeting was welcome.
@@ -69,24 +76,37 @@ impl Slots {
 
     /// A number for a new stream, which begins its handshake; `None` if there are too many threads. Says whether
     /// another stream was closed for it.
-    pub(super) fn admit(&mut self, closer: Arc<dyn Close>, threads_max: usize) -> Option<(u64, bool)> {
+    pub(super) fn admit(
+        &mut self,
+        closer: Arc<dyn Close>,
+        from: &Address,
+        threads_max: usize,
+    ) -> Option<(u64, bool)> {
         if self.threads >= threads_max {
             return None;
         }
         let full = self.handshakes.len() >= HANDSHAKES_MAX;
-        if full && let Some((_, oldest)) = self.handshakes.pop_front() {
-            oldest.close();
+        if full && let Some(oldest) = self.most_crowded().and_then(|place| self.handshakes.remove(place)) {
+            oldest.closer.close();
         }
         let number = self.next;
         self.next += 1;
         self.threads += 1;
-        self.handshakes.push_back((number, closer));
+        self.handshakes.push_back(Newcomer { number, host: host(from), closer });
         Some((number, full))
+    }
+
+    /// Where the oldest stream in handshake stands of the host that has most of them; of the first of several such hosts.
+    fn most_crowded(&self) -> Option<usize> {
+        let of_its_host =
+            |newcomer: &Newcomer| self.handshakes.iter().filter(|other| other.host == newcomer.host).count();
+        let most = self.handshakes.iter().map(of_its_host).max()?;
+        self.handshakes.iter().position(|newcomer| of_its_host(newcomer) == most)
     }
 
     /// Its greeting is welcome.
     pub(super) fn greet(&mut self, guest: Guest) {
-        self.handshakes.retain(|(number, _)| *number != guest.number);
+        self.handshakes.retain(|newcomer| newcomer.number != guest.number);
         let of_this_name = |other: &Guest| other.peer == guest.peer;
         if self.greeted.iter().filter(|other| of_this_name(other)).count() >= GREETED_MAX
             && let Some(oldest) = self.greeted.iter().position(of_this_name)
@@ -99,7 +119,7 @@ impl Slots {
 
     /// It is that of a member's supervisor, which has proved that: it takes the place of an earlier one.
     pub(super) fn supervise(&mut self, guest: Guest) {
-        self.handshakes.retain(|(number, _)| *number != guest.number);
+        self.handshakes.retain(|newcomer| newcomer.number != guest.number);
         if let Some(earlier) = self.supervisors.insert(guest.peer, guest) {
             earlier.closer.close();
         }
@@ -141,7 +161,7 @@ impl Slots {
     /// The thread of that stream ends, or never starts.
     pub(super) fn leave(&mut self, number: u64) {
         self.threads -= 1;
-        self.handshakes.retain(|(other, _)| *other != number);
+        self.handshakes.retain(|newcomer| newcomer.number != number);
         self.greeted.retain(|guest| guest.number != number);
         self.heard.retain(|guest| guest.number != number);
         self.supervisors.retain(|_, guest| guest.number != number);
@@ -167,6 +187,15 @@ pub(super) fn home(listen: &Address, from: &Address) -> Address {
         }
         _ => listen.clone(),
     }
+}
+
+/// Who shares slots: one address, or a network of IPv6, of which one host may have every address.
+fn host(from: &Address) -> Option<IpAddr> {
+    let address: SocketAddr = from.as_str().parse().ok()?;
+    Some(match address.ip().to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +257,27 @@ mod tests {
         assert!(slots.hear(&guest(3, 3, "third")).is_some());
         assert_eq!(closed.try_recv(), Ok("first"));
         assert_eq!(slots.heard.iter().map(|guest| guest.number).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    /// Whoever opened streams faster than a member's handshake took kept every member out, from one host.
+    #[test]
+    fn a_host_that_opens_many_streams_closes_its_own() {
+        let (closing, closed) = bounded(64);
+        let mut slots = Slots::new(false);
+        let mut admit = |from: &str, name| {
+            let stream = Arc::new(Named(name, closing.clone()));
+            slots.admit(stream, &Address::new(from).unwrap(), usize::MAX).unwrap();
+        };
+        admit("[fd00::1]:1", "member");
+        for port in 1..=20 {
+            admit(&format!("[fd00:0:0:1::{port}]:{port}"), "crowd");
+        }
+        admit("10.0.0.1:1", "another member");
+        for port in 21..=40 {
+            admit(&format!("[fd00:0:0:1::{port}]:{port}"), "crowd");
+        }
+        let closed: Vec<_> = closed.try_iter().collect();
+        assert_eq!(closed, ["crowd"; 42 - HANDSHAKES_MAX]);
     }
 
     #[test]

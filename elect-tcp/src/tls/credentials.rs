@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ProducesTickets;
 use rustls::{ClientConfig, ClientConnection, Connection, Error, ServerConfig, ServerConnection};
 
+use super::both_ends::BothEnds;
 use super::config::TlsConfig;
 use super::material::{Material, Own};
 use super::names::{NameRules, NoName};
@@ -140,12 +141,12 @@ impl Credentials {
         self.rules.name(certificate, &end.material.pins)
     }
 
-    fn verifier(&self, material: &Arc<Material>, presented: &Presented) -> PeerVerifier {
-        PeerVerifier {
+    fn verifier(&self, material: &Arc<Material>, presented: &Presented) -> BothEnds<PeerVerifier> {
+        BothEnds(PeerVerifier {
             material: Arc::clone(material),
             rules: Arc::clone(&self.rules),
             presented: presented.clone(),
-        }
+        })
     }
 
     /// What is in force, after a look at the files.

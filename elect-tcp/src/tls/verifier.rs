@@ -2,15 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible,
-    SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
+use super::both_ends::{Judge, Role};
 use super::material::Material;
 use super::names::{NameRules, presented};
 
@@ -43,42 +40,36 @@ impl PeerVerifier {
     }
 }
 
-impl ServerCertVerifier for PeerVerifier {
-    fn verify_server_cert(
+impl Judge for PeerVerifier {
+    fn certificate(
         &self,
+        of: Role,
         certificate: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        // By its name, not by where it was dialled.
-        _address: &ServerName<'_>,
-        _ocsp: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         self.presented.note(certificate);
-        if let Some(authorities) = &self.material.authorities {
-            let parsed = ParsedCertificate::try_from(certificate)?;
-            let algorithms = self.material.provider.signature_verification_algorithms.all;
-            rustls::client::verify_server_cert_signed_by_trust_anchor(
-                &parsed,
-                &authorities.roots,
-                intermediates,
-                now,
-                algorithms,
-            )?;
+        match (&self.material.authorities, of) {
+            (None, _) => {}
+            (Some(authorities), Role::Dialler) => {
+                authorities.clients.verify_client_cert(certificate, intermediates, now)?;
+            }
+            (Some(authorities), Role::Listener) => {
+                let parsed = ParsedCertificate::try_from(certificate)?;
+                let algorithms = self.material.provider.signature_verification_algorithms.all;
+                rustls::client::verify_server_cert_signed_by_trust_anchor(
+                    &parsed,
+                    &authorities.roots,
+                    intermediates,
+                    now,
+                    algorithms,
+                )?;
+            }
         }
-        self.name(certificate)?;
-        Ok(ServerCertVerified::assertion())
+        self.name(certificate)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls12NotOffered.into())
-    }
-
-    fn verify_tls13_signature(
+    fn signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -88,50 +79,7 @@ impl ServerCertVerifier for PeerVerifier {
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn schemes(&self) -> Vec<SignatureScheme> {
         self.material.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ClientCertVerifier for PeerVerifier {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        // A node has one certificate, and needs no hint which.
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        self.presented.note(certificate);
-        if let Some(authorities) = &self.material.authorities {
-            authorities.clients.verify_client_cert(certificate, intermediates, now)?;
-        }
-        self.name(certificate)?;
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        ServerCertVerifier::verify_tls12_signature(self, message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        ServerCertVerifier::verify_tls13_signature(self, message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ServerCertVerifier::supported_verify_schemes(self)
     }
 }

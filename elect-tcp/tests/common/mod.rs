@@ -5,9 +5,11 @@
 pub(crate) mod certificates;
 pub(crate) mod groups;
 pub(crate) mod raw;
+#[cfg(feature = "tracing")]
+pub(crate) mod subscriber;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake};
@@ -100,7 +102,7 @@ pub(crate) struct Cluster {
     floors: fn(usize) -> TestFloor,
     /// How links are TLS: the directory and the node's name. Without it they are plain.
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<fn(&std::path::Path, &str) -> elect_tcp::TlsConfig>,
+    pub(crate) tls: Option<fn(&Path, &str) -> elect_tcp::TlsConfig>,
 }
 
 impl Cluster {
@@ -123,8 +125,8 @@ impl Cluster {
     #[cfg(feature = "tls")]
     pub(crate) fn secured<T>(
         names: &[&str],
-        issue: impl FnOnce(&std::path::Path) -> T,
-        tls: fn(&std::path::Path, &str) -> elect_tcp::TlsConfig,
+        issue: impl FnOnce(&Path) -> T,
+        tls: fn(&Path, &str) -> elect_tcp::TlsConfig,
     ) -> (Self, T) {
         let (mut cluster, listeners) = Self::prepare(names, |builder| builder, |_| TestFloor::default());
         let issued = issue(cluster.directory.path());
@@ -174,8 +176,13 @@ impl Cluster {
     }
 
     pub(crate) fn config(&self, index: usize) -> NodeConfigBuilder {
+        self.config_on(index, &self.vote_file(index))
+    }
+
+    /// With another vote file.
+    pub(crate) fn config_on(&self, index: usize, vote_file: &Path) -> NodeConfigBuilder {
         let peers = self.names.iter().zip(&self.addresses);
-        let builder = NodeConfig::builder(self.elect(index), self.vote_file(index))
+        let builder = NodeConfig::builder(self.elect(index), vote_file)
             .peers(peers.map(|(name, address)| (*name, address.to_string())));
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {

@@ -62,7 +62,9 @@ fn a_lost_office_answers_every_client_whatever_the_log_is_doing() {
     let (writes, stamp, now) = open();
     let results = everywhere(&writes, stamp, now);
     assert!(writes.waits_for().is_some());
+    assert!(writes.is_open() && writes.is_held_up());
     writes.close(EPOCH);
+    assert!(!writes.is_open() && !writes.is_held_up());
     let [committed, logged, in_hand, asked] = results.map(|mut result| result.try_recv().unwrap());
     for unknown in [committed, logged, in_hand] {
         assert_eq!(unknown, Err(WriteFailed::Unknown(EPOCH)));
@@ -174,6 +176,7 @@ fn clients_are_told_once_fence_and_lease_admit_it() {
     // Until a raised epoch is told, nothing is taken under a lease that is over.
     let _waits = ask(&writes, "another", over);
     assert_eq!(writes.take(over), None);
+    assert!(writes.is_held_up(), "if the lease is renewed instead, nobody rings");
     let raised = Stamp::received(Epoch::new(9));
     writes.raise(raised);
     writes.acknowledge(u64::MAX, |stamp| stamp == raised, || now);
