@@ -242,7 +242,11 @@ fn check_config(arg: &ConfigArg) -> Result<(), Failure> {
         "{file} is in order: node {node} of cluster {}, {count} nodes",
         settings.elect.cluster()
     ));
-    for note in settings.notes() {
+    let vote = settings.vote_file();
+    let unmade = (!vote.exists()).then(|| {
+        format!("there is no vote file at {}: if this node has never run, `init` comes next", vote.display())
+    });
+    for note in settings.notes().into_iter().chain(unmade) {
         say(format_args!("  note: {note}"));
     }
     Ok(())

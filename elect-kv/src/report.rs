@@ -93,7 +93,7 @@ impl Report {
             commit,
             followers: followers.into_iter().map(follower).collect(),
             standstill: shared.standstill_text(),
-            problems: problems(shared),
+            problems: problems(shared, &election),
             connected_clients: shared.limits.connected(),
             transitions: shared.log.transitions(),
         };
@@ -123,15 +123,11 @@ impl Serves {
 }
 
 /// What is wrong with which link: one line each, with the reason.
-pub(crate) fn problems(shared: &Shared) -> Vec<String> {
-    let (links, refused) = match shared.handle.explain() {
-        Ok(explanation) => (explanation.links, explanation.refused),
-        Err(_) => return Vec::new(),
-    };
-    let now = shared.handle.now();
+pub(crate) fn problems(shared: &Shared, status: &NodeStatus) -> Vec<String> {
+    let (links, now) = (&status.links, shared.handle.now());
     let broken = links.iter().filter(|link| !(link.outbound.is_up && link.inbound.is_up));
     let broken = broken.map(|link| link.describe(now));
-    let strangers = refused.iter().filter(|refused| {
+    let strangers = status.refused.iter().filter(|refused| {
         now.since(refused.last) < REFUSED_OF_LATE
             && !links.iter().any(|link| Some(link.peer) == refused.claimed && !link.inbound.is_up)
     });

@@ -6,6 +6,7 @@ mod cluster;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use cluster::{Cluster, elect_kv};
 use serde_json::Value;
@@ -21,13 +22,13 @@ fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
 
 /// Waits until `elect-kv status` has this exit code, for as long as the cluster needs to settle.
 fn status(cluster: &Cluster, code: i32) -> String {
-    let deadline = std::time::Instant::now() + cluster::BOUND;
+    let deadline = Instant::now() + cluster::BOUND;
     loop {
         let output = elect_kv(&["status"], &cluster.config(0));
         if output.status.code() == Some(code) {
             return text(&output);
         }
-        assert!(std::time::Instant::now() < deadline, "{output:?}");
+        assert!(Instant::now() < deadline, "{output:?}");
     }
 }
 
@@ -49,6 +50,12 @@ fn one_table_shows_all_nodes_and_what_is_wrong() {
         assert_eq!(words[1..7], ["voter", "replica", row(&table, name)[3], "–", "0", "2/2"], "{table}");
     }
     let gone = (primary + 1) % 3;
+    // One that hangs costs its bound, and nobody else's answer.
+    let stop = Command::new("kill").args(["-STOP", &cluster.process(gone).to_string()]).status().unwrap();
+    assert!(stop.success());
+    let began = Instant::now();
+    let table = status(&cluster, 3);
+    assert!(table.contains("no answer within 2 s") && began.elapsed() < cluster::BOUND, "{table}");
     cluster.kill(gone);
     let table = status(&cluster, 3);
     assert_eq!(row(&table, cluster.name(gone))[1..4], ["–", "no", "answer"], "{table}");
@@ -117,10 +124,13 @@ fn a_configuration_is_checked_without_a_start() {
     assert!(text(&loud).contains("log_level = \"loud\": must be"), "{loud:?}");
 
     let example = Command::new(env!("CARGO_BIN_EXE_elect-kv")).arg("example-config").output().unwrap();
-    let file = cluster.config(0).with_file_name("example.toml");
+    let empty = tempfile::tempdir().unwrap();
+    let file = empty.path().join("example.toml");
     fs::write(&file, example.stdout).unwrap();
     let checked = elect_kv(&["check-config"], &file);
     assert!(checked.status.success(), "{checked:?}");
+    assert!(text(&checked).contains("there is no vote file at"), "{checked:?}");
+    assert!(!text(&good).contains("note:"), "{good:?}");
 }
 
 /// A node that nobody votes for says so, and why; its file of events is opened again; it ends when it is told to.
@@ -136,11 +146,11 @@ fn the_log_says_why_there_is_no_primary_and_signals_are_heard() {
         *command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
         command.args(["serve", "--events"]).arg(&events).arg("--config").stderr(Stdio::from(file));
     });
-    let deadline = std::time::Instant::now() + cluster::BOUND;
+    let deadline = Instant::now() + cluster::BOUND;
     let until = |what: &dyn Fn() -> bool, text: &str| {
         while !what() {
-            assert!(std::time::Instant::now() < deadline, "{text}: {}", lines(&log));
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(Instant::now() < deadline, "{text}: {}", lines(&log));
+            std::thread::sleep(Duration::from_millis(50));
         }
     };
     until(&|| lines(&events).contains("\"started\""), "it starts");

@@ -81,9 +81,9 @@ fn replication(text: &mut String, shared: &Shared) {
                 ),
             );
         }
-    }
-    for (number, problem) in problems(shared).into_iter().enumerate() {
-        line(text, "", format_args!("problem_{number}:{problem}"));
+        for (number, problem) in problems(shared, &status).into_iter().enumerate() {
+            line(text, "", format_args!("problem_{number}:{problem}"));
+        }
     }
     if let Some(leader) = shared.leader() {
         line(text, "leader:", leader.id);
