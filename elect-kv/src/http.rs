@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -80,24 +80,19 @@ async fn answer(stream: TcpStream, router: Router) {
 
 fn router(site: Site) -> Router {
     Router::new()
-        .route("/", get(|State(site): State<Site>| ready(people(&site, None))))
-        .route("/watch", get(|State(site): State<Site>| ready(people(&site, Some(5)))))
-        .route("/live", get(|State(site): State<Site>| ready(live(&site))))
-        .route(
-            "/ready",
-            get(|State(site): State<Site>| ready(health(&site, |serves| serves != Serves::Nothing))),
-        )
-        .route(
-            "/primary",
-            get(|State(site): State<Site>| ready(health(&site, |serves| serves == Serves::Primary))),
-        )
-        .route(
-            "/replica",
-            get(|State(site): State<Site>| ready(health(&site, |serves| serves == Serves::Replica))),
-        )
-        .route("/status", get(|State(site): State<Site>| ready(status(&site))))
-        .route("/metrics", get(|State(site): State<Site>| ready(metrics(&site))))
+        .route("/", shows(|site| people(site, None)))
+        .route("/watch", shows(|site| people(site, Some(5))))
+        .route("/live", shows(live))
+        .route("/ready", shows(|site| health(site, |serves| serves != Serves::Nothing)))
+        .route("/primary", shows(|site| health(site, |serves| serves == Serves::Primary)))
+        .route("/replica", shows(|site| health(site, |serves| serves == Serves::Replica)))
+        .route("/status", shows(status))
+        .route("/metrics", shows(metrics))
         .with_state(site)
+}
+
+fn shows(answer: fn(&Site) -> Response) -> MethodRouter<Site> {
+    get(move |State(site): State<Site>| ready(answer(&site)))
 }
 
 /// Whether the node's threads answer at all: if not, whoever supervises it may start it anew.

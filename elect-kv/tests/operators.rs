@@ -105,6 +105,14 @@ fn office_is_handed_over_and_failover_paused_from_a_command_line() {
     {
         assert_eq!(elect_kv(arguments, &config).status.code(), Some(code), "{arguments:?}");
     }
+    // As SIGTERM does, which the tests of failovers send.
+    let leads = (primary + 1) % 3;
+    let interrupt =
+        Command::new("kill").args(["-INT", &cluster.process(leads).to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    cluster.wait_kind(leads, "handover_began");
+    let (next, _) = cluster.wait("a primary", |_, event| event["kind"] == "in_office");
+    assert_ne!(next, leads);
 }
 
 #[test]
