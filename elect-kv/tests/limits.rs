@@ -197,3 +197,36 @@ fn a_closed_standard_output_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn values_that_writes_return_take_bounded_memory() {
+    let (cluster, primary) = cluster_with("", None);
+    let value = vec![b'x'; 900_000];
+    let mut connection = cluster.connect(primary);
+    redis::cmd("SET").arg("big").arg(&value).exec(&mut connection).unwrap();
+    let before: Vec<_> = (0..3).map(|node| memory_of(cluster.process(node))).collect();
+    // Requests of a few bytes, each with a reply of 900 kB. Nobody takes any.
+    let mut get = redis::cmd("SET");
+    let requests = get.arg("big").arg("y").arg("NX").arg("GET").get_packed_command().repeat(300);
+    let mut takers: Vec<_> = (0..4).map(|_| connect(&cluster, primary)).collect();
+    for taker in &mut takers {
+        taker.write_all(&requests).unwrap();
+    }
+    assert_eq!(ask(&mut connect(&cluster, primary), "SET small 1"), "+OK\r\n");
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        for (node, before) in before.iter().enumerate() {
+            let now = memory_of(cluster.process(node));
+            assert!(now < before + (200 << 20), "node {node}: {before} {now}");
+        }
+    }
+    // Whoever takes them gets all of them, in order, and others get theirs.
+    let mut taken = vec![0; 300 * 900_011];
+    takers[0].read_exact(&mut taken).unwrap();
+    assert!(
+        taken.chunks(900_011).all(|reply| reply.starts_with(b"$900000\r\nx") && reply.ends_with(b"x\r\n"))
+    );
+    drop(takers);
+    let old: Vec<u8> = get.query(&mut connection).unwrap();
+    assert!(old == value);
+}

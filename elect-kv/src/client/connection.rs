@@ -19,6 +19,7 @@ use super::access::Access;
 use super::commands::Session;
 use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
+    no_reply_room,
 };
 use super::long_read::{self, is_long};
 use super::refusal::write_failed;
@@ -31,6 +32,7 @@ use super::write::{Write, parse_write, reply_to};
 use crate::node::input::WriteFailed;
 use crate::node::shared::Shared;
 use crate::node::writes::WriteResult;
+use crate::store::{Command, SetReply};
 
 /// Writes of one client that wait for a quorum together.
 const RUN_MAX: usize = 1024;
@@ -319,8 +321,7 @@ impl<'a> Connection<'a> {
             None => parse_write(&name, &words),
         };
         if let Ok(Some(write)) = write {
-            self.ask(write).await;
-            return Ok(());
+            return self.ask(write).await;
         }
         self.finish_writes().await;
         let reply = match write {
@@ -338,13 +339,33 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    async fn ask(&mut self, write: Write) {
+    async fn ask(&mut self, write: Write) -> io::Result<()> {
+        if matches!(write.command, Command::Set { reply: SetReply::Old, .. })
+            && !self.make_room_for_value().await?
+        {
+            self.put(no_reply_room());
+            return Ok(());
+        }
         let (writes, handle) = (&self.shared.writes, &self.shared.handle);
         let result = writes.ask(write.command.encode(), || handle.now()).await;
         self.waiting.push_back(Waiting { key: write.key, result });
         if self.waiting.len() >= RUN_MAX {
             self.finish_writes().await;
         }
+        Ok(())
+    }
+
+    /// A value comes with the reply, and how long it is shows only then: few of these writes are under way at a time. Whoever
+    /// waits for its turn holds nothing.
+    async fn make_room_for_value(&mut self) -> io::Result<bool> {
+        let limits = &self.shared.limits;
+        let bytes = REQUEST_BYTES_MAX.min(limits.output.hard);
+        if self.session.room.take(bytes, limits).is_ok() {
+            return Ok(true);
+        }
+        self.finish_writes().await;
+        self.flush().await?;
+        Ok(timeout(REQUEST_TIMEOUT, self.session.room.wait(bytes, limits)).await.is_ok())
     }
 
     /// Waits for the writes under way and puts their replies, in order.

@@ -130,6 +130,12 @@ impl Room {
         self.permits.is_some()
     }
 
+    /// Waits for room, of which it holds none.
+    pub(super) async fn wait(&mut self, bytes: usize, limits: &Limits) {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        *self = Self { bytes, permits: limits.replies.clone().acquire_many_owned(permits).await.ok() };
+    }
+
     /// Takes room for more bytes of a reply that is being made; what is too much becomes the reply instead.
     pub(super) fn take(&mut self, bytes: usize, limits: &Limits) -> Result<(), Reply> {
         self.bytes += bytes;
@@ -144,9 +150,7 @@ impl Room {
             return Ok(());
         }
         match limits.reply_room(self.bytes - held) {
-            None => Err(Reply::error(format!(
-                "OOM replies that clients have not taken yet hold all of {REPLY_BYTES_MAX} bytes: try again"
-            ))),
+            None => Err(no_reply_room()),
             Some(more) => {
                 match &mut self.permits {
                     Some(permits) => permits.merge(more),
@@ -156,6 +160,12 @@ impl Room {
             }
         }
     }
+}
+
+pub(super) fn no_reply_room() -> Reply {
+    Reply::error(format!(
+        "OOM replies that clients have not taken yet hold all of {REPLY_BYTES_MAX} bytes: try again"
+    ))
 }
 
 #[cfg(test)]
