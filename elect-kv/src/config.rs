@@ -21,7 +21,7 @@ pub use self::acknowledge::Acknowledge;
 use self::check::Check;
 pub use self::check::{ConfigFileError, Peer};
 pub use self::file::{Kind, NodeFile, PeerEntry};
-pub use self::output_limit::OutputLimit;
+pub use self::output_limit::{BacklogSize, OutputLimit};
 pub use self::secret::Secret;
 
 /// A file with every key, explained.

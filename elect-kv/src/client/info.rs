@@ -140,6 +140,7 @@ pub(super) fn config(shared: &Shared, subcommand: &str, patterns: &[Bytes]) -> R
         ("maxmemory-policy", "noeviction".to_owned()),
         ("port", listen.port().to_string()),
         ("proto-max-bulk-len", super::REQUEST_BYTES_MAX.to_string()),
+        ("repl-backlog-size", shared.settings.file.repl_backlog_size.0.to_string()),
         ("save", String::new()),
     ];
     let wanted =

@@ -57,7 +57,7 @@ pub(super) fn look_up(room: &mut Room, shared: &Shared, name: &str, arguments: &
     })
 }
 
-fn keys(room: &mut Room, shared: &Shared, view: &View<'_>, pattern: &[u8]) -> Result<Reply, StoreError> {
+fn keys(room: &mut Room, shared: &Shared, view: &View, pattern: &[u8]) -> Result<Reply, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let keys = view.keys_after(after.as_deref(), KEYS_AT_ONCE)?;
@@ -79,7 +79,7 @@ fn keys(room: &mut Room, shared: &Shared, view: &View<'_>, pattern: &[u8]) -> Re
 pub(super) fn read(
     shared: &Shared,
     key: Option<&[u8]>,
-    take: impl FnOnce(&View<'_>) -> Result<Reply, StoreError>,
+    take: impl FnOnce(&View) -> Result<Reply, StoreError>,
 ) -> Reply {
     let refused = |reason: Option<NotInOffice>| not_primary(shared, key, reason);
     let (Some(office), Some(store)) = (shared.office(), &shared.store) else { return refused(None) };

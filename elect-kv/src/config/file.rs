@@ -7,7 +7,7 @@ use elect_core::MemberKind;
 use serde::Deserialize;
 
 use super::acknowledge::Acknowledge;
-use super::output_limit::OutputLimit;
+use super::output_limit::{BacklogSize, OutputLimit};
 use super::secret::Secret;
 use crate::logging::LogFormat;
 
@@ -82,6 +82,9 @@ pub struct NodeFile {
     /// refused, and a client that leaves more than 64 KiB untaken for 60 s is closed.
     #[serde(default, alias = "client-output-buffer-limit")]
     pub client_output_buffer_limit: OutputLimit,
+    /// How much of the log is kept for followers that were away. Default `"64mb"`. Whoever lacks more is sent the state.
+    #[serde(default, alias = "repl-backlog-size")]
+    pub repl_backlog_size: BacklogSize,
     /// Whether plain TCP may leave this machine. Default false: such addresses are refused.
     #[serde(default)]
     pub allow_plaintext: bool,

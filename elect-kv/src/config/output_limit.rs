@@ -1,4 +1,4 @@
-//! `client-output-buffer-limit`, in redis' own words.
+//! `client-output-buffer-limit` and `repl-backlog-size`, in redis' own words.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -54,6 +54,26 @@ fn size(word: &str) -> Option<usize> {
         _ => return None,
     };
     digits.parse::<usize>().ok()?.checked_mul(unit)
+}
+
+/// How much of the log is kept for followers that were away, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BacklogSize(pub u64);
+
+impl Default for BacklogSize {
+    /// `64mb`.
+    fn default() -> Self {
+        Self(64 << 20)
+    }
+}
+
+impl<'de> Deserialize<'de> for BacklogSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes =
+            size(&String::deserialize(deserializer)?).filter(|bytes| (1 << 20..=1 << 40).contains(bytes));
+        let rule = "must be a size as in `64mb`, 1mb to 1048576mb";
+        bytes.map(|bytes| Self(bytes as u64)).ok_or_else(|| de::Error::custom(rule))
+    }
 }
 
 impl<'de> Deserialize<'de> for OutputLimit {

@@ -74,6 +74,7 @@ fn nonsense_is_refused_with_file_key_value_and_rule() {
             "\"10.0.0.1:7201\"",
             &["listen_replication = 10.0.0.1:7201", "allow_plaintext"],
         ),
+        ("heartbeat_ms = 20", "repl-backlog-size = \"1kb\"", &["repl-backlog-size", "1mb to"]),
         (
             "heartbeat_ms = 20",
             "client-output-buffer-limit = \"pubsub 1mb 1mb 1\"",

@@ -53,6 +53,8 @@ pub enum Kind {
     Standstill,
     /// Nobody serves as the primary, as far as this node knows; told again every ten seconds, with the reason.
     NoPrimary,
+    /// The applied state is sent to a node whose log ends before this one begins, or is received from such a node.
+    State,
     /// A connection to another node came up.
     #[serde(rename = "link")]
     LinkUp,

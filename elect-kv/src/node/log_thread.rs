@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender};
 use elect_core::{MemberKind, NodeId, Position};
@@ -17,6 +17,7 @@ use super::replicated::ReplicatedState;
 use super::shared::{Progress, Shared};
 use super::writes::Appended;
 use crate::config::{Acknowledge, Peer};
+use crate::event_log::Kind;
 use crate::replication::{Journal as _, Message, Output, WriteRefused};
 
 /// At most this many inputs make one batch; then it is written, synced and acknowledged.
@@ -24,6 +25,8 @@ const BATCH_MAX: usize = 4096;
 /// How soon it looks again at writes that a lease held up which was over at that moment. The elector tells of its end, or of a
 /// raised epoch; of one that was renewed just in time it tells nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often it is told how far a state has been received.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The thread's state.
 pub(super) struct LogThread {
@@ -36,6 +39,8 @@ pub(super) struct LogThread {
     pub(super) notes: Sender<Note>,
     pub(super) links: HashMap<NodeId, (u64, mpsc::Sender<Message>)>,
     pub(super) reported: Option<Position>,
+    /// When it was last told how far which state has been received.
+    pub(super) told: Option<(Position, Instant)>,
 }
 
 /// Why the thread ends.
@@ -88,6 +93,7 @@ impl LogThread {
         self.admit()?;
         self.sync()?;
         self.acknowledge();
+        self.drop_old()?;
         self.report();
         if self.shared.writes.is_drained() {
             self.tell(Note::Answered);
@@ -193,6 +199,9 @@ impl LogThread {
             Output::SourceLost { epoch } => self.tell(Note::SourceLost { epoch }),
             Output::OwnEntryCommitted(entry) => self.tell(Note::OwnEntryCommitted(entry)),
             Output::Rebuilt(entry) => self.tell(Note::Rebuilt(entry)),
+            Output::Sends { .. } | Output::Receives { .. } | Output::Installed { .. } => {
+                self.log_state(&output);
+            }
             Output::Diverged { shared, commit } => {
                 return Err(End::Failed(format!(
                     "the log of the leader shares only {shared} with this one, where entries up to {commit} are committed: \
@@ -270,6 +279,45 @@ impl LogThread {
     fn check_journal(&mut self) -> Result<(), End> {
         let failure = self.replicated.journal.take_failure();
         failure.map_or(Ok(()), |error| Err(End::Failed(error.to_string())))
+    }
+
+    /// Keeps the log within its budget. What is written for that is synced with the next batch.
+    fn drop_old(&mut self) -> Result<(), End> {
+        let ReplicatedState { replica, journal, .. } = &mut self.replicated;
+        let budget = self.shared.settings.file.repl_backlog_size.0;
+        let dropped = journal.drop_old(budget).map_err(|error| End::Failed(error.to_string()))?;
+        if let Some(begin) = dropped {
+            replica.on_dropped(begin);
+        }
+        Ok(())
+    }
+
+    /// One line when a state is sent, or begins to come, and now and then while it comes.
+    fn log_state(&mut self, output: &Output) {
+        let own = self.shared.settings.node();
+        let (peer, text) = match output {
+            Output::Sends { to, state, keys } => (
+                to,
+                format!(
+                    "{own} sends {to} the state at {state}, {keys} keys: the log begins after what {to} lacks"
+                ),
+            ),
+            Output::Receives { from, state, received, keys } => {
+                let is_news =
+                    |(told, at): (Position, Instant)| told != *state || at.elapsed() >= PROGRESS_INTERVAL;
+                if !self.told.is_none_or(is_news) {
+                    return;
+                }
+                self.told = Some((*state, Instant::now()));
+                (from, format!("{own} receives the state at {state} from {from}: {received} of {keys} keys"))
+            }
+            Output::Installed { from, state } => {
+                self.told = None;
+                (from, format!("{own} holds the state at {state} that {from} sent, and goes on from there"))
+            }
+            _ => return,
+        };
+        self.shared.log.tell(Kind::State, None, Some(*peer), &text);
     }
 
     /// Tells elector and clients how far the log is.

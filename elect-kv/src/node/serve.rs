@@ -160,6 +160,7 @@ impl Server {
                     notes: notes.clone(),
                     links: HashMap::new(),
                     reported: None,
+                    told: None,
                 };
                 let (name, panicked) = ("log", notes.clone());
                 start_thread(name, move || {

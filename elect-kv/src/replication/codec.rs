@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use elect_core::{Epoch, Position, Stamp};
 
-use super::message::{Entry, Message};
+use super::message::{Cursor, Entry, Message, Part};
 
 /// The longest message, in bytes. An append holds about 256 KiB, or one larger entry.
 pub const FRAME_BYTES_MAX: usize = 4 << 20;
@@ -23,6 +23,9 @@ pub enum DecodeError {
     /// A flag is neither 0 nor 1.
     #[error("a flag is {0}, it must be 0 or 1")]
     Flag(u8),
+    /// A part of a state is not what was sent.
+    #[error("the checksum of a part of a state is wrong")]
+    Checksum,
 }
 
 const FOLLOW: u8 = 1;
@@ -33,6 +36,9 @@ const PULLED: u8 = 5;
 const PULL_MISSED: u8 = 6;
 const PULL_LOST: u8 = 7;
 const REBUILT: u8 = 8;
+const BEHIND: u8 = 9;
+const FETCH: u8 = 10;
+const PART: u8 = 11;
 
 /// Appends the bytes of `message` to `out`.
 pub fn encode(message: &Message, out: &mut BytesMut) {
@@ -77,7 +83,46 @@ pub fn encode(message: &Message, out: &mut BytesMut) {
             begin(REBUILT, *stamp);
             put_position(out, *entry);
         }
+        Message::Behind { stamp, attempt } => {
+            begin(BEHIND, *stamp);
+            out.put_u64_le(*attempt);
+        }
+        Message::Fetch { stamp, attempt, from } => {
+            begin(FETCH, *stamp);
+            out.put_u64_le(*attempt);
+            put_cursor(out, from);
+        }
+        Message::Part { stamp, attempt, part } => {
+            begin(PART, *stamp);
+            out.put_u64_le(*attempt);
+            put_part(out, part);
+        }
     }
+}
+
+fn put_cursor(out: &mut BytesMut, cursor: &Cursor) {
+    put_position(out, cursor.state);
+    put_bytes(out, &cursor.after);
+}
+
+/// The checksum of what follows it comes first.
+fn put_part(out: &mut BytesMut, part: &Part) {
+    let start = out.len();
+    out.put_u32_le(0);
+    out.put_u64_le(part.keys);
+    out.put_u8(u8::from(part.is_last));
+    put_cursor(out, &part.from);
+    for (key, value) in &part.pairs {
+        put_bytes(out, key);
+        put_bytes(out, value);
+    }
+    let checksum = crc32fast::hash(&out[start + 4..]);
+    out[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
+    out.put_u32_le(u32::try_from(bytes.len()).expect("keys, values and commands are far shorter than 4 GiB"));
+    out.put_slice(bytes);
 }
 
 fn put_position(out: &mut BytesMut, position: Position) {
@@ -88,9 +133,7 @@ fn put_position(out: &mut BytesMut, position: Position) {
 fn put_entries(out: &mut BytesMut, entries: &[Entry]) {
     for entry in entries {
         out.put_u64_le(entry.epoch.number());
-        let length = u32::try_from(entry.command.len()).expect("commands are far shorter than 4 GiB");
-        out.put_u32_le(length);
-        out.put_slice(&entry.command);
+        put_bytes(out, &entry.command);
     }
 }
 
@@ -116,6 +159,9 @@ pub fn decode(mut bytes: Bytes) -> Result<Message, DecodeError> {
         PULL_MISSED => Message::PullMissed { stamp, shared: position_of(bytes)? },
         PULL_LOST => Message::PullLost { stamp },
         REBUILT => Message::Rebuilt { stamp, entry: position_of(bytes)? },
+        BEHIND => Message::Behind { stamp, attempt: u64_of(bytes)? },
+        FETCH => Message::Fetch { stamp, attempt: u64_of(bytes)?, from: cursor_of(bytes)? },
+        PART => Message::Part { stamp, attempt: u64_of(bytes)?, part: part_of(bytes)? },
         other => return Err(DecodeError::Kind(other)),
     };
     if bytes.has_remaining() { Err(DecodeError::Trailing(bytes.remaining())) } else { Ok(message) }
@@ -123,6 +169,10 @@ pub fn decode(mut bytes: Bytes) -> Result<Message, DecodeError> {
 
 fn u8_of(bytes: &mut Bytes) -> Result<u8, DecodeError> {
     bytes.try_get_u8().map_err(|_| DecodeError::Truncated)
+}
+
+fn u32_of(bytes: &mut Bytes) -> Result<u32, DecodeError> {
+    bytes.try_get_u32_le().map_err(|_| DecodeError::Truncated)
 }
 
 fn u64_of(bytes: &mut Bytes) -> Result<u64, DecodeError> {
@@ -144,14 +194,30 @@ fn position_of(bytes: &mut Bytes) -> Result<Position, DecodeError> {
 fn entries_of(bytes: &mut Bytes) -> Result<Vec<Entry>, DecodeError> {
     let mut entries = Vec::new();
     while bytes.has_remaining() {
-        let epoch = Epoch::new(u64_of(bytes)?);
-        let length = bytes.try_get_u32_le().map_err(|_| DecodeError::Truncated)? as usize;
-        if length > bytes.remaining() {
-            return Err(DecodeError::Truncated);
-        }
-        entries.push(Entry { epoch, command: bytes.split_to(length) });
+        entries.push(Entry { epoch: Epoch::new(u64_of(bytes)?), command: bytes_of(bytes)? });
     }
     Ok(entries)
+}
+
+fn bytes_of(bytes: &mut Bytes) -> Result<Bytes, DecodeError> {
+    let length = u32_of(bytes)? as usize;
+    if length > bytes.remaining() { Err(DecodeError::Truncated) } else { Ok(bytes.split_to(length)) }
+}
+
+fn cursor_of(bytes: &mut Bytes) -> Result<Cursor, DecodeError> {
+    Ok(Cursor { state: position_of(bytes)?, after: bytes_of(bytes)? })
+}
+
+fn part_of(bytes: &mut Bytes) -> Result<Part, DecodeError> {
+    if u32_of(bytes)? != crc32fast::hash(bytes) {
+        return Err(DecodeError::Checksum);
+    }
+    let (keys, is_last, from) = (u64_of(bytes)?, flag_of(bytes)?, cursor_of(bytes)?);
+    let mut pairs = Vec::new();
+    while bytes.has_remaining() {
+        pairs.push((bytes_of(bytes)?, bytes_of(bytes)?));
+    }
+    Ok(Part { from, pairs, keys, is_last })
 }
 
 #[cfg(test)]
@@ -170,10 +236,23 @@ mod tests {
         proptest::collection::vec(entry, 0..5)
     }
 
+    fn part() -> impl Strategy<Value = Part> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from);
+        let pairs = proptest::collection::vec((bytes(), bytes()), 0..5);
+        (position(), bytes(), pairs, any::<(u64, bool)>()).prop_map(
+            |(state, after, pairs, (keys, is_last))| Part {
+                from: Cursor { state, after },
+                pairs,
+                keys,
+                is_last,
+            },
+        )
+    }
+
     fn message() -> impl Strategy<Value = Message> {
         let stamp = any::<u64>().prop_map(|epoch| Stamp::received(Epoch::new(epoch)));
-        (0_u8..8, stamp, any::<(u64, u64, bool)>(), position(), position(), entries()).prop_map(
-            |(kind, stamp, (one, two, intact), last, other, entries)| match kind {
+        (0_u8..11, stamp, any::<(u64, u64, bool)>(), position(), position(), entries(), part()).prop_map(
+            |(kind, stamp, (one, two, intact), last, other, entries, part)| match kind {
                 0 => Message::Follow { stamp, attempt: one, last, intact },
                 1 => Message::Append { stamp, attempt: one, prev: last, entries, commit: two },
                 2 => Message::Ack { stamp, matched: one },
@@ -181,6 +260,9 @@ mod tests {
                 4 => Message::Pulled { stamp, after: last, entries },
                 5 => Message::PullMissed { stamp, shared: last },
                 6 => Message::PullLost { stamp },
+                7 => Message::Behind { stamp, attempt: one },
+                8 => Message::Fetch { stamp, attempt: one, from: part.from },
+                9 => Message::Part { stamp, attempt: one, part },
                 _ => Message::Rebuilt { stamp, entry: last },
             },
         )
@@ -195,7 +277,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_decodes_encodes_to_the_same_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..120), kind in 0_u8..10) {
+        fn whatever_decodes_encodes_to_the_same_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..120), kind in 0_u8..12) {
             let bytes = Bytes::from([vec![kind], bytes].concat());
             if let Ok(message) = decode(bytes.clone()) {
                 let mut again = BytesMut::new();
@@ -208,7 +290,7 @@ mod tests {
     #[test]
     fn broken_bytes_are_refused() {
         assert_eq!(decode(Bytes::new()), Err(DecodeError::Truncated));
-        assert_eq!(decode(Bytes::from_static(&[9; 9])), Err(DecodeError::Kind(9)));
+        assert_eq!(decode(Bytes::from_static(&[12; 9])), Err(DecodeError::Kind(12)));
         assert_eq!(
             decode(Bytes::from_static(&[PULL_LOST, 0, 0, 0, 0, 0, 0, 0, 0, 5])),
             Err(DecodeError::Trailing(1))

@@ -4,12 +4,14 @@ use elect_core::{Fenced, NodeId, Position, Stamp};
 
 use super::journal::{Journal, WriteRefused};
 use super::message::{Entry, Message, are_lawful};
-use super::replica::{Output, Replica, Role};
+use super::output::Output;
+use super::replica::{Replica, Role};
 
 impl Replica {
     /// Asks the leader to go on after `last`. What answers an earlier question is dropped from now on.
     pub(super) fn ask(&mut self, last: Position) {
         let Role::Follower(follower) = &mut self.role else { return };
+        self.fetch = None;
         self.attempts += 1;
         follower.ask(self.attempts);
         let (leader, stamp) = (follower.leader(), follower.stamp());
@@ -33,7 +35,16 @@ impl Replica {
             return;
         }
         if !self.history.holds(prev) {
-            self.ask(self.history.shared_at_most(prev));
+            let matched = follower.matched();
+            match self.history.shared_at_most(prev) {
+                Some(shared) => self.ask(shared),
+                // What was dropped here is committed, so that a leader's log holds it: this one goes on before it only in
+                // a message that was overtaken.
+                None if matched < self.history.begin().offset => {
+                    self.put(Output::Diverged { shared: prev, commit: self.commit });
+                }
+                None => {}
+            }
             return;
         }
         // An append without new entries still carries a commit: the fence is asked all the same.
@@ -47,6 +58,7 @@ impl Replica {
                 let matched = prev.offset + entries.len() as u64;
                 follower.on_written(stamp, matched);
                 self.commit = self.commit.max(commit.min(matched));
+                self.forget_received(journal);
             }
             Err(WriteRefused::Fenced(Fenced::Ahead { .. })) => follower.on_missed(),
             Err(_) => {}
@@ -75,7 +87,10 @@ impl Replica {
         let message = if self.durable < want.offset || !self.history.holds(want) {
             Message::PullLost { stamp }
         } else if !self.history.holds(after) {
-            Message::PullMissed { stamp, shared: self.history.shared_at_most(after) }
+            match self.history.shared_at_most(after) {
+                Some(shared) => Message::PullMissed { stamp, shared },
+                None => Message::Behind { stamp, attempt: 0 },
+            }
         } else {
             let entries = journal.read(after.offset, want.offset, self.config.message_bytes);
             if entries.is_empty() {

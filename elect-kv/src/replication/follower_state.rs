@@ -37,6 +37,11 @@ impl FollowerState {
         self.leader == leader && self.epoch == epoch && !self.missed
     }
 
+    /// The own log equals the leader's up to here.
+    pub(super) fn matched(&self) -> u64 {
+        self.matched
+    }
+
     /// From now on only answers to this question count.
     pub(super) fn ask(&mut self, attempt: u64) {
         self.attempt = attempt;

@@ -5,9 +5,12 @@ use elect_core::{Epoch, Position};
 /// The epochs of a log, as spans: enough to find where two logs diverge without reading an entry.
 ///
 /// Offsets begin at 1; position [`Position::EMPTY`] lies before the first entry and is part of every log.
-/// Epochs never fall along a log.
+/// Epochs never fall along a log. What is applied may be dropped from its beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
+    /// The last entry that was dropped: the log held it, and everything before it.
+    begin: Position,
+    /// The first one begins with the first entry after `begin`.
     spans: Vec<Span>,
     last: u64,
 }
@@ -24,46 +27,65 @@ impl History {
         Self::default()
     }
 
-    /// The history of a stored log: the first offset of each epoch, in order, and the last offset. `None` if they
-    /// cannot belong to one log.
-    pub fn restore(spans: impl IntoIterator<Item = (u64, Epoch)>, last: u64) -> Option<Self> {
+    /// The history of a log from which everything up to `begin` was dropped, and nothing follows.
+    pub fn after(begin: Position) -> Self {
+        Self { begin, spans: Vec::new(), last: begin.offset }
+    }
+
+    /// The history of a stored log: the last entry that was dropped, the first offset of each epoch after it, in order,
+    /// and the last offset. `None` if they cannot belong to one log.
+    pub fn restore(
+        begin: Position,
+        spans: impl IntoIterator<Item = (u64, Epoch)>,
+        last: u64,
+    ) -> Option<Self> {
         let spans: Vec<_> = spans.into_iter().map(|(first, epoch)| Span { epoch, first }).collect();
         let rises = spans.is_sorted_by(|a, b| a.first < b.first && a.epoch < b.epoch);
-        let begins = spans.first().map_or(last == 0, |span| span.first == 1);
+        let follows = |span: &Span| span.first == begin.offset + 1 && span.epoch >= begin.epoch;
+        let begins = spans.first().map_or(last == begin.offset, follows);
         let ends = spans.last().is_none_or(|span| span.first <= last);
-        (rises && begins && ends).then_some(Self { spans, last })
+        (rises && begins && ends).then_some(Self { begin, spans, last })
+    }
+
+    /// The last entry that was dropped.
+    pub fn begin(&self) -> Position {
+        self.begin
     }
 
     /// The last entry.
     pub fn last(&self) -> Position {
-        self.position(self.last).unwrap_or(Position::EMPTY)
+        self.position(self.last).unwrap_or(self.begin)
     }
 
-    /// The position at `offset`, `None` beyond the end.
+    /// The position at `offset`, `None` before the begin and beyond the end.
     pub fn position(&self, offset: u64) -> Option<Position> {
-        if offset == 0 {
-            return Some(Position::EMPTY);
+        if offset == self.begin.offset {
+            return Some(self.begin);
         }
-        if offset > self.last {
+        if !(self.begin.offset..=self.last).contains(&offset) {
             return None;
         }
         let after = self.spans.partition_point(|span| span.first <= offset);
         Some(Position::new(self.spans[after - 1].epoch, offset))
     }
 
-    /// Whether this log holds that very entry, and so everything before it.
+    /// Whether this log holds that very entry, or dropped it as its last one, and so holds everything before it or did.
     pub fn holds(&self, position: Position) -> bool {
         self.position(position.offset) == Some(position)
     }
 
     /// The last entry here that another log may share, if that log holds `other`: its epoch and offset are
-    /// at most those of `other`. Exactly `other` if it is here.
+    /// at most those of `other`. Exactly `other` if it is here; `None` if whatever both share was dropped.
     ///
-    /// Two logs that ask each other in turn reach their common point: each answer lowers epoch or offset.
-    pub fn shared_at_most(&self, other: Position) -> Position {
+    /// Two logs that ask each other in turn reach their common point: each answer lowers epoch or offset. No answer is
+    /// below it, so that `None` means that it lies before the begin, too.
+    pub fn shared_at_most(&self, other: Position) -> Option<Position> {
+        if other.epoch < self.begin.epoch {
+            return None;
+        }
         let spans = self.spans.partition_point(|span| span.epoch <= other.epoch);
         let end = self.spans.get(spans).map_or(self.last, |above| above.first - 1);
-        self.position(end.min(other.offset)).unwrap_or(Position::EMPTY)
+        self.position(end.min(other.offset))
     }
 
     /// Appends one entry.
@@ -77,6 +99,14 @@ impl History {
         if epoch > last || self.spans.is_empty() {
             self.spans.push(Span { epoch, first: self.last });
         }
+    }
+
+    /// Drops everything up to `begin`, an entry of this log.
+    pub fn drop_through(&mut self, begin: Position) {
+        let next = self.position(begin.offset + 1);
+        self.spans.retain(|span| span.first > begin.offset + 1);
+        self.spans.splice(0..0, next.map(|next| Span { epoch: next.epoch, first: next.offset }));
+        self.begin = begin;
     }
 
     /// Cuts everything after `keep`.
@@ -127,9 +157,9 @@ mod tests {
     fn a_longer_fork_shares_only_what_lies_before_it() {
         let deposed = history(&[1, 1, 2, 2, 2, 2, 2, 2]);
         let leader = history(&[1, 1, 3]);
-        assert_eq!(leader.shared_at_most(deposed.last()), at(1, 2));
-        assert_eq!(deposed.shared_at_most(leader.last()), at(2, 3));
-        assert_eq!(leader.shared_at_most(at(2, 3)), at(1, 2));
+        assert_eq!(leader.shared_at_most(deposed.last()), Some(at(1, 2)));
+        assert_eq!(deposed.shared_at_most(leader.last()), Some(at(2, 3)));
+        assert_eq!(leader.shared_at_most(at(2, 3)), Some(at(1, 2)));
     }
 
     fn logs() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
@@ -154,26 +184,55 @@ mod tests {
     }
 
     proptest! {
+        /// The left one asks, and has dropped a part of what both share; the right one has dropped any part.
         #[test]
-        fn two_logs_find_their_common_point_by_asking_in_turn((left, right) in logs()) {
+        fn two_logs_find_their_common_point_by_asking_in_turn(
+            (left, right) in logs(),
+            (dropped_left, dropped_right) in (0_u64..40, 0_u64..40),
+        ) {
             let common = left.iter().zip(&right).take_while(|(a, b)| a == b).count() as u64;
-            let (left, right) = (history(&left), history(&right));
+            let (mut left, mut right) = (history(&left), history(&right));
+            left.drop_through(left.position(dropped_left.min(common)).unwrap());
+            right.drop_through(right.position(dropped_right.min(right.last)).unwrap());
             let mut asked = left.last();
             let mut turns = 0;
             let found = loop {
-                let answer = right.shared_at_most(asked);
+                let Some(answer) = right.shared_at_most(asked) else { break None };
                 if left.holds(answer) {
-                    break answer;
+                    break Some(answer);
                 }
-                let next = left.shared_at_most(answer);
+                let next = left.shared_at_most(answer).expect("the left one has dropped what is shared only");
                 prop_assert!(next < asked, "each turn lowers the question");
                 asked = next;
                 turns += 1;
             };
             prop_assert!(turns <= 26);
-            prop_assert!(found.offset <= common);
-            // Never further back than the epochs force: the entry found is the last one of its span that is shared.
-            prop_assert!(left.holds(found) && right.holds(found));
+            match found {
+                None => prop_assert!(common < right.begin().offset, "the common point is dropped"),
+                Some(found) => {
+                    prop_assert!(found.offset <= common);
+                    // Never further back than the epochs force: the entry found is the last one of its span that is shared.
+                    prop_assert!(left.holds(found) && right.holds(found));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_dropped_is_forgotten_and_the_rest_is_not((log, _) in logs(), dropped in 0_u64..40) {
+            let whole = history(&log);
+            let mut rest = whole.clone();
+            let begin = whole.position(dropped.min(whole.last)).unwrap();
+            rest.drop_through(begin);
+            prop_assert_eq!(rest.begin(), begin);
+            for at in 0..=whole.last + 1 {
+                prop_assert_eq!(rest.position(at), whole.position(at).filter(|_| at >= begin.offset));
+            }
+            let spans = rest.spans.iter().map(|span| (span.first, span.epoch));
+            prop_assert_eq!(History::restore(begin, spans, rest.last), Some(rest.clone()));
+            rest.cut(begin.offset);
+            prop_assert_eq!(&rest, &History::after(begin));
+            rest.append(Epoch::new(99));
+            prop_assert_eq!(rest.last(), at(99, begin.offset + 1));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The log that a replica writes, as it needs it.
+//! The storage of a replica, as it needs it.
 
-use elect_core::{Fenced, Position, Stamp};
+use bytes::Bytes;
+use elect_core::{Fenced, NodeId, Position, Stamp};
 
-use super::message::Entry;
+use super::message::{Cursor, Entry, Part};
 
-/// The log that a replica writes, behind the node's fence.
+/// The log that a replica writes, behind the node's fence, and the state that is applied.
 pub trait Journal {
     /// Under `stamp`, through [`Fence::apply`](elect_core::Fence::apply): cuts everything after `keep`, which the
     /// log holds, and appends `entries`. Both or neither. Not yet durable.
@@ -16,6 +17,24 @@ pub trait Journal {
 
     /// [`Fence::ack`](elect_core::Fence::ack): the last act before an acknowledgement.
     fn ack(&self, stamp: Stamp) -> Result<(), Fenced>;
+
+    /// What follows `from` in the state that is being sent to `to`, about `bytes_max` bytes of it. If that is another
+    /// one, or none: the first part of the state as it is applied now, at `now`. `None` after a failure.
+    fn part(&mut self, to: NodeId, now: Position, from: &Cursor, bytes_max: usize) -> Option<Part>;
+
+    /// `to` needs no state any more.
+    fn sent(&mut self, to: NodeId);
+
+    /// Keeps a part of a state beside log and state; `anew`: the first one, and what came before is dropped. How many keys
+    /// have come, `None` after a failure. Not yet durable.
+    fn receive(&mut self, anew: bool, pairs: &[(Bytes, Bytes)]) -> Option<u64>;
+
+    /// Under `stamp`, like [`write`](Self::write): what was received is the whole state after `state`, and takes the place
+    /// of log and state. Both or neither, and durable.
+    fn install(&mut self, stamp: Stamp, state: Position) -> Result<(), WriteRefused>;
+
+    /// What was received is not needed.
+    fn forget_received(&mut self);
 }
 
 /// Why nothing was written.

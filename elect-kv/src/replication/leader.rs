@@ -6,7 +6,8 @@ use elect_core::{NodeId, Position, Source, Stamp};
 use super::journal::{Journal, WriteRefused};
 use super::leader_state::Progress;
 use super::message::{Entry, Message, are_lawful};
-use super::replica::{Follow, Output, Replica, Role};
+use super::output::Output;
+use super::replica::{Follow, Replica, Role};
 
 impl Replica {
     pub(super) fn append(
@@ -57,6 +58,10 @@ impl Replica {
             return;
         }
         let stamp = leader.stamp();
+        let Some(prev) = self.history.shared_at_most(follow.last) else {
+            return self.leave_behind(from, follow.attempt);
+        };
+        journal.sent(from);
         let rebuilds_with = if follow.intact {
             None
         } else {
@@ -64,7 +69,6 @@ impl Replica {
             self.append(stamp, vec![Bytes::new()], journal).ok()
         };
         let voter = self.config.peers.iter().any(|peer| peer.id == from && peer.counts);
-        let prev = self.history.shared_at_most(follow.last);
         let counts = voter && follow.intact;
         let progress = Progress::new(follow.attempt, prev.offset + 1, counts, rebuilds_with);
         let Role::Leader(leader) = &mut self.role else { return };
@@ -73,6 +77,14 @@ impl Replica {
         if rebuilds_with.is_some() {
             self.pump_all(journal);
         }
+    }
+
+    /// What follows this follower's log was dropped: it asks again once it has taken the state.
+    fn leave_behind(&mut self, peer: NodeId, attempt: u64) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.forget(peer);
+        let stamp = leader.stamp();
+        self.send(peer, Message::Behind { stamp, attempt });
     }
 
     pub(super) fn on_ack(&mut self, from: NodeId, stamp: Stamp, matched: u64, journal: &mut impl Journal) {
@@ -98,8 +110,12 @@ impl Replica {
         let commit = self.commit;
         let Role::Leader(leader) = &mut self.role else { return };
         let stamp = leader.stamp();
-        if let Some(entry) = leader.follower_mut(peer).and_then(|progress| progress.take_rebuilt(commit)) {
-            let entry = self.history.position(entry).expect("committed entries are in the log");
+        let history = &self.history;
+        let proof = leader.follower_mut(peer).and_then(|progress| {
+            // Any later one that both hold will do: the one that was written for it may have been dropped.
+            history.position(progress.rebuilt(commit)?).inspect(|_| progress.on_rebuilt())
+        });
+        if let Some(entry) = proof {
             self.send(peer, Message::Rebuilt { stamp, entry });
         }
     }
@@ -153,7 +169,11 @@ impl Replica {
         let stamp = leader.stamp();
         let Some(progress) = leader.follower_mut(peer) else { return false };
         let next = progress.next();
-        let prev = self.history.position(next - 1).expect("sent from the own log");
+        let Some(prev) = self.history.position(next - 1) else {
+            let attempt = progress.attempt();
+            self.leave_behind(peer, attempt);
+            return false;
+        };
         let entries = if next <= last { journal.read(prev.offset, last, bytes_max) } else { Vec::new() };
         if next <= last && entries.is_empty() {
             return false; // The storage failed: the host is about to stop.
@@ -162,6 +182,15 @@ impl Replica {
         let attempt = progress.attempt();
         self.send(peer, Message::Append { stamp, attempt, prev, entries, commit });
         true
+    }
+
+    /// Asks the source for what follows the last entry that both may share.
+    pub(super) fn pull_from_shared(&mut self, other: Position) {
+        match self.history.shared_at_most(other) {
+            Some(shared) => self.pull(shared),
+            // What was dropped here is committed: the source holds it, or has lost it.
+            None => self.put(Output::Diverged { shared: other, commit: self.commit }),
+        }
     }
 
     /// Asks the source for what follows `after`.
@@ -174,7 +203,7 @@ impl Replica {
     }
 
     /// The source of this pull, if `from` and `stamp` answer it.
-    fn source_of(&self, from: NodeId, stamp: Stamp) -> Option<Source> {
+    pub(super) fn source_of(&self, from: NodeId, stamp: Stamp) -> Option<Source> {
         let Role::Leader(leader) = &self.role else { return None };
         leader.source().filter(|source| source.peer == from && leader.stamp() == stamp)
     }
@@ -194,7 +223,9 @@ impl Replica {
         if !self.history.holds(after) || entries.is_empty() || !are_lawful(after, &entries, stamp) {
             return;
         }
-        if self.merge(stamp, after, &entries, journal).is_ok() && !self.history.holds(source.position) {
+        let merged = self.merge(stamp, after, &entries, journal).is_ok();
+        self.forget_received(journal);
+        if merged && !self.history.holds(source.position) {
             let reached = after.offset + entries.len() as u64;
             self.pull(self.history.position(reached).expect("just merged"));
         }
@@ -202,7 +233,7 @@ impl Replica {
 
     pub(super) fn on_pull_missed(&mut self, from: NodeId, stamp: Stamp, shared: Position) {
         if self.source_of(from, stamp).is_some() {
-            self.pull(self.history.shared_at_most(shared));
+            self.pull_from_shared(shared);
         }
     }
 

@@ -90,9 +90,16 @@ impl Progress {
         }
     }
 
-    /// The entry that proves the follower's storage rebuilt, once, when it is committed and held there.
-    pub(super) fn take_rebuilt(&mut self, commit: u64) -> Option<u64> {
-        self.rebuilds_with.take_if(|entry| *entry <= commit && *entry <= self.acked)
+    /// The last entry that proves the follower's storage rebuilt: committed, held there, and not before the one that was
+    /// written for it.
+    pub(super) fn rebuilt(&self, commit: u64) -> Option<u64> {
+        let held = commit.min(self.acked);
+        self.rebuilds_with.filter(|entry| *entry <= held).map(|_| held)
+    }
+
+    /// It is told so, once.
+    pub(super) fn on_rebuilt(&mut self) {
+        self.rebuilds_with = None;
     }
 }
 

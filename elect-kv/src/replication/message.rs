@@ -12,6 +12,28 @@ pub struct Entry {
     pub command: Bytes,
 }
 
+/// How far a state was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last entry that is applied to the state; [`Position::EMPTY`] for none in particular.
+    pub state: Position,
+    /// The last key that was received; empty before the first.
+    pub after: Bytes,
+}
+
+/// A part of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it follows.
+    pub from: Cursor,
+    /// Keys and values, in the order of the keys.
+    pub pairs: Vec<(Bytes, Bytes)>,
+    /// How many keys the whole state has.
+    pub keys: u64,
+    /// Whether nothing follows.
+    pub is_last: bool,
+}
+
 /// What replicas tell each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -83,6 +105,31 @@ pub enum Message {
         stamp: Stamp,
         /// The entry.
         entry: Position,
+    },
+    /// Leader to follower, source to winner: what follows your log is not in mine any more: take my state first.
+    Behind {
+        /// The leadership that is followed, or asked.
+        stamp: Stamp,
+        /// The question of the follower that this answers; zero to a winner.
+        attempt: u64,
+    },
+    /// To whoever said so: send me your state, from here on.
+    Fetch {
+        /// The leadership that is followed, or asks.
+        stamp: Stamp,
+        /// Counts these requests: what answers an earlier one is dropped.
+        attempt: u64,
+        /// What was received of it.
+        from: Cursor,
+    },
+    /// The answer.
+    Part {
+        /// The leadership of the request.
+        stamp: Stamp,
+        /// The request.
+        attempt: u64,
+        /// What follows; the first part of another state, if the one that was begun is gone.
+        part: Part,
     },
 }
 

@@ -17,8 +17,12 @@
 //!
 //! A winner that is behind a voter of its quorum pulls first (`Pull`, `Pulled`) and sends no data until it
 //! holds what that voter's accept reported.
+//!
+//! The host drops what is applied from the beginning of the log. Whose log ends before that is sent the state
+//! (`Behind`, `Fetch`, `Part`).
 
 mod codec;
+mod fetch;
 mod follower;
 mod follower_state;
 mod history;
@@ -26,12 +30,15 @@ mod journal;
 mod leader;
 mod leader_state;
 mod message;
+mod output;
 mod replica;
 #[cfg(test)]
 mod simulation;
+mod transfer;
 
 pub use codec::{DecodeError, FRAME_BYTES_MAX, decode, encode};
 pub use history::History;
 pub use journal::{Journal, WriteRefused};
-pub use message::{Entry, Message};
-pub use replica::{Output, Replica, ReplicaConfig, ReplicaPeer};
+pub use message::{Cursor, Entry, Message, Part};
+pub use output::Output;
+pub use replica::{Replica, ReplicaConfig, ReplicaPeer};

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use elect_core::{Epoch, NodeId, Position, Source, Stamp};
 
+use super::fetch::Fetch;
 use super::follower_state::FollowerState;
 use super::history::History;
 use super::journal::{Journal, WriteRefused};
 use super::leader_state::LeaderState;
-use super::message::{Entry, Message};
+use super::message::{Cursor, Entry, Message};
+use super::output::Output;
 
 /// Who takes part.
 #[derive(Clone, Debug)]
@@ -39,43 +41,6 @@ pub struct ReplicaPeer {
     pub counts: bool,
 }
 
-/// What an input brought about, in the order in which it must be carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this; it may be lost together with the connection.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        message: Message,
-    },
-    /// Everything up to here is committed and durable here: apply it, answer the clients that wait for it.
-    Committed(u64),
-    /// The winner of `epoch` holds all that an earlier leader may have acknowledged.
-    CaughtUp {
-        /// The epoch won.
-        epoch: Epoch,
-        /// What to report to the elector.
-        held: Position,
-    },
-    /// The source of `epoch` is unreachable or no longer has what it reported.
-    SourceLost {
-        /// The epoch won.
-        epoch: Epoch,
-    },
-    /// The leader's own entry is committed.
-    OwnEntryCommitted(Position),
-    /// A replaced storage holds everything up to this entry.
-    Rebuilt(Position),
-    /// A leader's log contradicts what is committed here: nothing was cut, and the node must stop.
-    Diverged {
-        /// The last entry that both logs share.
-        shared: Position,
-        /// Committed here.
-        commit: u64,
-    },
-}
-
 /// One node's part in replication: give it inputs, then carry out what [`take_output`](Self::take_output) returns.
 ///
 /// Written entries become durable by the host's sync, which it reports with [`on_synced`](Self::on_synced) after each
@@ -89,12 +54,16 @@ pub struct Replica {
     /// Everything up to here is on a write quorum, as far as this node knows.
     pub(super) commit: u64,
     /// What the host was told to apply: the lower of both.
-    applicable: u64,
+    pub(super) applicable: u64,
     pub(super) links: BTreeSet<NodeId>,
     pub(super) role: Role,
     /// Questions of followers that adopted an epoch before this node learned that it leads it.
     pub(super) early: BTreeMap<NodeId, Follow>,
     pub(super) attempts: u64,
+    /// What is asked for of another node's state.
+    pub(super) fetch: Option<Fetch>,
+    /// How far it was received, for whoever is asked next.
+    pub(super) received: Cursor,
     output: Vec<Output>,
 }
 
@@ -119,10 +88,10 @@ impl Replica {
     /// A replica whose log, all of it durable, has this history, applied up to `applied`.
     ///
     /// # Panics
-    /// If more was applied than the log holds.
+    /// If what was applied is neither in the log nor its begin.
     pub fn new(config: ReplicaConfig, history: History, applied: u64) -> Self {
         let durable = history.last().offset;
-        assert!(applied <= durable, "applied up to {applied}, but the log ends at {durable}");
+        assert!(history.position(applied).is_some(), "applied up to {applied}, which the log does not hold");
         Self {
             config,
             history,
@@ -133,6 +102,8 @@ impl Replica {
             role: Role::Idle,
             early: BTreeMap::new(),
             attempts: 0,
+            fetch: None,
+            received: Cursor::default(),
             output: Vec::new(),
         }
     }
@@ -144,7 +115,7 @@ impl Replica {
 
     /// The last durable entry.
     pub fn durable(&self) -> Position {
-        self.history.position(self.durable).unwrap_or(Position::EMPTY)
+        self.history.position(self.durable).unwrap_or(self.history.begin())
     }
 
     /// The last written entry.
@@ -178,11 +149,13 @@ impl Replica {
 
     /// This node neither leads nor follows.
     pub fn stand_aside(&mut self) {
+        self.fetch = None;
         self.role = Role::Idle;
     }
 
     /// This node won `epoch`; `source` holds more than its own log.
     pub fn elected(&mut self, epoch: Epoch, source: Option<Source>) {
+        self.fetch = None;
         self.role = Role::Leader(LeaderState::new(epoch, source));
         let Some(source) = source else {
             let held = self.durable();
@@ -191,7 +164,7 @@ impl Replica {
         };
         self.check_caught_up();
         if !self.history.holds(source.position) {
-            self.pull(self.history.shared_at_most(source.position));
+            self.pull_from_shared(source.position);
         }
     }
 
@@ -237,7 +210,7 @@ impl Replica {
                 if let Some(source) = leader.source()
                     && source.peer == peer
                 {
-                    self.pull(self.history.shared_at_most(source.position));
+                    self.pull_from_shared(source.position);
                 }
             }
             Role::Follower(_) | Role::Idle => {}
@@ -248,6 +221,7 @@ impl Replica {
     pub fn on_down(&mut self, peer: NodeId) {
         self.links.remove(&peer);
         self.early.remove(&peer);
+        self.fetch.take_if(|fetch| fetch.is_from(peer));
         if let Role::Leader(leader) = &mut self.role
             && leader.forget(peer)
         {
@@ -274,6 +248,11 @@ impl Replica {
             Message::PullMissed { stamp, shared } => self.on_pull_missed(from, stamp, shared),
             Message::PullLost { stamp } => self.on_pull_lost(from, stamp),
             Message::Rebuilt { stamp, entry } => self.on_rebuilt(from, stamp, entry),
+            Message::Behind { stamp, attempt } => self.on_behind(from, stamp, attempt, journal),
+            Message::Fetch { stamp, attempt, from: cursor } => {
+                self.on_fetch(from, stamp, attempt, &cursor, journal);
+            }
+            Message::Part { stamp, attempt, part } => self.on_part(from, stamp, attempt, &part, journal),
         }
         self.publish();
     }

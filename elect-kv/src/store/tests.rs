@@ -1,12 +1,14 @@
+mod bounded;
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use elect_core::{Elector, Fence, Fenced, Floor, Gate, Log, Raise, Stamp, Time};
+use elect_core::{Elector, Epoch, Fence, Fenced, Floor, Gate, Log, Raise, Stamp, Time};
 use elect_harness::{Collected, MemoryStore, builder};
 
 use super::*;
-use crate::replication::{Journal, WriteRefused};
+use crate::replication::{Entry, Journal, WriteRefused};
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -146,7 +148,7 @@ fn a_reopened_store_holds_what_was_written() {
 fn reads_are_bounded_but_never_empty() {
     let (_dir, store) = store();
     store.write(Position::EMPTY, 0, &vec![entry(1, &set("a", "x")); 5]).unwrap();
-    let one = 8 + entry(1, &set("a", "x")).command.len();
+    let one = entry(1, &set("a", "x")).command.len();
     assert_eq!(store.read(0, 5, 0).unwrap().len(), 1);
     assert_eq!(store.read(1, 5, 3 * one).unwrap().len(), 3);
     assert_eq!(store.read(3, 4, 9 * one).unwrap().len(), 1);

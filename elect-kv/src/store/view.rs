@@ -1,67 +1,93 @@
 //! The applied state as it was at one moment.
 
-use bytes::Bytes;
-use fjall::{Readable, Snapshot};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 
-use super::{APPLIED, Store, StoreError, counts, data_key};
+use bytes::Bytes;
+use fjall::{Keyspace, Readable, Snapshot};
+
+use super::layout::{APPLIED, counts, data_after, data_key};
+use super::{Store, StoreError, engine_failed};
 
 /// The applied state at one moment: a batch of entries is in it as a whole, or not at all. Read and drop it: what it
 /// shows is kept on disk for as long as it lives.
-pub struct View<'a> {
-    store: &'a Store,
+pub struct View {
+    path: Arc<Path>,
+    space: Keyspace,
     snapshot: Snapshot,
 }
 
-impl std::fmt::Debug for View<'_> {
+impl std::fmt::Debug for View {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").field("store", self.store).finish_non_exhaustive()
+        f.debug_struct("View").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 impl Store {
     /// The applied state at this moment.
-    pub fn view(&self) -> View<'_> {
-        View { store: self, snapshot: self.database.snapshot() }
+    pub fn view(&self) -> View {
+        let space = self.space.read().unwrap_or_else(PoisonError::into_inner);
+        View { path: self.path.clone(), space: space.clone(), snapshot: self.database.snapshot() }
     }
 }
 
-impl View<'_> {
+impl View {
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let value = self.snapshot.get(&self.store.data, data_key(key));
-        let value = value.map_err(|error| self.store.failed(error))?;
+        let value = self.snapshot.get(&self.space, data_key(key)).map_err(|error| self.failed(error))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
     /// Whether there is such a key.
     pub fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
-        let found = self.snapshot.contains_key(&self.store.data, data_key(key));
-        found.map_err(|error| self.store.failed(error))
+        self.snapshot.contains_key(&self.space, data_key(key)).map_err(|error| self.failed(error))
     }
 
     /// How long the value of a key is, in bytes.
     pub fn length(&self, key: &[u8]) -> Result<Option<u32>, StoreError> {
-        let length = self.snapshot.size_of(&self.store.data, data_key(key));
-        length.map_err(|error| self.store.failed(error))
+        self.snapshot.size_of(&self.space, data_key(key)).map_err(|error| self.failed(error))
     }
 
     /// How many keys there are.
     pub fn keys(&self) -> Result<u64, StoreError> {
-        let applied = self.snapshot.get(&self.store.meta, APPLIED);
-        let applied = applied.map_err(|error| self.store.failed(error))?;
-        counts(applied.as_deref())
-            .map(|(_, keys)| keys)
-            .ok_or_else(|| self.store.damaged("`applied` is not 16 bytes"))
+        let applied = self.snapshot.get(&self.space, APPLIED).map_err(|error| self.failed(error))?;
+        let counts = applied.as_deref().and_then(counts);
+        counts.map(|(_, keys)| keys).ok_or_else(|| StoreError::Damaged {
+            path: self.path.to_path_buf(),
+            what: "`applied` is not 16 bytes".into(),
+        })
     }
 
     /// Up to `count` keys after `after`, in order.
     pub fn keys_after(&self, after: Option<&[u8]>, count: usize) -> Result<Vec<Bytes>, StoreError> {
-        // The key that follows immediately has one more zero byte.
-        let start = after.map_or_else(|| data_key(&[]), |key| [&data_key(key)[..], &[0]].concat());
-        let keys = self.snapshot.range(&self.store.data, start..).take(count).map(|guard| {
-            let key = guard.key().map_err(|error| self.store.failed(error))?;
+        let after = after.map(data_key).unwrap_or_default();
+        let keys = self.snapshot.range(&self.space, data_after(&after)).take(count).map(|guard| {
+            let key = guard.key().map_err(|error| self.failed(error))?;
             Ok(Bytes::copy_from_slice(&key[1..]))
         });
         keys.collect()
+    }
+
+    /// What follows `after`, the key that the part before ended with, or nothing: as much as fits into `bytes_max`, but at
+    /// least one pair; and whether that is all.
+    pub(super) fn part(
+        &self,
+        after: &[u8],
+        bytes_max: usize,
+    ) -> Result<(Vec<(Bytes, Bytes)>, bool), StoreError> {
+        let (mut pairs, mut bytes) = (Vec::new(), 0);
+        for guard in self.snapshot.range(&self.space, data_after(after)) {
+            let (key, value) = guard.into_inner().map_err(|error| self.failed(error))?;
+            bytes += key.len() + value.len();
+            if bytes > bytes_max && !pairs.is_empty() {
+                return Ok((pairs, false));
+            }
+            pairs.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
+        }
+        Ok((pairs, true))
+    }
+
+    fn failed(&self, error: fjall::Error) -> StoreError {
+        engine_failed(&self.path, error)
     }
 }

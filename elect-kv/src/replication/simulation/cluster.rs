@@ -6,7 +6,7 @@ use bytes::Bytes;
 use elect_core::{Epoch, NodeId, Position, Source, Stamp};
 
 use super::Mutant;
-use super::disk::Disk;
+use super::disk::{Disk, State, apply};
 use crate::replication::{Entry, History, Journal, Message, Output, Replica, ReplicaConfig, ReplicaPeer};
 
 /// What the elector tells a host, delivered late.
@@ -21,8 +21,6 @@ pub(super) enum ElectorEvent {
 pub(super) struct Host {
     pub(super) replica: Option<Replica>,
     pub(super) disk: Disk,
-    pub(super) applied: u64,
-    pub(super) applied_at_sync: u64,
     pub(super) elector_events: VecDeque<ElectorEvent>,
     /// The epoch whose data this node may write or is about to, and whether it is in office.
     pub(super) leads: Option<(Epoch, bool)>,
@@ -41,6 +39,8 @@ pub(super) struct Cluster {
     pub(super) committed: BTreeMap<u64, Entry>,
     pub(super) writes: u64,
     pub(super) mutant: Mutant,
+    /// Crashes of nodes that had received a part of a state.
+    pub(super) half_received: usize,
     pub(super) broken: Option<String>,
 }
 
@@ -57,8 +57,6 @@ impl Cluster {
         let host = || Host {
             replica: None,
             disk: Disk::new(mutant),
-            applied: 0,
-            applied_at_sync: 0,
             elector_events: VecDeque::new(),
             leads: None,
             waiting: BTreeMap::new(),
@@ -72,6 +70,7 @@ impl Cluster {
             committed: BTreeMap::new(),
             writes: 0,
             mutant,
+            half_received: 0,
             broken: None,
         };
         for node in 0..nodes {
@@ -98,11 +97,12 @@ impl Cluster {
             message_bytes: 2,
         };
         let host = &mut self.hosts[node];
-        let mut history = History::new();
-        for entry in &host.disk.log {
+        let content = &host.disk.content;
+        let mut history = History::after(content.begin);
+        for entry in &content.log {
             history.append(entry.epoch);
         }
-        host.replica = Some(Replica::new(config, history, host.applied));
+        host.replica = Some(Replica::new(config, history, content.applied));
     }
 
     pub(super) fn crash(&mut self, node: usize, survives: usize) {
@@ -110,8 +110,8 @@ impl Cluster {
             self.disconnect(node, peer);
         }
         let host = &mut self.hosts[node];
+        self.half_received += usize::from(!host.disk.received.is_empty());
         host.disk.crash(survives);
-        host.applied = host.applied_at_sync;
         host.replica = None;
         host.elector_events.clear();
         host.leads = None;
@@ -163,7 +163,11 @@ impl Cluster {
                     self.carry_out(node, more);
                 }
                 Output::OwnEntryCommitted(entry) => self.enters_office(node, entry),
-                Output::SourceLost { .. } | Output::Rebuilt(_) => {}
+                Output::Installed { .. } => self.check_state(node),
+                Output::SourceLost { .. }
+                | Output::Rebuilt(_)
+                | Output::Sends { .. }
+                | Output::Receives { .. } => {}
                 Output::Diverged { shared, commit } => {
                     self.broken = Some(format!("{node}: committed up to {commit}, shared only {shared}"));
                 }
@@ -173,14 +177,17 @@ impl Cluster {
 
     pub(super) fn committed(&mut self, node: usize, offset: u64) {
         let host = &mut self.hosts[node];
-        for at in host.applied + 1..=offset {
-            let entry = host.disk.log[usize::try_from(at).unwrap() - 1].clone();
+        for at in host.disk.content.applied + 1..=offset {
+            let Some(entry) = host.disk.content.entry(at).cloned() else {
+                self.broken = Some(format!("{node} lacks entry {at} before it is applied"));
+                return;
+            };
             let known = self.committed.entry(at).or_insert_with(|| entry.clone());
             if *known != entry {
                 self.broken = Some(format!("offset {at}: {node} commits {entry:?}, another {known:?}"));
             }
         }
-        host.applied = offset;
+        host.disk.apply(offset);
         let Some((epoch, _)) = host.leads else { return };
         let answered: Vec<_> =
             host.waiting.range(..=offset).map(|(at, entry)| (*at, entry.clone())).collect();
@@ -195,18 +202,76 @@ impl Cluster {
     pub(super) fn enters_office(&mut self, node: usize, entry: Position) {
         let host = &mut self.hosts[node];
         host.leads = Some((entry.epoch, true));
-        for (at, entry) in &self.acknowledged {
-            if host.disk.log.get(usize::try_from(*at).unwrap() - 1) != Some(entry) {
-                self.broken =
-                    Some(format!("{node} enters office without the acknowledged {entry:?} at {at}"));
+        if let Some((at, entry)) = self.acknowledged.iter().find(|(at, entry)| !self.holds(node, **at, entry))
+        {
+            self.broken = Some(format!("{node} enters office without the acknowledged {entry:?} at {at}"));
+        }
+        self.check_state(node);
+    }
+
+    /// Whether a node's log holds an entry, or its state does and nothing else.
+    pub(super) fn holds(&self, node: usize, at: u64, entry: &Entry) -> bool {
+        let content = &self.hosts[node].disk.content;
+        if at > content.begin.offset {
+            return content.entry(at) == Some(entry);
+        }
+        content.applied >= content.begin.offset && self.committed.get(&at) == Some(entry)
+    }
+
+    /// A state is what the committed entries make of it, up to what is applied.
+    pub(super) fn check_state(&mut self, node: usize) {
+        let content = &self.hosts[node].disk.content;
+        let mut expected = State::new();
+        for at in 1..=content.applied {
+            match self.committed.get(&at) {
+                Some(entry) => apply(&mut expected, at, entry),
+                None => self.broken = Some(format!("{node} has applied {at}, which is not committed")),
             }
+        }
+        if content.state != expected {
+            let (applied, state) = (content.applied, &content.state);
+            self.broken = Some(format!("{node} at {applied}: {state:?}, but committed is {expected:?}"));
+        }
+    }
+
+    /// A node is away while the others are well, go on, and drop what it lacks; then one of them is back in touch with it.
+    fn leave_behind(&mut self, node: usize, back: usize) {
+        let others: Vec<_> = (0..self.hosts.len()).filter(|other| *other != node).collect();
+        for &other in &others {
+            self.disconnect(node, other);
+            if self.hosts[other].replica.is_none() {
+                self.start(other);
+            }
+        }
+        for (one, other) in others.iter().flat_map(|one| others.iter().map(move |other| (*one, *other))) {
+            self.connect(one, other);
+        }
+        let leads = |host: &usize| self.hosts[*host].leads.is_some_and(|(_, in_office)| in_office);
+        let leader = others.iter().copied().find(leads).unwrap_or_else(|| {
+            self.elect(others[0], !(1 << node));
+            others[0]
+        });
+        for _ in 0..4 {
+            self.write(leader);
+            self.run_once();
+        }
+        for &other in &others {
+            self.drop_old(other, (back % 4 * 100) as u64);
+        }
+        self.connect(node, others[back % others.len()]);
+    }
+
+    /// The log's begin moves, as the host decides.
+    pub(super) fn drop_old(&mut self, node: usize, count: u64) {
+        let host = &mut self.hosts[node];
+        if let (Some(replica), Some(begin)) = (&mut host.replica, host.disk.drop_old(count)) {
+            replica.on_dropped(begin);
         }
     }
 
     pub(super) fn sync(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.disk.sync();
-        host.applied_at_sync = host.applied;
         self.with(node, Replica::on_synced);
     }
 
@@ -254,6 +319,8 @@ impl Cluster {
                     link.push_front(last);
                 }
             }
+            105..=112 => self.drop_old(a, other.into()),
+            113..=115 => self.leave_behind(a, mask),
             _ => {}
         }
     }
@@ -307,10 +374,15 @@ impl Cluster {
         self.broken = Some("the replicas never stop sending".into());
     }
 
-    pub(super) fn logs(&self) -> BTreeSet<Vec<u64>> {
-        self.hosts
-            .iter()
-            .map(|host| host.disk.log.iter().map(|entry| entry.epoch.number()).collect())
-            .collect()
+    /// The different logs, each as its end and the epochs of what no node has dropped.
+    pub(super) fn logs(&self) -> BTreeSet<(Position, Vec<Option<u64>>)> {
+        let contents = || self.hosts.iter().map(|host| &host.disk.content);
+        let begin = contents().map(|content| content.begin.offset).max().unwrap_or(0);
+        let log = |content: &super::disk::Content| {
+            let epochs =
+                (begin + 1..=content.last()).map(|at| content.entry(at).map(|entry| entry.epoch.number()));
+            (content.position(content.last()), epochs.collect())
+        };
+        contents().map(log).collect()
     }
 }

@@ -23,13 +23,12 @@ impl Cluster {
             let host = &mut self.hosts[voter];
             host.disk.floor = epoch;
             host.disk.kept = None;
-            let position = host.disk.position(host.disk.durable);
+            let position = host.disk.durable;
             if voter != candidate && best.is_none_or(|best| exceeds(position, best.position)) {
                 best = Some(Source { peer: name(voter), position });
             }
         }
-        let disk = &self.hosts[candidate].disk;
-        let own = disk.position(disk.durable);
+        let own = self.hosts[candidate].disk.durable;
         let source = best.filter(|best| exceeds(best.position, own) && self.mutant != Mutant::NoCatchUp);
         self.winners.insert(epoch, candidate);
         for voter in voters {
@@ -60,7 +59,7 @@ impl Cluster {
             let host = &mut self.hosts[voter];
             host.disk.floor = epoch;
             host.disk.kept = (voter != leader).then_some(old);
-            let position = host.disk.position(host.disk.durable);
+            let position = host.disk.durable;
             if voter != leader && best.is_none_or(|best| position > best.position) {
                 best = Some(Source { peer: name(voter), position });
             }
@@ -68,8 +67,8 @@ impl Cluster {
                 host.elector_events.push_back(ElectorEvent::Follow(name(leader), epoch));
             }
         }
-        let disk = &self.hosts[leader].disk;
-        let source = best.filter(|best| best.position > disk.position(disk.durable));
+        let own = self.hosts[leader].disk.durable;
+        let source = best.filter(|best| best.position > own);
         self.winners.insert(epoch, leader);
         let event =
             if in_office { ElectorEvent::Raised(epoch) } else { ElectorEvent::Elected(epoch, source) };

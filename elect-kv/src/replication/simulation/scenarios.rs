@@ -26,7 +26,7 @@ fn node_a_with(epochs: &[u64], c_counts: bool) -> (Replica, Disk) {
     let mut disk = Disk::new(Mutant::None);
     let mut history = History::new();
     for epoch in epochs.iter().copied().map(Epoch::new) {
-        disk.log.push(Entry { epoch, command: Bytes::from_static(b"old") });
+        disk.content.log.push(Entry { epoch, command: Bytes::from_static(b"old") });
         history.append(epoch);
         disk.floor = epoch;
     }
@@ -185,7 +185,7 @@ fn a_winner_pulls_across_a_fork_and_begins_with_what_the_accept_reported() {
         a.on_synced(&mut disk);
     }
     assert_eq!(caught_up, [Output::CaughtUp { epoch: Epoch::new(4), held: at(3, 4) }]);
-    assert_eq!(disk.log.iter().map(|entry| entry.epoch.number()).collect::<Vec<_>>(), [1, 1, 3, 3]);
+    assert_eq!(disk.content.log.iter().map(|entry| entry.epoch.number()).collect::<Vec<_>>(), [1, 1, 3, 3]);
 }
 
 /// Acknowledgements of the old epoch do not count after a re-offer, and do not hold the window shut either.
@@ -260,13 +260,16 @@ fn deposed_longer_fork_is_cut_and_nothing_acknowledged_with_it() {
     cluster.run_until_quiet();
     cluster.write(1);
     cluster.run_until_quiet();
-    assert!(cluster.hosts[0].disk.log.len() > cluster.hosts[1].disk.log.len(), "the fork is longer");
+    assert!(
+        cluster.hosts[0].disk.content.log.len() > cluster.hosts[1].disk.content.log.len(),
+        "the fork is longer"
+    );
     cluster.adopt(0);
     cluster.connect(0, 1);
     cluster.connect(0, 2);
     cluster.run_until_quiet();
     assert_eq!(cluster.logs().len(), 1);
-    assert_eq!(cluster.hosts[0].disk.log, cluster.hosts[1].disk.log);
+    assert_eq!(cluster.hosts[0].disk.content.log, cluster.hosts[1].disk.content.log);
     assert_eq!(cluster.acknowledged.len(), 2);
     assert_eq!(cluster.broken, None);
 }
