@@ -92,12 +92,9 @@ impl Scene {
             let link = links.into_iter().find(|link| link.peer == id("a")).unwrap();
             assert!(!link.outbound.is_up, "it was let in: {link:?}");
             said = link.outbound.reason.filter(|reason| reason != "it was not dialled yet");
-            said.is_some()
+            // So does the explanation; between the two the next attempt may have come to something else.
+            said.as_ref().is_some_and(|said| handle.explain().unwrap().to_string().contains(said))
         });
-        assert!(
-            handle.explain().unwrap().to_string().contains(&said.clone().unwrap()),
-            "explain says it, too"
-        );
         handle.shutdown().unwrap();
         said.unwrap()
     }
