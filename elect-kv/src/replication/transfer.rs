@@ -23,6 +23,8 @@
 //! - *A state is older than what is held*: from a delayed message, or a leader that was deposed. It is taken through the
 //!   fence, as an answer to the last request, only above everything that is committed here; what is committed here shares
 //!   its place with the leader's log, so that a leader that dropped what is shared has dropped all that is committed here.
+//! - *A state of a later epoch makes a winner of an earlier one forget that it was passed by.* It is not taken: a winner ends
+//!   where its source does, and a follower's leader has nothing of a later epoch.
 //! - *A fork survives beyond the state's end*, since a deposed primary's log was longer. Nothing of the old log is kept.
 //! - *What is dropped is not applied yet*, or is lost with a crash that the drop survives. Only what is applied is dropped,
 //!   after it in the same journal.
@@ -93,6 +95,17 @@ impl Replica {
             return;
         }
         let state = part.from.state;
+        if state.epoch > stamp.epoch() {
+            // This node has won, and its source belongs to a later leader by now: what it reported is not to be had.
+            self.fetch = None;
+            self.on_pull_lost(from, stamp);
+            return;
+        }
+        if state.offset <= self.commit && self.is_shared(state) && matches!(self.role, Role::Follower(_)) {
+            // A question that reached its leader twice was answered by entries, too, and those were here first.
+            self.forget_received(journal);
+            return self.ask(self.history.last());
+        }
         if state.offset <= self.commit {
             self.put(Output::Diverged { shared: state, commit: self.commit });
             return;
@@ -110,6 +123,11 @@ impl Replica {
             self.forget_received(journal);
             self.fetch(from, stamp);
         }
+    }
+
+    /// Whether this log holds the last entry of that state, or dropped it long ago.
+    fn is_shared(&self, state: Position) -> bool {
+        self.history.holds(state) || state.offset < self.history.begin().offset
     }
 
     /// The state is whole: it takes the place of log and state.

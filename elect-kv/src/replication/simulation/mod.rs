@@ -109,6 +109,30 @@ fn bent_rules_are_noticed() {
     }
 }
 
+/// A winner that was passed by asks its source, which belongs to a later leader by now, for its state.
+#[test]
+fn a_winner_takes_no_state_of_a_later_epoch() {
+    let steps = [(113, 234, 9), (92, 33, 10), (70, 136, 0), (113, 42, 4), (113, 29, 0)];
+    let cluster = run(3, &steps, Mutant::None).unwrap();
+    assert_eq!(cluster.logs().len(), 1);
+}
+
+/// A question that is repeated on the way is answered by entries first, and then, since those are dropped, by a state.
+#[test]
+fn a_state_that_is_held_already_is_no_contradiction() {
+    let steps = [
+        (113, 114, 1),
+        (113, 235, 0),
+        (113, 74, 1),
+        (113, 115, 92),
+        (101, 89, 6),
+        (0, 24, 76),
+        (105, 76, 2),
+        (113, 137, 0),
+    ];
+    assert_eq!(run(5, &steps, Mutant::None).unwrap().logs().len(), 1);
+}
+
 /// What was to be tried was tried.
 #[test]
 fn states_are_sent_and_receivers_crash() {
