@@ -90,7 +90,7 @@ impl Node {
         let began = Instant::now();
         let mut command = Command::new(&self.binary);
         let process = command
-            .args(["serve", "--log", "off", "--config"])
+            .args(["serve", "--log-level", "off", "--config"])
             .arg(self.config())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
