@@ -202,7 +202,8 @@ impl Host {
     fn on_line(&self, line: String) -> Fallible<()> {
         let mut state = self.state();
         let Way::Office(office) = &state.way else {
-            return Err(format!("{:?} leads", self.node.leader().map(|known| known.node)).into());
+            let leader = self.node.leader().map_or("nobody".into(), |known| known.node.to_string());
+            return Err(format!("{leader} leads").into());
         };
         if line == "?" {
             // Acknowledged state first, the lease after it.

@@ -254,7 +254,7 @@ fn a_primary_that_ends_in_order_answers_what_was_typed_and_hands_over() {
     group.hear("acknowledgement", |_, line| (line == "acknowledged: one more").then_some(()));
     let refused = 3 - primary - next;
     group.type_line(refused, "one for a follower");
-    let named = format!("Some({}) leads", NAMES[next]);
+    let named = format!("refused: {} leads", NAMES[next]);
     group.hear("refusal", |node, line| (node == refused && line.contains(&named)).then_some(()));
 }
 
