@@ -19,7 +19,7 @@ use super::access::Access;
 use super::commands::Session;
 use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
-    no_reply_room,
+    VALUES_BYTES_MAX, no_reply_room,
 };
 use super::long_read::{self, is_long};
 use super::refusal::write_failed;
@@ -360,7 +360,8 @@ impl<'a> Connection<'a> {
     async fn make_room_for_value(&mut self) -> io::Result<bool> {
         let limits = &self.shared.limits;
         let bytes = REQUEST_BYTES_MAX.min(limits.output.hard);
-        if self.session.room.take(bytes, limits).is_ok() {
+        // Some clients that take nothing leave room for those that do.
+        if self.session.room.bytes() < VALUES_BYTES_MAX && self.session.room.take(bytes, limits).is_ok() {
             return Ok(true);
         }
         self.finish_writes().await;

@@ -27,6 +27,8 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const LONG_REQUEST_PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of replies over all clients that are longer than that.
 const REPLY_BYTES_MAX: usize = 64 << 20;
+/// What one client may hold of that for values that its writes return, before it has taken them.
+pub(super) const VALUES_BYTES_MAX: usize = REPLY_BYTES_MAX / 8;
 /// Bytes of what is queued between `MULTI` and `EXEC`, over all clients.
 const QUEUED_BYTES_MAX: usize = 16 << 20;
 /// Reads that run beside the clients' threads at the same time.
@@ -125,6 +127,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// How much is taken.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether it counts among what all clients hold.
     pub(super) fn is_held(&self) -> bool {
         self.permits.is_some()
