@@ -51,6 +51,8 @@ impl Scene {
             (leader, epoch)
         };
         cluster.wait_for_follower(1 - leader, leader);
+        // At a first boot `c` may have stood above the leader, which has then raised its epoch.
+        let epoch = cluster.handle(leader).lease().map_or(epoch, |lease| lease.epoch);
         let mut scene = Self { cluster, authority, leader, epoch, since: Vec::new(), started: 0 };
         scene.since = scene.links_between();
         scene
