@@ -4,9 +4,12 @@
 mod cluster;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use cluster::{Cluster, elect_kv};
 use serde_json::Value;
@@ -20,36 +23,26 @@ fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
     line.unwrap_or_else(|| panic!("no row for {name}: {table}")).split_whitespace().collect()
 }
 
-/// Waits until `elect-kv status` has this exit code, for as long as the cluster needs to settle.
-fn status(cluster: &Cluster, code: i32) -> String {
-    let deadline = Instant::now() + cluster::BOUND;
-    loop {
+/// Waits until `elect-kv status` has this exit code.
+fn status(cluster: &mut Cluster, code: i32) -> String {
+    cluster.until("exit code", |cluster| {
         let output = elect_kv(&["status"], &cluster.config(0));
-        if output.status.code() == Some(code) {
-            return text(&output);
-        }
-        assert!(Instant::now() < deadline, "{output:?}");
-    }
+        if output.status.code() == Some(code) { Ok(text(&output)) } else { Err(format!("{output:?}")) }
+    })
 }
 
 #[test]
 fn one_table_shows_all_nodes_and_what_is_wrong() {
     let mut cluster = Cluster::new();
-    let none = status(&cluster, 4);
+    let none = status(&mut cluster, 4);
     assert!(none.contains("no node answers") && none.contains("Connection refused"), "{none}");
     cluster.start_all();
     let primary = cluster.wait_primary();
     cluster.ask::<()>(primary, &["SET", "key", "value"]).unwrap();
     let followers = [(primary + 1) % 3, (primary + 2) % 3];
-    // One of them may not have the write yet.
-    let until = Instant::now() + cluster::BOUND;
-    let table = loop {
-        let table = status(&cluster, 0);
-        let is_level = |follower: &usize| row(&table, cluster.name(*follower))[5..7] == ["0", "2/2"];
-        if followers.iter().all(is_level) || Instant::now() > until {
-            break table;
-        }
-    };
+    let bound = cluster::BOUND.as_millis().to_string();
+    assert_eq!(cluster.ask::<i64>(primary, &["WAIT", "2", &bound]).unwrap(), 2);
+    let table = status(&mut cluster, 0);
     let name = cluster.name(primary);
     let words = row(&table, name);
     assert_eq!(words[1..3], ["voter", "primary"], "{table}");
@@ -63,10 +56,10 @@ fn one_table_shows_all_nodes_and_what_is_wrong() {
     let stop = Command::new("kill").args(["-STOP", &cluster.process(gone).to_string()]).status().unwrap();
     assert!(stop.success());
     let began = Instant::now();
-    let table = status(&cluster, 3);
+    let table = status(&mut cluster, 3);
     assert!(table.contains("no answer within 2 s") && began.elapsed() < cluster::BOUND, "{table}");
     cluster.kill(gone);
-    let table = status(&cluster, 3);
+    let table = status(&mut cluster, 3);
     assert_eq!(row(&table, cluster.name(gone))[1..4], ["–", "no", "answer"], "{table}");
     assert!(table.contains(&format!("{name} says: {}: not sent to", cluster.name(gone))), "{table}");
 
@@ -89,7 +82,7 @@ fn office_is_handed_over_and_failover_paused_from_a_command_line() {
     }
     cluster.start_all();
     let primary = cluster.wait_primary();
-    status(&cluster, 0);
+    status(&mut cluster, 0);
     let target = cluster.name((primary + 1) % 3);
     // From any node's file: the primary is found.
     let config = cluster.config((primary + 2) % 3);
@@ -106,7 +99,7 @@ fn office_is_handed_over_and_failover_paused_from_a_command_line() {
         text(&done),
         format!("{target} serves as the primary in place of {}\n", cluster.name(primary))
     );
-    status(&cluster, 0);
+    status(&mut cluster, 0);
     let refused = elect_kv(&["handover", target], &config);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused).contains(&format!("{target} already leads")), "{refused:?}");
@@ -157,6 +150,42 @@ fn a_configuration_is_checked_without_a_start() {
     assert!(!text(&good).contains("note:"), "{good:?}");
 }
 
+/// What comes into a file, and into the next one of that name. Ends with its value.
+struct Tail {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Tail {
+    fn of(path: &Path) -> Self {
+        let mut process = Command::new("tail");
+        let process = process.args(["-n", "+1", "-F"]).arg(path).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = process.spawn().unwrap();
+        let (out, (told, lines)) = (BufReader::new(process.stdout.take().unwrap()), channel());
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
+        Self { process, lines }
+    }
+
+    fn wait(&mut self, words: &str) -> String {
+        let deadline = Instant::now() + cluster::BOUND;
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(words) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no {words} in {seen:#?}");
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// A node that nobody votes for says so, and why; its file of events is opened again; it ends when it is told to.
 #[test]
 fn the_log_says_why_there_is_no_primary_and_signals_are_heard() {
@@ -164,39 +193,27 @@ fn the_log_says_why_there_is_no_primary_and_signals_are_heard() {
     cluster.configure(0, "log_format = \"json\"");
     let (log, events) = (cluster.config(0).with_extension("log"), cluster.config(0).with_extension("events"));
     let file = fs::File::create(&log).unwrap();
-    let (rotated, lines) =
-        (events.with_extension("1"), |path: &_| fs::read_to_string(path).unwrap_or_default());
+    let rotated = events.with_extension("1");
+    let (mut told, mut logged) = (Tail::of(&events), Tail::of(&log));
     cluster.start_with(0, |command| {
         *command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
         command.args(["serve", "--events"]).arg(&events).arg("--config").stderr(Stdio::from(file));
     });
-    let deadline = Instant::now() + cluster::BOUND;
-    let until = |what: &dyn Fn() -> bool, text: &str| {
-        while !what() {
-            assert!(Instant::now() < deadline, "{text}: {}", lines(&log));
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    until(&|| lines(&events).contains("\"started\""), "it starts");
+    told.wait("\"started\"");
     fs::rename(&events, &rotated).unwrap();
     let signal =
         |name: &str| Command::new("kill").arg(name).arg(cluster.process(0).to_string()).status().unwrap();
     assert!(signal("-HUP").success());
-    until(&|| lines(&events).contains("no primary for 10 s"), "a line after ten seconds");
-    assert!(!lines(&rotated).contains("no primary"));
-    let logged = lines(&log);
-    let line: Value = logged
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .find(|line: &Value| line["kind"] == "no_primary")
-        .unwrap();
+    told.wait("no primary for 10 s");
+    assert!(!fs::read_to_string(&rotated).unwrap().contains("no primary"));
+    let line: Value = serde_json::from_str(&logged.wait("\"no_primary\"")).unwrap();
     assert_eq!((&line["level"], &line["node"]), (&"WARN".into(), &"a".into()));
     let (message, timestamp) = (line["message"].as_str().unwrap(), line["timestamp"].as_str().unwrap());
     assert!(message.contains("only 1 of the 2 voting members it needs are connected"), "{message}");
     // 2026-11-30T20:14:21.123+01:00
     assert!(timestamp.len() == 29 && timestamp[23..].contains(':'), "{timestamp}");
     assert!(cluster.terminate(0).success());
-    assert!(lines(&log).contains("a ends in good order"), "{}", lines(&log));
+    logged.wait("a ends in good order");
 }
 
 /// systemd's `Type=notify`: a node alone votes, though nobody leads.

@@ -3,10 +3,7 @@
 #[expect(dead_code, reason = "each file of tests uses a part of it")]
 mod cluster;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::ops::Range;
 
 use cluster::Cluster;
 
@@ -16,19 +13,14 @@ fn value(number: u64) -> String {
     format!("{number:0VALUE_BYTES$}")
 }
 
-/// Writes one key after another from `first` on, until it is told to end or refused. How many were acknowledged.
-fn write_on(mut connection: redis::Connection, first: u64, ends: Arc<AtomicBool>) -> JoinHandle<u64> {
-    std::thread::spawn(move || {
-        let mut next = first;
-        while !ends.load(Ordering::SeqCst) {
-            let mut set = redis::cmd("SET");
-            if set.arg(format!("key-{next}")).arg(value(next)).exec(&mut connection).is_err() {
-                break;
-            }
-            next += 1;
-        }
-        next - first
-    })
+/// Writes one key after another until one is refused. How many were acknowledged.
+fn write(connection: &mut redis::Connection, mut numbers: Range<u64>) -> u64 {
+    let first = numbers.start;
+    let refused = numbers.find(|number| {
+        let mut set = redis::cmd("SET");
+        set.arg(format!("key-{number}")).arg(value(*number)).exec(connection).is_err()
+    });
+    refused.unwrap_or(numbers.end) - first
 }
 
 /// Waits until `node` tells of a state in these words.
@@ -52,15 +44,10 @@ fn a_follower_that_was_away_for_too_long_is_sent_the_state_under_writes_and_lead
     let first = cluster.wait_primary();
     let away = 1 - first;
     cluster.kill(away);
-    let ends = Arc::new(AtomicBool::new(false));
-    let before = write_on(cluster.connect(first), 0, ends.clone());
-    while cluster.ask::<u64>(first, &["DBSIZE"]).unwrap() < 600 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    ends.store(true, Ordering::SeqCst);
-    let written = before.join().unwrap();
-    let ends = Arc::new(AtomicBool::new(false));
-    let meanwhile = write_on(cluster.connect(first), written, ends);
+    let written = write(&mut cluster.connect(first), 0..600);
+    assert_eq!(written, 600);
+    let mut connection = cluster.connect(first);
+    let meanwhile = std::thread::spawn(move || write(&mut connection, written..u64::MAX));
 
     // Killed while it receives, it begins again, and is what it was until it has all of it.
     cluster.start(away);

@@ -199,16 +199,32 @@ impl Cluster {
     ) -> (usize, Value) {
         let deadline = Instant::now() + BOUND;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok((node, event)) => {
-                    self.seen.push((node, event.clone()));
-                    if is_it(node, &event) {
-                        return (node, event);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("no {what} within {BOUND:?}: {:#?}", self.seen),
-                Err(RecvTimeoutError::Disconnected) => unreachable!("the cluster holds a sender"),
+            let (node, event) = self.next(deadline, what);
+            if is_it(node, &event) {
+                return (node, event);
             }
+        }
+    }
+
+    fn next(&mut self, deadline: Instant, awaited: &str) -> (usize, Value) {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                line
+            }
+            Err(RecvTimeoutError::Timeout) => panic!("no {awaited} within {BOUND:?}: {:#?}", self.seen),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("the cluster holds a sender"),
+        }
+    }
+
+    /// Waits until something holds: looks now, and again after each event. What a node tells of is so by then.
+    pub(crate) fn until<T>(&mut self, what: &str, mut holds: impl FnMut(&Self) -> Result<T, String>) -> T {
+        let deadline = Instant::now() + BOUND;
+        loop {
+            match holds(self) {
+                Ok(found) => return found,
+                Err(missing) => self.next(deadline, &format!("{what} ({missing})")),
+            };
         }
     }
 
