@@ -4,22 +4,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpListener as StdListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::time::timeout;
 
 use super::access::Access;
 use super::commands::Session;
 use super::limits::{
-    FREE_BYTES, LONG_REQUEST_PAUSE, Limits, OPERATOR_TIMEOUT, OPERATORS_MAX, REQUEST_TIMEOUT, Room,
-    VALUES_BYTES_MAX, no_reply_room,
+    FREE_BYTES, LONG_REQUEST_PAUSE, OPERATOR_TIMEOUT, REQUEST_TIMEOUT, Room, VALUES_BYTES_MAX, no_reply_room,
 };
 use super::long_read::{self, is_long};
 use super::refusal::write_failed;
@@ -46,17 +43,9 @@ const OPERATORS_WORDS: [&str; 11] =
 /// the error does.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The client port.
-#[derive(Debug)]
-pub(crate) struct Clients {
-    shared: Arc<Shared>,
-    /// Turns true when clients are to be sent home.
-    closing: watch::Sender<bool>,
-}
-
 /// Why a connection has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Client,
     /// Beyond `maxclients`: for an operator's commands only.
     Operator,
@@ -68,67 +57,10 @@ struct Waiting {
     result: oneshot::Receiver<WriteResult>,
 }
 
-impl Clients {
-    pub(crate) fn start(shared: Arc<Shared>, listener: StdListener) -> io::Result<Arc<Self>> {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
-        let clients = Arc::new(Self { shared, closing: watch::Sender::new(false) });
-        tokio::spawn(clients.clone().accept(listener));
-        Ok(clients)
-    }
-
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
-        let ids = AtomicU64::new(1);
-        let mut closing = self.closing.subscribe();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = closing.wait_for(|closing| *closing) => return,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let id = ids.fetch_add(1, Ordering::Relaxed);
-                    tokio::spawn(self.clone().serve(stream, id));
-                }
-                // Out of descriptors, mostly: the next attempt needs some to be closed first.
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    async fn serve(self: Arc<Self>, mut stream: TcpStream, id: u64) {
-        let limits = &self.shared.limits;
-        let taken = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
-        let client = taken(&limits.clients).map(|permit| (Place::Client, permit));
-        let Some((place, _permit)) =
-            client.or_else(|| taken(&limits.operators).map(|permit| (Place::Operator, permit)))
-        else {
-            let _ = stream.write_all(format!("-{FULL}\r\n").as_bytes()).await;
-            return;
-        };
-        let _ = stream.set_nodelay(true);
-        let closing = self.closing.subscribe();
-        // A client that goes away is no error of the server.
-        let _ = Connection::new(&self.shared, stream, id, place, closing).run().await;
-    }
-
-    /// Sends clients home: what they have asked is answered first. Waits until all are gone, or `bound` is over.
-    pub(crate) async fn close(&self, bound: Duration) {
-        self.closing.send_replace(true);
-        let Limits { clients, operators, maxclients, .. } = &self.shared.limits;
-        let (all, others) = (u32::try_from(*maxclients), u32::try_from(OPERATORS_MAX));
-        let gone = async {
-            let _ = clients.acquire_many(all.unwrap_or(u32::MAX)).await;
-            let _ = operators.acquire_many(others.unwrap_or(u32::MAX)).await;
-        };
-        let _ = timeout(bound, gone).await;
-    }
-}
-
 /// What a client is told for which there is no place, in redis' words.
-const FULL: &str = "ERR max number of clients reached";
+pub(super) const FULL: &str = "ERR max number of clients reached";
 
-struct Connection<'a> {
+pub(super) struct Connection<'a> {
     shared: &'a Arc<Shared>,
     stream: TcpStream,
     session: Session,
@@ -145,7 +77,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(
+    pub(super) fn new(
         shared: &'a Arc<Shared>,
         stream: TcpStream,
         id: u64,
@@ -166,7 +98,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn run(mut self) -> io::Result<()> {
+    pub(super) async fn run(mut self) -> io::Result<()> {
         loop {
             self.answer_all().await?;
             self.flush().await?;

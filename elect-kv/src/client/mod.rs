@@ -10,6 +10,7 @@ mod limits;
 mod long_read;
 mod operator;
 mod pattern;
+mod port;
 mod read;
 mod refusal;
 mod reply;
@@ -20,7 +21,7 @@ mod wait;
 mod words;
 mod write;
 
-pub(crate) use connection::Clients;
 pub(crate) use limits::Limits;
+pub(crate) use port::Clients;
 pub use reply::{Reply, Version};
 pub use request::{Malformed, REQUEST_BYTES_MAX, WORDS_MAX, take_request};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use elect_core::MemberKind;
 use elect_tcp::VoteFile;
 
-use super::serve::{ServeError, io_error};
+use super::serve_error::{ServeError, io_error};
 use crate::config::Settings;
 use crate::store::Store;
 

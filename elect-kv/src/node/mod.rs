@@ -17,9 +17,11 @@ mod pulse;
 mod redial;
 mod replicated;
 mod serve;
+mod serve_error;
 pub(crate) mod shared;
 mod watch;
 pub(crate) mod writes;
 
 pub use first_boot::{adopt, init, replace_lost};
-pub use serve::{ServeError, Server};
+pub use serve::Server;
+pub use serve_error::ServeError;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeHandle, StartError, VoteFile, VoteFileError};
+use elect_tcp::{Events, Node, NodeHandle, StartError, VoteFile};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ use super::log_thread::LogThread;
 use super::orders::Orders;
 use super::peers::{Peers, Places};
 use super::replicated::ReplicatedState;
+use super::serve_error::{ServeError, io_error};
 use super::shared::Shared;
 use super::writes::Writes;
 use crate::client::{Clients, Limits};
@@ -30,7 +31,7 @@ use crate::config::Settings;
 use crate::event_log::{EventLog, Kind};
 use crate::http::{self, Measures};
 use crate::replication::{Replica, ReplicaConfig, ReplicaPeer};
-use crate::store::{FencedLog, ReplicaLog, Store, StoreError};
+use crate::store::{FencedLog, ReplicaLog, Store};
 
 /// How long clients have to take their last replies.
 const CLIENTS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,61 +47,6 @@ const NOTES_MAX: usize = 1024;
 const WINDOW: usize = 16;
 /// About how many bytes one append carries.
 const MESSAGE_BYTES: usize = 256 << 10;
-
-/// Why a node does not start, or did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The vote file.
-    #[error(transparent)]
-    VoteFile(#[from] VoteFileError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The elector's configuration.
-    #[error(transparent)]
-    Config(#[from] elect_tcp::ConfigError),
-    /// The elector.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// `init` found a node that is ready.
-    #[error(
-        "{} exists already: this node was initialised, so start it with `elect-kv serve`", path.display()
-    )]
-    IsReady {
-        /// Its vote file.
-        path: PathBuf,
-    },
-    /// `init` found what only a node leaves that has run.
-    #[error(
-        "{} is {what}: this node has run before, and its vote file is gone. Put the file back, or say with \
-         `elect-kv replace-lost` that it is lost: with `init` the votes that it gave would be forgotten", path.display()
-    )]
-    HasRun {
-        /// Where.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// A file or a socket.
-    #[error("{what}: {error}")]
-    Io {
-        /// Which.
-        what: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// It failed while it ran.
-    #[error("{0}")]
-    Failed(String),
-    /// Threads are still busy.
-    #[error(transparent)]
-    Shutdown(#[from] elect_tcp::ShutdownError),
-}
-
-pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
-    let what = what.into();
-    |error| ServeError::Io { what, error }
-}
 
 /// A running node.
 #[derive(Debug)]
