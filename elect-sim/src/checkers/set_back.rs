@@ -3,7 +3,9 @@
 //! Who knows is not asked of an elector. It is what the frames said that its present life heard, and that counted
 //! there.
 
-use elect_core::{Birth, Body, Epoch, Frame, Header, Incarnation, PeerState, Position, Record, Time};
+use elect_core::{
+    Birth, Body, Epoch, Frame, Header, Incarnation, PeerState, Position, Record, Storage, Time,
+};
 
 use super::{Checker, Checkers, Real, Sent};
 use crate::ids::{Life, NODES_MAX, NodeIndex};
@@ -116,7 +118,10 @@ impl Checkers {
         let addressee = self.machine(to, echo.incarnation);
         let (watched, life) = (&self.nodes[addressee], self.nodes[node].life);
         let knows = watched.set_back.as_ref().is_some_and(|knowers| knowers.contains(&(node, life)));
-        if knows && watched.spoke == Some(echo.incarnation) {
+        // A copy from before the genesis makes itself a replacement where a peer is the first to tell of it: that life is
+        // heard, and counts for nothing.
+        let is_replaced = watched.durable.is_some_and(|record| record.storage == Storage::Replaced);
+        if knows && !is_replaced && watched.spoke == Some(echo.incarnation) {
             self.counts_what_went_back(at, node, addressee);
         }
     }

@@ -245,7 +245,8 @@ impl Run {
                 let (what, delays) = if self.world.do_clients_rest() && !is_awaited {
                     (Liveness::ElectsAfterSilence, 0)
                 } else {
-                    (Liveness::ElectsBehindAnother, self.world.rank_step(steady))
+                    let steps = self.world.steps_awaited(leader);
+                    (Liveness::ElectsBehindAnother, steps * self.world.rank_step(steady))
                 };
                 // The best candidate's own promise may end last.
                 let free = free.max(self.world.stopwatches().freed(leader).unwrap_or(0));
@@ -290,6 +291,14 @@ impl World {
         };
         let others = self.members().filter(|&node| node != old && node != elected);
         others.filter(is_bound).count() > 0
+    }
+
+    /// How many steps the winner waits behind better candidates whose promises run on. Promises end together, and nobody
+    /// waits for more than one; where supervisors tell of an end, some hear it long before the others.
+    fn steps_awaited(&self, winner: NodeIndex) -> u64 {
+        let rank =
+            self.stopwatches().stood().filter(|&(node, ..)| node == winner).map_or(0, |(_, rank, _)| rank);
+        if self.options().supervised { u64::from(rank).max(1) } else { 1 }
     }
 
     /// The longest step of rank delays, by the slowest round trip that anybody goes by.

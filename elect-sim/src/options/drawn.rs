@@ -60,6 +60,7 @@ impl Options {
         options.fault_every = random.between(50 * MILLI, calmest);
         options.client_every = random.between(20 * MILLI, 300 * MILLI);
         options.crash_evidence = random.below(2) == 0;
+        options.supervised = Random::stream(seed, 10).below(4) == 0;
         options.liveness = length / 3;
         options.safety = length - options.liveness;
         options.remaining = Topology::draw(&mut Random::stream(seed, 5), count);
