@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use elect_tcp::{Held, Supervisor};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::leases::Unfinished;
 use crate::node::{self, Seat};
 
 /// Longer than anything here takes on a machine that works.
@@ -27,6 +28,17 @@ pub(crate) struct Plan {
     pub(crate) writes: bool,
     pub(crate) detection_ms: u64,
     pub(crate) links: Links,
+}
+
+impl Plan {
+    /// How long the lease of a process counts that was killed: where its death is known, it is succeeded at once.
+    pub(crate) fn after_a_death(&self) -> Unfinished {
+        if self.crash_evidence || self.links == Links::Supervised {
+            Unfinished::ToItsLastUse
+        } else {
+            Unfinished::ToItsEnd
+        }
+    }
 }
 
 /// How the nodes are connected.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::figures::{Figures, millis};
-use crate::group::{Group, Launch, Links, Plan, Told};
-use crate::leases::{self, Unfinished};
+use crate::group::{Group, Launch, Plan, Told};
+use crate::leases;
 
 /// What a failover is made of, in the order in which it happens, each with the time since the kill.
 const PHASES: [&str; 6] = ["closed", "refused", "campaign", "saved", "accepted", "elected"];
@@ -59,12 +59,7 @@ pub(crate) fn run(
     }
     group.settle(&[])?;
     let offices = group.end();
-    let unfinished = if plan.crash_evidence || plan.links == Links::Supervised {
-        Unfinished::ToItsLastUse
-    } else {
-        Unfinished::ToItsEnd
-    };
-    let intervals = leases::checked(directory, unfinished, &offices)?;
+    let intervals = leases::checked(directory, plan.after_a_death(), &offices)?;
     report.leases = intervals.len();
     Ok(report)
 }

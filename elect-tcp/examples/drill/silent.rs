@@ -14,7 +14,7 @@ use crate::figures::Figures;
 use crate::findings::Findings;
 use crate::group::{Group, Launch, Plan};
 use crate::kills::{Report, fail_over};
-use crate::leases::{self, Unfinished};
+use crate::leases;
 
 /// Takes every stream and says nothing, until it is dropped.
 struct Silent {
@@ -75,8 +75,7 @@ pub(crate) fn run(
     group.settle(&[])?;
     let offices = group.end();
     let taken = silent.end();
-    let unfinished = if plan.crash_evidence { Unfinished::ToItsLastUse } else { Unfinished::ToItsEnd };
-    let intervals = leases::checked(directory, unfinished, &offices)?;
+    let intervals = leases::checked(directory, plan.after_a_death(), &offices)?;
     report.leases = intervals.len();
     let mut lines = report.lines();
     lines.push(format!("{} nodes, one of them silent: it was dialled {taken} times", plan.nodes));
