@@ -88,7 +88,7 @@ pub use stream::{Events, Iter, NoEvent};
 pub use supervisor::{Held, LifeEnd, Supervisor};
 pub use tcp::TcpTransport;
 #[cfg(feature = "tls")]
-pub use tls::{KeyPin, PinsError, TlsConfig, TlsStream, TlsTransport};
+pub use tls::{KeyPin, PinsError, TlsConfig, TlsEnds, TlsStream, TlsTransport};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[doc(hidden)]
 pub use transport::send_without_blocking;

@@ -181,6 +181,7 @@ fn line(event: &HostEvent) -> Line {
         HostEvent::Happened(NodeNotice::Transport(notice)) => match notice {
             TransportNotice::CredentialsRenewed => Line::new(Level::INFO, notice),
             TransportNotice::CredentialsKept { reason } => Line::new(Level::WARN, notice).reason(reason),
+            TransportNotice::CertificateDates { .. } => Line::new(Level::WARN, notice),
         },
         HostEvent::Happened(NodeNotice::Missed { count }) => {
             Line::new(Level::WARN, &format!("{count} events were left out"))

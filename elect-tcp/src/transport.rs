@@ -63,6 +63,12 @@ pub enum TransportNotice {
         /// The file, and what is wrong with it.
         reason: String,
     },
+    /// The dates of this node's own certificate: it ends soon, is over or not valid yet, as its authorities are asked. Looked at
+    /// at the start, at each renewal and in handshakes, there once an hour.
+    CertificateDates {
+        /// What is wrong, and what to do.
+        text: &'static str,
+    },
 }
 
 impl fmt::Display for TransportNotice {
@@ -72,6 +78,7 @@ impl fmt::Display for TransportNotice {
             Self::CredentialsKept { reason } => {
                 write!(f, "new certificates or pins cannot be used, and the old ones stay in force: {reason}")
             }
+            Self::CertificateDates { text } => f.write_str(text),
         }
     }
 }

@@ -2,26 +2,31 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use elect_core::{ClusterId, NodeId};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::server::ProducesTickets;
-use rustls::{ClientConfig, ClientConnection, Connection, Error, ServerConfig, ServerConnection};
+use rustls::{
+    ClientConfig, ClientConnection, CommonState, Connection, Error, ProtocolVersion, ServerConfig,
+    ServerConnection,
+};
 
 use super::both_ends::BothEnds;
 use super::config::TlsConfig;
+use super::dates::Dates;
 use super::material::{Material, Own};
-use super::names::{NameRules, NoName};
+use super::names::NameRules;
 use super::verifier::{PeerVerifier, Presented};
-use crate::transport::{Tell, TransportNotice};
+use crate::transport::{Tell, TransportNotice, Unproven};
 
 /// Both ends say that they speak this protocol, or the one that the host has named, and whoever names none is refused: a
 /// certificate that serves another protocol as well is no way in.
-const PROTOCOL: &[u8] = b"elect";
+pub(super) const PROTOCOL: &[u8] = b"elect";
 
 /// The credentials of one node.
 pub(super) struct Credentials {
@@ -37,7 +42,7 @@ pub(super) struct Credentials {
 pub(super) struct End {
     pub(super) connection: Connection,
     pub(super) presented: Presented,
-    material: Arc<Material>,
+    pub(super) material: Arc<Material>,
 }
 
 /// What is known of the files since they were read, whether they could be used or not.
@@ -46,11 +51,16 @@ struct ReadLast {
     stamps: Vec<Option<Stamp>>,
     /// Why they could not be used, and when.
     failure: Option<(String, Instant)>,
+    /// What the own certificate's dates were told to be, and when they were looked at.
+    dates: (Dates, Option<Instant>),
 }
 
 /// Files that could not be used are read again after this span, though they look the same: what was missing may be what
 /// their metadata does not show, such as descriptors of this process.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often the dates of the own certificate are looked at.
+const DATES_EVERY: Duration = Duration::from_hours(1);
 
 /// What changes with the content of a file, or with who may read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,22 +97,41 @@ impl Credentials {
             node,
             rules,
             material: ArcSwap::from_pointee(material),
-            read_last: Mutex::new(ReadLast { stamps, failure: None }),
+            read_last: Mutex::new(ReadLast { stamps, failure: None, dates: (Dates::Fine, None) }),
             tell: OnceLock::new(),
         })
     }
 
-    /// Who hears when the files change.
+    /// Who hears when the files change, and at once what is wrong with the dates of the own certificate.
     pub(super) fn tell(&self, tell: Tell) {
         let _ = self.tell.set(tell);
+        self.current();
     }
 
     /// For a stream that this node dialled. `host` is where, for verifiers of the host that look at it.
     pub(super) fn dialling(&self, host: &str) -> Result<End, Error> {
         let (material, presented) = (self.current(), Presented::default());
+        let (config, name) = self.client(&material, &presented, host)?;
+        Ok(End { connection: ClientConnection::new(config, name)?.into(), presented, material })
+    }
+
+    /// For a stream that somebody else dialled.
+    pub(super) fn accepting(&self) -> Result<End, Error> {
+        let (material, presented) = (self.current(), Presented::default());
+        let config = self.server(&material, &presented)?;
+        Ok(End { connection: ServerConnection::new(config)?.into(), presented, material })
+    }
+
+    /// How to dial, and the name to ask for.
+    pub(super) fn client(
+        &self,
+        material: &Arc<Material>,
+        presented: &Presented,
+        host: &str,
+    ) -> Result<(Arc<ClientConfig>, ServerName<'static>), Error> {
         let (config, name) = match &material.own {
             Own::Certificate { resolver, .. } => {
-                let verifier = Arc::new(self.verifier(&material, &presented));
+                let verifier = Arc::new(self.verifier(material, presented));
                 let config = ClientConfig::builder_with_provider(Arc::clone(&material.provider))
                     .with_protocol_versions(&[&rustls::version::TLS13])?
                     .dangerous()
@@ -113,17 +142,18 @@ impl Credentials {
             Own::Rustls { client, .. } => (Arc::clone(client), ServerName::try_from(host.to_owned()).ok()),
         };
         let name = name.map_or_else(|| ServerName::try_from("elect.invalid"), Ok);
-        let name = name.map_err(|error| Error::General(error.to_string()))?;
-        let connection = ClientConnection::new(config, name)?.into();
-        Ok(End { connection, presented, material })
+        Ok((config, name.map_err(|error| Error::General(error.to_string()))?))
     }
 
-    /// For a stream that somebody else dialled.
-    pub(super) fn accepting(&self) -> Result<End, Error> {
-        let (material, presented) = (self.current(), Presented::default());
-        let config = match &material.own {
+    /// How to accept.
+    pub(super) fn server(
+        &self,
+        material: &Arc<Material>,
+        presented: &Presented,
+    ) -> Result<Arc<ServerConfig>, Error> {
+        Ok(match &material.own {
             Own::Certificate { resolver, .. } => {
-                let verifier = Arc::new(self.verifier(&material, &presented));
+                let verifier = Arc::new(self.verifier(material, presented));
                 let config = ServerConfig::builder_with_provider(Arc::clone(&material.provider))
                     .with_protocol_versions(&[&rustls::version::TLS13])?
                     .with_client_cert_verifier(verifier)
@@ -131,14 +161,22 @@ impl Credentials {
                 Arc::new(server_settings(config))
             }
             Own::Rustls { server, .. } => Arc::clone(server),
-        };
-        let connection = ServerConnection::new(config)?.into();
-        Ok(End { connection, presented, material })
+        })
     }
 
-    /// Whose certificate it is that the other end has proved to be its own.
-    pub(super) fn name(&self, end: &End, certificate: &CertificateDer<'_>) -> Result<NodeId, NoName> {
-        self.rules.name(certificate, &end.material.pins)
+    /// Which node the other end has proved to be, once the handshake is over.
+    pub(super) fn proven(&self, connection: &CommonState, material: &Material) -> io::Result<NodeId> {
+        // Where the host's own configuration allows another version or no certificate.
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return Err(Unproven::new("it speaks no TLS 1.3").into());
+        }
+        if connection.alpn_protocol().is_none() {
+            return Err(Unproven::new("it names no protocol that it speaks over TLS (ALPN)").into());
+        }
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        let certificate = certificate.ok_or_else(|| Unproven::new("it shows no certificate"))?;
+        let name = self.rules.name(certificate, &material.pins);
+        name.map_err(|error| Unproven::new(format!("its certificate is not accepted: {error}")).into())
     }
 
     fn verifier(&self, material: &Arc<Material>, presented: &Presented) -> BothEnds<PeerVerifier> {
@@ -150,18 +188,38 @@ impl Credentials {
     }
 
     /// What is in force, after a look at the files.
-    fn current(&self) -> Arc<Material> {
+    pub(super) fn current(&self) -> Arc<Material> {
         let told = match self.read_last.try_lock() {
-            Ok(mut read_last) => self.renew(&mut read_last),
-            Err(TryLockError::Poisoned(poisoned)) => self.renew(&mut poisoned.into_inner()),
+            Ok(mut read_last) => self.look(&mut read_last),
+            Err(TryLockError::Poisoned(poisoned)) => self.look(&mut poisoned.into_inner()),
             // Another thread reads them.
-            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::WouldBlock) => [None, None],
         };
         // Without the lock: the host may be slow to hear it.
-        if let (Some(notice), Some(tell)) = (told, self.tell.get()) {
-            tell(notice);
+        if let Some(tell) = self.tell.get() {
+            told.into_iter().flatten().for_each(tell);
         }
+        self.in_force()
+    }
+
+    /// What is in force, without a look at the files.
+    pub(super) fn in_force(&self) -> Arc<Material> {
         self.material.load_full()
+    }
+
+    fn look(&self, last: &mut ReadLast) -> [Option<TransportNotice>; 2] {
+        [self.renew(last), self.look_at_dates(last)]
+    }
+
+    /// Where nobody hears it yet, it stays to be told.
+    fn look_at_dates(&self, last: &mut ReadLast) -> Option<TransportNotice> {
+        let (told, looked) = last.dates;
+        if self.tell.get().is_none() || looked.is_some_and(|at| at.elapsed() < DATES_EVERY) {
+            return None;
+        }
+        let dates = Dates::of(&self.material.load(), UnixTime::now());
+        last.dates = (dates, Some(Instant::now()));
+        dates.text().filter(|_| dates != told).map(|text| TransportNotice::CertificateDates { text })
     }
 
     fn renew(&self, last: &mut ReadLast) -> Option<TransportNotice> {
@@ -172,10 +230,10 @@ impl Credentials {
             return None;
         }
         last.stamps = stamps;
-        match read(&self.config, &self.rules, self.node) {
+        match read(&self.config, &self.rules, self.node).and_then(|material| self.no_worse(material)) {
             Ok(material) => {
                 self.material.store(Arc::new(material));
-                last.failure = None;
+                (last.failure, last.dates.1) = (None, None);
                 Some(TransportNotice::CredentialsRenewed)
             }
             Err(reason) => {
@@ -183,6 +241,20 @@ impl Credentials {
                 last.failure = Some((reason.clone(), Instant::now()));
                 is_news.then_some(TransportNotice::CredentialsKept { reason })
             }
+        }
+    }
+}
+
+impl Credentials {
+    /// A certificate that nobody believes does not take the place of one that is believed.
+    fn no_worse(&self, material: Material) -> Result<Material, String> {
+        let now = UnixTime::now();
+        let dates = Dates::of(&material, now);
+        match dates.text() {
+            Some(text) if dates.is_refused() && !Dates::of(&self.material.load(), now).is_refused() => {
+                Err(text.into())
+            }
+            _ => Ok(material),
         }
     }
 }

@@ -18,7 +18,9 @@ pub(super) fn refusal(error: &Error, presented: Option<&str>) -> io::Error {
             format!("it does not accept this node's certificate ({alert:?}): its own log or links say why")
         }
         Error::AlertReceived(alert) => format!("it ended TLS ({alert:?})"),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "it does not speak TLS".into(),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => "it does not speak TLS".into(),
         Error::PeerIncompatible(what) => format!("there is no common TLS 1.3 with it: {what:?}"),
         other => format!("TLS failed: {other}"),
     };
@@ -36,6 +38,9 @@ pub(super) fn afterwards(error: &Error) -> io::Error {
 fn certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => "it leads to none of the authorities".into(),
+        CertificateError::BadSignature => {
+            "its signature is wrong: another authority of the same name has made it, or another key".into()
+        }
         CertificateError::Other(error) => error.to_string(),
         other => other.to_string(),
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use elect_core::{Address, NodeId};
-use rustls::{Connection, ProtocolVersion};
+use rustls::Connection;
 
 use super::credentials::{Credentials, End};
 use super::reason;
@@ -96,7 +96,7 @@ impl TlsStream {
         let mut end = end.map_err(|error| reason::refusal(&error, None))?;
         let mut wire = Wire { socket: &self.socket, timeouts: &self.timeouts, patience };
         let proven = match complete(&mut end, &mut wire) {
-            Ok(()) => self.name(&end),
+            Ok(()) => self.credentials.proven(&end.connection, &end.material),
             Err(error) => Err(error),
         };
         match proven {
@@ -108,20 +108,6 @@ impl TlsStream {
                 Err(error)
             }
         }
-    }
-
-    fn name(&self, end: &End) -> io::Result<NodeId> {
-        // Where the host's own configuration allows another version or no certificate.
-        if end.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-            return Err(Unproven::new("it speaks no TLS 1.3").into());
-        }
-        if end.connection.alpn_protocol().is_none() {
-            return Err(Unproven::new("it names no protocol that it speaks over TLS (ALPN)").into());
-        }
-        let certificate = end.connection.peer_certificates().and_then(<[_]>::first);
-        let certificate = certificate.ok_or_else(|| Unproven::new("it shows no certificate"))?;
-        let name = self.credentials.name(end, certificate);
-        name.map_err(|error| Unproven::new(format!("its certificate is not accepted: {error}")).into())
     }
 }
 

@@ -24,27 +24,19 @@ impl TlsTransport {
     /// Reads certificates and binds the configured address: the transport of [`Node::start`](crate::Node::start) with
     /// [`NodeConfigBuilder::tls`](crate::NodeConfigBuilder::tls).
     pub fn bind(config: &NodeConfig) -> io::Result<Self> {
-        let credentials = Self::credentials(config)?;
+        let credentials = credentials_of(config)?;
         Ok(Self { tcp: TcpTransport::bind_for_tls(config)?, credentials })
     }
 
     /// The same for somebody who only dials.
     pub(crate) fn dialling(config: &NodeConfig) -> io::Result<Self> {
-        let credentials = Self::credentials(config)?;
+        let credentials = credentials_of(config)?;
         Ok(Self { tcp: TcpTransport::dialling_for_tls(config), credentials })
     }
 
     /// Whether certificates, keys and pins can be read and belong to this node, without listening.
     pub fn check(config: &NodeConfig) -> io::Result<()> {
-        Self::credentials(config).map(drop)
-    }
-
-    fn credentials(config: &NodeConfig) -> io::Result<Arc<Credentials>> {
-        let missing = || io::Error::new(io::ErrorKind::InvalidInput, "the configuration has no TLS");
-        let tls = config.tls.as_ref().ok_or_else(missing)?;
-        let elect = &config.elect;
-        let credentials = Credentials::open(tls.clone(), elect.cluster(), elect.node());
-        credentials.map(Arc::new).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))
+        credentials_of(config).map(drop)
     }
 
     /// The address on which this node listens.
@@ -87,4 +79,13 @@ impl Transport for TlsTransport {
     fn tell(&self, tell: Tell) {
         self.credentials.tell(tell);
     }
+}
+
+/// What a node's configuration says of its certificates, read.
+pub(super) fn credentials_of(config: &NodeConfig) -> io::Result<Arc<Credentials>> {
+    let missing = || io::Error::new(io::ErrorKind::InvalidInput, "the configuration has no TLS");
+    let tls = config.tls.as_ref().ok_or_else(missing)?;
+    let elect = &config.elect;
+    let credentials = Credentials::open(tls.clone(), elect.cluster(), elect.node());
+    credentials.map(Arc::new).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))
 }

@@ -20,6 +20,8 @@ pub(crate) struct Authority {
 #[derive(Clone, Copy)]
 pub(crate) enum Validity {
     Now,
+    /// Now, for one more day.
+    Soon,
     Over,
     Later,
 }
@@ -89,7 +91,8 @@ fn params(uris: &[&str], validity: Validity) -> CertificateParams {
         vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
     let (now, day) = (SystemTime::now(), Duration::from_hours(24));
     let (from, until) = match validity {
-        Validity::Now => (now - day, now + day),
+        Validity::Now => (now - day, now + 30 * day),
+        Validity::Soon => (now - day, now + day),
         Validity::Over => (now - 2 * day, now - day),
         Validity::Later => (now + day, now + 2 * day),
     };

@@ -2,13 +2,13 @@ use std::fs::File;
 use std::sync::mpsc;
 
 use rustls::HandshakeKind;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::certificates::{by_authority, files, issued, self_signed};
+use crate::testing::certificates::{Validity, by_authority, files, issued, self_signed};
 use crate::testing::id;
 
 fn open(config: TlsConfig) -> (Credentials, mpsc::Receiver<TransportNotice>) {
@@ -110,4 +110,52 @@ fn a_ticket_of_the_hosts_other_listener_resumes_nothing_here() {
     assert_eq!(shake_hands(&client, &server), Some(HandshakeKind::Full));
     assert_eq!(shake_hands(&client, &server), Some(HandshakeKind::Resumed), "there it does");
     assert_eq!(shake_hands(&client, &ours), Some(HandshakeKind::Full));
+}
+
+fn dates(notice: Option<TransportNotice>) -> Option<&'static str> {
+    match notice {
+        Some(TransportNotice::CertificateDates { text }) => Some(text),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A node whose certificate is over says nothing wrong itself: its peers refuse it, later, one by one.
+#[test]
+fn the_dates_of_the_own_certificate_are_told_at_the_start_and_once() {
+    for (validity, expected) in [
+        (Validity::Now, None),
+        (Validity::Soon, Some("ends within 14 days")),
+        (Validity::Over, Some("is over")),
+        (Validity::Later, Some("is not valid yet")),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        issued(directory.path(), &[]).issue_for("a", &["elect://test/a"], validity);
+        let (credentials, told) = open(by_authority(directory.path(), "a"));
+        let text = dates(told.try_recv().ok());
+        assert_eq!(text.is_some(), expected.is_some(), "{text:?}");
+        assert!(expected.is_none_or(|expected| text.unwrap().contains(expected)), "{text:?}");
+        let long_ago = Instant::now().checked_sub(DATES_EVERY).unwrap();
+        credentials.read_last.lock().unwrap().dates.1 = Some(long_ago);
+        credentials.current();
+        assert!(told.try_recv().is_err(), "nothing has changed");
+        credentials.read_last.lock().unwrap().dates = (Dates::Fine, Some(long_ago));
+        credentials.current();
+        assert_eq!(dates(told.try_recv().ok()), text, "as soon as time has changed it");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_over_takes_the_place_of_no_good_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = issued(directory.path(), &["a"]);
+    let (credentials, told) = open(by_authority(directory.path(), "a"));
+    authority.issue_for("a", &["elect://test/a"], Validity::Over);
+    credentials.current();
+    let Ok(TransportNotice::CredentialsKept { reason }) = told.try_recv() else { panic!("not told") };
+    assert!(reason.contains("is over"), "{reason}");
+    authority.issue_for("a", &["elect://test/a"], Validity::Soon);
+    credentials.current();
+    assert_eq!(told.try_recv(), Ok(TransportNotice::CredentialsRenewed));
+    assert!(dates(told.try_recv().ok()).unwrap().contains("ends within 14 days"));
 }
