@@ -1,4 +1,4 @@
-//! A primary whose disk hangs: real processes, whose writes and syncs hang while a file exists.
+//! A primary whose disk hangs: real processes, whose reads, writes and syncs hang while a file exists.
 #![cfg(target_os = "linux")]
 
 #[expect(dead_code, reason = "each file of tests uses a part of it")]
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cluster::{BOUND, Cluster};
 
-/// A library that hangs the writes and syncs of files below a directory. Whoever links Rust has a C compiler.
+/// A library that hangs reads, writes and syncs of files below a directory. Whoever links Rust has a C compiler.
 fn library(dir: &tempfile::TempDir) -> PathBuf {
     let library = dir.path().join("hang.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hung_disk/hang.c");
@@ -131,4 +131,47 @@ fn clients_that_write_to_a_hung_primary_and_go_do_not_fill_its_memory() {
     while let Err(error) = hanging.cluster.ask::<()>(first, &["SET", "healed", "1"]) {
         assert!(Instant::now() < deadline, "{error}");
     }
+}
+
+#[test]
+fn reads_that_hang_stop_nobody_else_and_end_office() {
+    let mut hanging = Hanging::start();
+    let first = hanging.cluster.wait_primary();
+    // More than the engine keeps in memory: what was written first comes from the disk.
+    let value = vec![b'x'; 900_000];
+    let mut writer = hanging.cluster.connect(first);
+    for key in 0..50 {
+        redis::cmd("SET").arg(key).arg(&value).query::<()>(&mut writer).unwrap();
+    }
+    hanging.hang(first);
+    let began = Instant::now();
+    let mut readers: Vec<_> = (0..8)
+        .map(|key| {
+            let mut reader = hanging.cluster.connect(first);
+            reader.send_packed_command(&redis::cmd("GET").arg(key).get_packed_command()).unwrap();
+            reader
+        })
+        .collect();
+    let pong: String = hanging.cluster.ask(first, &["PING"]).unwrap();
+    assert_eq!(pong, "PONG");
+    // Nobody writes, and still it is seen: another takes over, and those who wait are told.
+    let second = hanging.cluster.wait_primary();
+    assert_ne!(second, first);
+    let mut closed = 0;
+    for reader in &mut readers {
+        let error = reader.recv_response().and_then(redis::Value::extract_error).unwrap_err();
+        let is_told = matches!(error.code(), Some("MOVED" | "NOLEADER"));
+        // Two were read for on the clients' own threads, which wait for the disk.
+        closed += usize::from(error.is_connection_dropped());
+        assert!(is_told || error.is_connection_dropped(), "{error}");
+    }
+    assert!(closed <= 2, "{closed}");
+    let explanation: String = hanging.cluster.ask(first, &["ELECT", "EXPLAIN"]).unwrap();
+    assert!(explanation.contains("the storage has not answered"), "{explanation}");
+    let error = hanging.cluster.ask::<String>(first, &["GET", "9"]).unwrap_err();
+    assert!(matches!(error.code(), Some("MOVED" | "NOLEADER")), "{error}");
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    let read: Vec<u8> = hanging.cluster.ask(second, &["GET", "9"]).unwrap();
+    assert_eq!(read, value);
+    hanging.heal(first);
 }

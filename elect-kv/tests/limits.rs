@@ -230,3 +230,26 @@ fn values_that_writes_return_take_bounded_memory() {
     let old: Vec<u8> = get.query(&mut connection).unwrap();
     assert!(old == value);
 }
+
+#[test]
+fn before_auth_nobody_takes_a_place_for_long_requests() {
+    let (cluster, primary) = cluster_with("password = \"secret\"\n", None);
+    // As many as there are places for long requests, and more: each sends the beginning of one.
+    let strangers: Vec<_> = (0..30)
+        .map(|_| {
+            let mut stranger = connect(&cluster, primary);
+            stranger.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000\r\n").unwrap();
+            let _ = stranger.write_all(&vec![b'x'; 40_000]);
+            stranger
+        })
+        .collect();
+    for stranger in strangers {
+        let text = rest(stranger);
+        assert!(text.starts_with("-ERR Protocol error: before AUTH a request is short"), "{text}");
+    }
+    let mut client = connect(&cluster, primary);
+    assert!(ask(&mut client, "AUTH secret").starts_with("+OK"));
+    let value = "x".repeat(500_000);
+    let answer = ask(&mut client, &format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000\r\n{value}"));
+    assert!(answer.starts_with("+OK"), "{answer}");
+}

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::timeout;
@@ -18,10 +19,11 @@ use super::commands::Session;
 use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, OPERATOR_TIMEOUT, REQUEST_TIMEOUT, Room, VALUES_BYTES_MAX, no_reply_room,
 };
-use super::long_read::{self, is_long};
+use super::long_read;
 use super::refusal::write_failed;
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};
+use super::table::reads;
 use super::transaction::{self, Step};
 use super::wait::wait;
 use super::words::upper;
@@ -60,9 +62,12 @@ struct Waiting {
 /// What a client is told for which there is no place, in redis' words.
 pub(super) const FULL: &str = "ERR max number of clients reached";
 
+/// What a client is told whose long request is not let in.
+const NO_PLACE: &str = "BUSY other long requests hold all places: try again";
+
 pub(super) struct Connection<'a> {
     shared: &'a Arc<Shared>,
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     session: Session,
     place: Place,
     requests: BytesMut,
@@ -86,7 +91,7 @@ impl<'a> Connection<'a> {
     ) -> Self {
         Self {
             shared,
-            stream,
+            stream: Arc::new(stream),
             session: Session::new(id, Access::without_password(&shared.settings.file)),
             place,
             requests: BytesMut::new(),
@@ -103,25 +108,39 @@ impl<'a> Connection<'a> {
             self.answer_all().await?;
             self.flush().await?;
             if self.session.closing || *self.closing.borrow() {
-                self.stream.shutdown().await?;
+                self.end()?;
                 if self.is_broken {
                     let _ = timeout(LINGER, self.discard()).await;
                 }
                 return Ok(());
             }
-            self.make_room().await?;
+            if self.session.access == Access::Nothing && self.requests.len() > FREE_BYTES {
+                self.refuse_the_rest("ERR Protocol error: before AUTH a request is short");
+                continue;
+            }
             let mut closing = self.closing.clone();
+            let read = async {
+                self.make_room().await?;
+                self.read().await
+            };
             let read = tokio::select! {
-                read = self.read() => read,
+                read = read => read,
                 _ = closing.wait_for(|closing| *closing) => continue,
             };
             match read {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return self.send_home().await,
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => self.refuse_the_rest(NO_PLACE),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The last word to a client of whom nothing more is read.
+    fn refuse_the_rest(&mut self, why: &str) {
+        self.put(Reply::error(why));
+        (self.session.closing, self.is_broken) = (true, true);
     }
 
     /// A client whose request has become long waits for one of the places for these. Whoever asks nothing holds nothing.
@@ -132,7 +151,8 @@ impl<'a> Connection<'a> {
                 self.requests = BytesMut::new();
             }
         } else if self.long.is_none() {
-            let place = self.shared.limits.long_requests.clone().acquire_owned().await;
+            let place = self.shared.limits.long_requests.clone().acquire_owned();
+            let place = timeout(REQUEST_TIMEOUT, place).await.map_err(|_| io::ErrorKind::ResourceBusy)?;
             self.long = Some((place.map_err(io::Error::other)?, Instant::now()));
             // Once, and not twice as much with each step.
             self.requests.reserve(REQUEST_BYTES_MAX + FREE_BYTES - self.requests.len());
@@ -169,6 +189,11 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Nothing more is said.
+    fn end(&self) -> io::Result<()> {
+        SockRef::from(self.stream.as_ref()).shutdown(Shutdown::Write)
+    }
+
     /// Reads what nobody needs.
     async fn discard(&mut self) -> io::Result<()> {
         loop {
@@ -203,7 +228,7 @@ impl<'a> Connection<'a> {
             Place::Client => {}
         }
         self.flush().await?;
-        self.stream.shutdown().await
+        self.end()
     }
 
     /// Answers every whole request. Consecutive writes go to the host together; anything else waits for them,
@@ -216,8 +241,7 @@ impl<'a> Connection<'a> {
                 Ok(None) => break,
                 Err(malformed) => {
                     self.finish_writes().await;
-                    self.put(Reply::error(format!("ERR {malformed}")));
-                    (self.session.closing, self.is_broken) = (true, true);
+                    self.refuse_the_rest(&format!("ERR {malformed}"));
                     break;
                 }
             };
@@ -262,8 +286,8 @@ impl<'a> Connection<'a> {
                 waited = wait(self.shared, &words[1..], &mut self.closing) => waited,
                 () = gone(&self.stream) => return Err(io::ErrorKind::UnexpectedEof.into()),
             },
-            Ok(_) if is_long(self.shared, &name, &words) => {
-                long_read::answer(self.shared, &mut self.session, name, words).await
+            Ok(_) if reads(&name) => {
+                long_read::answer(self.shared, &self.stream, &mut self.session, name, words).await
             }
             Ok(_) => self.session.answer(self.shared, &name, &words),
         };
@@ -334,10 +358,10 @@ impl<'a> Connection<'a> {
             None
         };
         if left > limits.output.soft {
-            let all = self.stream.write_all_buf(&mut self.replies);
+            let all = write_all(&self.stream, &mut self.replies);
             timeout(limits.output.soft_span, all).await.map_err(|_| io::ErrorKind::TimedOut)??;
         } else {
-            self.stream.write_all_buf(&mut self.replies).await?;
+            write_all(&self.stream, &mut self.replies).await?;
         }
         self.session.room = Room::default();
         if self.replies.capacity() > REPLY_BYTES_MAX {
@@ -345,6 +369,18 @@ impl<'a> Connection<'a> {
         }
         Ok(())
     }
+}
+
+async fn write_all(stream: &TcpStream, bytes: &mut BytesMut) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => bytes.advance(sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Ends when the client does.

@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::reply::Reply;
+use super::short_reads::ShortReads;
 use crate::config::{NodeFile, OutputLimit};
 
 /// Clients at a time, where the file says nothing.
@@ -31,7 +32,7 @@ const REPLY_BYTES_MAX: usize = 64 << 20;
 pub(super) const VALUES_BYTES_MAX: usize = REPLY_BYTES_MAX / 8;
 /// Bytes of what is queued between `MULTI` and `EXEC`, over all clients.
 const QUEUED_BYTES_MAX: usize = 16 << 20;
-/// Reads that run beside the clients' threads at the same time.
+/// Reads that run beside them at the same time.
 const LONG_READS_MAX: usize = 2;
 
 /// The limits of one node, and what is left of them.
@@ -45,6 +46,7 @@ pub(crate) struct Limits {
     pub(super) clients: Arc<Semaphore>,
     pub(super) operators: Arc<Semaphore>,
     pub(super) long_requests: Arc<Semaphore>,
+    pub(super) short_reads: ShortReads,
     pub(super) long_reads: Arc<Semaphore>,
     replies: Arc<Semaphore>,
     queued: Arc<Semaphore>,
@@ -63,6 +65,7 @@ impl Limits {
             clients: Arc::new(Semaphore::new(maxclients)),
             operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
             long_requests: Arc::new(Semaphore::new(LONG_REQUESTS_MAX)),
+            short_reads: ShortReads::default(),
             long_reads: Arc::new(Semaphore::new(LONG_READS_MAX)),
             replies: Arc::new(Semaphore::new(REPLY_BYTES_MAX)),
             queued: Arc::new(Semaphore::new(QUEUED_BYTES_MAX)),

@@ -1,31 +1,59 @@
-//! Reads that may take long: they run beside the threads that serve clients, a few at a time.
+//! Where a read runs: at once on the thread that serves its client, or beside these threads, a few at a time.
+//!
+//! A thread that reads may have to wait for the disk, and the disk may hang. So one of the clients' threads never reads, and
+//! what a client is told when this node is no longer primary waits for no disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::commands::Session;
 use super::limits::REQUEST_TIMEOUT;
+use super::refusal::not_primary;
 use super::reply::Reply;
 use crate::node::shared::Shared;
 
 /// The storage may hang once it has been busy with one piece of work for this long: then no read is short.
 const BUSY_MAX: Duration = Duration::from_millis(100);
 
-/// Whether a request reads more than one value, or may have to wait for the storage.
-pub(super) fn is_long(shared: &Shared, name: &str, words: &[Bytes]) -> bool {
-    match name {
-        "KEYS" | "SCAN" => true,
-        "MGET" | "EXISTS" if words.len() > 2 => true,
-        "MGET" | "EXISTS" | "GET" => shared.pulse.busy_for(shared.handle.now()) > BUSY_MAX,
-        _ => false,
+/// Answers a command that reads, of a client with this stream.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    client: &Arc<TcpStream>,
+    session: &mut Session,
+    name: String,
+    words: Vec<Bytes>,
+) -> Reply {
+    // Whoever is not primary refuses, and looks at nothing for that.
+    if shared.office().is_none() {
+        return session.answer(shared, &name, &words);
     }
+    if is_short(shared, &name, &words)
+        && let Some(_read) = shared.limits.short_reads.begin(client)
+    {
+        return session.answer(shared, &name, &words);
+    }
+    let key = words.get(1).cloned();
+    let mut leads = shared.leads.subscribe();
+    tokio::select! {
+        reply = answer_beside(shared, session, name, words) => return reply,
+        _ = leads.wait_for(|leads| !leads) => {}
+    }
+    // What belongs to the session may be with the thread that reads.
+    session.closing = true;
+    not_primary(shared, key.as_deref(), None)
+}
+
+/// Whether a read looks at one value only, of a storage that answers.
+fn is_short(shared: &Shared, name: &str, words: &[Bytes]) -> bool {
+    !matches!(name, "KEYS" | "SCAN") && words.len() <= 2 && shared.storage_busy_for() <= BUSY_MAX
 }
 
 /// Answers on a thread that may wait for the disk. One that waits for too long keeps its thread, and its client is closed.
-pub(super) async fn answer(
+async fn answer_beside(
     shared: &Arc<Shared>,
     session: &mut Session,
     name: String,

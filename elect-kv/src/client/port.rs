@@ -15,6 +15,9 @@ use super::connection::{Connection, FULL, Place};
 use super::limits::{Limits, OPERATORS_MAX};
 use crate::node::shared::Shared;
 
+/// A read that has not ended this long after office was lost waits for a disk that hangs.
+const HANGS_AFTER: Duration = Duration::from_millis(100);
+
 /// The client port.
 #[derive(Debug)]
 pub(crate) struct Clients {
@@ -29,6 +32,7 @@ impl Clients {
         let listener = TcpListener::from_std(listener)?;
         let clients = Arc::new(Self { shared, closing: watch::Sender::new(false) });
         tokio::spawn(clients.clone().accept(listener));
+        tokio::spawn(clients.clone().end_reads_that_hang());
         Ok(clients)
     }
 
@@ -48,6 +52,17 @@ impl Clients {
                 // Out of descriptors, mostly: the next attempt needs some to be closed first.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
+        }
+    }
+
+    /// Whenever this node loses office, ends the connections whose reads hang: nothing else could tell these clients.
+    async fn end_reads_that_hang(self: Arc<Self>) {
+        let mut leads = self.shared.leads.subscribe();
+        let reads = &self.shared.limits.short_reads;
+        while leads.wait_for(|leads| *leads).await.is_ok() && leads.wait_for(|leads| !leads).await.is_ok() {
+            let under_way = reads.under_way();
+            sleep(HANGS_AFTER).await;
+            reads.close(under_way);
         }
     }
 

@@ -96,6 +96,14 @@ pub(super) fn unknown(name: &str, word: &Bytes) -> Reply {
     Reply::error(format!("ERR unknown command '{}'", String::from_utf8_lossy(word).escape_debug()))
 }
 
+/// Whether a command reads what the disk holds. `name` is in upper case.
+pub(super) fn reads(name: &str) -> bool {
+    matches!(
+        name,
+        "GET" | "MGET" | "EXISTS" | "STRLEN" | "TYPE" | "TTL" | "PTTL" | "DBSIZE" | "KEYS" | "SCAN"
+    )
+}
+
 fn find(name: &Bytes) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| name.eq_ignore_ascii_case(entry.0.as_bytes()))
 }
@@ -119,5 +127,17 @@ impl Entry {
             ("group", Reply::text("generic")),
         ];
         (name, Reply::Map(docs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_is_what_command_calls_read_only() {
+        for Entry(name, _, flags, ..) in TABLE {
+            assert_eq!(reads(&name.to_ascii_uppercase()), flags.contains(&"readonly"), "{name}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use super::replicated::ReplicatedState;
 use super::serve_error::{ServeError, io_error};
 use super::shared::Shared;
 use super::writes::Writes;
-use crate::client::{Clients, Limits};
+use crate::client::{CLIENT_THREADS, Clients, Limits};
 use crate::config::Settings;
 use crate::event_log::{EventLog, Kind};
 use crate::http::{self, Measures};
@@ -81,7 +81,7 @@ impl Server {
         for warning in warning.as_deref().into_iter().chain(settings.file.acknowledge.warning()) {
             log.tell(Kind::Warning, None, None, warning);
         }
-        let runtime = start_runtime("clients", 2)?;
+        let runtime = start_runtime("clients", CLIENT_THREADS)?;
         let _entered = runtime.enter();
         let started = Started::open(&settings)?;
         let store = started.replicated.as_ref().map(|replicated| replicated.store.clone());

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use elect_core::{Epoch, NodeId, Office};
 use elect_tcp::NodeHandle;
@@ -148,9 +149,15 @@ impl Shared {
         text
     }
 
+    /// For how long the storage has been busy with one piece of work: of the log's thread, or a read of anybody's.
+    pub(crate) fn storage_busy_for(&self) -> Duration {
+        let read = self.store.as_ref().map_or(Duration::ZERO, |store| store.longest_read());
+        self.pulse.busy_for(self.handle.now()).max(read)
+    }
+
     /// Why nothing is committed, if writes were given up for that or the storage hangs: for `ELECT EXPLAIN`.
     pub(crate) fn standstill_text(&self) -> Option<String> {
-        let busy = self.pulse.busy_for(self.handle.now());
+        let busy = self.storage_busy_for();
         if busy > self.settings.elect.detection().ceiling() {
             return Some(format!("the storage has not answered for {} ms", busy.as_millis()));
         }

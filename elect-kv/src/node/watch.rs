@@ -18,7 +18,7 @@ impl Host {
             return;
         }
         self.watch_commits(now);
-        let busy = self.shared.pulse.busy_for(self.shared.handle.now());
+        let busy = self.shared.storage_busy_for();
         match self.fitness.judge(busy, self.shared.progress().commit, now) {
             None => {}
             Some(Verdict::Healthy(span)) => self.shared.handle.healthy_for(span),

@@ -13,6 +13,7 @@ mod command;
 mod entries;
 mod layout;
 mod log;
+mod reads;
 mod received;
 mod view;
 
@@ -29,6 +30,7 @@ pub use log::{FencedLog, ReplicaLog};
 pub use view::View;
 
 use layout::{APPLIED, BEGIN, Begin, counts, data_key};
+use reads::Reads;
 use received::Received;
 
 /// The longest key that a client may use, in bytes.
@@ -82,6 +84,7 @@ pub struct Store {
     received: Mutex<Option<Received>>,
     applied: AtomicU64,
     keys: AtomicU64,
+    reads: Arc<Reads>,
 }
 
 impl Store {
@@ -124,6 +127,7 @@ impl Store {
             received: Mutex::default(),
             applied: AtomicU64::new(applied),
             keys: AtomicU64::new(keys),
+            reads: Arc::new(Reads::new()),
         };
         let (first, last) = (begin.position.offset, store.history()?.last().offset);
         if !(first..=last).contains(&applied) {

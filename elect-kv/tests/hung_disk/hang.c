@@ -1,5 +1,5 @@
-/* Loaded before the C library: while the file $HANG_WHILE exists, every write to and every sync of a file below $HANG_BELOW
-   hangs, as on a disk that does not answer. */
+/* Loaded before the C library: while the file $HANG_WHILE exists, every read and write at a place, every write to and every sync
+   of a file below $HANG_BELOW hangs, as on a disk that does not answer. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>
@@ -45,3 +45,4 @@ HANG(int, fdatasync, (int fd), (fd))
 HANG(ssize_t, write, (int fd, const void *bytes, size_t count), (fd, bytes, count))
 HANG(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 HANG(ssize_t, pwrite64, (int fd, const void *bytes, size_t count, off64_t at), (fd, bytes, count, at))
+HANG(ssize_t, pread64, (int fd, void *bytes, size_t count, off64_t at), (fd, bytes, count, at))
