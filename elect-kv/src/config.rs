@@ -44,7 +44,7 @@ pub struct Settings {
     pub log_level: LevelFilter,
     /// The elector's configuration.
     pub elect: elect_core::Config,
-    /// The TLS of the election's links; `None`: they are plain.
+    /// The TLS of the links between nodes; `None`: they are plain.
     pub tls: Option<TlsConfig>,
 }
 

@@ -135,10 +135,11 @@ impl Check<'_> {
             };
         };
         // A witness does not listen there.
-        if file.allow_plaintext || address.ip().is_loopback() || file.kind == Kind::Witness {
+        let is_safe = file.tls_cert.is_some() || file.allow_plaintext || address.ip().is_loopback();
+        if is_safe || file.kind == Kind::Witness {
             return Ok(());
         }
-        let rule = "plain TCP leaves this machine here: say allow_plaintext = true if the network is trusted";
+        let rule = "plain TCP leaves this machine here: set tls_cert, or say allow_plaintext = true if the network is trusted";
         Err(self.refused("listen_replication", &address, rule))
     }
 
@@ -197,7 +198,7 @@ impl Check<'_> {
         }
     }
 
-    /// The TLS of the election's links, if there is a certificate.
+    /// The TLS of the links between nodes, if there is a certificate.
     pub(super) fn tls(&self, file: &NodeFile) -> Result<Option<TlsConfig>, ConfigFileError> {
         let needs = "needs tls_cert and tls_key beside it, and tls_ca or tls_pins";
         let refused = |key: &str, path: &Path| Err(self.refused(key, &path.display(), needs));

@@ -101,7 +101,7 @@ pub struct NodeFile {
     /// How: `"text"` (default) or `"json"`.
     #[serde(default)]
     pub log_format: LogFormat,
-    /// This node's certificate in PEM, then those that lead to the authority. With it the links of the election are TLS. Relative paths
+    /// This node's certificate in PEM, then those that lead to the authority. With it the links between nodes are TLS. Relative paths
     /// start at the configuration file's directory, here and below.
     pub tls_cert: Option<PathBuf>,
     /// Its key in PEM.

@@ -1,4 +1,5 @@
-//! Replication connections: one per pair of data-holding nodes, dialled by the smaller name.
+//! Replication connections: one per pair of data-holding nodes, dialled by the smaller name, over TLS where this node has a
+//! certificate (`link`).
 //!
 //! A connection begins with a greeting in both directions; then messages of [`crate::replication`], each after
 //! its length; an empty one is a sign of life, and silence for the detection time ends a connection. Whatever is wrong
@@ -6,6 +7,8 @@
 //!
 //! What waits for the log's thread is bounded: beyond that nothing is read, so that TCP holds the other side back, and no
 //! new connection of that peer is told of.
+
+mod link;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,9 +20,9 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crossbeam_channel::Sender;
 use elect_core::{Digest, NodeId};
+use elect_tcp::TlsEnds;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -29,9 +32,11 @@ use super::problems::Problems;
 use super::redial::Redial;
 use crate::event_log::{EventLog, Kind};
 use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
+use link::{Link, Reader, Writer};
+pub(crate) use link::{Links, PROTOCOL};
 
 const MAGIC: &[u8; 4] = b"ekr1";
-const GREETING_BYTES_MAX: usize = 128;
+const GREETING_BYTES_MAX: u32 = 128;
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -69,6 +74,7 @@ pub(crate) struct Peers {
     pub(crate) problems: Arc<Problems>,
     pub(crate) log: Arc<EventLog>,
     pub(crate) places: Arc<Places>,
+    pub(crate) links: Links,
 }
 
 /// For each peer: how many more of its connections may be told of.
@@ -98,6 +104,10 @@ enum Refused {
     Closed,
     #[error("it does not speak this protocol in this version: is it a replication port?")]
     Stranger,
+    #[error("it speaks TLS, and this node does not: tls_cert is set in one file and not in the other")]
+    SpeaksTls,
+    #[error("its certificate is that of {proven}, and it says that it is {says}")]
+    NotProven { proven: NodeId, says: NodeId },
     #[error("its cluster or its member list differs: the election links say which, see ELECT EXPLAIN")]
     OtherMembers,
     #[error("node {found} answers where {expected} was expected: the addresses are mixed up")]
@@ -185,10 +195,10 @@ impl Peers {
         }
     }
 
-    async fn dial(&self, peer: NodeId, address: &str) -> Result<(Greeting, TcpStream), Refused> {
+    async fn dial(&self, peer: NodeId, address: &str) -> Result<(Greeting, Link), Refused> {
         let connected = timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await;
         let stream = connected.map_err(|_| Refused::Unreachable)??;
-        self.greet(stream, Some(peer)).await
+        self.greet(stream, Some((peer, address))).await
     }
 
     /// Once for each reason in turn: it repeats with every attempt.
@@ -202,30 +212,39 @@ impl Peers {
     /// Exchanges greetings. A dialler says whom it expects, so that a mixed-up address is noticed on both sides.
     async fn greet(
         &self,
-        mut stream: TcpStream,
-        expected: Option<NodeId>,
-    ) -> Result<(Greeting, TcpStream), Refused> {
+        stream: TcpStream,
+        expected: Option<(NodeId, &str)>,
+    ) -> Result<(Greeting, Link), Refused> {
         prepare(&stream, self.detection)?;
         let exchange = async {
-            if let Some(expected) = expected {
-                stream.write_all(&self.greeting(expected)).await?;
-                let found = self.read_greeting(&mut stream).await?;
-                if found.from == expected {
-                    Ok((found, stream))
-                } else {
-                    Err(Refused::OtherNode { expected, found: found.from })
+            match expected {
+                Some((peer, address)) => {
+                    self.greet_first(self.links.dialled(stream, address).await.map_err(closed)?, peer).await
                 }
-            } else {
-                let found = self.read_greeting(&mut stream).await?;
-                if !self.addresses.iter().any(|(peer, _)| *peer == found.from) {
-                    return Err(Refused::Unknown(found.from));
-                }
-                // Told even to one who looks for another: then it can say who is here.
-                stream.write_all(&self.greeting(found.from)).await?;
-                if found.to == self.node { Ok((found, stream)) } else { Err(Refused::Mistaken(found.to)) }
+                None => self.greet_back(self.links.accepted(stream).await.map_err(closed)?).await,
             }
         };
         timeout(GREETING_TIMEOUT, exchange).await.map_err(|_| Refused::Late)?
+    }
+
+    async fn greet_first(&self, mut link: Link, expected: NodeId) -> Result<(Greeting, Link), Refused> {
+        link.send(&self.greeting(expected)).await?;
+        let found = self.read_greeting(&mut link).await?;
+        if found.from == expected {
+            Ok((found, link))
+        } else {
+            Err(Refused::OtherNode { expected, found: found.from })
+        }
+    }
+
+    async fn greet_back(&self, mut link: Link) -> Result<(Greeting, Link), Refused> {
+        let found = self.read_greeting(&mut link).await?;
+        if !self.addresses.iter().any(|(peer, _)| *peer == found.from) {
+            return Err(Refused::Unknown(found.from));
+        }
+        // Told even to one who looks for another: then it can say who is here.
+        link.send(&self.greeting(found.from)).await?;
+        if found.to == self.node { Ok((found, link)) } else { Err(Refused::Mistaken(found.to)) }
     }
 
     /// Length, magic, members' digest, detection time in ms, own name, addressee's name.
@@ -244,17 +263,15 @@ impl Peers {
         frame.freeze()
     }
 
-    async fn read_greeting(&self, stream: &mut TcpStream) -> Result<Greeting, Refused> {
-        let closed = |error: io::Error| match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Refused::Closed,
-            _ => error.into(),
-        };
-        let length = stream.read_u32_le().await.map_err(closed)? as usize;
+    async fn read_greeting(&self, link: &mut Link) -> Result<Greeting, Refused> {
+        let length = link.reader.read_u32_le().await.map_err(closed)?;
         if length > GREETING_BYTES_MAX {
-            return Err(Refused::Stranger);
+            // A handshake or an alert of TLS, and its version.
+            let is_tls = matches!(length.to_le_bytes(), [0x15 | 0x16, 3, ..]) && self.links.are_plain();
+            return Err(if is_tls { Refused::SpeaksTls } else { Refused::Stranger });
         }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.map_err(closed)?;
+        let mut body = vec![0; length as usize];
+        link.reader.read_exact(&mut body).await.map_err(closed)?;
         let mut body = Bytes::from(body);
         if body.len() < 16 || &body.split_to(4)[..] != MAGIC {
             return Err(Refused::Stranger);
@@ -264,24 +281,27 @@ impl Peers {
         }
         let detection = Duration::from_millis(body.get_u32_le().into());
         let (from, to) = (name_of(&mut body)?, name_of(&mut body)?);
-        if body.is_empty() { Ok(Greeting { from, to, detection }) } else { Err(Refused::Stranger) }
+        match link.proven {
+            _ if !body.is_empty() => Err(Refused::Stranger),
+            Some(proven) if proven != from => Err(Refused::NotProven { proven, says: from }),
+            _ => Ok(Greeting { from, to, detection }),
+        }
     }
 
     /// Carries messages until the connection ends, and says why it did.
-    async fn run(&self, greeting: Greeting, stream: TcpStream, what: &str) -> Refused {
+    async fn run(&self, greeting: Greeting, link: Link, what: &str) -> Refused {
         let peer = greeting.from;
         let Some(place) = self.places.take(peer).await else { return Refused::Unknown(peer) };
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let silence = self.detection.min(greeting.detection).clamp(SILENCE_MIN, SILENCE_MAX);
-        let (reader, writer) = stream.into_split();
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         if self.inbox.send(Input::Up { peer, session, outbox }).is_err() {
             return Refused::Closed;
         }
         self.problems.forget(what);
         let ended = tokio::select! {
-            read = self.read_for_ever(peer, session, reader, silence) => read.err(),
-            written = write_for_ever(messages, writer, silence / SIGNS_OF_LIFE) => written.err().map(Refused::Io),
+            read = self.read_for_ever(peer, session, link.reader, silence) => read.err(),
+            written = write_for_ever(messages, link.writer, silence / SIGNS_OF_LIFE) => written.err().map(Refused::Io),
         };
         let _ = self.inbox.send(Input::Down { peer, session, _place: Some(place) });
         ended.unwrap_or_else(|| Refused::Io(io::Error::other("the connection ended")))
@@ -291,7 +311,7 @@ impl Peers {
         &self,
         peer: NodeId,
         session: u64,
-        mut reader: OwnedReadHalf,
+        mut reader: Reader,
         silence: Duration,
     ) -> Result<(), Refused> {
         let mut buffer = BytesMut::new();
@@ -317,7 +337,7 @@ impl Peers {
 /// Sends messages as they come, and an empty one where none came for `quiet`: a sign of life.
 async fn write_for_ever(
     mut messages: mpsc::Receiver<Message>,
-    mut writer: OwnedWriteHalf,
+    mut writer: Writer,
     quiet: Duration,
 ) -> io::Result<()> {
     let (mut batch, mut bytes) = (Vec::new(), BytesMut::new());
@@ -336,6 +356,8 @@ async fn write_for_ever(
             bytes[start..start + 4].copy_from_slice(&prefix.to_le_bytes());
         }
         writer.write_all_buf(&mut bytes).await?;
+        // A record of TLS that the socket did not take whole is still here.
+        writer.flush().await?;
     }
 }
 
@@ -354,6 +376,14 @@ fn take_message(buffer: &mut BytesMut) -> Result<Option<(Message, usize)>, Refus
     }
     buffer.advance(4);
     Ok(Some((decode(buffer.split_to(length).freeze())?, length)))
+}
+
+/// An end before the greeting is the other side's refusal.
+fn closed(error: io::Error) -> Refused {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Refused::Closed,
+        _ => TlsEnds::reason(error).into(),
+    }
 }
 
 fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
@@ -377,3 +407,5 @@ fn prepare(stream: &TcpStream, detection: Duration) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use elect_core::{Fence, HandoverRequest, MemberKind, NoLog, Storage};
-use elect_tcp::{Events, Node, NodeHandle, StartError, VoteFile};
+use elect_tcp::{Events, Node, NodeHandle, StartError, TlsEnds, VoteFile};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ use super::host::Host;
 use super::input::{Ending, Input, Note};
 use super::log_thread::LogThread;
 use super::orders::Orders;
-use super::peers::{Peers, Places};
+use super::peers::{Links, PROTOCOL, Peers, Places};
 use super::replicated::ReplicatedState;
 use super::serve_error::{ServeError, io_error};
 use super::shared::Shared;
@@ -287,6 +287,7 @@ fn start_peers(shared: &Shared, inbox: Sender<Input>) -> Result<Runtime, ServeEr
         news: shared.links_up.clone(),
         problems: shared.problems.clone(),
         log: shared.log.clone(),
+        links: links(settings)?,
     };
     // The file of a node that holds data names one: it was checked.
     let missing = || io_error("listen_replication")(io::ErrorKind::InvalidInput.into());
@@ -296,6 +297,15 @@ fn start_peers(shared: &Shared, inbox: Sender<Input>) -> Result<Runtime, ServeEr
     peers.start(listener).map_err(io_error("listen_replication"))?;
     drop(entered);
     Ok(runtime)
+}
+
+/// TLS with the certificate of the election's links, if there is one.
+fn links(settings: &Settings) -> Result<Links, ServeError> {
+    if settings.tls.is_none() {
+        return Ok(Links::Plain);
+    }
+    let ends = TlsEnds::open(&settings.node_config()?, PROTOCOL).map_err(io_error("tls_cert"))?;
+    Ok(Links::Tls(Arc::new(ends)))
 }
 
 /// The elector and, unless this is a witness, the log behind its fence.

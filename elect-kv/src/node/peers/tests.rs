@@ -2,11 +2,11 @@ use super::*;
 use crossbeam_channel::{Receiver, unbounded};
 use elect_core::{Epoch, Stamp};
 
-fn name(name: &str) -> NodeId {
+pub(super) fn name(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-fn peers(own: &str, members: u64, addresses: &[(&str, &str)]) -> (Peers, Receiver<Input>) {
+pub(super) fn peers(own: &str, members: u64, addresses: &[(&str, &str)]) -> (Peers, Receiver<Input>) {
     let (inbox, inputs) = unbounded();
     let addresses = addresses.iter().map(|(peer, address)| (name(peer), (*address).to_owned())).collect();
     let members = Digest::from_bits(members);
@@ -21,6 +21,7 @@ fn peers(own: &str, members: u64, addresses: &[(&str, &str)]) -> (Peers, Receive
         problems: Arc::default(),
         log: Arc::new(EventLog::open(name(own), None).unwrap()),
         places: Places::of(["a", "b", "c", "d"].map(name)),
+        links: Links::Plain,
     };
     (peers, inputs)
 }
@@ -34,7 +35,7 @@ fn listening() -> (Receiver<Input>, String) {
     (inputs, address)
 }
 
-async fn next(inputs: &Receiver<Input>) -> Input {
+pub(super) async fn next(inputs: &Receiver<Input>) -> Input {
     let inputs = inputs.clone();
     tokio::task::spawn_blocking(move || inputs.recv_timeout(Duration::from_secs(20)).unwrap()).await.unwrap()
 }
@@ -133,7 +134,7 @@ async fn silence_for_the_detection_time_ends_a_connection_and_signs_of_life_keep
     let Input::Up { outbox: _kept, .. } = next(&at_b).await else { panic!("it is told first") };
     // Nothing is said on this side: the other one says so three times at least, then it gives up.
     let began = Instant::now();
-    let (mut reader, writer) = stream.into_split();
+    let Link { mut reader, writer, .. } = stream;
     let mut heard = Vec::new();
     let _ = reader.read_to_end(&mut heard).await;
     assert!(heard.len() >= 12 && heard.iter().all(|byte| *byte == 0), "{heard:?}");
