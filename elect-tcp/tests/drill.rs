@@ -53,7 +53,15 @@ fn launch(_: &node::Seat) -> io::Result<Command> {
 }
 
 fn plan(crash_evidence: bool) -> Plan {
-    Plan { nodes: 3, crash_evidence, writes: true, detection_ms: 500, links: Links::Plain }
+    Plan {
+        nodes: 3,
+        crash_evidence,
+        writes: true,
+        detection_ms: 500,
+        links: Links::Plain,
+        pause: Duration::from_millis(20),
+        stories: false,
+    }
 }
 
 /// So long that no load of the machine costs office.
@@ -70,10 +78,8 @@ fn assert_well(findings: &Findings) {
 fn killed_primaries_are_replaced_with_crash_evidence_and_without() {
     for (crash_evidence, count) in [(true, 8), (false, 3)] {
         let directory = tempfile::tempdir().unwrap();
-        let pause = Duration::from_millis(20);
-        let report =
-            kills::run(&plan(crash_evidence), count, pause, directory.path(), &launch, |_| ()).unwrap();
-        eprintln!("{}", report.lines().join("\n"));
+        let report = kills::run(&plan(crash_evidence), count, directory.path(), &launch, |_| ()).unwrap();
+        eprintln!("{}", report.lines(&patient()).join("\n"));
         assert_eq!(report.elected().count(), count);
         assert!(report.leases > count, "each leader wrote its lease down");
         // A promise without evidence lasts for the whole detection time; no load makes that shorter.
@@ -85,8 +91,8 @@ fn killed_primaries_are_replaced_with_crash_evidence_and_without() {
 fn a_supervisor_spares_the_others_the_detection_time() {
     let directory = tempfile::tempdir().unwrap();
     let plan = Plan { links: Links::Supervised, ..patient() };
-    let report = kills::run(&plan, 5, Duration::from_millis(20), directory.path(), &launch, |_| ()).unwrap();
-    eprintln!("{}", report.lines().join("\n"));
+    let report = kills::run(&plan, 5, directory.path(), &launch, |_| ()).unwrap();
+    eprintln!("{}", report.lines(&patient()).join("\n"));
     assert_eq!(report.elected().count(), 5);
     assert!(report.elected().at(4) < 3_000_000_000, "of a detection time of 5 s: {:?}", report.elected());
 }

@@ -54,10 +54,8 @@ struct Options {
     drill: String,
     runs: Option<usize>,
     plan: Plan,
-    pause: Duration,
     longest: Duration,
     seed: u64,
-    stories: bool,
     keep: Option<std::path::PathBuf>,
     json: bool,
 }
@@ -102,11 +100,17 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
     let mut options = Options {
         drill: String::new(),
         runs: None,
-        plan: Plan { nodes: 3, crash_evidence: false, writes: false, detection_ms: 500, links: Links::Plain },
-        pause: Duration::from_millis(100),
+        plan: Plan {
+            nodes: 3,
+            crash_evidence: false,
+            writes: false,
+            detection_ms: 500,
+            links: Links::Plain,
+            pause: Duration::from_millis(100),
+            stories: false,
+        },
         longest: Duration::from_secs(30),
         seed: 1,
-        stories: false,
         keep: None,
         json: false,
     };
@@ -117,7 +121,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--runs" => options.runs = Some(value()?.parse()?),
             "--nodes" => options.plan.nodes = value()?.parse()?,
             "--detection" => options.plan.detection_ms = value()?.parse()?,
-            "--pause" => options.pause = Duration::from_millis(value()?.parse()?),
+            "--pause" => options.plan.pause = Duration::from_millis(value()?.parse()?),
             "--longest" => options.longest = Duration::from_secs(value()?.parse()?),
             "--seed" => options.seed = value()?.parse()?,
             "--keep" => options.keep = Some(value()?.into()),
@@ -125,7 +129,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--writes" => options.plan.writes = true,
             "--tls" => options.plan.links = Links::Tls,
             "--supervised" => options.plan.links = Links::Supervised,
-            "--stories" => options.stories = true,
+            "--stories" => options.plan.stories = true,
             "--json" => options.json = true,
             drill if options.drill.is_empty() && !drill.starts_with('-') => options.drill = argument,
             _ => return Err(format!("unknown: {argument}").into()),
@@ -172,7 +176,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
 
 fn drill(options: &Options, directory: &std::path::Path) -> Result<Findings, Box<dyn Error>> {
     let launch = |_: &node::Seat| -> io::Result<Command> { Ok(Command::new(env::current_exe()?)) };
-    let Options { plan, pause, longest, seed, .. } = options;
+    let Options { plan, longest, seed, .. } = options;
     let usual = match options.drill.as_str() {
         "kills" | "topologies" => 200,
         "silent" => 20,
@@ -184,12 +188,8 @@ fn drill(options: &Options, directory: &std::path::Path) -> Result<Findings, Box
     let progress = |done| progress(done, count);
     match options.drill.as_str() {
         "kills" => {
-            let report = kills::run(plan, count, *pause, directory, &launch, progress)?;
-            let mut lines = report.lines();
-            if options.stories {
-                lines.extend(report.stories());
-            }
-            Ok(Findings { lines, json: report.json(), wrong: Vec::new() })
+            let report = kills::run(plan, count, directory, &launch, progress)?;
+            Ok(Findings { lines: report.lines(plan), json: report.json(), wrong: Vec::new() })
         }
         "stops" => stops::run(plan, count, *longest, directory, &launch, progress),
         "disks" => disks::run(&Plan { writes: true, ..plan.clone() }, count, directory, &launch, progress),

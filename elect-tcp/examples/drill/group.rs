@@ -28,6 +28,10 @@ pub(crate) struct Plan {
     pub(crate) writes: bool,
     pub(crate) detection_ms: u64,
     pub(crate) links: Links,
+    /// What a group gets between two kills, at least.
+    pub(crate) pause: Duration,
+    /// The slowest runs are told in full.
+    pub(crate) stories: bool,
 }
 
 impl Plan {
@@ -212,6 +216,12 @@ impl<'a> Group<'a> {
         while let Ok(told) = self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
             self.told.push(told);
         }
+    }
+
+    /// Lets the group run for the pause and a part of it that differs from run to run.
+    pub(crate) fn rest(&mut self, pause: Duration, run: usize) {
+        let quarters = u32::try_from(run % 7).unwrap_or_default();
+        self.listen(pause + pause * quarters / 4);
     }
 
     /// Who is in office and followed by every other node that runs, besides those in `without`.

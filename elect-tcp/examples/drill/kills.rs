@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -38,11 +37,10 @@ pub(crate) struct Report {
 /// How many of the slowest runs are told in full.
 const SLOWEST: usize = 5;
 
-/// Kills the primary `count` times. `pause` is what a group gets between two kills.
+/// Kills the primary `count` times.
 pub(crate) fn run(
     plan: &Plan,
     count: usize,
-    pause: Duration,
     directory: &Path,
     launch: &Launch,
     mut progress: impl FnMut(usize),
@@ -51,7 +49,7 @@ pub(crate) fn run(
     let mut group = Group::start(plan, directory, launch)?;
     for number in 0..count {
         group.settle(&[])?;
-        group.listen(pause + pause * u32::try_from(number % 7)? / 4);
+        group.rest(plan.pause, number);
         let leader = group.settle(&[])?;
         report.note(fail_over(&mut group, leader)?);
         group.launch(leader)?;
@@ -131,7 +129,7 @@ impl Report {
         &self.phases[PHASES.len() - 1]
     }
 
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self, plan: &Plan) -> Vec<String> {
         let mut lines: Vec<_> = PHASES
             .iter()
             .zip(&self.phases)
@@ -143,11 +141,14 @@ impl Report {
             "further campaigns: {further}, in {of} runs; {} leases, no two overlap",
             self.leases
         ));
+        if plan.stories {
+            lines.extend(self.stories());
+        }
         lines
     }
 
     /// The slowest runs, and those with further campaigns first.
-    pub(crate) fn stories(&self) -> Vec<String> {
+    fn stories(&self) -> Vec<String> {
         self.slowest
             .iter()
             .flat_map(|run| {

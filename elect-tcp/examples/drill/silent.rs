@@ -67,6 +67,7 @@ pub(crate) fn run(
     group.listen(Duration::from_secs(2));
     let mut report = Report::default();
     for number in 0..count {
+        group.rest(plan.pause, number);
         let leader = group.settle(&[])?;
         report.note(fail_over(&mut group, leader)?);
         group.launch(leader)?;
@@ -77,7 +78,7 @@ pub(crate) fn run(
     let taken = silent.end();
     let intervals = leases::checked(directory, plan.after_a_death(), &offices)?;
     report.leases = intervals.len();
-    let mut lines = report.lines();
+    let mut lines = report.lines(&plan);
     lines.push(format!("{} nodes, one of them silent: it was dialled {taken} times", plan.nodes));
     let elected: &Figures = report.elected();
     let json =
