@@ -10,7 +10,7 @@ use elect_core::{LinkState, NodeId, Time};
 
 use self::ask::{Asked, Asker};
 pub(crate) use self::backoff::Backoff;
-use self::backoff::{Patience, Wakes};
+use self::backoff::{Budget, Patience};
 pub(crate) use self::timeouts::Timeouts;
 use crate::clock;
 use crate::closers::{Closers, Registration};
@@ -93,7 +93,7 @@ impl<T: Transport> Dialer<T> {
 
     fn dial_for_ever(&self) -> Result<std::convert::Infallible, Stopped> {
         let (mut backoff, mut was_up, mut said) = (Backoff::default(), false, None);
-        let (mut wakes, mut asked) = (Wakes::new(Instant::now()), Asked::default());
+        let (mut wakes, mut asked) = (Budget::of_wakes(), Asked::default());
         let mut patience = Patience::default();
         loop {
             self.wait_until_wanted()?;
@@ -153,7 +153,7 @@ impl<T: Transport> Dialer<T> {
     }
 
     /// Waits before the next attempt, but not while the peer shows that it is there, unless it does so without end.
-    fn rest(&self, wait: Duration, wakes: &mut Wakes) -> Result<(), Stopped> {
+    fn rest(&self, wait: Duration, wakes: &mut Budget) -> Result<(), Stopped> {
         let until = Instant::now() + wait;
         loop {
             select! {

@@ -15,36 +15,47 @@ pub(super) const WAITS: [Duration; 7] = [
     Duration::from_millis(500),
 ];
 
-/// The short waits begin anew after a close, but not more often than this: a peer that takes each stream and closes it
-/// again is dialled about ten times a second.
+/// The short waits begin anew after a close, but in the long run not more often than this: a peer that takes each stream and
+/// closes it again is dialled about ten times a second.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
 /// After a stream that lived for this long they always do: its peer was there, and may have died as soon as it was back.
 const LIVED: Duration = Duration::from_millis(100);
 
-/// A peer that shows that it is there ends a wait, so many times in a row, and once more for each [`WAKE_EVERY`].
-const WAKES_MAX: u32 = 4;
-/// See [`WAKES_MAX`].
-const WAKE_EVERY: Duration = Duration::from_millis(500);
-
-/// How often a peer that dials in may still end a wait. Two nodes that take each other's greetings and close the streams
-/// would otherwise wake each other without end.
+/// What a peer may bring about so many times in a row, and once more after each span.
 #[derive(Debug)]
-pub(crate) struct Wakes {
+pub(super) struct Budget {
     left: u32,
-    since: Instant,
+    every: Duration,
+    since: Option<Instant>,
 }
 
-impl Wakes {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { left: WAKES_MAX, since: now }
+/// See [`Budget`].
+const IN_A_ROW: u32 = 4;
+
+impl Budget {
+    /// How often a peer that dials in may end a wait. Two nodes that take each other's greetings and close the streams would
+    /// otherwise wake each other without end.
+    pub(super) const fn of_wakes() -> Self {
+        Self::of(Duration::from_millis(500))
     }
 
-    /// Whether a wait that the peer has cut short ends now.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.since).as_millis() / WAKE_EVERY.as_millis();
+    /// How often a stream that closes soon may make the waits begin anew. A peer that takes each stream and closes it again
+    /// would otherwise be dialled without end, and one that dies again as soon as it is back must be seen dead as soon.
+    const fn of_closes() -> Self {
+        Self::of(ANEW_AFTER)
+    }
+
+    const fn of(every: Duration) -> Self {
+        Self { left: IN_A_ROW, every, since: None }
+    }
+
+    /// Whether it may once more.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let earned = now.saturating_duration_since(since).as_millis() / self.every.as_millis();
         if earned > 0 {
-            self.left = WAKES_MAX.min(self.left.saturating_add(u32::try_from(earned).unwrap_or(WAKES_MAX)));
-            self.since = now;
+            self.left = IN_A_ROW.min(self.left.saturating_add(u32::try_from(earned).unwrap_or(IN_A_ROW)));
+            self.since = Some(now);
         }
         let may = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -93,14 +104,20 @@ impl Patience {
 }
 
 /// The waits of one dialer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backoff {
     /// How many waits there were since they began anew.
     attempt: usize,
-    /// When they began anew.
-    began: Option<Instant>,
+    /// How often they may do so.
+    closes: Budget,
     /// The attempt under way was made without a wait, because a stream had just closed.
     is_at_once: bool,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { attempt: 0, closes: Budget::of_closes(), is_at_once: false }
+    }
 }
 
 impl Backoff {
@@ -114,9 +131,8 @@ impl Backoff {
     /// nothing, however young the stream was, and those after it wait for little, because a process that dies closes its
     /// streams before its listener. `lived` is for how long the stream had stood.
     pub(crate) fn after_close(&mut self, lived: Duration, now: Instant) -> Duration {
-        if lived >= LIVED || self.began.is_none_or(|began| now.saturating_duration_since(began) >= ANEW_AFTER)
-        {
-            *self = Self { began: Some(now), ..Self::default() };
+        if lived >= LIVED || self.closes.take(now) {
+            (self.attempt, self.is_at_once) = (0, false);
         }
         if self.is_at_once {
             return self.after_failure();
@@ -192,14 +208,21 @@ mod tests {
         assert!(waits.iter().sum::<Duration>() <= Duration::from_millis(26), "{waits:?}");
     }
 
+    /// The waits began anew after the first of these only: a primary that died 80 ms after it was back, and whose listener took
+    /// the first dial as it died, was not seen dead for the whole detection time.
     #[test]
-    fn within_a_second_of_that_a_close_still_makes_one_dial_at_once() {
+    fn a_few_closes_in_a_row_make_the_waits_begin_anew_and_each_later_one_makes_one_dial_at_once() {
         let (mut backoff, now) = (tired(), Instant::now());
-        backoff.after_close(SHORT, now);
-        for _ in 0..20 {
-            backoff.after_failure();
+        for close in 0..IN_A_ROW {
+            assert_eq!(backoff.after_close(SHORT, now + SHORT * close), Duration::ZERO);
+            let waits: Vec<_> = (0..4).map(|_| backoff.after_failure()).collect();
+            assert!(waits.iter().sum::<Duration>() <= Duration::from_millis(26), "{waits:?}");
+            for _ in 0..20 {
+                backoff.after_failure();
+            }
         }
-        assert_eq!(backoff.after_close(SHORT, now + ANEW_AFTER / 2), Duration::ZERO);
+        let now = now + SHORT * IN_A_ROW;
+        assert_eq!(backoff.after_close(SHORT, now), Duration::ZERO);
         assert!(backoff.after_failure() >= Duration::from_millis(250), "the waits go on where they were");
         backoff.after_close(SHORT, now + ANEW_AFTER);
         assert_eq!(backoff.after_failure(), Duration::ZERO, "they begin anew");
@@ -248,12 +271,12 @@ mod tests {
     #[test]
     fn a_peer_that_dials_in_again_and_again_ends_few_waits() {
         let begin = Instant::now();
-        let mut wakes = Wakes::new(begin);
+        let mut wakes = Budget::of_wakes();
         let ended = (0..60_000).filter(|&at| wakes.take(begin + Duration::from_millis(at))).count();
-        assert!((100..=60 * 2 + WAKES_MAX as usize).contains(&ended), "{ended} in a minute");
+        assert!((100..=60 * 2 + IN_A_ROW as usize).contains(&ended), "{ended} in a minute");
         let later = begin + Duration::from_mins(2);
         let in_a_row = (0..20).filter(|_| wakes.take(later)).count();
-        assert_eq!(in_a_row, WAKES_MAX as usize, "a peer that comes back is dialled at once, and then some");
+        assert_eq!(in_a_row, IN_A_ROW as usize, "a peer that comes back is dialled at once, and then some");
     }
 
     #[test]
