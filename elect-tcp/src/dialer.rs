@@ -220,12 +220,17 @@ impl<T: Transport> Dialer<T> {
         let mut bytes = Vec::with_capacity(2 * FRAME_BYTES_MAX);
         // What waited while there was no stream describes the past.
         let mut oldest = clock::now() - self.timeouts.stale;
+        // That was said of an earlier stream.
+        let _ = self.outgoing.renew.try_recv();
         loop {
             // Nothing waits for this thread: what comes next may leave without it.
             self.outgoing.open_direct(connection.sender.as_ref());
             let batch = select! {
                 recv(self.outgoing.batches) -> batch => batch,
                 recv(connection.closed) -> _ => return Ok("the peer closed it".into()),
+                recv(self.outgoing.renew) -> _ => {
+                    return Ok("it takes everything, and the peer hears nothing of that".into());
+                }
                 recv(self.doubted) -> doubted => {
                     // Without an orchestrator there are no batches either.
                     doubted.map_err(|_| Stopped)?;

@@ -8,6 +8,7 @@ use elect_core::{Driver, Duty, Frame, Gate, NodeId, Notice, SteppedDown, Time};
 
 use crate::announcer::Announcer;
 use crate::cells::Cells;
+use crate::echoes::Echoes;
 use crate::event::{HostEvent, NodeNotice};
 use crate::link::Link;
 use crate::links::Links;
@@ -18,6 +19,8 @@ use crate::refusals::Refusals;
 #[derive(Debug)]
 pub(crate) struct Effects {
     pub(crate) outboxes: BTreeMap<NodeId, Arc<Outbox>>,
+    /// What the peers echo of what is sent to them.
+    pub(crate) echoes: BTreeMap<NodeId, Echoes>,
     pub(crate) gates: Sender<Gate>,
     pub(crate) announcer: Announcer,
     pub(crate) links: Links,
@@ -37,6 +40,9 @@ impl Driver for Effects {
         if let Some(outbox) = self.outboxes.get(&to) {
             outbox.put(frame, self.now);
         }
+        if let Some(echoes) = self.echoes.get_mut(&to) {
+            echoes.on_sent(frame.header.nonce.sent);
+        }
     }
 
     fn save(&mut self, gate: Gate) {
@@ -54,6 +60,16 @@ impl Driver for Effects {
 }
 
 impl Effects {
+    /// A frame of that peer has counted: it shows whether the stream to it is of use.
+    #[inline]
+    pub(crate) fn on_counted(&mut self, from: NodeId, frame: &Frame) {
+        let Some(echoes) = self.echoes.get_mut(&from) else { return };
+        let is_deaf = echoes.on_frame(frame.header.echo.map(|echo| echo.sent), self.now);
+        if is_deaf && let Some(outbox) = self.outboxes.get(&from) {
+            outbox.renew();
+        }
+    }
+
     /// Whoever looks sees it before whoever listens hears it.
     pub(crate) fn tell(&mut self, event: HostEvent) {
         match &event {

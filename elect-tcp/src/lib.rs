@@ -13,6 +13,7 @@ mod desk;
 mod dev_certs;
 mod dialer;
 mod direct;
+mod echoes;
 mod effects;
 mod event;
 #[cfg(feature = "faults")]

@@ -12,6 +12,7 @@ use crate::cells::Cells;
 use crate::clock;
 use crate::config::NodeConfig;
 use crate::desk::NodeDesk;
+use crate::echoes::Echoes;
 use crate::effects::Effects;
 use crate::handle::{NodeHandle, SHUTDOWN_BOUND, Shared};
 use crate::inbound;
@@ -146,9 +147,11 @@ fn start_threads<T: Transport, S: VoteStore + Send + 'static, F: Floor + Send + 
         vote_file,
     };
     let (announcer, told) = bootstrap.split();
+    let detection = assembly.config.elect.detection().ceiling();
     let mut effects = Effects {
         links: Links::new(outboxes.keys().copied(), clock::now()),
         refusals: assembly.refusals.clone(),
+        echoes: outboxes.keys().map(|peer| (*peer, Echoes::new(detection))).collect(),
         outboxes,
         gates,
         announcer,

@@ -301,7 +301,11 @@ impl Seat {
         self.effects.now = now;
         let mut hearing = Hearing::new(&mut self.effects, from);
         self.elector.on_message(from, frame, now).resolve(&mut hearing);
-        if hearing.has_counted() { Taken::Counted } else { Taken::Ignored }
+        if !hearing.has_counted() {
+            return Taken::Ignored;
+        }
+        self.effects.on_counted(from, frame);
+        Taken::Counted
     }
 
     pub(crate) fn on_command(
@@ -328,6 +332,11 @@ impl Seat {
                 return self.on_frame(from, &frame, is_proven).outcome(from);
             }
             Input::Link { peer, state, reason } => {
+                if state == LinkState::Up
+                    && let Some(echoes) = self.effects.echoes.get_mut(&peer)
+                {
+                    echoes.on_stream();
+                }
                 self.effects.change(|links| links.on_outbound(peer, state, reason, now));
                 self.step(|elector, now| elector.on_link(peer, state, now));
             }

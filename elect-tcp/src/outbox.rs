@@ -36,6 +36,7 @@ pub(crate) struct Outbox {
     untaken: Receiver<Batch>,
     spare: Receiver<Batch>,
     direct: Direct,
+    renew: Sender<()>,
     counters: Arc<Counters>,
 }
 
@@ -45,16 +46,25 @@ pub(crate) struct Outgoing {
     pub(crate) batches: Receiver<Batch>,
     spare: Sender<Batch>,
     direct: Direct,
+    /// The peer does not hear what this stream takes.
+    pub(crate) renew: Receiver<()>,
+    /// So that the end of the node is seen by `batches` alone, after the last of them.
+    _renew: Sender<()>,
 }
 
 pub(crate) fn outbox(counters: Arc<Counters>) -> (Outbox, Outgoing) {
     let direct = Direct::default();
     let (batches, taken) = bounded(1);
     let (spare_in, spare_out) = bounded(1);
-    (
-        Outbox { batches, untaken: taken.clone(), spare: spare_out, direct: direct.clone(), counters },
-        Outgoing { batches: taken, spare: spare_in, direct },
-    )
+    let (renew, renewed) = bounded(1);
+    let outgoing = Outgoing {
+        batches: taken.clone(),
+        spare: spare_in,
+        direct: direct.clone(),
+        renew: renewed,
+        _renew: renew.clone(),
+    };
+    (Outbox { batches, untaken: taken, spare: spare_out, direct, renew, counters }, outgoing)
 }
 
 impl Outbox {
@@ -70,6 +80,11 @@ impl Outbox {
             }
             Sent::No => self.wait_with(frame, now),
         }
+    }
+
+    /// Gives the stream up, if one stands: the peer does not hear what it takes.
+    pub(crate) fn renew(&self) {
+        let _ = self.renew.try_send(());
     }
 
     fn wait_with(&self, frame: &Frame, now: Time) {

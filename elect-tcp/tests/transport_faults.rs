@@ -194,6 +194,26 @@ fn a_greeting_that_trickles_in_too_slowly_is_given_up_and_says_so() {
     group.end();
 }
 
+/// Something between the two takes every byte for a peer that it has lost: the socket shows nothing, the peer's frames do. Such a
+/// stream stood until its own node ended.
+#[test]
+fn a_stream_that_takes_everything_and_brings_nothing_is_given_up() {
+    let group = Group::start(|_| ());
+    let leader = group.wait_for_leader();
+    group.wait_for_followers(leader);
+    let far = id(NAMES[(leader + 1) % NAMES.len()]);
+    let link = || {
+        let links = group.nodes[leader].0.links().unwrap();
+        links.into_iter().find(|link| link.peer == far).unwrap()
+    };
+    assert!(link().outbound.is_up);
+    group.faults[leader].set(far, Fault::HalfOpen);
+    spin("end of the stream", || !link().outbound.is_up);
+    group.faults[leader].set(far, Fault::None);
+    spin("link", || link().outbound.is_up);
+    group.end();
+}
+
 /// A transport alone, and one that accepts from it.
 fn pair() -> (FaultyTransport<elect_tcp::LocalTransport>, Faults, elect_tcp::LocalTransport, NodeId) {
     let network = LocalNetwork::new();

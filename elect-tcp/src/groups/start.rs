@@ -148,6 +148,8 @@ impl Process {
         let outbox = |id: &NodeId| Some((*id, Arc::clone(self.outboxes.get(id)?)));
         let mut effects = Effects {
             outboxes: others.iter().filter_map(outbox).collect(),
+            // One group that is not heard is no reason to take the stream from all.
+            echoes: BTreeMap::new(),
             gates,
             announcer,
             links: Links::new(others.iter().copied(), clock::now()),
