@@ -3,23 +3,14 @@
 
 #[expect(dead_code, reason = "each file of tests uses a part of it")]
 mod cluster;
+#[path = "hung_disk/library.rs"]
+mod library;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cluster::{BOUND, Cluster};
-
-/// A library that hangs reads, writes and syncs of files below a directory. Whoever links Rust has a C compiler.
-fn library(dir: &tempfile::TempDir) -> PathBuf {
-    let library = dir.path().join("hang.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hung_disk/hang.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-O1", source, "-ldl", "-o"]).arg(&library);
-    assert!(compiler.status().unwrap().success());
-    library
-}
 
 /// Three nodes; while `flag(node)` exists, the disk of `node` hangs.
 struct Hanging {
@@ -30,7 +21,7 @@ struct Hanging {
 impl Hanging {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let library = library(&dir);
+        let library = library::build(dir.path()).unwrap();
         let mut hanging = Self { cluster: Cluster::new(), dir };
         for node in 0..3 {
             let (flag, below) = (hanging.flag(node), hanging.cluster.data_dir(node));

@@ -1,17 +1,19 @@
 //! Real processes on loopback, told by their events.
 
+mod ports;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisError};
 use serde_json::Value;
+
+pub(crate) use self::ports::free_port;
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -36,15 +38,6 @@ struct Node {
 pub(crate) fn elect_kv(arguments: &[&str], config: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elect-kv"));
     command.args(arguments).arg("--config").arg(config).output().unwrap()
-}
-
-/// A port below those that the system gives to outgoing connections: those would come and take it meanwhile.
-pub(crate) fn free_port() -> TcpListener {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 1_000).unwrap() * 16;
-    let mut ports =
-        std::iter::repeat_with(|| 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
-    ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).unwrap()
 }
 
 impl Cluster {
