@@ -7,13 +7,14 @@ mod page;
 
 use std::future::ready;
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use hyper::server::conn::http1;
@@ -43,13 +44,16 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ances
 struct Site {
     shared: Arc<Shared>,
     measures: Measures,
+    /// It listens for this machine alone.
+    is_local: bool,
 }
 
 /// Serves until its runtime ends.
 pub(crate) async fn serve(listener: StdListener, shared: Arc<Shared>, measures: Measures) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let router = router(Site { shared, measures });
+    let is_local = listener.local_addr()?.ip().is_loopback();
+    let router = router(Site { shared, measures, is_local });
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
@@ -92,7 +96,24 @@ fn router(site: Site) -> Router {
 }
 
 fn shows(answer: fn(&Site) -> Response) -> MethodRouter<Site> {
-    get(move |State(site): State<Site>| ready(answer(&site)))
+    get(move |State(site): State<Site>, headers: HeaderMap| {
+        ready(if site.is_local && !names_this_machine(&headers) { misdirected() } else { answer(&site) })
+    })
+}
+
+/// Whether a request to a port that is for this machine alone asks for it by a name that is this machine's alone. A page from
+/// elsewhere, whose own name leads here for a moment, does not, and must not read what its reader may.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else { return true };
+    let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
+    let name = host.host().trim_matches(['[', ']']);
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn misdirected() -> Response {
+    let text = "this port is for this machine: ask for localhost or 127.0.0.1\n";
+    plain(StatusCode::MISDIRECTED_REQUEST, text.into())
 }
 
 /// Whether the node's threads answer at all: if not, whoever supervises it may start it anew.
