@@ -10,6 +10,7 @@ mod connection;
 mod detection;
 mod disks;
 mod elections;
+mod figures;
 mod following;
 mod frames;
 mod genesis;
