@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elect_core::{
-    Body, CampaignBlocker, CampaignLost, Detection, Fenced, Holder, Ignored, Incarnation, LinkState, Notice,
-    PeerState, Position, PromiseKind, Record, Refusal, Stamp,
+    Body, CampaignBlocker, CampaignLost, Detection, Duty, Fenced, Holder, Ignored, Incarnation, LinkState,
+    Notice, PeerState, Position, PromiseKind, Record, Refusal, Stamp,
 };
 
 use crate::genesis::{Histories, known_final, tentative};
@@ -302,4 +302,75 @@ fn r57_an_announcement_says_what_a_heartbeat_says() {
     a.commit();
     let peers = a.elector.status(a.now).peers;
     assert_eq!(peers.iter().find(|peer| peer.node == id("b")).unwrap().position, at(3, 9));
+}
+
+#[test]
+fn r19_a_copy_of_a_frame_says_nothing_twice() {
+    let mut a = Solo::new();
+    a.lead();
+    let far = a.frame("c", 1 << 31, PeerState::Promised, beat());
+    for _ in 0..2 {
+        a.deliver("c", &far);
+    }
+    a.hear_acknowledgement("b", 1);
+    a.pass(INTERVAL);
+    assert!(a.offered().is_some_and(|number| number <= (1 << 21)), "{:?}", a.offered());
+}
+
+#[test]
+fn r65_a_re_offer_is_repeated_at_once_only_where_less_is_asked_for() {
+    let mut a = Solo::new();
+    a.lead();
+    a.hear("c", 9, PeerState::Promised, beat());
+    a.hear_acknowledgement("b", 1);
+    a.pass(INTERVAL).commit();
+    assert_eq!(a.offered(), Some(10));
+    a.clear().hear_acknowledgement("b", 1);
+    a.hear("c", 9, PeerState::Promised, beat());
+    assert_eq!(a.offered(), None, "it is repeated with the heartbeats");
+}
+
+#[test]
+fn r67_a_heartbeat_tells_the_version_of_its_host() {
+    let mut a = Solo::new();
+    let Body::Heartbeat(heartbeat) = beat() else { unreachable!("a heartbeat") };
+    let heartbeat = elect_core::Heartbeat { application: 7, ..heartbeat };
+    a.hear("b", 0, PeerState::Promised, Body::Heartbeat(heartbeat));
+    let peers = a.elector.status(a.now).peers;
+    assert_eq!(peers.iter().find(|peer| peer.node == id("b")).unwrap().application, 7);
+}
+
+#[test]
+fn r44_a_save_that_fails_after_the_stop_says_nothing_more() {
+    let mut a = Solo::new();
+    a.hear_offer("b", 1);
+    let own = a.disk.record.incarnation;
+    let known = Incarnation { counter: own.counter + 1, random: 3 };
+    let gate = a.gate.take();
+    a.hear("c", 0, PeerState::Promised, Body::Reject { rejected: own, known });
+    let stops = |a: &Solo| a.duties.iter().filter(|duty| matches!(duty, Duty::Stopped { .. })).count();
+    assert_eq!(stops(&a), 1);
+    a.gate = gate;
+    a.disk.fails = true;
+    a.commit();
+    assert_eq!(stops(&a), 1);
+}
+
+#[test]
+fn r45_a_replacement_is_taught_no_more_often_than_there_are_members() {
+    let config = builder("a", &["a", "b", "c"]).build().unwrap();
+    let record = Record::replacement(&config);
+    let mut a = Solo::from_record(config, record);
+    let reject = |a: &mut Solo| {
+        let own = a.disk.record.incarnation;
+        let known = Incarnation { counter: own.counter + 5, random: 3 };
+        a.hear("b", 0, PeerState::Promised, Body::Reject { rejected: own, known });
+    };
+    for _ in 0..3 {
+        reject(&mut a);
+        a.commit();
+        assert!(!a.must(|duty| matches!(duty, Duty::Stopped { .. })));
+    }
+    reject(&mut a);
+    assert!(a.must(|duty| matches!(duty, Duty::Stopped { .. })), "two of it run at once");
 }

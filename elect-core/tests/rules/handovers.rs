@@ -325,3 +325,56 @@ fn r38_a_target_that_is_promised_to_somebody_is_handed_over_to_as_soon_as_it_is_
     a.hear("b", 1, PeerState::Promised, beat_at(at(1, 6)));
     assert_eq!(a.losses.len(), 1);
 }
+
+#[test]
+fn r38_a_target_within_the_tolerance_is_not_refused_though_the_log_was_longer_two_heartbeats_ago() {
+    let at_once = elect_core::HandoverRequest { timeout: Some(ms(1)), ..id("b").into() };
+    let mut a = Solo::with(builder("a", &ABC).lag_tolerance(10));
+    a.set_position(at(1, 200));
+    a.lead();
+    for _ in 0..12 {
+        a.hear("b", 1, follows("a", 1), beat_at(at(1, 100)));
+        a.pass(INTERVAL);
+    }
+    for (own, is_refused) in [(111, true), (110, false)] {
+        a.set_position(at(1, own));
+        let asked = a.request(|elector, now| elector.request_handover(at_once, now));
+        assert_eq!(asked.is_err(), is_refused, "{own}: {asked:?}");
+    }
+}
+
+#[test]
+fn r38_a_release_is_repeated_for_as_long_as_the_head_start_lasts() {
+    let mut a = Solo::handed_over();
+    let end = a.now + crate::solo::ELECTION_TIMEOUT;
+    let releases =
+        |a: &Solo| a.sent_to("c").filter(|frame| matches!(frame.body, Body::Release { .. })).count();
+    while a.now < end {
+        a.clear().pass(ms(5));
+        a.hear("b", 1, PeerState::Promised, beat());
+    }
+    a.clear().pass(ms(200));
+    assert!(a.sent_to("c").count() > 0);
+    assert_eq!(releases(&a), 0, "the head start is over");
+}
+
+#[test]
+fn r40_the_cooldown_after_an_abort_runs_from_the_abort() {
+    let mut a = Solo::with(builder("a", &ABC).fail_back_cooldown(ms(180)));
+    a.lead();
+    let beat = |a: &mut Solo| {
+        says(a, "b", 200);
+        a.pass(INTERVAL);
+    };
+    while began(&a).is_none() {
+        beat(&mut a);
+    }
+    a.pass(ms(10)).request(Elector::cancel_handover).unwrap();
+    a.clear().pass(ms(40));
+    for _ in 0..2 {
+        beat(&mut a);
+    }
+    assert_eq!(began(&a), None, "140 ms after it");
+    beat(&mut a);
+    assert_eq!(began(&a), Some(id("b")), "190 ms after it, at the first heartbeat after the cooldown");
+}

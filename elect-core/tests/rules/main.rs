@@ -26,6 +26,7 @@ mod lease;
 mod lives;
 mod office;
 mod operation;
+mod paces;
 mod pauses;
 mod profiles;
 mod promises;

@@ -247,3 +247,41 @@ fn r42_what_a_follower_asked_for_is_over_when_it_leads() {
     a.pass(D / 3);
     assert_eq!(asks(&a, "c"), 0);
 }
+
+/// `a` of five followed `b`, which paused failover in epoch 1 and handed over to `d`.
+fn handed_to_d() -> Solo {
+    let mut a = Solo::with(builder("a", &FIVE));
+    a.hear("d", 1, follows("b", 1), beat());
+    a.follow("b", 1).hear("b", 1, leading(1), lead_with(stamp(1, 1, MINUTE)));
+    a.hear("d", 1, PeerState::Promised, beat());
+    a.hear("b", 1, PeerState::Promised, Body::Release { epoch: epoch(1), target: id("d") });
+    assert_eq!(reserved_for(&a), Some(id("d")));
+    a
+}
+
+#[test]
+fn r62_a_head_start_of_an_earlier_epoch_yields_to_a_later_leader() {
+    let mut a = handed_to_d();
+    a.hear("e", 2, follows("c", 2), beat_with(stamp(1, 1, MINUTE)));
+    assert_eq!(reserved_for(&a), Some(id("c")), "it led after the release");
+}
+
+#[test]
+fn r62_a_head_start_from_before_a_pause_reserves_nothing() {
+    let mut a = Solo::with(builder("a", &FIVE));
+    a.hear("d", 1, PeerState::Promised, beat());
+    a.hear("b", 1, PeerState::Promised, beat());
+    a.hear("b", 1, PeerState::Promised, Body::Release { epoch: epoch(1), target: id("d") });
+    a.hear("e", 5, PeerState::Promised, beat_with(stamp(5, 1, MINUTE)));
+    assert!(is_paused(&a));
+    assert_eq!(reserved_for(&a), None, "1 was released before 5 was led");
+}
+
+#[test]
+fn r63_a_pause_that_is_asked_for_is_newer_than_all_that_the_asker_knows() {
+    let mut a = Solo::new();
+    a.lead();
+    let after = PauseNumber { epoch: epoch(1), count: 5 };
+    a.hear("b", 1, follows("a", 1), Body::Pause { after, remaining: MINUTE });
+    assert_eq!(told(&a, "b").map(|stamp| stamp.number), Some(PauseNumber { count: 6, ..after }));
+}
