@@ -171,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn r65_no_configuration_allows_less_or_more_than_there_is() {
+        let mut terms = PairTerms::default();
+        let asked = Duration::from_secs(100_000_000);
+        for (told, counts) in [(Duration::ZERO, DETECTION_MIN), (Duration::MAX, DETECTION_MAX)] {
+            terms.note_longest(told);
+            assert_eq!((terms.longest(), terms.limit(asked)), (Some(counts), counts));
+        }
+    }
+
+    #[test]
     fn r65_members_differ_in_what_each_asks_of_the_other() {
         let span = Duration::from_millis(500);
         let same = DetectionTerms {

@@ -112,6 +112,24 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_outlasts_an_age_a_heartbeat_and_the_margin_of_phi() {
+        let ms = Duration::from_millis;
+        // 10^-phi: so many deviations of at least a quarter of a heartbeat, 12.5 ms.
+        for (phi, margin) in [(4, 46_487), (8, 70_150), (12, 87_925)] {
+            let (cluster, node) = (ClusterId::new("c").unwrap(), NodeId::new("a").unwrap());
+            let builder = Config::builder(cluster, node).voters([node]);
+            let adaptive = Detection::Adaptive { floor: ms(150), ceiling: ms(2_000), phi };
+            let config = builder.detection(adaptive).build().unwrap();
+            assert_eq!(config.heartbeat_interval(), ms(50));
+            let detector = Detector { mean: nanos(ms(90)), variance: 0, samples: Detector::WARM_UP };
+            let lease = ms(90) + ms(50) + Duration::from_micros(margin);
+            let wanted = config.detection_for(lease);
+            let found = detector.detection(&config);
+            assert!(found.abs_diff(wanted) <= Duration::from_micros(1), "{phi}: {found:?}, {wanted:?}");
+        }
+    }
+
+    #[test]
     fn a_detector_outlives_its_counter() {
         let mut detector = Detector { mean: 1, variance: 1, samples: u32::MAX };
         detector.note(Duration::from_millis(50));

@@ -297,6 +297,7 @@ pub(crate) struct Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::members::Digest;
 
     fn nonce(counter: u32, sent: u64) -> Nonce {
         Nonce { incarnation: Incarnation { counter, random: 1 }, sent: Time::from_nanos(sent) }
@@ -316,6 +317,24 @@ mod tests {
         pair.begin_life(nonce(2, 0).incarnation, None, Telling::default(), Time::from_nanos(9));
         assert_eq!((pair.newest(), pair.covered(), pair.echoed()), (None, None, None));
         assert_eq!(pair.terms().promised(), Duration::ZERO);
+    }
+
+    #[test]
+    fn r05_a_node_that_has_stopped_is_through_with_the_most_that_it_said() {
+        let stopped = |number| Header {
+            group: 0,
+            members: Digest::from_bits(1),
+            epoch: Epoch::ZERO,
+            state: PeerState::Stopped(Epoch::new(number)),
+            nonce: Nonce::default(),
+            echo: None,
+            genesis: None,
+        };
+        let mut pair = alive();
+        for (number, ended) in [(5, 5), (3, 5), (7, 7)] {
+            pair.note_ended(&stopped(number));
+            assert_eq!(pair.ended(), Epoch::new(ended));
+        }
     }
 
     #[test]

@@ -35,3 +35,29 @@ fn is_final(header: &Header, epoch: Epoch, refusal: Refusal) -> bool {
         Refusal::Promised | Refusal::Paused | Refusal::Replaced | Refusal::DetectionTooLong => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::members::Digest;
+    use crate::nonce::Nonce;
+
+    #[test]
+    fn r33_a_voter_that_refuses_again_is_noted_once() {
+        let mut refusals = FinalRefusals::default();
+        let voter = MemberIndex::at(1);
+        let header = Header {
+            group: 0,
+            members: Digest::from_bits(1),
+            epoch: Epoch::ZERO,
+            state: PeerState::Free,
+            nonce: Nonce::default(),
+            echo: None,
+            genesis: None,
+        };
+        for _ in 0..2 {
+            refusals.note(voter, &header, Epoch::new(4), Refusal::VoteSpent);
+        }
+        assert!(refusals.holds(voter) && refusals.0.len() == 1);
+    }
+}

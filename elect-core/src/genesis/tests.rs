@@ -110,3 +110,15 @@ fn what_was_chosen_belongs_to_its_epoch() {
     book.note_held(PEER, Epoch::new(5), told(7, false));
     assert!(book.is_held_by(PEER, Epoch::new(5)));
 }
+
+#[test]
+fn r59_what_is_final_is_wanted_no_more_and_taken_only_by_who_may_lack_it() {
+    let follows = |told| Place::Follows(Epoch::new(5), told);
+    let taken =
+        |is_final| Some(SavedGenesis { genesis: Genesis::from_bits(8), epoch: Epoch::new(5), is_final });
+    let wanted = |own, place, may_lack| book().wanted(own, place, may_lack, || false);
+    assert_eq!(wanted(saved(7, true), follows(told(8, false)), true), None, "it has a final one");
+    assert_eq!(wanted(saved(7, false), follows(told(8, false)), false), taken(false));
+    assert_eq!(wanted(saved(7, false), follows(told(8, true)), false), None, "it counts as replaced first");
+    assert_eq!(wanted(saved(7, false), follows(told(8, true)), true), taken(true));
+}

@@ -1,4 +1,6 @@
 use super::*;
+use crate::config::Detection;
+use crate::name::{ClusterId, NodeId};
 
 const B: MemberIndex = MemberIndex::at(1);
 const EPOCH: Epoch = Epoch::new(4);
@@ -47,4 +49,19 @@ fn only_a_grant_that_crosses_the_end_of_the_lease_can_move_it() {
     assert!(!leader.note_grant(B, at(102)), "it lay beyond before");
     assert!(!leader.note_grant(B, at(50)));
     assert_eq!(leader.grant(B), at(102), "an earlier one takes nothing away");
+}
+
+#[test]
+fn r41_a_detection_time_that_differs_by_a_twentieth_stays() {
+    let adapted = |wanted: u64| {
+        let won = Offer::new(EPOCH, at(1), 3);
+        let mut leader = Leader::new(&won, Duration::from_millis(400), at(100), None);
+        let node = NodeId::new("a").unwrap();
+        let fixed = Detection::Fixed(Duration::from_millis(wanted));
+        let builder = Config::builder(ClusterId::new("c").unwrap(), node).voters([node]);
+        leader.adapt_detection(&builder.detection(fixed).build().unwrap());
+        leader.detection()
+    };
+    assert_eq!([380, 420].map(adapted), [Duration::from_millis(400); 2]);
+    assert_eq!([379, 421].map(adapted), [379, 421].map(Duration::from_millis));
 }

@@ -12,7 +12,8 @@ use elect_core::{
 
 use crate::harness::{Group, builder, id, ms};
 use crate::solo::{
-    D, INTERVAL, NEEDED, OPEN, Solo, asked_by, at, beat, epoch, follows, heartbeat, lead, leading, stands,
+    D, FIVE, INTERVAL, NEEDED, OPEN, Solo, asked_by, at, beat, epoch, follows, heartbeat, lead, leading,
+    stands,
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -615,4 +616,27 @@ fn r65_a_member_that_is_asked_for_too_much_is_asked_for_less_at_once() {
     a.maxima.insert(id("c"), SHORT);
     a.clear().hear_free("c", 0);
     assert_eq!(asked(&a, "c"), SHORT, "the answer to its first frame");
+}
+
+#[test]
+fn r38_exactly_what_the_target_needs_makes_it_fit_and_one_voter_of_five_does_not() {
+    let a = beside_one_that_needs_more(ms(201), ms(200));
+    assert!(a.must(|duty| matches!(duty, Duty::HandoverBegan { .. })), "a carries b");
+
+    let mut a = Solo::with(builder("a", &FIVE).detection(Detection::Fixed(SHORT)));
+    a.maxima
+        .extend([("b", SHORT), ("c", ms(200)), ("d", ms(200)), ("e", ms(200))].map(|(of, d)| (id(of), d)));
+    needs_201_ms(&mut a, "b");
+    a.hear_free("b", 0);
+    a.hear_free("c", 0);
+    a.pass(ms(1)).commit();
+    for peer in ["b", "c"] {
+        a.hear_accept(peer, 1);
+    }
+    a.enter_office();
+    for peer in ["b", "c", "d", "e"] {
+        a.hear_acknowledgement(peer, 1);
+    }
+    let asked = a.request(|elector, now| elector.request_handover(id("b"), now));
+    assert_eq!(asked, Err(RequestRefused::TargetUnfit(id("b"), Unfit::TooFewVotes)));
 }

@@ -4,6 +4,7 @@
 //! tests use the harness on virtual time.
 
 mod adoption;
+mod aftermath;
 mod campaigns;
 mod candidacy;
 mod connection;
