@@ -136,7 +136,7 @@ impl DurableState {
 
     /// R59: what waited for the genesis that has become durable.
     pub(crate) fn take_next(&mut self) -> Option<Save> {
-        let (purpose, mut record, floor, exempt_epoch) = self.next.take_if(|_| self.saving.is_none())?;
+        let (purpose, mut record, floor, exempt_epoch) = self.next.take()?;
         // Storage that counts as replaced begins without.
         if !matches!(purpose, Purpose::CountAsReplaced { .. })
             && let Some(record) = &mut record
@@ -197,9 +197,9 @@ impl DurableState {
         }
     }
 
-    /// The offer that waited, once no save is under way any more.
+    /// The offer that waited for the save that is over.
     pub(crate) fn take_deferred(&mut self) -> Option<OfferInHand> {
-        self.deferred.take_if(|_| self.saving.is_none())
+        self.deferred.take()
     }
 
     pub(crate) const fn deferred(&self) -> Option<&OfferInHand> {
@@ -256,6 +256,7 @@ impl DurableState {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::follower::LeaderClaim;
     use crate::genesis::told::Genesis;
     use crate::name::{ClusterId, NodeId};
     use crate::nonce::Nonce;
@@ -304,6 +305,29 @@ mod tests {
         assert!(durable.is_saving() && durable.is_saving_for(PEER) && !durable.is_saving_for(OTHER));
         assert!(durable.finish(first, None, Time::ZERO).is_some());
         assert!(durable.take_next().is_some() && durable.take_next().is_none());
+    }
+
+    #[test]
+    fn what_is_saved_is_for_one_leader_or_for_none() {
+        let nonce = Nonce::default();
+        let claim = LeaderClaim {
+            leader: PEER,
+            epoch: EPOCH,
+            nonce,
+            echoed: Time::ZERO,
+            received: Time::ZERO,
+            detection: core::time::Duration::from_millis(500),
+            binds_for: core::time::Duration::from_millis(505),
+        };
+        let mut durable = state();
+        assert!(!durable.is_saving_for(PEER));
+        durable.begin(&save(Purpose::Follow(claim), None), Time::ZERO).unwrap();
+        assert!(durable.is_saving_for(PEER) && !durable.is_saving_for(OTHER));
+        for purpose in [Purpose::Stand(EPOCH), Purpose::Genesis(genesis())] {
+            let mut durable = state();
+            durable.begin(&save(purpose, None), Time::ZERO).unwrap();
+            assert!(!durable.is_saving_for(PEER), "{purpose:?}");
+        }
     }
 
     #[test]

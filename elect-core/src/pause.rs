@@ -140,11 +140,6 @@ impl Pause {
         number.count <= known.map_or(0, |known| known.count).saturating_add(COUNT_DISTANCE_MAX)
     }
 
-    /// Whether `stamp` would pause failover anew.
-    pub(crate) fn would_pause(&self, stamp: PauseStamp) -> bool {
-        !stamp.remaining.is_zero() && self.number.is_none_or(|known| stamp.number > known)
-    }
-
     /// Its end has come: a resume of the same number, which is told to everybody.
     pub(crate) fn expire(&mut self) -> Noted {
         Noted::Resumed { was_paused: self.until.take().is_some() }

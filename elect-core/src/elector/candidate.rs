@@ -196,10 +196,8 @@ impl Elector {
     /// R33: a campaign without a quorum in time, or without hope of one, is given up, which frees those who accepted;
     /// then a wait at random.
     pub(super) fn on_campaign_over(&mut self) {
-        if matches!(self.state.role, Role::Candidate(_)) {
-            let wait = self.draw_wait();
-            self.lose_campaign(wait, CampaignLost::NoQuorum { wait });
-        }
+        let wait = self.draw_wait();
+        self.lose_campaign(wait, CampaignLost::NoQuorum { wait });
     }
 
     /// Gives a campaign up and waits. From then on only an echo of that campaign or later makes a peer connected (L4).

@@ -281,9 +281,8 @@ impl Elector {
     /// one to be had, though voters are missing at this moment: who is missing may be back before the offer comes.
     fn could_elect(&self, peer: MemberIndex) -> bool {
         let Some(birth) = self.state.peers.pair(peer).birth() else { return true };
-        let carries = |voter: MemberIndex| {
-            voter == peer || self.state.peers.pair(voter).terms().suffices(birth.detection_min)
-        };
+        // What it allows itself suffices (R54).
+        let carries = |voter| self.state.peers.pair(voter).terms().suffices(birth.detection_min);
         let own_carries = self.config.detection().ceiling() >= birth.detection_min;
         let connected = self.voting_peers().filter(|&voter| self.is_connected(voter));
         if own_carries && connected.clone().all(carries) {

@@ -16,7 +16,7 @@ impl Elector {
         let pair = self.state.peers.pair(peer);
         let Some(sent) = echoed.filter(|_| echoed > pair.echoed()) else { return };
         let age = EchoAge::new(nonce, pair.newest(), sent, self.state.now);
-        if self.measures(age) && pair.round_trip().is_news(age, self.config.round_trip()) {
+        if self.measures(age) {
             self.note_echo_age(peer, age);
         }
     }
@@ -55,12 +55,9 @@ impl Elector {
     }
 
     /// R32: twice a round trip and a save, as measured: at most the configured step, unless the round trip is longer
-    /// than configured, and then within D. A step that was set by hand stays.
+    /// than configured, and then within D. A step that was set by hand stays, since nothing is measured.
     pub(super) fn rank_step(&self) -> Duration {
         let (config, configured) = (&self.config, self.config.rank_step());
-        if config.pacing() == Pacing::ByHand {
-            return configured;
-        }
         let longest = self.round_trips().map(|round_trip| round_trip.taken(config.round_trip())).max();
         let Some(round_trip) = longest else { return configured };
         let step = (round_trip + self.state.durable.save_time().taken(config.save())) * 2;

@@ -148,8 +148,7 @@ impl Elector {
             return;
         }
         self.state.pause.limit_request(self.state.now);
-        let resumes = matches!(self.state.pause.request(), Some(PauseRequest::Resume { .. }))
-            && self.state.pause.would_pause(stamp);
+        let resumes = matches!(self.state.pause.request(), Some(PauseRequest::Resume { .. }));
         let noted = self.state.pause.note(stamp, self.state.now);
         let is_news = !matches!(noted, Noted::Nothing | Noted::Paused { is_new: false, .. });
         // Every heartbeat says the newest number: the last one is no answer to be repeated.

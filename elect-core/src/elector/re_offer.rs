@@ -79,10 +79,10 @@ impl Elector {
     /// R21 for the offered epoch: when its ballots make a lease, the own fence stops letting the old epoch pass.
     pub(super) fn count_re_offer(&mut self) {
         let Role::Leader(leader) = &self.state.role else { return };
-        // R8: one whose own vote is not durable is still being saved, too.
-        let Some(offer) = leader.re_offer().filter(|offer| offer.is_saved()) else { return };
+        let Some(offer) = leader.re_offer() else { return };
         let (epoch, detection) = (offer.epoch(), leader.detection());
         let lease_end = self.tally.offer_lease_end(&self.config, offer, detection, self.state.now);
+        // R8: as long as the own vote is not durable it is being saved.
         if !self.state.durable.is_saving() && lease_end > self.state.now {
             self.save(Purpose::Raise(epoch), None, epoch, None);
         }

@@ -2,7 +2,6 @@
 
 use crate::elector::Elector;
 use crate::epoch::Position;
-use crate::members::MemberKind;
 use crate::peer_state::PeerState;
 
 impl Elector {
@@ -11,7 +10,7 @@ impl Elector {
     /// step; whoever told nobody of an entry has the position of now.
     pub(super) fn ranked_position(&self) -> Option<Position> {
         let is_told = self.state.notices.is_broadcast(self.own_state(), self.state.durable.epoch());
-        if is_told { self.state.told_position.get().or(self.state.position) } else { self.state.position }
+        if is_told { self.state.told_position.get() } else { self.state.position }
     }
 
     /// The host's last durable entry. R32: a first one ranks this node before it is told.
@@ -25,10 +24,7 @@ impl Elector {
     /// The position that a heartbeat tells. R32: a free node repeats what it is ranked by, whomever it answers.
     pub(super) fn heartbeat_position(&self) -> Option<Position> {
         // The steady path answers a leader: it asks for no own_state.
-        if self.followed().is_none()
-            && self.kind != MemberKind::Witness
-            && self.own_state() == PeerState::Free
-        {
+        if self.followed().is_none() && self.own_state() == PeerState::Free {
             self.ranked_position()
         } else {
             self.state.position

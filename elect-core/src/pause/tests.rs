@@ -99,9 +99,6 @@ fn r63_a_pause_lasts_a_day_at_most_and_a_copy_of_its_stamp_changes_nothing() {
     let until = at(0) + PAUSE_MAX;
     assert_eq!(pause.note(long, at(0)), Noted::Paused { until, is_new: true });
     assert_eq!(pause.note(long, at(0)), Noted::Nothing);
-    assert!(!pause.would_pause(long) && !pause.would_pause(stamp(1, 2, 0)));
-    assert!(pause.would_pause(stamp(1, 2, 1)) && !pause.would_pause(stamp(0, 9, 1)));
-    assert!(Pause::default().would_pause(stamp(1, 1, 1)));
 }
 
 #[test]
