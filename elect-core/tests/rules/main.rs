@@ -35,5 +35,6 @@ mod re_offer;
 mod repeated;
 mod restart;
 mod saving;
+mod turns;
 
 use elect_harness::{self as harness, solo};
