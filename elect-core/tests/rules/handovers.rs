@@ -378,3 +378,28 @@ fn r40_the_cooldown_after_an_abort_runs_from_the_abort() {
     beat(&mut a);
     assert_eq!(began(&a), Some(id("b")), "190 ms after it, at the first heartbeat after the cooldown");
 }
+
+#[test]
+fn r40_the_window_of_a_contradiction_has_a_cooldown_for_each_voter_and_none_for_a_witness() {
+    let cooldown = INTERVAL * 4;
+    for (late, contradicts) in [(Duration::ZERO, true), (Duration::from_nanos(1), false)] {
+        let members = builder("a", &["a", "b"]).witnesses([id("w")]);
+        let mut a = Solo::with(members.fail_back_cooldown(cooldown));
+        a.lead();
+        while began(&a).is_none() {
+            says(&mut a, "b", 200);
+            a.pass(INTERVAL);
+        }
+        a.step(Elector::on_drained);
+        assert_eq!(a.losses.len(), 1);
+        let end = a.now + (cooldown + a.elector.config().election_timeout() * 2) * 2 + late;
+        a.follow("b", 2);
+        while a.now < end {
+            a.pass(ms(40).min(end.since(a.now)));
+            a.hear_leader("b", 2);
+        }
+        a.clear().hear("b", 2, PeerState::Free, release(2, "a"));
+        let is_said = a.saw(|notice| matches!(notice, Notice::PreferencesContradict { .. }));
+        assert_eq!(is_said, contradicts, "{late:?} after the window");
+    }
+}

@@ -140,3 +140,17 @@ fn r56_a_leader_speaks_every_interval_whatever_others_allow() {
     a.hear_acknowledgement("c", 1);
     assert_eq!(a.elector.deadline(), due);
 }
+
+#[test]
+fn r32_what_becoming_free_told_is_told_anew_a_period_later_and_not_before() {
+    let mut b = Solo::with(builder("b", &FIVE));
+    b.follow("c", 1);
+    let left = b.elector.deadline().since(b.now);
+    b.pass(left.saturating_sub(ms(10))).clear();
+    b.hear("c", 1, PeerState::Free, beat());
+    assert_eq!(b.sent_to("a").count(), 1);
+    b.clear().pass((D / 3).saturating_sub(ms(1)));
+    assert_eq!(b.sent_to("a").count(), 0, "its rivals are in the midst of their ranking");
+    b.pass(ms(1));
+    assert_eq!(b.sent_to("a").count(), 1);
+}
