@@ -74,7 +74,9 @@ fn r02_a_node_that_is_told_of_another_life_of_its_own_stops() {
     assert!(a.holds_lease());
     assert_eq!(a.hear("b", 1, follows("a", 1), reject(own, own.counter)), None);
     assert_eq!(a.losses[0].reason, StepDown::Cloned);
-    assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason: Stopped::Cloned { .. } })));
+    let other = Incarnation { counter: own.counter, random: own.random ^ 1 };
+    let cloned = Stopped::Cloned { peer: id("b"), known: other, own };
+    assert!(a.must(|duty| matches!(duty, Duty::Stopped { reason } if *reason == cloned)), "{:?}", a.duties);
     assert!(matches!(a.last_to("b").header.state, PeerState::Stopped(_)));
     assert_eq!(a.hear_free("b", 1), Some(Ignored::Stopped));
 }

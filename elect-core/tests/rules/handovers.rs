@@ -403,3 +403,30 @@ fn r40_the_window_of_a_contradiction_has_a_cooldown_for_each_voter_and_none_for_
         assert_eq!(is_said, contradicts, "{late:?} after the window");
     }
 }
+
+#[test]
+fn r40_a_contradiction_is_one_with_the_present_life_of_the_other() {
+    let mut a = Solo::with(builder("a", &ABC).fail_back_cooldown(INTERVAL * 4));
+    let preferred = |a: &mut Solo, number: u64| {
+        a.clear();
+        for _ in 0..8 {
+            let body = Body::Heartbeat(Heartbeat { priority: 200, ..heartbeat() });
+            a.hear("b", number, follows("a", number), body);
+            a.pass(INTERVAL);
+        }
+        began(a).is_some()
+    };
+    a.lead();
+    assert!(preferred(&mut a, 1));
+    a.step(Elector::on_drained);
+    a.follow("b", 2).clear();
+    a.hear("b", 2, PeerState::Free, release(2, "a"));
+    assert!(a.saw(|notice| matches!(notice, Notice::PreferencesContradict { .. })));
+    assert_eq!(a.offered(), Some(3));
+    a.pass(ms(1)).commit();
+    a.hear_accept("b", 3);
+    a.enter_office();
+    assert!(!preferred(&mut a, 3), "it would come back");
+    a.lives.insert(id("b"), elect_core::Incarnation { counter: 2, random: 2 });
+    assert!(preferred(&mut a, 3), "b may have been configured anew");
+}

@@ -124,6 +124,11 @@ fn r60_without_a_synchronous_log_lost_entries_are_a_warning() {
     let warned =
         |a: &Solo| a.saw(|event| matches!(event, Notice::EntriesLost { node, .. } if *node == id("b")));
     assert!(warned(&a));
+    let said = |event: &Notice| match event {
+        Notice::EntriesLost { known, began, .. } => (known.position, began.position) == (at(5, 9), at(5, 3)),
+        _ => false,
+    };
+    assert!(a.saw(said), "what was known, and what is left");
     a.clear().hear_free("b", 5);
     assert!(!warned(&a), "once");
     next_life(&mut a, asynchronous(born(1, 4, at(4, 3))));

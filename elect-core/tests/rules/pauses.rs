@@ -285,3 +285,22 @@ fn r63_a_pause_that_is_asked_for_is_newer_than_all_that_the_asker_knows() {
     a.hear("b", 1, follows("a", 1), Body::Pause { after, remaining: MINUTE });
     assert_eq!(told(&a, "b").map(|stamp| stamp.number), Some(PauseNumber { count: 6, ..after }));
 }
+
+#[test]
+fn r63_a_resume_counts_one_up_whatever_epoch_is_led_by_then() {
+    let mut a = Solo::new();
+    a.follow("b", 1).hear("b", 1, leading(1), lead_with(stamp(1, 1, MINUTE)));
+    a.hear("c", 3, leading(3), lead_with(stamp(1, 1, MINUTE)));
+    a.commit();
+    a.request(Elector::resume).unwrap();
+    assert_eq!(told(&a, "c"), Some(resume(1, 2)));
+}
+
+#[test]
+fn r62_who_follows_a_leader_of_the_epoch_of_the_pause_knows_better_than_who_believes_another() {
+    let mut a = Solo::with(builder("a", &FIVE));
+    a.hear("e", 5, PeerState::Reserved(id("c")), beat_with(stamp(5, 1, MINUTE)));
+    assert_eq!(reserved_for(&a), Some(id("c")), "it knows nothing itself");
+    a.hear("d", 5, follows("b", 5), beat_with(stamp(5, 1, MINUTE)));
+    assert_eq!(reserved_for(&a), Some(id("b")));
+}
