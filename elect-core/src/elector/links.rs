@@ -53,7 +53,7 @@ impl Elector {
     /// R16: that life is over, says who held its process. The link is left alone: it may lead to the next life already.
     fn note_end(&mut self, peer: MemberIndex, incarnation: Incarnation) {
         let pair = self.state.peers.pair_mut(peer);
-        if pair.is_dead() || pair.life().is_none_or(|(known, _)| known != incarnation) {
+        if pair.life().is_none_or(|(known, _)| known != incarnation) {
             return;
         }
         pair.note_death();

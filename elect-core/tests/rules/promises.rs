@@ -303,6 +303,18 @@ fn r16_who_held_the_process_ends_a_promise_at_once_and_needs_no_refusal() {
 }
 
 #[test]
+fn r16_who_held_the_process_ends_a_promise_that_a_refusal_left() {
+    let mut a = with_evidence();
+    a.follow("b", 3).pass(ms(10));
+    let evidence = refused_now(&a);
+    a.pass(ms(10)).hear_leader("b", 3);
+    a.link("b", evidence);
+    assert!(a.promised_to().is_some(), "renewed after the attempt began");
+    a.link("b", ended(1));
+    assert_eq!((a.promised_to(), a.leader()), (None, None));
+}
+
+#[test]
 fn r16_who_held_a_process_speaks_of_that_life_alone() {
     let mut a = Solo::new();
     a.follow("b", 3);
