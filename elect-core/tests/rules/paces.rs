@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elect_core::{
-    CampaignBlocker, CampaignLost, ConfigBuilder, Detection, LinkState, Notice, PeerState, Record,
+    CampaignBlocker, CampaignLost, ConfigBuilder, Detection, LinkState, Nonce, Notice, PeerState, Record,
 };
 
 use crate::harness::{builder, id, ms};
@@ -15,8 +15,9 @@ fn three() -> ConfigBuilder {
     builder("a", &ABC)
 }
 
-/// `peer` echoes a heartbeat after exactly so long, so many times, and lets none of the echoes lie.
-fn echoes(a: &mut Solo, peer: &str, after: Duration, times: usize) {
+/// `peer` echoes a heartbeat after exactly so long, so many times, and lets none of the echoes lie; the last one.
+fn echoes(a: &mut Solo, peer: &str, after: Duration, times: usize) -> Option<Nonce> {
+    let mut last = None;
     for _ in 0..times {
         a.link(peer, LinkState::Up);
         let echo = a.last_to(peer).header.nonce;
@@ -27,7 +28,9 @@ fn echoes(a: &mut Solo, peer: &str, after: Duration, times: usize) {
         let mut frame = a.frame(peer, 0, PeerState::Promised, beat());
         frame.header.echo = Some(echo);
         a.deliver(peer, &frame);
+        last = Some(echo);
     }
+    last
 }
 
 /// How far `a` campaigns behind `b`, which is better.
@@ -131,10 +134,15 @@ fn r33_a_campaign_lasts_as_long_as_configured_however_short_steps_are() {
 fn r33_where_steps_are_longer_than_configured_waits_are_too_within_the_detection_time() {
     let waits = (0..100).map(|seed| {
         let mut a = Solo::with(three().seed(seed));
-        echoes(&mut a, "b", ms(200), 20);
-        a.hear_free("b", 0);
+        let last = echoes(&mut a, "b", ms(200), 20);
+        let mut free = a.frame("b", 0, PeerState::Free, beat());
+        free.header.echo = last;
+        a.deliver("b", &free);
         assert_eq!(a.offered(), Some(1));
-        a.commit().pass(ms(2_000));
+        a.commit();
+        // It is connected until the campaign is over.
+        echoes(&mut a, "b", ms(200), 1);
+        a.pass(ms(2_000));
         let wait = a.notices.iter().find_map(|notice| match notice {
             Notice::CampaignLost { reason: CampaignLost::NoQuorum { wait }, .. } => Some(*wait),
             _ => None,

@@ -6,8 +6,8 @@ use elect_core::{BeyondLagLimit, Body, CampaignBlocker, Elector, Heartbeat, LagL
 
 use crate::harness::{builder, id, ms};
 use crate::solo::{
-    D, ELECTION_TIMEOUT, FIVE, RANK_STEP, Solo, at, beat, beat_at, epoch, follows, heartbeat, lead, leading,
-    stamp,
+    D, ELECTION_TIMEOUT, FIVE, PROMISE, RANK_STEP, Solo, at, beat, beat_at, epoch, follows, heartbeat, lead,
+    leading, stamp,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -30,8 +30,13 @@ fn r32_a_turn_comes_at_its_time_whatever_is_heard_shortly_before() {
 
 #[test]
 fn r32_a_promise_takes_the_turn_away() {
-    let mut b = behind_a();
-    b.pass(ms(60)).give_word("c", 1);
+    let mut b = Solo::with(builder("b", &["a", "b", "c"]));
+    b.give_word("c", 1).pass(PROMISE);
+    b.hear_free("a", 0);
+    assert_eq!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, at: b.now + RANK_STEP }));
+    // The same offer again: its answer waits for no save.
+    b.pass(ms(60)).hear_offer("c", 1);
+    assert!(b.promised_to().is_some() && b.gate.is_none());
     b.pass(ms(5)).hear("c", 1, PeerState::Free, beat());
     assert_eq!(b.promised_to(), None);
     assert_eq!(b.blocker(), Some(CampaignBlocker::Rank { rank: 1, at: b.now + RANK_STEP }), "it begins anew");
