@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::commands::Session;
 use super::limits::REQUEST_TIMEOUT;
+use super::read::look_up_at_hand;
 use super::refusal::not_primary;
 use super::reply::Reply;
 use crate::node::shared::Shared;
@@ -30,6 +31,9 @@ pub(super) async fn answer(
     // Whoever is not primary refuses, and looks at nothing for that.
     if shared.office().is_none() {
         return session.answer(shared, &name, &words);
+    }
+    if let Some(reply) = look_up_at_hand(&mut session.room, shared, &name, &words[1..]) {
+        return reply;
     }
     if is_short(shared, &name, &words)
         && let Some(_read) = shared.limits.short_reads.begin(client)

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::layout::{APPLIED, data_key};
-use super::{Command, CommandResult, SetCondition, SetReply, Store, StoreError};
+use super::{Command, CommandResult, Known, SetCondition, SetReply, Store, StoreError};
 
 impl Store {
     /// Applies the committed entries up to `through` and hands each offset's result to `report`. An entry that is a
@@ -45,29 +45,48 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
+    /// The value before this change, for the thread that writes: others would see it before its batch is complete.
     fn value(&self, key: &Bytes) -> Result<Option<Bytes>, StoreError> {
-        match self.values.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.store.value(key),
+        if let Some(value) = self.values.get(key) {
+            return Ok(value.clone());
+        }
+        let store = self.store;
+        match store.recent.value(key) {
+            Known::Value(value) => Ok(Some(value)),
+            Known::NoValue => Ok(None),
+            Known::Nothing => {
+                let value = store.space().get(data_key(key)).map_err(|error| store.failed(error))?;
+                Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+            }
         }
     }
 
-    fn put(&mut self, key: Bytes, old: Option<&Bytes>, new: Option<Bytes>) {
-        self.keys = self.keys + u64::from(new.is_some()) - u64::from(old.is_some());
+    /// Whether there is such a value.
+    fn has_value(&self, key: &Bytes) -> Result<bool, StoreError> {
+        let store = self.store;
+        match self.values.get(key).map(Option::is_some).or_else(|| store.recent.has_value(key)) {
+            Some(has_value) => Ok(has_value),
+            None => store.space().contains_key(data_key(key)).map_err(|error| store.failed(error)),
+        }
+    }
+
+    fn put(&mut self, key: Bytes, had_value: bool, new: Option<Bytes>) {
+        self.keys = self.keys + u64::from(new.is_some()) - u64::from(had_value);
         self.values.insert(key, new);
     }
 
     fn apply(&mut self, command: Command) -> Result<CommandResult, StoreError> {
         match command {
             Command::Set { key, value, condition, reply } => {
-                let old = self.value(&key)?;
+                let old = if reply == SetReply::Old { self.value(&key)? } else { None };
+                let had_value = self.has_value(&key)?;
                 let happens = match condition {
                     SetCondition::Always => true,
-                    SetCondition::Absent => old.is_none(),
-                    SetCondition::Present => old.is_some(),
+                    SetCondition::Absent => !had_value,
+                    SetCondition::Present => had_value,
                 };
                 if happens {
-                    self.put(key, old.as_ref(), Some(value));
+                    self.put(key, had_value, Some(value));
                 }
                 Ok(match (reply, happens) {
                     (SetReply::Old, _) => old.map_or(CommandResult::Nothing, CommandResult::Value),
@@ -78,18 +97,17 @@ impl Change<'_> {
             }
             Command::SetMany { pairs } => {
                 for (key, value) in pairs {
-                    let old = self.value(&key)?;
-                    self.put(key, old.as_ref(), Some(value));
+                    let had_value = self.has_value(&key)?;
+                    self.put(key, had_value, Some(value));
                 }
                 Ok(CommandResult::Done)
             }
             Command::Delete { keys } => {
                 let mut deleted = 0;
                 for key in keys {
-                    let old = self.value(&key)?;
-                    if old.is_some() {
+                    if self.has_value(&key)? {
                         deleted += 1;
-                        self.put(key, old.as_ref(), None);
+                        self.put(key, true, None);
                     }
                 }
                 Ok(CommandResult::Number(deleted))
@@ -100,7 +118,7 @@ impl Change<'_> {
                 let Some(sum) = number.and_then(|number| number.checked_add(amount)) else {
                     return Ok(CommandResult::NotANumber);
                 };
-                self.put(key, old.as_ref(), Some(Bytes::from(sum.to_string())));
+                self.put(key, old.is_some(), Some(Bytes::from(sum.to_string())));
                 Ok(CommandResult::Number(sum))
             }
             Command::Transaction { commands } => {
@@ -113,14 +131,16 @@ impl Change<'_> {
     fn commit(self, applied: u64) -> Result<(), StoreError> {
         let store = self.store;
         let (space, mut batch) = (store.space(), store.database.batch());
-        for (key, value) in self.values {
+        for (key, value) in &self.values {
             match value {
-                Some(value) => batch.insert(&space, data_key(&key), &value[..]),
-                None => batch.remove(&space, data_key(&key)),
+                Some(value) => batch.insert(&space, data_key(key), &value[..]),
+                None => batch.remove(&space, data_key(key)),
             }
         }
         batch.insert(&space, APPLIED, [applied.to_be_bytes(), self.keys.to_be_bytes()].concat());
+        store.recent.begin_change(self.values.keys());
         batch.commit().map_err(|error| store.failed(error))?;
+        store.recent.end_change(self.values.iter());
         store.applied.store(applied, Ordering::SeqCst);
         store.keys.store(self.keys, Ordering::SeqCst);
         Ok(())

@@ -105,7 +105,10 @@ impl Command {
 
     /// The command as it stands in the log.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = match self {
+            Self::Set { key, value, .. } => BytesMut::with_capacity(3 + 4 + key.len() + value.len()),
+            _ => BytesMut::new(),
+        };
         match self {
             Self::Set { key, value, condition, reply } => {
                 out.put_u8(SET);

@@ -40,6 +40,7 @@ impl Store {
     pub(super) fn write(&self, keep: Position, last: u64, entries: &[Entry]) -> Result<(), StoreError> {
         let (space, begin) = (self.space(), self.begin());
         let (runs, spans) = self.runs(keep, entries)?;
+        let end = runs.last_key_value().map(|(_, run)| (run.last(), run.weight));
         let mut batch = self.database.batch();
         if keep.offset < last {
             if let Some(mut run) = self.run_of(&space, keep.offset)?
@@ -70,15 +71,19 @@ impl Store {
             batch.insert(&space, span_key(first), epoch.number().to_be_bytes());
         }
         debug_assert!(keep.offset >= begin.position.offset, "what was dropped is not cut");
-        batch.commit().map_err(|error| self.failed(error))
+        self.set_end(None);
+        batch.commit().map_err(|error| self.failed(error))?;
+        self.set_end(end);
+        Ok(())
     }
 
     /// What `entries` after `keep` are stored as.
     fn runs(&self, keep: Position, entries: &[Entry]) -> Result<Written, StoreError> {
         let (mut runs, mut spans) = (BTreeMap::new(), BTreeMap::new());
         let mut run = Run { epoch: keep.epoch, weight: self.weight(keep.offset)?, ..Run::default() };
+        let begin = self.begin().position.offset;
         for (entry, offset) in entries.iter().zip(keep.offset + 1..) {
-            if entry.epoch > run.epoch || offset == self.begin().position.offset + 1 {
+            if entry.epoch > run.epoch || offset == begin + 1 {
                 spans.insert(offset, entry.epoch);
             }
             if run.commands.is_empty() || entry.epoch > run.epoch || run.bytes() >= RUN_BYTES {
@@ -164,6 +169,12 @@ impl Store {
         let begin = self.begin();
         if offset == begin.position.offset {
             return Ok(begin.weight);
+        }
+        // Asked for with every batch.
+        if let Some((last, weight)) = self.end()
+            && last == offset
+        {
+            return Ok(weight);
         }
         let run = self.run_of(&self.space(), offset)?.filter(|run| run.last() >= offset);
         let mut run = run.ok_or_else(|| self.damaged(format!("entry {offset} is missing")))?;

@@ -15,6 +15,8 @@ mod layout;
 mod log;
 mod reads;
 mod received;
+mod recent;
+mod shard;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -27,11 +29,13 @@ use fjall::{Database, Keyspace, PersistMode};
 
 pub use command::{Command, CommandResult, NotACommand, SetCondition, SetReply};
 pub use log::{FencedLog, ReplicaLog};
+pub(crate) use shard::Known;
 pub use view::View;
 
-use layout::{APPLIED, BEGIN, Begin, counts, data_key};
+use layout::{APPLIED, BEGIN, Begin, counts};
 use reads::Reads;
 use received::Received;
+use recent::Recent;
 
 /// The longest key that a client may use, in bytes.
 pub const KEY_BYTES_MAX: usize = 32 << 10;
@@ -39,7 +43,7 @@ pub const KEY_BYTES_MAX: usize = 32 << 10;
 /// Files that the engine keeps open, so that it needs few descriptors whatever it holds.
 const FILES_CACHED: usize = 128;
 /// Blocks that the engine keeps in memory.
-const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
 /// The engine's journals beyond the one in use.
 const JOURNAL_BYTES: u64 = 64 << 20;
 
@@ -79,12 +83,15 @@ pub struct Store {
     /// The generation in use.
     space: RwLock<Keyspace>,
     begin: Mutex<Begin>,
+    /// The entry that was written last, and what all entries up to there took.
+    end: Mutex<Option<(u64, u64)>>,
     /// The number of the newest generation, in use or not.
     generation: AtomicU64,
     received: Mutex<Option<Received>>,
     applied: AtomicU64,
     keys: AtomicU64,
     reads: Arc<Reads>,
+    recent: Recent,
 }
 
 impl Store {
@@ -123,11 +130,13 @@ impl Store {
             database,
             space: RwLock::new(space),
             begin: Mutex::new(begin),
+            end: Mutex::default(),
             generation: AtomicU64::new(generation),
             received: Mutex::default(),
             applied: AtomicU64::new(applied),
             keys: AtomicU64::new(keys),
             reads: Arc::new(Reads::new()),
+            recent: Recent::new(),
         };
         let (first, last) = (begin.position.offset, store.history()?.last().offset);
         if !(first..=last).contains(&applied) {
@@ -158,10 +167,24 @@ impl Store {
         self.keys.load(Ordering::SeqCst)
     }
 
-    /// The newest value of a key, for the thread that writes: others would see it before its batch is complete.
-    fn value(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let value = self.space().get(data_key(key)).map_err(|error| self.failed(error))?;
-        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+    /// What is known in memory of the newest value of a key.
+    pub(crate) fn value_at_hand(&self, key: &[u8]) -> Known<Bytes> {
+        self.recent.value(key)
+    }
+
+    /// The newest value of a key: of acknowledged state, as it is at this moment.
+    pub fn value(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        match self.value_at_hand(key) {
+            Known::Value(value) => return Ok(Some(value)),
+            Known::NoValue => return Ok(None),
+            Known::Nothing => {}
+        }
+        let since = self.recent.unchanged();
+        let value = self.view().value(key)?;
+        if let Some(since) = since {
+            self.recent.remember_read(since, key, value.as_deref());
+        }
+        Ok(value)
     }
 
     fn space(&self) -> Keyspace {
@@ -174,6 +197,14 @@ impl Store {
 
     fn set_begin(&self, begin: Begin) {
         *self.begin.lock().unwrap_or_else(PoisonError::into_inner) = begin;
+    }
+
+    fn end(&self) -> Option<(u64, u64)> {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_end(&self, end: Option<(u64, u64)>) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
     fn failed(&self, error: fjall::Error) -> StoreError {

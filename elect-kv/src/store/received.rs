@@ -96,10 +96,12 @@ impl Store {
         let Received { space, keys } = received;
         complete(&self.database, &space, at, keys).map_err(failed)?;
         self.set_begin(Begin { position: at, weight: 0 });
+        self.set_end(None);
         self.applied.store(at.offset, Ordering::SeqCst);
         self.keys.store(keys, Ordering::SeqCst);
-        let before =
-            std::mem::replace(&mut *self.space.write().unwrap_or_else(PoisonError::into_inner), space);
+        let before = self.recent.replace(|| {
+            std::mem::replace(&mut *self.space.write().unwrap_or_else(PoisonError::into_inner), space)
+        });
         self.database.delete_keyspace(before).map_err(failed)
     }
 

@@ -332,8 +332,24 @@ fn a_view_shows_a_batch_as_a_whole_or_not_at_all() {
             assert_eq!(view.keys().unwrap(), view.keys_after(None, 100).unwrap().len() as u64);
         }
     };
+    // Single values come from memory, or from the engine while they are being written: one after the other they never fall.
+    let read_singly = || {
+        let number = |value: Option<Bytes>| {
+            value.map_or(0, |value| std::str::from_utf8(&value).unwrap().parse::<u64>().unwrap())
+        };
+        let mut last = 0;
+        while store.applied() < rounds * 3 {
+            for key in ["a", "b"].map(str::as_bytes) {
+                for read in [store.value(key).unwrap(), store.view().value(key).unwrap()].map(number) {
+                    assert!(read >= last, "{read} after {last}");
+                    last = read;
+                }
+            }
+        }
+    };
     std::thread::scope(|scope| {
         scope.spawn(read);
+        scope.spawn(read_singly);
         scope.spawn(write);
     });
 }
