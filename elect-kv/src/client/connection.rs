@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use super::limits::{
     FREE_BYTES, LONG_REQUEST_PAUSE, OPERATOR_TIMEOUT, REQUEST_TIMEOUT, Room, VALUES_BYTES_MAX, no_reply_room,
 };
 use super::long_read;
+use super::outgoing::{send_array, write_all};
 use super::refusal::write_failed;
 use super::reply::Reply;
 use super::request::{REQUEST_BYTES_MAX, take_request};
@@ -104,6 +106,9 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) async fn run(mut self) -> io::Result<()> {
+        let mut closing = self.closing.clone();
+        // Once for the connection, and not for each request.
+        let mut sent_home = pin!(async move { drop(closing.wait_for(|closing| *closing).await) });
         loop {
             self.answer_all().await?;
             self.flush().await?;
@@ -118,14 +123,16 @@ impl<'a> Connection<'a> {
                 self.refuse_the_rest("ERR Protocol error: before AUTH a request is short");
                 continue;
             }
-            let mut closing = self.closing.clone();
             let read = async {
                 self.make_room().await?;
                 self.read().await
             };
             let read = tokio::select! {
                 read = read => read,
-                _ = closing.wait_for(|closing| *closing) => continue,
+                () = &mut sent_home => {
+                    self.session.closing = true;
+                    continue;
+                }
             };
             match read {
                 Ok(0) => return Ok(()),
@@ -291,8 +298,18 @@ impl<'a> Connection<'a> {
             }
             Ok(_) => self.session.answer(self.shared, &name, &words),
         };
-        self.put(reply);
-        Ok(())
+        match reply {
+            Reply::Array(replies) if self.session.room.bytes() > REPLY_BYTES_MAX => {
+                let all = send_array(&self.stream, replies, self.session.version, &mut self.replies);
+                let span = self.shared.limits.output.soft_span;
+                timeout(span, all).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                self.flush().await
+            }
+            reply => {
+                self.put(reply);
+                Ok(())
+            }
+        }
     }
 
     async fn ask(&mut self, write: Write) -> io::Result<()> {
@@ -369,18 +386,6 @@ impl<'a> Connection<'a> {
         }
         Ok(())
     }
-}
-
-async fn write_all(stream: &TcpStream, bytes: &mut BytesMut) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(sent) => bytes.advance(sent),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Ends when the client does.

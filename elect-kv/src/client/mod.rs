@@ -9,6 +9,7 @@ mod info;
 mod limits;
 mod long_read;
 mod operator;
+mod outgoing;
 mod pattern;
 mod port;
 mod read;

@@ -61,6 +61,11 @@ impl Reply {
         encoded.expect("replies are built of plain frames");
     }
 
+    /// Appends the beginning of an array whose so many replies follow; it is the same in both versions.
+    pub(super) fn begin_array(count: usize, out: &mut BytesMut) {
+        out.extend_from_slice(format!("*{count}\r\n").as_bytes());
+    }
+
     fn into_resp2(self) -> Resp2 {
         match self {
             Self::Simple(word) => Resp2::SimpleString(Bytes::from_static(word.as_bytes())),
@@ -107,6 +112,20 @@ mod tests {
         let mut out = BytesMut::new();
         reply.encode(version, &mut out);
         String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_array_in_parts_is_that_array() {
+        for version in [Version::Resp2, Version::Resp3] {
+            for replies in [Vec::new(), vec![Reply::text("x"), Reply::Null, Reply::Number(1)]] {
+                let mut parts = BytesMut::new();
+                Reply::begin_array(replies.len(), &mut parts);
+                for reply in &replies {
+                    reply.clone().encode(version, &mut parts);
+                }
+                assert_eq!(parts, bytes(Reply::Array(replies), version));
+            }
+        }
     }
 
     #[test]
