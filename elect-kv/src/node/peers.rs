@@ -8,7 +8,9 @@
 //! What waits for the log's thread is bounded: beyond that nothing is read, so that TCP holds the other side back, and no
 //! new connection of that peer is told of.
 
+mod greeting;
 mod link;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,7 +22,6 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crossbeam_channel::Sender;
 use elect_core::{Digest, NodeId};
-use elect_tcp::TlsEnds;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,13 +33,11 @@ use super::problems::Problems;
 use super::redial::Redial;
 use crate::event_log::{EventLog, Kind};
 use crate::replication::{FRAME_BYTES_MAX, Message, decode, encode};
+use greeting::Greeting;
 use link::{Link, Reader, Writer};
 pub(crate) use link::{Links, PROTOCOL};
+use refused::{DIAL_TIMEOUT, GREETING_TIMEOUT, Refused};
 
-const MAGIC: &[u8; 4] = b"ekr1";
-const GREETING_BYTES_MAX: u32 = 128;
-const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
-const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Connections that have not greeted yet.
 const HANDSHAKES_MAX: usize = 16;
@@ -89,47 +88,6 @@ impl Places {
     async fn take(&self, peer: NodeId) -> Option<OwnedSemaphorePermit> {
         self.0.get(&peer)?.clone().acquire_owned().await.ok()
     }
-}
-
-/// Why a connection is not used, or ended.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("no connection within {} s", DIAL_TIMEOUT.as_secs())]
-    Unreachable,
-    #[error("no greeting within {} s: is it a replication port?", GREETING_TIMEOUT.as_secs())]
-    Late,
-    #[error("closed before it greeted: it is no replication port, or refuses this node and says there why")]
-    Closed,
-    #[error("it does not speak this protocol in this version: is it a replication port?")]
-    Stranger,
-    #[error("it speaks TLS, and this node does not: tls_cert is set in one file and not in the other")]
-    SpeaksTls,
-    #[error("its certificate is that of {proven}, and it says that it is {says}")]
-    NotProven { proven: NodeId, says: NodeId },
-    #[error("its cluster or its member list differs: the election links say which, see ELECT EXPLAIN")]
-    OtherMembers,
-    #[error("node {found} answers where {expected} was expected: the addresses are mixed up")]
-    OtherNode { expected: NodeId, found: NodeId },
-    #[error("it takes this node for {0}: its address for {0} is wrong")]
-    Mistaken(NodeId),
-    #[error("{0} is not a node of this cluster that holds data")]
-    Unknown(NodeId),
-    #[error("nothing was heard for {} ms", .0.as_millis())]
-    Silent(Duration),
-    #[error("a message of {0} bytes exceeds the limit")]
-    TooLong(usize),
-    #[error(transparent)]
-    Decode(#[from] crate::replication::DecodeError),
-}
-
-/// What a greeting says.
-#[derive(Clone, Copy, Debug)]
-struct Greeting {
-    from: NodeId,
-    to: NodeId,
-    detection: Duration,
 }
 
 impl Peers {
@@ -219,9 +177,16 @@ impl Peers {
         let exchange = async {
             match expected {
                 Some((peer, address)) => {
-                    self.greet_first(self.links.dialled(stream, address).await.map_err(closed)?, peer).await
+                    self.greet_first(
+                        self.links.dialled(stream, address).await.map_err(Refused::before_greeting)?,
+                        peer,
+                    )
+                    .await
                 }
-                None => self.greet_back(self.links.accepted(stream).await.map_err(closed)?).await,
+                None => {
+                    self.greet_back(self.links.accepted(stream).await.map_err(Refused::before_greeting)?)
+                        .await
+                }
             }
         };
         timeout(GREETING_TIMEOUT, exchange).await.map_err(|_| Refused::Late)?
@@ -229,7 +194,7 @@ impl Peers {
 
     async fn greet_first(&self, mut link: Link, expected: NodeId) -> Result<(Greeting, Link), Refused> {
         link.send(&self.greeting(expected)).await?;
-        let found = self.read_greeting(&mut link).await?;
+        let found = Greeting::read(&mut link, self.members).await?;
         if found.from == expected {
             Ok((found, link))
         } else {
@@ -238,7 +203,7 @@ impl Peers {
     }
 
     async fn greet_back(&self, mut link: Link) -> Result<(Greeting, Link), Refused> {
-        let found = self.read_greeting(&mut link).await?;
+        let found = Greeting::read(&mut link, self.members).await?;
         if !self.addresses.iter().any(|(peer, _)| *peer == found.from) {
             return Err(Refused::Unknown(found.from));
         }
@@ -247,45 +212,8 @@ impl Peers {
         if found.to == self.node { Ok((found, link)) } else { Err(Refused::Mistaken(found.to)) }
     }
 
-    /// Length, magic, members' digest, detection time in ms, own name, addressee's name.
     fn greeting(&self, to: NodeId) -> Bytes {
-        let mut body = BytesMut::new();
-        body.put_slice(MAGIC);
-        body.put_u64_le(self.members.to_bits());
-        body.put_u32_le(u32::try_from(self.detection.as_millis()).unwrap_or(u32::MAX));
-        for name in [self.node, to] {
-            body.put_u8(u8::try_from(name.as_str().len()).expect("names are at most 32 bytes"));
-            body.put_slice(name.as_str().as_bytes());
-        }
-        let mut frame = BytesMut::new();
-        frame.put_u32_le(u32::try_from(body.len()).expect("a greeting is short"));
-        frame.put_slice(&body);
-        frame.freeze()
-    }
-
-    async fn read_greeting(&self, link: &mut Link) -> Result<Greeting, Refused> {
-        let length = link.reader.read_u32_le().await.map_err(closed)?;
-        if length > GREETING_BYTES_MAX {
-            // A handshake or an alert of TLS, and its version.
-            let is_tls = matches!(length.to_le_bytes(), [0x15 | 0x16, 3, ..]) && self.links.are_plain();
-            return Err(if is_tls { Refused::SpeaksTls } else { Refused::Stranger });
-        }
-        let mut body = vec![0; length as usize];
-        link.reader.read_exact(&mut body).await.map_err(closed)?;
-        let mut body = Bytes::from(body);
-        if body.len() < 16 || &body.split_to(4)[..] != MAGIC {
-            return Err(Refused::Stranger);
-        }
-        if body.get_u64_le() != self.members.to_bits() {
-            return Err(Refused::OtherMembers);
-        }
-        let detection = Duration::from_millis(body.get_u32_le().into());
-        let (from, to) = (name_of(&mut body)?, name_of(&mut body)?);
-        match link.proven {
-            _ if !body.is_empty() => Err(Refused::Stranger),
-            Some(proven) if proven != from => Err(Refused::NotProven { proven, says: from }),
-            _ => Ok(Greeting { from, to, detection }),
-        }
+        Greeting { members: self.members, detection: self.detection, from: self.node, to }.bytes()
     }
 
     /// Carries messages until the connection ends, and says why it did.
@@ -376,22 +304,6 @@ fn take_message(buffer: &mut BytesMut) -> Result<Option<(Message, usize)>, Refus
     }
     buffer.advance(4);
     Ok(Some((decode(buffer.split_to(length).freeze())?, length)))
-}
-
-/// An end before the greeting is the other side's refusal.
-fn closed(error: io::Error) -> Refused {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Refused::Closed,
-        _ => TlsEnds::reason(error).into(),
-    }
-}
-
-fn name_of(body: &mut Bytes) -> Result<NodeId, Refused> {
-    let length = body.try_get_u8().map_err(|_| Refused::Stranger)? as usize;
-    if length > body.len() {
-        return Err(Refused::Stranger);
-    }
-    NodeId::from_bytes(&body.split_to(length)).map_err(|_| Refused::Stranger)
 }
 
 /// No delays, and an end for connections whose other side takes nothing any more.

@@ -68,10 +68,6 @@ impl Links {
         let (reader, writer) = split(stream);
         Ok(Link { reader: Box::new(reader), writer: Box::new(writer), proven })
     }
-
-    pub(super) const fn are_plain(&self) -> bool {
-        matches!(self, Self::Plain)
-    }
 }
 
 /// The files are looked at, and their disk may hang: not on the thread that carries the log.

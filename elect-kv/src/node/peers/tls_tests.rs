@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossbeam_channel::Receiver;
 use elect_core::{ClusterId, Config, Epoch, Stamp};
-use elect_tcp::{DevCerts, NodeConfig};
+use elect_tcp::{DevCerts, NodeConfig, TlsEnds};
 
 use super::tests::{name, next, peers};
 use super::*;
