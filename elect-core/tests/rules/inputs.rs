@@ -230,3 +230,34 @@ fn r05_a_candidate_that_stops_before_its_vote_is_durable_names_what_it_offered()
     a.step(|elector, now| elector.on_rejected(id("c"), &said, now));
     assert_eq!(a.last_to("c").header.state, PeerState::Stopped(epoch(1)));
 }
+
+#[test]
+fn r01_each_frame_bears_the_number_of_the_group() {
+    let mut a = Solo::with(builder("a", &["a", "b", "c"]).group(3));
+    a.link("b", LinkState::Up);
+    assert!(a.frames.iter().all(|(_, frame)| frame.header.group == 3), "{:?}", a.frames);
+    assert!(!a.frames.is_empty());
+}
+
+#[test]
+fn r01_a_node_has_no_link_to_itself() {
+    let mut a = Solo::new();
+    a.clear().link("a", LinkState::Up);
+    assert!(a.frames.is_empty());
+}
+
+#[test]
+fn r25_what_a_host_says_of_itself_comes_after_what_its_clock_ended() {
+    let says: [Ask; 2] = [
+        |elector, now| elector.set_host_data(7, elect_core::HostData::default(), now),
+        |elector, now| elector.set_address(elect_core::Address::new("a:7").unwrap(), now),
+    ];
+    for say in says {
+        let mut a = Solo::new();
+        a.follow("b", 1).clear();
+        let (_, _, until) = a.promised_to().unwrap();
+        a.now = until;
+        assert_eq!(a.request(say), Ok(()));
+        assert!(a.saw(|notice| matches!(notice, Notice::LeaderLost { .. })), "{:?}", a.notices);
+    }
+}
