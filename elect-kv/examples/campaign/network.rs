@@ -116,24 +116,32 @@ impl Network {
         self.changed.notify_all();
     }
 
-    /// The connections of now between two nodes say nothing more. Those that come later do.
+    /// The connections of now say nothing more in this direction. Those that come later do.
     pub(crate) fn silence(&self, plane: Plane, from: usize, to: usize) {
-        let connections = &self.lock().connections;
-        let silent = connections.iter().filter_map(Weak::upgrade);
-        silent
-            .filter(|silent| silent.is_of(plane, from, to))
-            .for_each(|silent| silent.is_silent.store(true, Ordering::Relaxed));
+        let state = self.lock();
+        let silent = state.connections.iter().filter_map(Weak::upgrade).filter(|silent| {
+            // A stream of the election has nothing to say but what its dialler says; the log's go silent in both directions.
+            let is_there = plane == Plane::Replication || silent.dialler == from;
+            is_there && silent.is_of(plane, from, to)
+        });
+        silent.for_each(|silent| silent.is_silent.store(true, Ordering::Relaxed));
     }
 
-    /// Everything passes. Half-open streams of the election have no signs of life of their own: they end, as by the time-out that
-    /// the kernel has for what is not acknowledged.
+    /// Everything passes. What is half-open stays so until an end gives it up. Where neither of two electors hears the other,
+    /// none can know: there the streams end, as by the time-out that the kernel has for what is not acknowledged.
     pub(crate) fn heal(&self) {
         let mut state = self.lock();
         state.passages = Default::default();
-        let connections = state.connections.iter().filter_map(Weak::upgrade);
-        connections
-            .filter(|one| one.plane == Plane::Election && one.is_silent.load(Ordering::Relaxed))
-            .for_each(|silent| silent.end());
+        let silent: Vec<_> = state.connections.iter().filter_map(Weak::upgrade).collect();
+        let is_deaf =
+            |one: &Connection| one.plane == Plane::Election && one.is_silent.load(Ordering::Relaxed);
+        for one in silent.iter().filter(|one| is_deaf(one)) {
+            let is_answer =
+                |other: &&Arc<Connection>| other.dialler == one.listener && one.dialler == other.listener;
+            if silent.iter().filter(is_answer).any(|other| is_deaf(other)) {
+                one.end();
+            }
+        }
         drop(state);
         self.changed.notify_all();
     }
