@@ -1,7 +1,8 @@
 //! Whether a peer hears what is sent to it, as its own frames show: each echoes the newest that it has heard.
 //!
 //! A stream may take every byte, and each may be acknowledged on the way, and nothing arrive: behind something between the
-//! two that holds the near end open when the far one is gone. Nothing about the socket shows that. The peer's frames do.
+//! two that holds the near end open when the far one is gone. Nothing about the socket shows that. The peer's frames do, or
+//! that there are none where its own stream takes everything as well.
 
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use elect_core::Time;
 const SPAN_MIN: Duration = Duration::from_secs(1);
 /// Each stream that was given up in vain doubles the span before the next one is, so many times.
 const DOUBLINGS_MAX: u32 = 6;
+/// A peer that says nothing at all may be stopped for a while: it gets so many times that span.
+const SILENCE: u32 = 2;
 
 /// What was sent to one peer in one group, and what it echoed.
 #[derive(Debug)]
@@ -36,10 +39,16 @@ impl Echoes {
         (self.unechoed, self.suspected) = (None, None);
     }
 
-    /// A frame of this time leaves.
+    /// A frame of this time leaves. Whether the stream is to be given up: of a peer that says nothing at all only a dial shows
+    /// whether it is there.
     #[inline]
-    pub(crate) fn on_sent(&mut self, sent: Time) {
-        self.unechoed.get_or_insert(sent);
+    pub(crate) fn on_sent(&mut self, sent: Time) -> bool {
+        let silent_since = self.last_frame.max(*self.unechoed.get_or_insert(sent));
+        let is_silent = sent.since(silent_since) > self.span() * SILENCE;
+        if is_silent {
+            self.give_up();
+        }
+        is_silent
     }
 
     /// A frame of the peer has counted, and echoes one of that time. Whether the stream to it is to be given up.
@@ -62,10 +71,14 @@ impl Echoes {
         }
         let is_deaf = now.since(since) >= self.detection;
         if is_deaf {
-            self.on_stream();
-            self.in_vain = (self.in_vain + 1).min(DOUBLINGS_MAX);
+            self.give_up();
         }
         is_deaf
+    }
+
+    fn give_up(&mut self) {
+        self.on_stream();
+        self.in_vain = (self.in_vain + 1).min(DOUBLINGS_MAX);
     }
 
     /// How long an echo may take.
@@ -136,18 +149,33 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_given_up_to_whom_nothing_is_sent_or_who_says_nothing() {
+    fn a_peer_that_says_nothing_is_given_up_later_each_time() {
+        let mut echoes = Echoes::new(D);
+        echoes.on_sent(at(0));
+        echoes.on_frame(Some(at(0)), at(0));
+        let (mut from, mut spans) = (0, Vec::new());
+        for _ in 0..4 {
+            echoes.on_stream();
+            let end = (from..).step_by(50).find(|now| echoes.on_sent(at(*now))).unwrap();
+            spans.push(end - from);
+            from = end;
+        }
+        assert_eq!(spans, [2_450, 4_850, 9_650, 19_250]);
+    }
+
+    #[test]
+    fn nobody_is_given_up_to_whom_nothing_is_sent_or_who_was_stopped_for_a_moment() {
         let mut echoes = Echoes::new(D);
         for now in (0..600_000).step_by(50) {
             assert!(!echoes.on_frame(None, at(now)), "nothing was sent");
         }
         let mut echoes = Echoes::new(D);
-        for now in (0..60_000).step_by(50) {
-            echoes.on_sent(at(now));
+        for now in (0..=2_400).step_by(50) {
+            assert!(!echoes.on_sent(at(now)));
         }
-        // Stopped for a minute, and back: what it says first was said before, or answers nothing yet.
-        assert!(!echoes.on_frame(None, at(60_000)));
-        assert!(!echoes.on_frame(None, at(60_050)));
-        assert!(!echoes.on_frame(Some(at(60_000)), at(60_100)));
+        // Stopped for that long, and back: what it says first was said before, or answers nothing yet.
+        assert!(!echoes.on_frame(None, at(2_400)));
+        assert!(!echoes.on_frame(None, at(2_450)));
+        assert!(!echoes.on_frame(Some(at(2_400)), at(2_500)));
     }
 }

@@ -37,11 +37,10 @@ impl Driver for Effects {
     }
 
     fn send(&mut self, to: NodeId, frame: &Frame) {
-        if let Some(outbox) = self.outboxes.get(&to) {
-            outbox.put(frame, self.now);
-        }
-        if let Some(echoes) = self.echoes.get_mut(&to) {
-            echoes.on_sent(frame.header.nonce.sent);
+        let Some(outbox) = self.outboxes.get(&to) else { return };
+        outbox.put(frame, self.now);
+        if self.echoes.get_mut(&to).is_some_and(|echoes| echoes.on_sent(frame.header.nonce.sent)) {
+            outbox.renew();
         }
     }
 

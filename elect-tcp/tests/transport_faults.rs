@@ -207,10 +207,17 @@ fn a_stream_that_takes_everything_and_brings_nothing_is_given_up() {
         links.into_iter().find(|link| link.peer == far).unwrap()
     };
     assert!(link().outbound.is_up);
-    group.faults[leader].set(far, Fault::HalfOpen);
-    spin("end of the stream", || !link().outbound.is_up);
-    group.faults[leader].set(far, Fault::None);
-    spin("link", || link().outbound.is_up);
+    // In one direction, where the peer still says what it hears; and in both.
+    for faults in [&[(leader, far)][..], &[(leader, far), ((leader + 1) % NAMES.len(), id(NAMES[leader]))]] {
+        for (near, far) in faults {
+            group.faults[*near].set(*far, Fault::HalfOpen);
+        }
+        spin("end of the stream", || !link().outbound.is_up);
+        for (near, far) in faults {
+            group.faults[*near].set(*far, Fault::None);
+        }
+        spin("link", || link().outbound.is_up);
+    }
     group.end();
 }
 
