@@ -111,6 +111,7 @@ impl<T: Transport> Dialer<T> {
                     backoff.after_close(up.elapsed(), Instant::now())
                 }
                 Err(ConnectError::Refused) if was_up => {
+                    said = None;
                     self.report(LinkState::Refused { attempt_began }, None)?;
                     backoff.after_failure()
                 }

@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use elect_core::{Body, Frame, Incarnation};
@@ -203,6 +204,48 @@ fn a_refusal_counts_after_a_connection_only_and_says_when_it_began() {
         let LinkState::Refused { attempt_began } = bench.state() else { panic!("not refused") };
         assert!(attempt_began >= closed, "it began after the process was gone");
         assert!(attempt_began <= clock::now());
+    }
+    bench.end();
+}
+
+/// After its first dial every other one is refused, and the rest fail for one reason.
+struct Moody {
+    within: LocalTransport,
+    dials: AtomicUsize,
+}
+
+impl Transport for Moody {
+    type Stream = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        self.within.accept()
+    }
+
+    fn close(&self) {
+        self.within.close();
+    }
+
+    fn dial(&self, peer: NodeId, timeout: Duration) -> Result<UnixStream, DialError> {
+        match self.dials.fetch_add(1, Ordering::SeqCst) {
+            0 => self.within.dial(peer, timeout),
+            dial if dial.is_multiple_of(2) => Err(DialError::Refused),
+            _ => Err(io::Error::other("it is moody").into()),
+        }
+    }
+}
+
+/// What failed for the same reason as before a refusal was not told: the link went on to say that it was refused.
+#[test]
+fn the_same_reason_after_a_refusal_is_news() {
+    let bench = Bench::with(BOUND, |within| Moody { within, dials: AtomicUsize::new(0) });
+    drop(bench.welcome());
+    assert_eq!([bench.state(), bench.state()], [LinkState::Up, LinkState::Closed]);
+    for _ in 0..3 {
+        match bench.inbox.recv_timeout(BOUND).unwrap() {
+            Input::Unreachable { reason, .. } => assert_eq!(reason, "it is moody"),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(bench.state(), LinkState::Refused { .. }));
     }
     bench.end();
 }

@@ -108,7 +108,8 @@ impl Group {
             LinkState::Refused { .. } if !link.was_up => {
                 return self.tell_reason(peer, "nobody listens there".into(), None);
             }
-            LinkState::Refused { .. } | LinkState::Ended { .. } => {}
+            LinkState::Refused { .. } => link.said = None,
+            LinkState::Ended { .. } => {}
         }
         self.on_input(Input::Link { peer, state, reason });
     }
