@@ -115,13 +115,17 @@ fn next(frames: &mut Frames<UnixStream>) -> Frame {
     }
 }
 
-/// Takes down how long each dial may last.
-struct Patient {
+/// Dials as the test says: with the number of the dial, and how long it may last.
+struct Dials<F> {
     within: LocalTransport,
-    bounds: Sender<Duration>,
+    made: AtomicUsize,
+    dial: F,
 }
 
-impl Transport for Patient {
+impl<F> Transport for Dials<F>
+where
+    F: Fn(&LocalTransport, usize, Duration) -> Result<UnixStream, DialError> + Send + Sync + 'static,
+{
     type Stream = UnixStream;
 
     fn accept(&self) -> io::Result<UnixStream> {
@@ -132,13 +136,16 @@ impl Transport for Patient {
         self.within.close();
     }
 
-    /// The first one after a close is lost, as by a listener that is just being closed.
-    fn dial(&self, peer: NodeId, timeout: Duration) -> Result<UnixStream, DialError> {
-        self.bounds.send(timeout).unwrap();
-        if timeout < BOUND && self.bounds.len() == 2 {
-            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-        }
-        self.within.dial(peer, timeout)
+    fn dial(&self, _: NodeId, timeout: Duration) -> Result<UnixStream, DialError> {
+        (self.dial)(&self.within, self.made.fetch_add(1, Ordering::SeqCst), timeout)
+    }
+}
+
+impl Bench {
+    fn dialling(
+        dial: impl Fn(&LocalTransport, usize, Duration) -> Result<UnixStream, DialError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(BOUND, |within| Dials { within, made: AtomicUsize::new(0), dial })
     }
 }
 
@@ -146,7 +153,14 @@ impl Transport for Patient {
 #[test]
 fn a_dial_after_a_close_does_not_wait_for_long() {
     let (bounds, seen) = bounded(64);
-    let bench = Bench::with(BOUND, |within| Patient { within, bounds });
+    let bench = Bench::dialling(move |within, number, timeout| {
+        bounds.send(timeout).unwrap();
+        match number {
+            // Lost, as by a listener that is just being closed.
+            1 => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            _ => within.dial(id("b"), timeout),
+        }
+    });
     let first = bench.welcome();
     assert_eq!(bench.state(), LinkState::Up);
     drop(first);
@@ -208,36 +222,14 @@ fn a_refusal_counts_after_a_connection_only_and_says_when_it_began() {
     bench.end();
 }
 
-/// After its first dial every other one is refused, and the rest fail for one reason.
-struct Moody {
-    within: LocalTransport,
-    dials: AtomicUsize,
-}
-
-impl Transport for Moody {
-    type Stream = UnixStream;
-
-    fn accept(&self) -> io::Result<UnixStream> {
-        self.within.accept()
-    }
-
-    fn close(&self) {
-        self.within.close();
-    }
-
-    fn dial(&self, peer: NodeId, timeout: Duration) -> Result<UnixStream, DialError> {
-        match self.dials.fetch_add(1, Ordering::SeqCst) {
-            0 => self.within.dial(peer, timeout),
-            dial if dial.is_multiple_of(2) => Err(DialError::Refused),
-            _ => Err(io::Error::other("it is moody").into()),
-        }
-    }
-}
-
 /// What failed for the same reason as before a refusal was not told: the link went on to say that it was refused.
 #[test]
 fn the_same_reason_after_a_refusal_is_news() {
-    let bench = Bench::with(BOUND, |within| Moody { within, dials: AtomicUsize::new(0) });
+    let bench = Bench::dialling(|within, number, timeout| match number {
+        0 => within.dial(id("b"), timeout),
+        _ if number.is_multiple_of(2) => Err(DialError::Refused),
+        _ => Err(io::Error::other("it is moody").into()),
+    });
     drop(bench.welcome());
     assert_eq!([bench.state(), bench.state()], [LinkState::Up, LinkState::Closed]);
     for _ in 0..3 {
