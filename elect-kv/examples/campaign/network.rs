@@ -127,22 +127,9 @@ impl Network {
         silent.for_each(|silent| silent.is_silent.store(true, Ordering::Relaxed));
     }
 
-    /// Everything passes. What is half-open stays so until an end gives it up. Where neither of two electors hears the other,
-    /// none can know: there the streams end, as by the time-out that the kernel has for what is not acknowledged.
+    /// Everything passes. What is half-open stays so until an end gives it up.
     pub(crate) fn heal(&self) {
-        let mut state = self.lock();
-        state.passages = Default::default();
-        let silent: Vec<_> = state.connections.iter().filter_map(Weak::upgrade).collect();
-        let is_deaf =
-            |one: &Connection| one.plane == Plane::Election && one.is_silent.load(Ordering::Relaxed);
-        for one in silent.iter().filter(|one| is_deaf(one)) {
-            let is_answer =
-                |other: &&Arc<Connection>| other.dialler == one.listener && one.dialler == other.listener;
-            if silent.iter().filter(is_answer).any(|other| is_deaf(other)) {
-                one.end();
-            }
-        }
-        drop(state);
+        self.lock().passages = Default::default();
         self.changed.notify_all();
     }
 
