@@ -25,7 +25,10 @@ fn every_part_measures_something() {
         };
         assert!(!rows.is_empty(), "{part}");
         for row in rows {
-            assert!(row["value"].as_f64().unwrap() > 0.0, "{row}");
+            // So few clients may fit into memory that the process had already.
+            let may_be_nothing = row["what"].as_str().unwrap().starts_with("memory of an idle client");
+            let value = row["value"].as_f64().unwrap();
+            assert!(value > 0.0 || (may_be_nothing && value == 0.0), "{row}");
         }
     }
     let table = report.to_string();
@@ -35,5 +38,6 @@ fn every_part_measures_something() {
 #[test]
 fn a_part_that_there_is_not_is_refused() {
     let refused = figures::command::measure(&["beside-etcd"]).unwrap_err();
-    assert_eq!(refused.to_string(), "unknown: beside-etcd");
+    let refused = refused.to_string();
+    assert!(refused.contains("'beside-etcd'") && refused.contains("beside-redis, fill"), "{refused}");
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use serde_json::json;
 
 use crate::campaign::faults::Spans;
@@ -12,19 +14,6 @@ use crate::campaign::findings::Findings;
 use crate::campaign::run::{Plan, run};
 
 const HELP: &str = "\
-Three real nodes, clients, and everything that goes wrong: is any acknowledged operation lost, is any history not linearizable?
-
-usage: campaign [OPTIONS]
-
-  --operations N     acknowledged operations (100000)
-  --seed N           what clients ask and what goes wrong, and how long (1)
-  --duty N           percent of the time in which all clients work: fewer operations meet more faults (5)
-  --longest MS       the longest fault (3000)
-  --quiet MS         the longest time between two episodes (1500)
-  --acknowledge WHO  quorum, all or one: with one, which promises less, something is lost (quorum)
-  --keep DIR         leave the nodes' files there; after a violation they stay anyway
-  --json             one line of JSON instead of text
-
 What goes wrong, one thing or two at a time: kill -9 of one, two or all nodes, SIGTERM, SIGSTOP; cuts, trickles and half-open
 connections, each direction and each plane (election, replication) apart; hung, full and lost disks, restored backups, the last
 two with `replace-lost`; handovers and pauses. In between everything is well, as `elect-kv status` says. At the end each node in
@@ -38,20 +27,38 @@ Exit codes: 0 all held, 1 something did not, 2 wrong arguments.
 
   campaign --operations 100000 --seed 1
   campaign --operations 5000 --duty 100 --seed 7 --keep /tmp/seven
-  campaign --json | jq .faults
-";
+  campaign --json | jq .faults";
 
 /// What is wrong is told in full up to so many times.
 const TOLD_MAX: usize = 3;
 
+/// Three real nodes, clients, and everything that goes wrong: is any acknowledged operation lost, is any history not linearizable?
+#[derive(Debug, Parser)]
+#[command(name = "campaign", after_help = HELP)]
 struct Options {
+    /// Acknowledged operations
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     operations: usize,
+    /// What clients ask and what goes wrong, and how long
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Percent of the time in which all clients work: fewer operations meet more faults
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100))]
     duty: usize,
+    /// The longest fault
+    #[arg(long, value_name = "MS", default_value_t = 3_000, value_parser = RangedU64ValueParser::<u64>::new().range(100..=60_000))]
     longest: u64,
+    /// The longest time between two episodes
+    #[arg(long, value_name = "MS", default_value_t = 1_500)]
     quiet: u64,
+    /// Who must hold a write: with `one`, which promises less, something is lost
+    #[arg(long, value_name = "WHO", default_value = "quorum", value_parser = ["quorum", "all", "one"])]
     acknowledge: String,
+    /// Leaves the nodes' files there; after a violation they stay anyway
+    #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// One line of JSON instead of text
+    #[arg(long)]
     json: bool,
 }
 
@@ -63,17 +70,7 @@ pub(crate) fn main() -> ExitCode {
     ) {
         return elect_kv::cli::main();
     }
-    let options = match parse(env::args().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("{error}; see campaign --help");
-            return ExitCode::from(2);
-        }
-    };
+    let options = Options::parse();
     match carry_out(&options) {
         Ok(findings) => ExitCode::from(u8::from(!findings.wrong.is_empty())),
         Err(error) => {
@@ -84,44 +81,6 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, Box<dyn Error>> {
-    let mut options = Options {
-        operations: 100_000,
-        seed: 1,
-        duty: 5,
-        longest: 3_000,
-        quiet: 1_500,
-        acknowledge: "quorum".into(),
-        keep: None,
-        json: false,
-    };
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
-        match argument.as_str() {
-            "-h" | "--help" => return Ok(None),
-            "--operations" => options.operations = value()?.parse()?,
-            "--seed" => options.seed = value()?.parse()?,
-            "--duty" => options.duty = value()?.parse()?,
-            "--longest" => options.longest = value()?.parse()?,
-            "--quiet" => options.quiet = value()?.parse()?,
-            "--acknowledge" => options.acknowledge = value()?,
-            "--keep" => options.keep = Some(value()?.into()),
-            "--json" => options.json = true,
-            _ => return Err(format!("unknown: {argument}").into()),
-        }
-    }
-    if !(1..=100).contains(&options.duty) {
-        return Err("--duty must be 1 to 100".into());
-    }
-    if !["quorum", "all", "one"].contains(&options.acknowledge.as_str()) {
-        return Err("--acknowledge must be quorum, all or one".into());
-    }
-    if !(100..=60_000).contains(&options.longest) {
-        return Err("--longest must be 100 to 60000".into());
-    }
-    Ok(Some(options))
 }
 
 fn carry_out(options: &Options) -> Result<Findings, Box<dyn Error>> {
