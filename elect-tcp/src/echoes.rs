@@ -20,6 +20,8 @@ const SILENCE: u32 = 2;
 pub(crate) struct Echoes {
     /// The detection time: a peer that is silent for longer shows nothing.
     detection: Duration,
+    /// Whether a stream stands at all.
+    stands: bool,
     /// When the first frame left on this stream of which no echo has come, nor of a later one.
     unechoed: Option<Time>,
     /// Since when the peer's frames, one after the other, should have echoed it.
@@ -31,18 +33,21 @@ pub(crate) struct Echoes {
 
 impl Echoes {
     pub(crate) const fn new(detection: Duration) -> Self {
-        Self { detection, unechoed: None, suspected: None, last_frame: Time::ZERO, in_vain: 0 }
+        Self { detection, stands: false, unechoed: None, suspected: None, last_frame: Time::ZERO, in_vain: 0 }
     }
 
-    /// A new stream stands.
-    pub(crate) fn on_stream(&mut self) {
-        (self.unechoed, self.suspected) = (None, None);
+    /// A new stream stands, or none.
+    pub(crate) fn on_stream(&mut self, stands: bool) {
+        (self.stands, self.unechoed, self.suspected) = (stands, None, None);
     }
 
     /// A frame of this time leaves. Whether the stream is to be given up: of a peer that says nothing at all only a dial shows
     /// whether it is there.
     #[inline]
     pub(crate) fn on_sent(&mut self, sent: Time) -> bool {
+        if !self.stands {
+            return false;
+        }
         let silent_since = self.last_frame.max(*self.unechoed.get_or_insert(sent));
         let is_silent = sent.since(silent_since) > self.span() * SILENCE;
         if is_silent {
@@ -77,7 +82,7 @@ impl Echoes {
     }
 
     fn give_up(&mut self) {
-        self.on_stream();
+        self.on_stream(false);
         self.in_vain = (self.in_vain + 1).min(DOUBLINGS_MAX);
     }
 
@@ -121,7 +126,7 @@ mod tests {
         let mut echoes = Echoes::new(D);
         let (mut from, mut spans) = (at(0), Vec::new());
         for _ in 0..9 {
-            echoes.on_stream();
+            echoes.on_stream(true);
             let end = given_up(&mut echoes, from, from + Duration::from_mins(5), |_| None).unwrap();
             spans.push(end.since(from).as_millis());
             from = end + PERIOD;
@@ -129,6 +134,7 @@ mod tests {
         // Twice the detection time, doubled, and the detection time.
         assert_eq!(spans, [1850, 3050, 5450, 10250, 19850, 39050, 77450, 77450, 77450]);
         let now = from;
+        echoes.on_stream(true);
         echoes.on_sent(now);
         assert!(!echoes.on_frame(Some(now), now));
         let end = given_up(&mut echoes, now, now + Duration::from_mins(1), |_| Some(at(5))).unwrap();
@@ -142,6 +148,7 @@ mod tests {
     #[test]
     fn late_echoes_are_echoes() {
         let mut echoes = Echoes::new(D);
+        echoes.on_stream(true);
         let late = |now: Time| {
             (now > at(1_100)).then(|| at(u64::try_from(now.since(at(1_100)).as_millis()).unwrap()))
         };
@@ -151,11 +158,13 @@ mod tests {
     #[test]
     fn a_peer_that_says_nothing_is_given_up_later_each_time() {
         let mut echoes = Echoes::new(D);
+        assert!(!echoes.on_sent(at(0)) && !echoes.on_sent(at(600_000)), "nothing stands");
+        echoes.on_stream(true);
         echoes.on_sent(at(0));
         echoes.on_frame(Some(at(0)), at(0));
         let (mut from, mut spans) = (0, Vec::new());
         for _ in 0..4 {
-            echoes.on_stream();
+            echoes.on_stream(true);
             let end = (from..).step_by(50).find(|now| echoes.on_sent(at(*now))).unwrap();
             spans.push(end - from);
             from = end;
@@ -166,10 +175,12 @@ mod tests {
     #[test]
     fn nobody_is_given_up_to_whom_nothing_is_sent_or_who_was_stopped_for_a_moment() {
         let mut echoes = Echoes::new(D);
+        echoes.on_stream(true);
         for now in (0..600_000).step_by(50) {
             assert!(!echoes.on_frame(None, at(now)), "nothing was sent");
         }
         let mut echoes = Echoes::new(D);
+        echoes.on_stream(true);
         for now in (0..=2_400).step_by(50) {
             assert!(!echoes.on_sent(at(now)));
         }

@@ -332,10 +332,8 @@ impl Seat {
                 return self.on_frame(from, &frame, is_proven).outcome(from);
             }
             Input::Link { peer, state, reason } => {
-                if state == LinkState::Up
-                    && let Some(echoes) = self.effects.echoes.get_mut(&peer)
-                {
-                    echoes.on_stream();
+                if let Some(echoes) = self.effects.echoes.get_mut(&peer) {
+                    echoes.on_stream(state == LinkState::Up);
                 }
                 self.effects.change(|links| links.on_outbound(peer, state, reason, now));
                 self.step(|elector, now| elector.on_link(peer, state, now));
